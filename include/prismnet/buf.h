@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// Buffers: bytes in packet memory, sent and received without a copy.
+#pragma once
+
+#include <prismnet/stack.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// An empty buffer to write payload into, then send. *gives* it.
+/// @return NULL when the pool is empty (prism_last_error: NO_BUFFERS)
+/// Thread: the worker's.   Blocks: never.
+PRISM_API struct prism_buf *prism_buf_alloc(struct prism_worker *worker);
+
+/// Bytes that fit behind what is there.
+PRISM_API uint32_t prism_buf_room(const struct prism_buf *buf);
+PRISM_API void *prism_buf_data(const struct prism_buf *buf);
+PRISM_API uint32_t prism_buf_len(const struct prism_buf *buf);
+
+/// Where the next byte goes; write up to prism_buf_room bytes, then prism_buf_grow.
+PRISM_API void *prism_buf_tail(const struct prism_buf *buf);
+
+/// Declares len more bytes at the tail as written.
+PRISM_API void prism_buf_grow(struct prism_buf *buf, uint32_t len);
+
+/// Forgets bytes at the front (a consumed prefix) so that the rest can be sent on.
+PRISM_API void prism_buf_strip(struct prism_buf *buf, uint32_t len);
+
+/// Cuts the view to its first len bytes.
+PRISM_API void prism_buf_cut(struct prism_buf *buf, uint32_t len);
+
+/// Gives a buffer back. *takes* it. A received one opens the peer's window again.
+PRISM_API void prism_buf_release(struct prism_worker *worker, struct prism_buf *buf);
+
+/// Memory whose bytes can be sent by reference, again and again, to any number of connections:
+/// files, prepared messages. Lives until prism_close. NULL with prism_last_error.
+/// Thread: control thread before run.
+PRISM_API void *prism_region_alloc(struct prism *prism, size_t bytes);
+
+#ifdef __cplusplus
+}
+#endif

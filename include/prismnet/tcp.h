@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// TCP, event rung: listen, connect, send, close; what happens comes from prism_poll.
+#pragma once
+
+#include <prismnet/buf.h>
+#include <prismnet/stack.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// Accept connections on an address of ours (all zero: any) and port.
+/// @param user cookie of the events of its connections, until prism_tcp_set_user
+/// @return 0; -EADDRINUSE, -EADDRNOTAVAIL, -ENFILE
+/// Thread: the worker's, or control before run.   Blocks: never.   RFC 9293 3.9.1.1
+PRISM_API int prism_tcp_listen(struct prism_worker *worker, const struct prism_endpoint *local,
+			       uint64_t user, prism_listener *listener);
+PRISM_API int prism_tcp_unlisten(struct prism_worker *worker, prism_listener listener);
+
+/// Begin a connection; CONNECTED or CLOSED follows.
+/// @param local source address and port to use, or NULL to have them chosen (RFC 6056)
+/// @return 0; -ENETUNREACH, -EADDRNOTAVAIL, -EADDRINUSE, -ENFILE, -ENOBUFS
+PRISM_API int prism_tcp_connect(struct prism_worker *worker, const struct prism_endpoint *remote,
+				const struct prism_endpoint *local, uint64_t user, prism_conn *conn);
+
+/// Queue a buffer for sending, all or none. *takes* buf on success; on failure it is still yours.
+/// A received buffer may be sent: its payload is not touched. It leaves within the same turn.
+/// @return 0; -EAGAIN (no credit: WRITABLE follows), -EPIPE, -ENOTCONN, -ESTALE
+/// Thread: the conn's worker.   Blocks: never.   RFC 9293 3.9.1.2
+PRISM_API int prism_tcp_send(struct prism_worker *worker, prism_conn conn, struct prism_buf *buf);
+
+/// Queue bytes inside memory from prism_region_alloc; nothing is copied and no event follows.
+/// Errors as prism_tcp_send.
+PRISM_API int prism_tcp_send_region(struct prism_worker *worker, prism_conn conn, const void *bytes,
+				    size_t len);
+
+/// The same, and a SENT event with cookie once the peer acknowledged all of it: *borrows* the
+/// bytes until then. Do not change them before.
+PRISM_API int prism_tcp_send_borrowed(struct prism_worker *worker, prism_conn conn, const void *bytes,
+				      size_t len, uint64_t cookie);
+
+/// Copy a few bytes out of ordinary memory and queue them; the copy ledger counts it (reason api).
+/// @param len at most 64 KiB
+/// @return as prism_tcp_send; -ENOBUFS when the pool is empty
+PRISM_API int prism_tcp_send_copy(struct prism_worker *worker, prism_conn conn, const void *bytes,
+				  size_t len);
+
+/// Bytes that may be queued now.
+PRISM_API uint32_t prism_tcp_credit(struct prism_worker *worker, prism_conn conn);
+
+/// No more sending: FIN after what is queued. Receiving goes on until EOF. CLOSED follows when both
+/// sides are done. After it, unread data is still delivered.
+/// @return 0; -ESTALE
+PRISM_API int prism_tcp_close(struct prism_worker *worker, prism_conn conn);
+
+/// Over at once: reset to the peer, queued data is forgotten; CLOSED (ABORTED) follows.
+PRISM_API int prism_tcp_abort(struct prism_worker *worker, prism_conn conn);
+
+/// Replace the cookie of this connection's events.
+PRISM_API int prism_tcp_set_user(struct prism_worker *worker, prism_conn conn, uint64_t user);
+
+/// Both ends of a connection; either pointer may be NULL.
+PRISM_API int prism_tcp_endpoints(struct prism_worker *worker, prism_conn conn,
+				  struct prism_endpoint *local, struct prism_endpoint *remote);
+
+#ifdef __cplusplus
+}
+#endif

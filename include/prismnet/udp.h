@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/// UDP, event rung: zero-copy both ways.
+#pragma once
+
+#include <prismnet/buf.h>
+#include <prismnet/stack.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// Receive datagrams for an address of ours (all zero: any) and port (0: have one chosen).
+/// @return 0; -EADDRINUSE, -EADDRNOTAVAIL, -ENFILE
+PRISM_API int prism_udp_open(struct prism_worker *worker, const struct prism_endpoint *local,
+			     uint64_t user, prism_udp *udp);
+PRISM_API int prism_udp_close(struct prism_worker *worker, prism_udp udp);
+
+/// Send one datagram. *takes* buf on success; on failure it is still yours. A received buffer may
+/// be sent. Larger than the path's MTU is fragmented.
+/// @param local source address, or NULL to have it chosen
+/// @return 0; -ENETUNREACH, -EMSGSIZE (over 65,507 bytes), -ESTALE
+PRISM_API int prism_udp_send(struct prism_worker *worker, prism_udp udp,
+			     const struct prism_addr *local, const struct prism_endpoint *remote,
+			     struct prism_buf *buf);
+
+/// Answer the datagram of a DATAGRAM event with buf, which may be the event's own: addresses and
+/// ports swap. The fastest way to echo. *takes* buf on success.
+PRISM_API int prism_udp_reply(struct prism_worker *worker, const struct prism_event *event,
+			      struct prism_buf *buf);
+
+PRISM_API int prism_udp_endpoint(struct prism_worker *worker, prism_udp udp,
+				 struct prism_endpoint *local);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Small things that every file needs: bounds, alignment, branch hints.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define COLD __attribute__((noinline, cold))
+#define HOT_INLINE static inline __attribute__((always_inline))
+#define PACKED __attribute__((packed))
+#define CACHE_LINE_BYTES 64
+#define CACHE_ALIGNED __attribute__((aligned(CACHE_LINE_BYTES)))
+#define ARRAY_COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
+
+#define MIN(a, b) \
+	({ \
+		__auto_type min_a_ = (a); \
+		__auto_type min_b_ = (b); \
+		min_a_ < min_b_ ? min_a_ : min_b_; \
+	})
+#define MAX(a, b) \
+	({ \
+		__auto_type max_a_ = (a); \
+		__auto_type max_b_ = (b); \
+		max_a_ > max_b_ ? max_a_ : max_b_; \
+	})
+
+static inline bool bits_is_pow2(uint64_t x)
+{
+	return x != 0 && (x & (x - 1)) == 0;
+}
+
+// The smallest power of two that is not below x; x must be 1..2^63.
+static inline uint64_t bits_ceil_pow2(uint64_t x)
+{
+	return x <= 1 ? 1 : (uint64_t)1 << (64 - __builtin_clzll(x - 1));
+}
+
+// x rounded up to a multiple of step, a power of two.
+static inline uint64_t bits_round_up(uint64_t x, uint64_t step)
+{
+	return (x + step - 1) & ~(step - 1);
+}
+
+static inline void bits_prefetch(const void *p)
+{
+	__builtin_prefetch(p, 0, 3);
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a worker hands to everything below it: the time of this turn, randomness, where to count,
+// where to trace, where buffers come from. Nothing below core/ has any other source for these.
+#pragma once
+
+#include <stdint.h>
+
+#include "base/rand.h"
+
+struct counters; // observe/counter.h: this worker's block, in shared memory or not
+struct trace;    // observe/trace.h
+struct pool;     // pkt/pool.h
+
+// Pools are split so that a box out of buffers still answers (house rule: the control reserve).
+enum pool_kind {
+	POOL_RX,   // whole packets, filled by ports
+	POOL_TX,   // payload made here: staged sends, replies with a body
+	POOL_HEAD, // small: headers of data segments, references to payload
+	POOL_CTRL, // small reserve: ACK, RST, ARP, ICMP errors
+	POOL_KINDS,
+};
+
+struct env {
+	uint64_t now_ns; // the only clock anyone below may use; set once a turn
+	uint32_t worker_index;
+	struct rng rng;
+	struct counters *counters;
+	struct trace *trace;
+	struct pool *pool[POOL_KINDS];
+	uint8_t secret[16]; // keys hashes, sequence numbers and port choice; from the kernel at start
+};

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Fixed sizes of the house, each defended where it stands. What a user may want to change is in
+// the configuration instead.
+#pragma once
+
+// Ports one process serves. An array index in every packet's arrival record; 16 covers two
+// dual-port cards with four virtual functions each.
+#define PORTS_MAX 16
+
+// Packets handled as one batch. 64 descriptors keep the burst's headers (64 lines) inside L1
+// while hiding memory latency.
+#define BURST_PKTS 64
+
+// Addresses on one port.
+#define PORT_ADDRESSES_MAX 8
+
+// Bytes in front of every packet for headers we have yet to write: ethernet with a VLAN tag (18),
+// IPv6 (40), TCP with all options (60) make 118. It is also what DPDK drivers leave on receive.
+#define PKT_HEADROOM_BYTES 128

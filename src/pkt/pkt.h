@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The packet: an rte_mbuf from the card to the application and back. This file wraps the handful
+// of buffer operations that everything above uses; nothing else outside dpdk/ says rte_.
+//
+// A packet is a chain of one or more segments; most are one. Ownership: whoever holds the pointer
+// owns one reference. A function that *takes* a packet leaves the caller without it.
+//
+// Three kinds of segment:
+//   direct    its bytes are its own room (all that ports receive; staged sends)
+//   reference its bytes are another packet's, which it holds by count (pkt_ref)
+//   region    its bytes are registered memory that outlives it (pkt_ref_region)
+// Payload is never copied but by pkt_copy, which writes the ledger.
+#pragma once
+
+#include <rte_mbuf_core.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/bits.h"
+#include "base/env.h"
+#include "base/limits.h"
+#include "observe/counter.h"
+
+// Prism's own 32 bytes of a packet, in the dynamic-field area of the second cache line. dpdk/
+// reserves that place at start, so that no driver uses it too.
+struct pkt_own {
+	struct pkt *queue_next; // link in whatever queue holds the packet
+	uint64_t owner;         // handle of the connection charged for it, or 0
+	uint64_t offset;        // stream offset of its first payload byte; a reference's own iova
+	uint32_t charge_bytes;  // what the owner pays for it (true size)
+	uint16_t room_bytes;    // a reference's own room, put back when it is released
+	uint16_t flags;         // free for the holder
+};
+
+struct pkt {
+	struct rte_mbuf mbuf;
+};
+
+#define PKT_OWN_OFFSET 96
+static_assert(sizeof(struct pkt) == 128, "a packet's head is two cache lines");
+static_assert(offsetof(struct rte_mbuf, dynfield1) <= PKT_OWN_OFFSET &&
+		      PKT_OWN_OFFSET + sizeof(struct pkt_own) == sizeof(struct rte_mbuf),
+	      "Prism's fields fill the end of the mbuf");
+
+static inline struct pkt_own *pkt_own(struct pkt *p)
+{
+	return (struct pkt_own *)((char *)p + PKT_OWN_OFFSET);
+}
+
+// First byte of the first segment.
+static inline uint8_t *pkt_data(const struct pkt *p)
+{
+	return (uint8_t *)p->mbuf.buf_addr + p->mbuf.data_off;
+}
+
+static inline void *pkt_at(const struct pkt *p, uint32_t offset)
+{
+	return pkt_data(p) + offset;
+}
+
+// Bytes in all segments.
+static inline uint32_t pkt_len(const struct pkt *p)
+{
+	return p->mbuf.pkt_len;
+}
+
+// Bytes in this segment.
+static inline uint16_t pkt_seg_len(const struct pkt *p)
+{
+	return p->mbuf.data_len;
+}
+
+static inline uint16_t pkt_seg_count(const struct pkt *p)
+{
+	return p->mbuf.nb_segs;
+}
+
+static inline struct pkt *pkt_next(const struct pkt *p)
+{
+	return (struct pkt *)p->mbuf.next;
+}
+
+static inline uint16_t pkt_headroom(const struct pkt *p)
+{
+	return p->mbuf.data_off;
+}
+
+static inline uint16_t pkt_tailroom(const struct pkt *p)
+{
+	return (uint16_t)(p->mbuf.buf_len - p->mbuf.data_off - p->mbuf.data_len);
+}
+
+static inline bool pkt_is_direct(const struct pkt *p)
+{
+	return (p->mbuf.ol_flags & (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)) == 0;
+}
+
+static inline uint16_t pkt_refs(const struct pkt *p)
+{
+	return __atomic_load_n(&p->mbuf.refcnt, __ATOMIC_RELAXED);
+}
+
+// One more owner of this segment's bytes.
+static inline void pkt_hold(struct pkt *p)
+{
+	if (LIKELY(pkt_refs(p) == 1))
+		__atomic_store_n(&p->mbuf.refcnt, 2, __ATOMIC_RELAXED);
+	else
+		__atomic_add_fetch(&p->mbuf.refcnt, 1, __ATOMIC_ACQ_REL);
+}
+
+// Makes room for len bytes in front and returns their address. The headroom must be there.
+static inline void *pkt_prepend(struct pkt *p, uint16_t len)
+{
+	ASSERT(pkt_headroom(p) >= len);
+	p->mbuf.data_off = (uint16_t)(p->mbuf.data_off - len);
+	p->mbuf.data_len = (uint16_t)(p->mbuf.data_len + len);
+	p->mbuf.pkt_len += len;
+	return pkt_data(p);
+}
+
+// Adds len bytes at the end of a one-segment packet and returns their address.
+static inline void *pkt_append(struct pkt *p, uint16_t len)
+{
+	ASSERT(pkt_seg_count(p) == 1 && pkt_tailroom(p) >= len);
+	void *tail = pkt_data(p) + p->mbuf.data_len;
+	p->mbuf.data_len = (uint16_t)(p->mbuf.data_len + len);
+	p->mbuf.pkt_len += len;
+	return tail;
+}
+
+// Forgets the first len bytes, all of which lie in the first segment.
+static inline void pkt_strip(struct pkt *p, uint16_t len)
+{
+	ASSERT(p->mbuf.data_len >= len);
+	p->mbuf.data_off = (uint16_t)(p->mbuf.data_off + len);
+	p->mbuf.data_len = (uint16_t)(p->mbuf.data_len - len);
+	p->mbuf.pkt_len -= len;
+}
+
+// Sets the view of a one-segment packet to len bytes at offset from the start of its buffer.
+static inline void pkt_set_view(struct pkt *p, uint16_t buffer_offset, uint16_t len)
+{
+	p->mbuf.data_off = buffer_offset;
+	p->mbuf.data_len = len;
+	p->mbuf.pkt_len = len;
+	p->mbuf.nb_segs = 1;
+	p->mbuf.next = NULL;
+}
+
+// Puts the chain tail behind the chain head; takes tail.
+void pkt_chain(struct pkt *head, struct pkt *tail);
+
+// Cuts the packet to len bytes in all, releasing segments that fall away whole.
+void pkt_truncate(struct pkt *p, uint32_t len);
+
+// A new packet with room in front for headers, or NULL when the pool is empty.
+struct pkt *pkt_alloc(struct pool *pool);
+
+// Releases this one segment (not what is chained behind it).
+void pkt_free_seg(struct pkt *p);
+
+// Releases the whole chain.
+void pkt_free(struct pkt *p);
+
+// A packet out of pool whose bytes are len bytes of source's first segment, at offset from its
+// data. Holds source. NULL when the pool is empty.
+struct pkt *pkt_ref(struct pool *pool, struct pkt *source, uint16_t offset, uint16_t len);
+
+// The same at an offset from the start of source's buffer, whatever its view is now.
+struct pkt *pkt_ref_buffer(struct pool *pool, struct pkt *source, uint16_t buffer_offset, uint16_t len);
+
+// A packet whose bytes are memory from pool_region_alloc, which outlives every packet.
+struct pkt *pkt_ref_region(struct pool *pool, const void *bytes, uint16_t len);
+
+enum copy_reason { COPY_PACK, COPY_API, COPY_CAPTURE, COPY_FRAGMENT, COPY_ERROR };
+
+// The only function that copies payload: appends len bytes to a one-segment packet and enters
+// them into the copy ledger under why. False (nothing done) when the tailroom is too small.
+bool pkt_copy(const struct env *env, struct pkt *to, const void *from, uint16_t len, enum copy_reason why);
+
+// Drops: counts the reason and releases the packet. Every packet that ends without being
+// transmitted, consumed or queued ends here.
+void pkt_drop(const struct env *env, struct pkt *p, enum drop reason);
+
+// The packet did its work (its content was acted upon): counts and releases.
+void pkt_consume(const struct env *env, struct pkt *p);
+
+// What a port said about the checksums of a received packet.
+enum pkt_checksum { CHECKSUM_UNKNOWN, CHECKSUM_GOOD, CHECKSUM_BAD };
+
+static inline enum pkt_checksum pkt_l4_checksum(const struct pkt *p)
+{
+	uint64_t flags = p->mbuf.ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
+
+	if (flags == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
+		return CHECKSUM_GOOD;
+	return flags == RTE_MBUF_F_RX_L4_CKSUM_BAD ? CHECKSUM_BAD : CHECKSUM_UNKNOWN;
+}
+
+static inline enum pkt_checksum pkt_ip_checksum(const struct pkt *p)
+{
+	uint64_t flags = p->mbuf.ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
+
+	if (flags == RTE_MBUF_F_RX_IP_CKSUM_GOOD)
+		return CHECKSUM_GOOD;
+	return flags == RTE_MBUF_F_RX_IP_CKSUM_BAD ? CHECKSUM_BAD : CHECKSUM_UNKNOWN;
+}
+
+// What the port is asked to finish on transmit; only what its capabilities grant.
+struct pkt_tx_offload {
+	uint8_t l2_len;
+	uint8_t l3_len;
+	uint8_t l4_len;
+	bool tcp_checksum; // the field holds the pseudo-header sum
+	bool udp_checksum;
+	bool ip_checksum;           // the field holds zero
+	uint16_t tso_segment_bytes; // payload bytes a segment, 0 for no segmentation
+};
+
+void pkt_set_tx_offload(struct pkt *p, const struct pkt_tx_offload *o);

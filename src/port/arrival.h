@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the way in learns about a packet, handed from floor to floor beside it. On the stack, one
+// for each packet of the burst.
+#pragma once
+
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "pkt/pkt.h"
+
+struct arrival {
+	struct addr src, dst;   // filled by ip4_input
+	uint16_t port_index;    // where it came in
+	uint16_t l3_offset;     // from pkt_data
+	uint16_t l4_offset;     // from pkt_data
+	uint16_t l4_len;        // transport header and payload, by the IP length
+	uint8_t protocol;       // IPPROTO number
+	uint8_t ttl;
+	uint8_t ecn;            // the two ECN bits, RFC 3168
+	uint8_t dscp;
+	bool to_group;          // the destination is multicast or broadcast (ethernet or IP)
+	bool checksum_partial_ok; // the port's peer may hand over unfinished L4 checksums
+	enum pkt_checksum l4_checksum;
+	uint16_t vlan_id;       // 0 without tag
+	uint8_t src_mac[6];
+};
+
+// Where a packet goes after a step. DONE: the step took it (dropped, consumed or queued).
+enum next { NEXT_DONE, NEXT_ARP, NEXT_IP4, NEXT_TCP, NEXT_UDP, NEXT_ICMP };

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A port: where packets come from and go to. On the hot path it is two calls, rx and tx.
+//
+// pair and the test ports live here; tap, af_xdp, memif, pci, pcap and vdev are dpdk/'s. Nobody
+// above knows which one it has; what differs is said in the capabilities.
+#pragma once
+
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/bits.h"
+#include "base/env.h"
+#include "base/limits.h"
+#include "pkt/pkt.h"
+
+struct port;
+
+struct port_ops {
+	// Up to count packets into pkts; the caller owns them. Never blocks.
+	uint16_t (*rx)(struct port *port, struct pkt **pkts, uint16_t count);
+	// Takes the first n of count packets and returns n. Never blocks.
+	uint16_t (*tx)(struct port *port, struct pkt **pkts, uint16_t count);
+	// Ends the port and releases all it holds. May be NULL.
+	void (*close)(struct port *port);
+};
+
+enum port_flag {
+	PORT_TX_IP_CHECKSUM = 1 << 0,  // granted: the port fills in the IPv4 header checksum
+	PORT_TX_TCP_CHECKSUM = 1 << 1, // granted: TCP checksum from the pseudo-header sum
+	PORT_TX_UDP_CHECKSUM = 1 << 2,
+	PORT_TX_TSO = 1 << 3,
+	PORT_TX_CHAINS = 1 << 4,          // packets of several segments may be sent as they are
+	PORT_RX_CHECKSUM = 1 << 5,        // received packets say whether their checksums were good
+	PORT_RX_PARTIAL_CHECKSUM = 1 << 6 // the peer may hand over unfinished checksums (veth)
+};
+
+// Packets waiting for tx between two flushes. A full turn's output fits many times over.
+#define PORT_STAGE_PKTS 1024
+
+struct port {
+	const struct port_ops *ops;
+	void *driver; // the implementation's own
+	uint32_t flags;
+	uint16_t index; // in the stack's array, set by whoever adds it
+	uint16_t mtu_bytes;
+	uint32_t tso_bytes_max; // payload bytes of one TSO packet, 0 without TSO
+	uint16_t tx_segs_max;   // segments one packet may have, at least 1
+	uint8_t mac[6];
+	char name[32];   // the configuration's name
+	char device[96]; // "tap:prism0"
+
+	uint64_t rx_pkts, rx_bytes, tx_pkts, tx_bytes;
+	uint32_t stage_count;
+	struct pkt *stage[PORT_STAGE_PKTS];
+};
+
+// Receives a burst and counts it.
+uint16_t port_rx(const struct env *env, struct port *port, struct pkt **pkts, uint16_t count);
+
+// Takes one packet for transmission at the end of the turn; when the stage is full it is flushed,
+// and what the device still refuses is dropped as DROP_TX_RING_FULL.
+void port_tx(const struct env *env, struct port *port, struct pkt *p);
+
+// Hands what is staged to the device. What a full device refuses stays for the next turn.
+void port_tx_flush(const struct env *env, struct port *port);
+
+struct port_config {
+	const char *name;
+	const char *device;   // "tap:prism0", "memif:/run/x.sock,role=client", "pair:a", ...
+	uint16_t mtu_bytes;   // 0 for the device's own
+	uint16_t queue_pkts;  // descriptors a ring, 0 for the default
+	struct pool *rx_pool; // where received packets come from
+	bool allow_default_route_device; // take a card even when the machine's default route uses it
+	struct {
+		struct addr addr;
+		uint8_t prefix_len;
+	} kernel_addresses[PORT_ADDRESSES_MAX]; // tap only: the kernel's end
+	uint32_t kernel_address_count;
+};
+
+// What the start-up line says of a port.
+struct port_report {
+	char chosen[160];  // driver and mode: "net_tap, interface prism0"
+	char granted[160]; // offloads asked and granted
+	char refused[160]; // asked and refused
+	char cost[200];    // what that costs, in words
+};
+
+// Opens any device string: the factory of the linked platform (dpdk/port_dpdk.c, or
+// port/port_heap.c, which knows pair only). 0 or a negative errno with err_set.
+int port_open(const struct port_config *config, struct port **port, struct port_report *report);
+void port_close(struct port *port);

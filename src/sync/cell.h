@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Atomic cells, by what they are for. All atomics of the project go through sync/.
+//
+// A single-writer cell has one thread that stores and any that load; the writer may therefore
+// read-modify-write without a lock prefix. Relaxed: a reader sees some recent value, never a torn
+// one, and nothing else is published by it.
+#pragma once
+
+#include <stdint.h>
+
+static inline uint64_t cell_get(const uint64_t *cell)
+{
+	return __atomic_load_n(cell, __ATOMIC_RELAXED);
+}
+
+static inline void cell_set(uint64_t *cell, uint64_t value)
+{
+	__atomic_store_n(cell, value, __ATOMIC_RELAXED);
+}
+
+// Only the cell's one writer may call this.
+static inline void cell_add(uint64_t *cell, uint64_t amount)
+{
+	__atomic_store_n(cell, *cell + amount, __ATOMIC_RELAXED);
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// TCP as the floors above see it: segments in, requests down, events out.
+//
+// core/stack.c hands segments to tcp_input; api/ makes requests; nothing here calls the
+// application: a connection that has news is put on the ready list and tcp_deliver writes its
+// events after the burst. What a connection wants to send leaves in tcp_flush, once a turn.
+#pragma once
+
+#include <prismnet/types.h>
+
+#include "base/addr.h"
+#include "base/env.h"
+#include "net/net.h"
+#include "port/arrival.h"
+
+struct tcp;
+struct wheel;
+
+struct tcp_config {
+	uint32_t connections_max;
+	uint32_t half_open_max;
+	uint32_t listeners_max;
+	uint32_t send_descs_max;    // descriptors of unacknowledged or unsent runs, all connections
+	uint32_t send_bytes_max;    // a connection
+	uint32_t receive_bytes_max; // a connection: window and unreleased true size
+	uint64_t time_wait_ns;
+	uint64_t keepalive_ns; // 0: off
+	uint64_t delayed_ack_ns;
+	uint64_t rto_ns_min;
+	uint16_t mss_max; // 0: the path's
+};
+
+struct tcp_tuple {
+	struct addr local, remote;
+	uint16_t local_port, remote_port; // host byte order
+};
+
+// All memory of TCP comes from here, once. NULL with err_set. env, net, wheel outlive it.
+struct tcp *tcp_create(const struct tcp_config *config, struct env *env, struct net *net,
+		       struct wheel *wheel);
+
+// Resets every connection that has a peer, releases everything.
+void tcp_destroy(struct tcp *tcp);
+
+// A segment that passed IP. Takes p. arrival's l4_offset and l4_len delimit it.
+void tcp_input(struct tcp *tcp, struct pkt *p, const struct arrival *arrival);
+
+// Fetches ahead what tcp_input will need for this packet (hash, bucket, connection).
+void tcp_prefetch(struct tcp *tcp, const struct pkt *p, const struct arrival *arrival);
+
+// An ICMP error about one of our segments (RFC 5927 checks apply). Does not take anything.
+void tcp_icmp_error(struct tcp *tcp, const struct icmp_report *report);
+
+// Sends what connections have to say: data, one ACK per connection and burst, FIN.
+void tcp_flush(struct tcp *tcp);
+
+// Writes up to count events and returns how many; the rest stay for the next call.
+int tcp_deliver(struct tcp *tcp, struct prism_event *events, int count);
+
+// True when a flush or a delivery would do something.
+bool tcp_busy(const struct tcp *tcp);
+
+// Requests. 0 or a negative errno with err_set; semantics as <prismnet/tcp.h> says.
+int tcp_listen(struct tcp *tcp, const struct addr *local, uint16_t port, uint64_t user,
+	       prism_listener *listener);
+int tcp_unlisten(struct tcp *tcp, prism_listener listener);
+int tcp_connect(struct tcp *tcp, const struct tcp_tuple *tuple, uint64_t user, prism_conn *conn);
+int tcp_send_pkt(struct tcp *tcp, prism_conn conn, struct pkt *p);
+int tcp_send_region(struct tcp *tcp, prism_conn conn, const void *bytes, size_t len,
+		    const uint64_t *cookie);
+uint32_t tcp_credit(struct tcp *tcp, prism_conn conn);
+int tcp_close(struct tcp *tcp, prism_conn conn);
+int tcp_abort(struct tcp *tcp, prism_conn conn);
+int tcp_set_user(struct tcp *tcp, prism_conn conn, uint64_t user);
+int tcp_tuple_of(struct tcp *tcp, prism_conn conn, struct tcp_tuple *tuple);
+
+// The application is done with a received packet (or sends it on): opens the owner's window.
+// Does not release p.
+void tcp_uncharge(struct tcp *tcp, struct pkt *p);
+
+struct tcp_counts {
+	uint32_t half_open, open, time_wait;
+};
+void tcp_count(const struct tcp *tcp, struct tcp_counts *counts);
+
+// Bytes one idle established connection costs, all in: its slot, its share of the table.
+uint32_t tcp_idle_conn_bytes(const struct tcp *tcp);
