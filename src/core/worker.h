@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The worker: one core, one loop; it owns everything a packet meets. A turn is one function; the
+// production loop calls it with the clock's time, the simulator with a time of its choosing.
+#pragma once
+
+#include <prismnet/stack.h>
+#include <prismnet/types.h>
+
+#include "base/env.h"
+#include "base/limits.h"
+#include "base/wheel.h"
+#include "core/clock.h"
+#include "net/net.h"
+#include "observe/counter.h"
+#include "observe/trace.h"
+#include "port/port.h"
+#include "tcp/tcp.h"
+
+struct app_timers; // core/timers.h
+
+struct prism_worker {
+	struct env env;
+	struct net *net;
+	struct tcp *tcp;
+	struct wheel *wheel;
+	struct app_timers *timers;
+	struct port *port[PORTS_MAX];
+	uint32_t port_count;
+	bool worked;          // the turn found something to do
+	bool last_turn_busy;  // the one before this did
+	uint64_t last_turn_ns;
+	struct clock clock;   // only prism_poll reads it
+	struct prism *prism;  // NULL in simulations
+	struct worker_own *own; // what worker_create made itself and must release
+};
+
+// What a worker is made of. Ports, pools, counters and trace outlive it and stay the caller's.
+struct worker_config {
+	const struct prism_options *options; // limits, addresses and routes; ports' devices are not read
+	uint32_t index;
+	struct port *port[PORTS_MAX]; // opened, in the order of options->ports
+	struct pool *pool[POOL_KINDS];
+	struct counters *counters; // NULL: private ones
+	struct trace *trace;       // NULL: a private one
+	uint64_t seed;
+	uint8_t secret[16];
+	uint64_t now_ns;
+};
+
+// A worker, or NULL with err_set.
+struct prism_worker *worker_create(const struct worker_config *config);
+
+// Resets what is connected, releases everything it holds; all its buffers are back afterwards
+// (buffers the application holds must have been released).
+void worker_destroy(struct prism_worker *worker);
+
+// One turn at now_ns, which never goes back. Writes up to count events, returns how many.
+int worker_turn(struct prism_worker *worker, uint64_t now_ns, struct prism_event *events, int count);
+
+// The earliest time at which a turn would do something without a packet arriving; now or earlier
+// when there is work already, TIME_NEVER_NS when only a packet can wake it.
+uint64_t worker_next_ns(const struct prism_worker *worker);
