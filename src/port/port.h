@@ -50,7 +50,9 @@ struct port {
 	char device[96]; // "tap:prism0"
 
 	uint64_t rx_pkts, rx_bytes, tx_pkts, tx_bytes;
-	uint32_t stage_count;
+	uint32_t stage_count;   // packets staged
+	uint32_t queued_count;  // of them, those the queued gauge knows of: refused by the device
+	uint64_t stage_bytes;
 	struct pkt *stage[PORT_STAGE_PKTS];
 };
 
@@ -61,8 +63,12 @@ uint16_t port_rx(const struct env *env, struct port *port, struct pkt **pkts, ui
 // and what the device still refuses is dropped as DROP_TX_RING_FULL.
 void port_tx(const struct env *env, struct port *port, struct pkt *p);
 
-// Hands what is staged to the device. What a full device refuses stays for the next turn.
+// Hands what is staged to the device. What a full device refuses stays for the next turn, counted
+// as queued.
 void port_tx_flush(const struct env *env, struct port *port);
+
+// Drops what is still staged; before the port is closed.
+void port_tx_discard(const struct env *env, struct port *port);
 
 struct port_config {
 	const char *name;

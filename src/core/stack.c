@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The straight line: ethernet -> ip -> tcp | udp | icmp. Called by core/worker.c with a burst;
+// calls net/ and tcp/, which return and never call back up.
+//
+// The burst goes through in two stages so that memory latency overlaps: first every packet's
+// headers are read and what TCP will need is fetched ahead, then every packet is processed. Inside
+// a burst order is kept per protocol, which is all that TCP and UDP ask for.
+#include "core/stack.h"
+
+#include "net/arp.h"
+#include "net/eth.h"
+#include "net/icmp.h"
+#include "net/ip4.h"
+#include "net/udp.h"
+
+// Packets ahead whose headers are being loaded while one is read.
+#define AHEAD_PKTS 4
+
+static enum next read_headers(struct prism_worker *w, struct pkt **p, struct arrival *a,
+			      uint16_t port_index)
+{
+	enum next next = eth_input(w->net, port_index, *p, a);
+
+	if (next == NEXT_IP4)
+		next = ip4_input(w->net, p, a);
+	if (next == NEXT_TCP)
+		tcp_prefetch(w->tcp, *p, a);
+	return next;
+}
+
+static void process(struct prism_worker *w, struct pkt *p, struct arrival *a, enum next next)
+{
+	struct icmp_report report;
+
+	switch (next) {
+	case NEXT_TCP:
+		tcp_input(w->tcp, p, a);
+		break;
+	case NEXT_UDP:
+		udp_input(w->net, p, a);
+		break;
+	case NEXT_ARP:
+		arp_input(w->net, p, a);
+		break;
+	case NEXT_ICMP:
+		if (icmp_input(w->net, p, a, &report))
+			tcp_icmp_error(w->tcp, &report);
+		break;
+	case NEXT_IP4:
+	case NEXT_DONE:
+		break;
+	}
+}
+
+void stack_input(struct prism_worker *w, uint16_t port_index, struct pkt **pkts, uint16_t count)
+{
+	struct arrival arrival[BURST_PKTS];
+	enum next next[BURST_PKTS];
+
+	for (uint16_t i = 0; i < MIN(count, AHEAD_PKTS); i++)
+		bits_prefetch(pkt_data(pkts[i]));
+	for (uint16_t i = 0; i < count; i++) {
+		if (i + AHEAD_PKTS < count)
+			bits_prefetch(pkt_data(pkts[i + AHEAD_PKTS]));
+		next[i] = read_headers(w, &pkts[i], &arrival[i], port_index);
+	}
+	for (uint16_t i = 0; i < count; i++)
+		process(w, pkts[i], &arrival[i], next[i]);
+}

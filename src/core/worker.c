@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The worker's turn, its birth and its end. Production calls the turn with the clock's time
+// (api/poll.c), the simulator with its own; the object code is the same.
+//
+// What the application said since the last turn leaves first. Acknowledgements that a reply might
+// carry wait for the application, which sees the events when the turn returns; without events they
+// leave in the turn itself. So a request costs one packet in and one packet out.
+#include "core/worker.h"
+
+#include <prismnet/types.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "core/stack.h"
+#include "core/timers.h"
+#include "net/udp.h"
+
+// Timers fired in one turn at most, so that a million due at once do not stop the ports.
+#define FIRED_MAX 4096
+
+// Bursts taken from one port in a turn, before time and the application get their share.
+#define PORT_BURSTS_MAX 4
+
+// What worker_create made itself.
+struct worker_own {
+	struct counters counters;
+	struct trace trace;
+};
+
+static void worker_receive(struct prism_worker *w)
+{
+	struct pkt *pkts[BURST_PKTS];
+
+	for (uint32_t i = 0; i < w->port_count; i++) {
+		for (int burst = 0; burst < PORT_BURSTS_MAX; burst++) {
+			uint16_t n = port_rx(&w->env, w->port[i], pkts, BURST_PKTS);
+
+			if (n == 0)
+				break;
+			w->worked = true;
+			stack_input(w, (uint16_t)i, pkts, n);
+			if (n < BURST_PKTS)
+				break;
+		}
+	}
+}
+
+static int worker_deliver(struct prism_worker *w, struct prism_event *events, int count)
+{
+	int n = tcp_deliver(w->tcp, events, count);
+
+	n += udp_deliver(w->net, events + n, count - n);
+	n += app_timers_deliver(w->timers, events + n, count - n);
+	return n;
+}
+
+static void worker_transmit(struct prism_worker *w)
+{
+	for (uint32_t i = 0; i < w->port_count; i++)
+		port_tx_flush(&w->env, w->port[i]);
+}
+
+// Time of the turn that just ended goes to busy or idle, the application's share included.
+static void account_time(struct prism_worker *w, uint64_t now_ns)
+{
+	counter_add(&w->env, w->last_turn_busy ? COUNTER_busy_ns : COUNTER_idle_ns,
+		    now_ns - w->last_turn_ns);
+	w->last_turn_ns = now_ns;
+}
+
+int worker_turn(struct prism_worker *w, uint64_t now_ns, struct prism_event *events, int count)
+{
+	DCHECK(now_ns >= w->env.now_ns);
+	account_time(w, now_ns);
+	w->env.now_ns = now_ns;
+	w->worked = tcp_busy(w->tcp);
+	tcp_flush(w->tcp);
+	worker_transmit(w);
+	worker_receive(w);
+	w->worked |= wheel_run(w->wheel, now_ns, FIRED_MAX) != 0;
+	int n = worker_deliver(w, events, count);
+
+	if (n == 0)
+		tcp_flush(w->tcp);
+	worker_transmit(w);
+	w->worked |= n != 0;
+	w->last_turn_busy = w->worked;
+	counter_add(&w->env, COUNTER_turns, 1);
+	counter_add(&w->env, COUNTER_turns_busy, w->worked);
+	return n;
+}
+
+uint64_t worker_next_ns(const struct prism_worker *w)
+{
+	if (w->last_turn_busy || tcp_busy(w->tcp) || udp_pending(w->net) ||
+	    app_timers_pending(w->timers))
+		return w->env.now_ns;
+	return wheel_next_ns(w->wheel);
+}
+
+static struct tcp_config tcp_limits(const struct prism_options *o)
+{
+	return (struct tcp_config){
+		.connections_max = o->connections_max,
+		.half_open_max = o->half_open_max,
+		.listeners_max = o->listeners_max,
+		.send_descs_max = 2 * o->buffers + o->connections_max,
+		.send_bytes_max = o->send_bytes_max,
+		.receive_bytes_max = o->receive_bytes_max,
+		.time_wait_ns = o->time_wait_ns,
+		.keepalive_ns = o->keepalive_ns,
+		.delayed_ack_ns = o->delayed_ack_ns,
+		.rto_ns_min = o->rto_ns_min,
+		.mss_max = (uint16_t)MIN(o->segment_bytes_max, 65535u),
+	};
+}
+
+static struct addr internal_addr(const struct prism_addr *a)
+{
+	struct addr out;
+
+	static_assert(sizeof(out) == sizeof(*a), "the public address is the internal one");
+	memcpy(&out, a, sizeof(out));
+	return out;
+}
+
+static int add_port(struct prism_worker *w, struct port *port, const struct prism_port_options *o)
+{
+	struct net_port_config config = {.vlan_id = o->vlan_id, .gateway = internal_addr(&o->gateway)};
+
+	config.address_count = o->address_count;
+	for (uint32_t i = 0; i < o->address_count; i++) {
+		config.addresses[i].addr = internal_addr(&o->addresses[i].addr);
+		config.addresses[i].prefix_len = o->addresses[i].len;
+	}
+	port->index = (uint16_t)w->port_count;
+	w->port[w->port_count++] = port;
+	return net_add_port(w->net, port, &config);
+}
+
+static int add_network(struct prism_worker *w, const struct worker_config *config)
+{
+	const struct prism_options *o = config->options;
+
+	for (uint32_t i = 0; i < o->port_count; i++) {
+		int error = add_port(w, config->port[i], &o->ports[i]);
+
+		if (error)
+			return error;
+	}
+	for (uint32_t i = 0; i < o->route_count; i++) {
+		struct addr prefix = internal_addr(&o->routes[i].prefix.addr);
+		struct addr via = internal_addr(&o->routes[i].via);
+		int error = net_add_route(w->net, &prefix, o->routes[i].prefix.len, &via);
+
+		if (error)
+			return error;
+	}
+	net_announce(w->net);
+	return 0;
+}
+
+static void init_env(struct prism_worker *w, const struct worker_config *config)
+{
+	w->env.now_ns = config->now_ns;
+	w->last_turn_ns = config->now_ns;
+	w->env.worker_index = config->index;
+	rng_seed(&w->env.rng, config->seed);
+	w->env.counters = config->counters ? config->counters : &w->own->counters;
+	w->env.trace = config->trace ? config->trace : &w->own->trace;
+	memcpy(w->env.secret, config->secret, sizeof(w->env.secret));
+	memcpy(w->env.pool, config->pool, sizeof(w->env.pool));
+}
+
+static int create_parts(struct prism_worker *w, const struct worker_config *config)
+{
+	const struct prism_options *o = config->options;
+	struct net_config net = {.udp_max = o->udp_max};
+	struct tcp_config tcp = tcp_limits(o);
+
+	w->own = mem_map("a worker's own counters", sizeof(*w->own));
+	if (!w->own)
+		return -1;
+	init_env(w, config);
+	w->wheel = wheel_create(config->now_ns);
+	if (!w->wheel)
+		return -1;
+	w->timers = app_timers_create(o->timers_max, &w->env, w->wheel);
+	w->net = w->timers ? net_create(&net, &w->env, w->wheel) : NULL;
+	w->tcp = w->net ? tcp_create(&tcp, &w->env, w->net, w->wheel) : NULL;
+	return w->tcp ? add_network(w, config) : -1;
+}
+
+struct prism_worker *worker_create(const struct worker_config *config)
+{
+	struct prism_worker *w = mem_map("a worker", sizeof(*w));
+
+	if (!w)
+		return NULL;
+	if (create_parts(w, config)) {
+		worker_destroy(w);
+		return NULL;
+	}
+	return w;
+}
+
+void worker_destroy(struct prism_worker *w)
+{
+	if (w->tcp)
+		tcp_destroy(w->tcp);
+	if (w->net)
+		worker_transmit(w);
+	if (w->net)
+		net_destroy(w->net);
+	for (uint32_t i = 0; i < w->port_count; i++)
+		port_tx_discard(&w->env, w->port[i]);
+	app_timers_destroy(w->timers);
+	if (w->wheel)
+		wheel_destroy(w->wheel);
+	if (w->own)
+		mem_unmap(w->own, sizeof(*w->own));
+	mem_unmap(w, sizeof(*w));
+}
