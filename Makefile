@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# A thin door: each target is one command a reader can type by hand. Meson does the work.
+
+.PHONY: help build run test bench fuzz format install clean
+
+help:
+	@echo 'make build    the prism command, left at build/prism'
+	@echo 'make run      install what is missing, build, start examples/hello.yaml'
+	@echo 'make test     everything that decides whether a change is good'
+	@echo 'make bench    one table: Prism beside its peers, JSON under build/bench/'
+	@echo 'make fuzz     60 seconds on each fuzz target (SECONDS_EACH=... to change)'
+	@echo 'make format   clang-format on the C files that differ from the last commit (ALL=1: on all)'
+	@echo 'make install  library, headers, command and manual pages (PREFIX=, DESTDIR=)'
+	@echo 'make clean    remove build/'
+
+build:
+	@devtools/setup build
+	@devtools/build
+
+run:
+	@devtools/setup build run
+	@devtools/build
+	@exec build/prism run examples/hello.yaml
+
+test:
+	@devtools/setup build run test
+	@devtools/run-tests
+
+bench:
+	@devtools/setup build run test bench
+	@devtools/build
+	@tests/bench/run
+
+fuzz:
+	@devtools/setup build test
+	@devtools/run-fuzz $(or $(SECONDS_EACH),60)
+
+format:
+	@devtools/format $(if $(ALL),--all)
+
+install: build
+	@meson configure build $(if $(PREFIX),-Dprefix=$(PREFIX))
+	@meson install -C build --tags runtime,devel,man
+
+clean:
+	rm -rf build
