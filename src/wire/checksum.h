@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The Internet checksum (RFC 1071) as partial sums: begin with 0 or a pseudo-header, add runs of
+// bytes, finish. A partial sum is a 32-bit number that is only meaningful modulo 0xffff; words are
+// added as they lie in memory, so the result is stored as it is (RFC 1071 2 (B)).
+//
+// Runs are added at even offsets of the message. A run that begins at an odd one (a chain whose
+// segments have odd lengths) goes through checksum_add_at, which swaps its bytes' places.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/be.h"
+
+// sum and the sum of len bytes, at an even offset.
+uint32_t checksum_add(uint32_t sum, const void *bytes, size_t len);
+
+// The sum as 16 bits. 0 only for a sum of nothing but zeros.
+static inline uint16_t checksum_fold(uint32_t sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)((sum & 0xffff) + (sum >> 16));
+}
+
+// The same at any offset of the message.
+static inline uint32_t checksum_add_at(uint32_t sum, size_t offset, const void *bytes, size_t len)
+{
+	if ((offset & 1) == 0)
+		return checksum_add(sum, bytes, len);
+	return checksum_fold(sum) + __builtin_bswap16(checksum_fold(checksum_add(0, bytes, len)));
+}
+
+// What goes into the checksum field.
+static inline be16 checksum_finish(uint32_t sum)
+{
+	return (be16){(uint16_t)~checksum_fold(sum)};
+}
+
+// A message that carries its checksum sums up to all ones (RFC 1071 1).
+static inline bool checksum_is_good(uint32_t sum)
+{
+	return checksum_fold(sum) == 0xffff;
+}
+
+// TCP's and UDP's pseudo-header (RFC 9293 3.1, RFC 768; RFC 8200 8.1 for IPv6). One formula for
+// both families: the mapped prefix of an IPv4 address, ::ffff, adds 0xffff, which is zero here.
+static inline uint32_t checksum_pseudo(const struct addr *src, const struct addr *dst,
+				       uint8_t protocol, uint32_t len)
+{
+	uint64_t sum = (uint64_t)src->word[0] + src->word[1] + src->word[2] + src->word[3];
+
+	sum += (uint64_t)dst->word[0] + dst->word[1] + dst->word[2] + dst->word[3];
+	sum += be32_of(len).raw;
+	sum += be32_of(protocol).raw;
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + ((sum >> 16) & 0xffff) + (sum >> 32);
+	return (uint32_t)sum;
+}
+
+// The checksum after a 16-bit word of the message changed (RFC 1624 3, equation 3).
+static inline be16 checksum_update16(be16 checksum, be16 before, be16 after)
+{
+	return checksum_finish((uint32_t)(uint16_t)~checksum.raw + (uint16_t)~before.raw +
+			       after.raw);
+}
+
+// The same for a 32-bit word.
+static inline be16 checksum_update32(be16 checksum, be32 before, be32 after)
+{
+	uint32_t old = ~before.raw;
+
+	return checksum_finish((uint32_t)(uint16_t)~checksum.raw + (old & 0xffff) + (old >> 16) +
+			       (after.raw & 0xffff) + (after.raw >> 16));
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// IPv4 (RFC 791 3.1).
+#pragma once
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/be.h"
+#include "base/bits.h"
+
+struct ipv4_header {
+	uint8_t version_ihl; // version (4 bits), header length in words (4)
+	uint8_t tos;         // DSCP (6 bits, RFC 2474), ECN (2 bits, RFC 3168)
+	be16 total_len;      // header and payload, bytes
+	be16 id;
+	be16 fragment; // reserved, DF, MF, offset in units of eight bytes (13 bits)
+	uint8_t ttl;
+	uint8_t protocol;
+	be16 checksum;
+	be32 src;
+	be32 dst;
+} PACKED;
+
+static_assert(sizeof(struct ipv4_header) == 20, "as on the wire");
+
+#define IPV4_VERSION_IHL 0x45 // version 4, no options
+#define IPV4_HEADER_BYTES 20
+#define IPV4_HEADER_BYTES_MAX 60
+#define IPV4_BYTES_MAX 65535
+
+#define IPV4_DF 0x4000
+#define IPV4_MF 0x2000
+#define IPV4_OFFSET_MASK 0x1fff
+
+#define IPV4_TTL_DEFAULT 64 // RFC 1700, "Assigned Numbers"
+
+enum ip_protocol { IP_ICMP = 1, IP_TCP = 6, IP_UDP = 17 };
+
+enum ipv4_option {
+	IPV4_OPTION_END = 0,
+	IPV4_OPTION_NOP = 1,
+	IPV4_OPTION_LSRR = 131, // loose source and record route
+	IPV4_OPTION_SSRR = 137, // strict
+};
+
+static inline uint16_t ipv4_header_len(const struct ipv4_header *h)
+{
+	return (uint16_t)((h->version_ihl & 15) * 4);
+}
+
+static inline bool ipv4_is_multicast(be32 a)
+{
+	return (be32_get(a) >> 28) == 14; // RFC 1112 4: 224.0.0.0/4
+}
