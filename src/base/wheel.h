@@ -17,7 +17,6 @@ struct timer {
 	struct timer **link;  // what points at this node; NULL when not armed
 	uint64_t deadline_ns;
 	uint32_t kind;        // the owner's: an index into wheel_config.fire
-	uint32_t slot;        // the wheel's own
 };
 
 typedef void (*timer_fire)(void *context, struct timer *timer, uint64_t now_ns);
@@ -45,7 +44,8 @@ static inline bool timer_armed(const struct timer *timer)
 // A fired timer is not armed; its callback may arm or stop any timer. Returns how many fired.
 uint32_t wheel_run(struct wheel *wheel, uint64_t now_ns, uint32_t max_fired);
 
-// A time not after the next deadline (it may be earlier); TIME_NEVER_NS without timers.
+// When wheel_run may next have something to do: at most a tick after the next deadline, often
+// earlier (it has housekeeping); 0 when something is due already; TIME_NEVER_NS without timers.
 uint64_t wheel_next_ns(const struct wheel *wheel);
 uint64_t wheel_count(const struct wheel *wheel);
 

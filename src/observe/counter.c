@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The names of counters and drop reasons, made from their lists, and the conservation law: what
+// came in or was made here is transmitted, consumed, queued or dropped under a name.
+// Read by tools and tests; the data path uses only the inlines of the header.
+#include "observe/counter.h"
+
+const struct counter_info counter_infos[COUNTER_COUNT] = {
+#define COUNTER(name, kind, unit, sentence) [COUNTER_##name] = {#name, #kind, unit, sentence},
+#include "observe/counter.def"
+#undef COUNTER
+};
+
+const struct drop_info drop_infos[DROP_COUNT] = {
+	[DROP_OK] = {"OK", "not dropped", "", "", ""},
+#define DROP(name, sentence, cause, remedy, source) \
+	[DROP_##name] = {#name, sentence, cause, remedy, source},
+#include "observe/drop.def"
+#undef DROP
+};
+
+int64_t counters_unaccounted(const struct counters *c)
+{
+	uint64_t in = cell_get(&c->value[COUNTER_rx_pkts]) + cell_get(&c->value[COUNTER_originated_pkts]);
+	uint64_t out = cell_get(&c->value[COUNTER_tx_pkts]) + cell_get(&c->value[COUNTER_consumed_pkts]) +
+		       cell_get(&c->value[COUNTER_queued_pkts]);
+
+	for (int reason = 0; reason < DROP_COUNT; reason++)
+		out += cell_get(&c->drop[reason]);
+	return (int64_t)(in - out);
+}

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The names of trace events, made from their list. Read by tools and tests; recording is the inline
+// in the header.
+#include "observe/trace.h"
+
+#include <assert.h>
+
+static_assert(sizeof(struct trace_record) == 32, "two records a cache line, none across two");
+static_assert((TRACE_RECORDS & (TRACE_RECORDS - 1)) == 0, "the ring is indexed by a mask");
+
+const struct event_info event_infos[EVENT_COUNT] = {
+	[EVENT_NONE] = {"NONE", "nothing", "", ""},
+#define EVENT(name, sentence, a, b) [EVENT_##name] = {#name, sentence, a, b},
+#include "observe/event.def"
+#undef EVENT
+};

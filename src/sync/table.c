@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The flow table: buckets of four keys in three cache lines. The first line holds tags, values and
+// the first key; so a lookup that misses costs one line, a hit one to three that are neighbours.
+// Called by tcp/ for every segment; calls only hash_flow.
+//
+//   line 0: tag[4] overflow value[4] key[0]   line 1: key[1] key[2]..   line 2: ..key[2] key[3]
+//
+// A key that finds its bucket full goes on by its own step (double hashing over a prime number of
+// buckets) and adds one to `overflow` of every bucket it passes; remove takes it back. So a lookup
+// ends at the first bucket nobody passed, there are no tombstones, and nothing ever moves.
+//
+// One thread writes and reads. The lock-free one will stand behind the same interface.
+#include "sync/table.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/mem.h"
+
+#define BUCKET_KEYS 4
+
+// Buckets one key may try. At the highest load about two in three buckets are full, so that a key
+// finds 128 full ones in a row once in (3/2)^128 = 10^22 tries.
+#define PROBES_MAX 128
+
+// Seven slots in eight are filled at capacity: 55 bytes a key.
+#define LOAD_KEYS 7
+#define LOAD_SLOTS 8
+
+struct bucket {
+	uint8_t tag[BUCKET_KEYS]; // of the key's hash, never 0; 0: the slot is free
+	uint32_t overflow;        // keys that passed by because this bucket was full
+	uint32_t value[BUCKET_KEYS];
+	struct flow_key key[BUCKET_KEYS];
+} CACHE_ALIGNED;
+
+static_assert(sizeof(struct bucket) == 3 * CACHE_LINE_BYTES, "four keys in three lines");
+static_assert(offsetof(struct bucket, key[1]) == CACHE_LINE_BYTES, "the first key is in line 0");
+
+struct table {
+	struct bucket *buckets;
+	uint32_t bucket_count; // prime
+	uint32_t count;
+	uint32_t capacity;
+	uint64_t secret[2];
+};
+
+// The order in which a hash visits buckets.
+struct probe {
+	uint32_t bucket, step;
+	uint8_t tag;
+};
+
+static bool is_prime(uint32_t x)
+{
+	for (uint32_t d = 3; (uint64_t)d * d <= x; d += 2) {
+		if (x % d == 0)
+			return false;
+	}
+	return x % 2 != 0;
+}
+
+static uint32_t prime_from(uint32_t x)
+{
+	x |= 1;
+	while (!is_prime(x))
+		x += 2;
+	return x;
+}
+
+static size_t buckets_bytes(const struct table *t)
+{
+	return (size_t)t->bucket_count * sizeof(struct bucket);
+}
+
+struct table *table_create(uint32_t capacity, const uint8_t secret[16])
+{
+	uint64_t slots = ((uint64_t)capacity * LOAD_SLOTS + LOAD_KEYS - 1) / LOAD_KEYS;
+	struct table *t;
+
+	if (capacity == 0) {
+		err_set(ERR_INVALID_ARGUMENT, "a flow table for 0 keys");
+		return NULL;
+	}
+	t = mem_map("flow table", sizeof(*t));
+	if (!t)
+		return NULL;
+	t->capacity = capacity;
+	t->bucket_count = prime_from((uint32_t)MAX(slots / BUCKET_KEYS + 1, 3u));
+	memcpy(t->secret, secret, sizeof(t->secret));
+	t->buckets = mem_map("flow table buckets", buckets_bytes(t));
+	if (!t->buckets) {
+		mem_unmap(t, sizeof(*t));
+		return NULL;
+	}
+	return t;
+}
+
+void table_destroy(struct table *t)
+{
+	if (!t)
+		return;
+	mem_unmap(t->buckets, buckets_bytes(t));
+	mem_unmap(t, sizeof(*t));
+}
+
+uint64_t table_hash(const struct table *t, const struct flow_key *key)
+{
+	return hash_flow(t->secret, key->word);
+}
+
+// The high half of the hash chooses the bucket, the low half tag and step.
+static uint32_t first_bucket(const struct table *t, uint64_t hash)
+{
+	return (uint32_t)((hash >> 32) * t->bucket_count >> 32);
+}
+
+static struct probe probe_first(const struct table *t, uint64_t hash)
+{
+	uint8_t tag = (uint8_t)hash;
+
+	return (struct probe){.bucket = first_bucket(t, hash), .tag = tag ? tag : 1};
+}
+
+// The step is 1..bucket_count-1, so that it meets every bucket of a prime number of them.
+static void probe_next(const struct table *t, uint64_t hash, struct probe *p)
+{
+	uint64_t next;
+
+	if (!p->step)
+		p->step = (uint32_t)((hash & UINT32_MAX) * (t->bucket_count - 1) >> 32) + 1;
+	next = (uint64_t)p->bucket + p->step;
+	p->bucket = (uint32_t)(next < t->bucket_count ? next : next - t->bucket_count);
+}
+
+void table_prefetch(const struct table *t, uint64_t hash)
+{
+	const struct bucket *b = &t->buckets[first_bucket(t, hash)];
+
+	bits_prefetch(b);
+	bits_prefetch(&b->key[1]);
+	bits_prefetch(&b->key[3]);
+}
+
+static bool key_equal(const struct flow_key *a, const struct flow_key *b)
+{
+	uint64_t difference = 0;
+
+	for (int i = 0; i < 5; i++)
+		difference |= a->word[i] ^ b->word[i];
+	return difference == 0;
+}
+
+// The four tags as one word: the top bit of each byte that equals tag. Exact, unlike the shorter
+// form with a borrow: a free slot still holds its last key, and must not match.
+static uint32_t tag_matches(const struct bucket *b, uint8_t tag)
+{
+	uint32_t x;
+
+	memcpy(&x, b->tag, sizeof(x));
+	x ^= tag * 0x01010101u;
+	return ~(((x & 0x7f7f7f7fu) + 0x7f7f7f7fu) | x | 0x7f7f7f7fu);
+}
+
+// The slot of this key in the bucket, or -1.
+static int slot_of(const struct bucket *b, const struct flow_key *key, uint8_t tag)
+{
+	for (uint32_t match = tag_matches(b, tag); match; match &= match - 1) {
+		int slot = __builtin_ctz(match) / 8;
+
+		if (LIKELY(key_equal(&b->key[slot], key)))
+			return slot;
+	}
+	return -1;
+}
+
+static int free_slot(const struct bucket *b)
+{
+	uint32_t match = tag_matches(b, 0);
+
+	return match ? __builtin_ctz(match) / 8 : -1;
+}
+
+// The bucket and slot that hold the key, or NULL.
+static struct bucket *lookup(const struct table *t, const struct flow_key *key, uint64_t hash,
+			     int *slot)
+{
+	struct probe p = probe_first(t, hash);
+
+	for (uint32_t i = 0; i < PROBES_MAX; i++) {
+		struct bucket *b = &t->buckets[p.bucket];
+
+		*slot = slot_of(b, key, p.tag);
+		if (*slot >= 0)
+			return b;
+		if (LIKELY(b->overflow == 0))
+			return NULL;
+		probe_next(t, hash, &p);
+	}
+	return NULL;
+}
+
+bool table_find(const struct table *t, const struct flow_key *key, uint64_t hash, uint32_t *value)
+{
+	int slot;
+	const struct bucket *b = lookup(t, key, hash, &slot);
+
+	if (!b)
+		return false;
+	*value = b->value[slot];
+	return true;
+}
+
+// Adds amount to the overflow of every bucket the hash visits before `end`.
+static void count_passing(struct table *t, uint64_t hash, const struct bucket *end, int amount)
+{
+	struct probe p = probe_first(t, hash);
+
+	while (&t->buckets[p.bucket] != end) {
+		t->buckets[p.bucket].overflow += (uint32_t)amount;
+		probe_next(t, hash, &p);
+	}
+}
+
+int table_insert(struct table *t, const struct flow_key *key, uint64_t hash, uint32_t *value)
+{
+	struct probe p = probe_first(t, hash);
+	int slot;
+	const struct bucket *present = lookup(t, key, hash, &slot);
+
+	DCHECK(hash == table_hash(t, key));
+	if (present) {
+		*value = present->value[slot];
+		return -EEXIST;
+	}
+	if (t->count == t->capacity)
+		return -ENOSPC;
+	for (uint32_t i = 0; i < PROBES_MAX; i++, probe_next(t, hash, &p)) {
+		struct bucket *b = &t->buckets[p.bucket];
+
+		slot = free_slot(b);
+		if (slot < 0)
+			continue;
+		b->tag[slot] = p.tag;
+		b->value[slot] = *value;
+		b->key[slot] = *key;
+		count_passing(t, hash, b, 1);
+		t->count++;
+		return 0;
+	}
+	return -ENOSPC;
+}
+
+int table_remove(struct table *t, const struct flow_key *key, uint64_t hash)
+{
+	int slot;
+	struct bucket *b = lookup(t, key, hash, &slot);
+
+	if (!b)
+		return -ENOENT;
+	b->tag[slot] = 0;
+	count_passing(t, hash, b, -1);
+	t->count--;
+	return 0;
+}
+
+uint32_t table_count(const struct table *t)
+{
+	return t->count;
+}
+
+uint64_t table_bytes(const struct table *t)
+{
+	return sizeof(*t) + buckets_bytes(t);
+}
