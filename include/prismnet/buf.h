@@ -30,6 +30,16 @@ PRISM_API void prism_buf_strip(struct prism_buf *buf, uint32_t len);
 /// Cuts the view to its first len bytes.
 PRISM_API void prism_buf_cut(struct prism_buf *buf, uint32_t len);
 
+/// Copies len bytes of ordinary memory to the tail; the copy ledger counts them (reason api). For
+/// replies so small that a second buffer costs more than the copy.
+/// @return 0, or -ENOBUFS when they do not fit: nothing is written then
+PRISM_API int prism_buf_append(struct prism_worker *worker, struct prism_buf *buf,
+			       const void *bytes, uint32_t len);
+
+/// A link for the holder's own lists, for as long as the buffer is the holder's. NULL when given.
+PRISM_API struct prism_buf *prism_buf_next(const struct prism_buf *buf);
+PRISM_API void prism_buf_set_next(struct prism_buf *buf, struct prism_buf *next);
+
 /// Gives a buffer back. *takes* it. A received one opens the peer's window again.
 PRISM_API void prism_buf_release(struct prism_worker *worker, struct prism_buf *buf);
 

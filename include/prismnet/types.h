@@ -51,7 +51,8 @@ struct prism_endpoint {
 
 enum prism_event_type {
 	PRISM_EVENT_NONE,
-	PRISM_EVENT_ACCEPTED,  ///< conn is new and established; user is its listener's
+	PRISM_EVENT_ACCEPTED,  ///< conn is new and established; user is its listener's. What follows on
+			       ///< conn comes with a later poll: prism_tcp_set_user is in time for it
 	PRISM_EVENT_CONNECTED, ///< a connect succeeded
 	PRISM_EVENT_DATA,      ///< data, len, buf: received in order; *gives* buf
 	PRISM_EVENT_EOF,       ///< the peer will send no more; sending is still possible
