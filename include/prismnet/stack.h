@@ -71,6 +71,7 @@ struct prism_options {
 	int core;                 ///< where prism_run_worker pins itself; -1: stay
 	enum prism_memory memory;
 	uint32_t memory_mib;      ///< packet memory, default as the limits need
+	uint32_t region_mib;      ///< of it for prism_region_alloc, default 64
 	const char *eal_args;     ///< passed to DPDK as they are
 	bool eal_running;         ///< the application called rte_eal_init itself
 	bool no_shared_memory;    ///< counters in private memory; tools see nothing

@@ -39,9 +39,12 @@ PRISM_API int prism_tcp_send_region(struct prism_worker *worker, prism_conn conn
 PRISM_API int prism_tcp_send_borrowed(struct prism_worker *worker, prism_conn conn, const void *bytes,
 				      size_t len, uint64_t cookie);
 
+/// What prism_tcp_send_copy takes in one call; more is a case for a buffer or a region.
+#define PRISM_COPY_BYTES_MAX 1024
+
 /// Copy a few bytes out of ordinary memory and queue them; the copy ledger counts it (reason api).
-/// @param len at most 64 KiB
-/// @return as prism_tcp_send; -ENOBUFS when the pool is empty
+/// @param len at most PRISM_COPY_BYTES_MAX
+/// @return as prism_tcp_send; -EMSGSIZE; -ENOBUFS when the pool is empty
 PRISM_API int prism_tcp_send_copy(struct prism_worker *worker, prism_conn conn, const void *bytes,
 				  size_t len);
 

@@ -83,7 +83,7 @@ enum prism_close_reason {
 /// One thing that happened. What a type does not name is zero.
 struct prism_event {
 	uint32_t type; ///< enum prism_event_type
-	uint32_t len;  ///< DATA, DATAGRAM: bytes at data
+	uint32_t len;  ///< DATA, DATAGRAM: bytes at data (a fragmented datagram: of its first run)
 	uint64_t user; ///< the cookie given with listen, connect, set_user, open or timer
 	union {
 		prism_conn conn;

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The event rung's TCP calls: public names and types over tcp/tcp.h, which does the work.
+#include <prismnet/tcp.h>
+
+#include <errno.h>
+
+#include "api/convert.h"
+#include "base/err.h"
+#include "core/worker.h"
+#include "pkt/pool.h"
+
+int prism_tcp_listen(struct prism_worker *worker, const struct prism_endpoint *local,
+		     uint64_t user, prism_listener *listener)
+{
+	struct addr addr = convert_addr(&local->addr);
+
+	if (!addr_is_any(&addr) && !net_is_local(worker->net, &addr)) {
+		char text[ADDR_TEXT_BYTES];
+
+		return err_set(ERR_ADDRESS_NOT_OURS, "listen on %s port %u",
+			       addr_format(&addr, text), local->port);
+	}
+	return tcp_listen(worker->tcp, &addr, local->port, user, listener);
+}
+
+int prism_tcp_unlisten(struct prism_worker *worker, prism_listener listener)
+{
+	return tcp_unlisten(worker->tcp, listener);
+}
+
+int prism_tcp_connect(struct prism_worker *worker, const struct prism_endpoint *remote,
+		      const struct prism_endpoint *local, uint64_t user, prism_conn *conn)
+{
+	struct tcp_tuple tuple = {
+		.remote = convert_addr(&remote->addr),
+		.remote_port = remote->port,
+	};
+
+	if (local) {
+		tuple.local = convert_addr(&local->addr);
+		tuple.local_port = local->port;
+	}
+	return tcp_connect(worker->tcp, &tuple, user, conn);
+}
+
+int prism_tcp_send(struct prism_worker *worker, prism_conn conn, struct prism_buf *buf)
+{
+	return tcp_send_pkt(worker->tcp, conn, convert_buf(buf));
+}
+
+int prism_tcp_send_region(struct prism_worker *worker, prism_conn conn, const void *bytes, size_t len)
+{
+	return tcp_send_region(worker->tcp, conn, bytes, len, NULL);
+}
+
+int prism_tcp_send_borrowed(struct prism_worker *worker, prism_conn conn, const void *bytes,
+			    size_t len, uint64_t cookie)
+{
+	return tcp_send_region(worker->tcp, conn, bytes, len, &cookie);
+}
+
+int prism_tcp_send_copy(struct prism_worker *worker, prism_conn conn, const void *bytes, size_t len)
+{
+	struct prism_buf *buf;
+	int error;
+
+	if (len > PRISM_COPY_BYTES_MAX)
+		return err_set(ERR_COPY_TOO_LARGE, "%zu bytes, at most %d", len, PRISM_COPY_BYTES_MAX);
+	buf = prism_buf_alloc(worker);
+	if (!buf)
+		return -ENOBUFS;
+	ASSERT(pkt_copy(&worker->env, convert_buf(buf), bytes, (uint16_t)len, COPY_API));
+	error = prism_tcp_send(worker, conn, buf);
+	if (error)
+		pkt_free(convert_buf(buf));
+	return error;
+}
+
+uint32_t prism_tcp_credit(struct prism_worker *worker, prism_conn conn)
+{
+	return tcp_credit(worker->tcp, conn);
+}
+
+int prism_tcp_close(struct prism_worker *worker, prism_conn conn)
+{
+	return tcp_close(worker->tcp, conn);
+}
+
+int prism_tcp_abort(struct prism_worker *worker, prism_conn conn)
+{
+	return tcp_abort(worker->tcp, conn);
+}
+
+int prism_tcp_set_user(struct prism_worker *worker, prism_conn conn, uint64_t user)
+{
+	return tcp_set_user(worker->tcp, conn, user);
+}
+
+int prism_tcp_endpoints(struct prism_worker *worker, prism_conn conn, struct prism_endpoint *local,
+			struct prism_endpoint *remote)
+{
+	struct tcp_tuple tuple;
+	int error = tcp_tuple_of(worker->tcp, conn, &tuple);
+
+	if (error)
+		return error;
+	if (local)
+		*local = (struct prism_endpoint){convert_back(&tuple.local), tuple.local_port};
+	if (remote)
+		*remote = (struct prism_endpoint){convert_back(&tuple.remote), tuple.remote_port};
+	return 0;
+}
