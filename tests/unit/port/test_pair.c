@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/err.h"
+#include "base/time.h"
+#include "pkt/pool.h"
+#include "port/pair.h"
+
+#define FRAMES 4096
+
+struct wire {
+	struct pool *pool[2];
+	struct pair *pair;
+};
+
+static struct wire wire_make(uint64_t *now_ns, const struct pair_faults *faults)
+{
+	struct pool_config pool = {.name = "test", .pkts = FRAMES, .room_bytes = 2048};
+	struct wire w = {.pool = {pool_create(&pool), pool_create(&pool)}};
+	struct pair_config config = {.name = "test", .seed = 7, .now_ns = now_ns, .frames_max = FRAMES,
+		.rx_pool = {w.pool[0], w.pool[1]}, .faults = {*faults, *faults}};
+
+	w.pair = pair_create(&config);
+	assert_non_null(w.pair);
+	return w;
+}
+
+static void wire_end(struct wire *w)
+{
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pool_available(w->pool[i]), pool_capacity(w->pool[i]));
+	pair_destroy(w->pair);
+	pool_destroy(w->pool[0]);
+	pool_destroy(w->pool[1]);
+}
+
+// Sends one frame of len bytes that begins with its number; IPv4 by its ethernet type.
+static uint16_t send_numbered(struct wire *w, uint32_t number, uint16_t len)
+{
+	struct port *port = pair_port(w->pair, 0);
+	struct pkt *p = pkt_alloc(w->pool[0]);
+	uint8_t *bytes = pkt_append(p, len);
+
+	memset(bytes, 0x5a, len);
+	memcpy(bytes, &number, sizeof(number));
+	bytes[12] = 0x08;
+	bytes[13] = 0x00;
+	uint16_t n = port->ops->tx(port, &p, 1);
+
+	if (n == 0)
+		pkt_free(p);
+	return n;
+}
+
+// The number of the next frame at end 1, or -1.
+static int64_t receive_numbered(struct wire *w)
+{
+	struct port *port = pair_port(w->pair, 1);
+	struct pkt *p;
+	uint32_t number;
+
+	if (port->ops->rx(port, &p, 1) == 0)
+		return -1;
+	memcpy(&number, pkt_data(p), sizeof(number));
+	pkt_free(p);
+	return number;
+}
+
+static void assert_conserved(const struct wire *w)
+{
+	const struct pair_stats *s = pair_stats(w->pair, 0);
+
+	assert_int_equal(s->sent + s->duplicated, s->delivered + s->lost_random + s->lost_queue +
+		s->lost_too_long + s->lost_corrupt + pair_in_flight(w->pair, 0));
+}
+
+static void perfect_wire_delivers_in_order_into_the_receivers_pool(void **state)
+{
+	uint64_t now_ns = 0;
+	struct wire w = wire_make(&now_ns, &(struct pair_faults){0});
+	struct port *port = pair_port(w.pair, 1);
+	struct pkt *p;
+
+	for (uint32_t i = 0; i < 100; i++)
+		send_numbered(&w, i, 100);
+	assert_int_equal(pool_available(w.pool[0]), FRAMES);
+	assert_int_equal(port->ops->rx(port, &p, 1), 1);
+	assert_int_equal(pool_available(w.pool[1]), FRAMES - 1);
+	pkt_free(p);
+	for (uint32_t i = 1; i < 100; i++)
+		assert_int_equal(receive_numbered(&w), i);
+	assert_int_equal(receive_numbered(&w), -1);
+	assert_conserved(&w);
+	wire_end(&w);
+}
+
+static void short_frame_is_padded_as_ethernet_does(void **state)
+{
+	uint64_t now_ns = 0;
+	struct wire w = wire_make(&now_ns, &(struct pair_faults){0});
+	struct port *port = pair_port(w.pair, 1);
+	struct pkt *p;
+
+	send_numbered(&w, 1, 20);
+	assert_int_equal(port->ops->rx(port, &p, 1), 1);
+	assert_int_equal(pkt_len(p), 60);
+	pkt_free(p);
+	wire_end(&w);
+}
+
+static void frame_arrives_after_serialization_and_delay(void **state)
+{
+	uint64_t now_ns = 1000;
+	// 1 Gbit/s: (976 + 24) bytes take 8 us.
+	struct wire w = wire_make(&now_ns,
+		&(struct pair_faults){.rate_bits_s = 1000000000, .delay_ns = 5000});
+
+	send_numbered(&w, 1, 976);
+	send_numbered(&w, 2, 976);
+	assert_int_equal(pair_next_ns(w.pair), 1000 + 8000 + 5000);
+	now_ns = 13999;
+	assert_int_equal(receive_numbered(&w), -1);
+	now_ns = 14000;
+	assert_int_equal(receive_numbered(&w), 1);
+	assert_int_equal(receive_numbered(&w), -1);
+	assert_int_equal(pair_next_ns(w.pair), 1000 + 16000 + 5000);
+	now_ns = 22000;
+	assert_int_equal(receive_numbered(&w), 2);
+	assert_int_equal(pair_next_ns(w.pair), TIME_NEVER_NS);
+	wire_end(&w);
+}
+
+static void full_line_queue_loses_and_counts(void **state)
+{
+	uint64_t now_ns = 0;
+	struct wire w = wire_make(&now_ns,
+		&(struct pair_faults){.rate_bits_s = 1000000000, .queue_bytes = 4000});
+
+	for (uint32_t i = 0; i < 10; i++)
+		send_numbered(&w, i, 976);
+	// While at most 4000 bytes wait, one more may enter.
+	assert_int_equal(pair_stats(w.pair, 0)->lost_queue, 5);
+	assert_conserved(&w);
+	now_ns = NS_PER_S;
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(receive_numbered(&w), i);
+	wire_end(&w);
+}
+
+static void faults_happen_at_about_their_rates(void **state)
+{
+	uint64_t now_ns = 0;
+	struct wire w = wire_make(&now_ns, &(struct pair_faults){.delay_ns = 1000, .jitter_ns = 3000,
+		.reorder_ns = 100000, .loss_ppm = 100000, .duplicate_ppm = 50000, .reorder_ppm = 20000,
+		.corrupt_ppm = 30000});
+	uint64_t received = 0, backwards = 0;
+	int64_t last = -1;
+
+	for (uint32_t i = 0; i < 20000; i++) {
+		send_numbered(&w, i, 1000);
+		now_ns += 1000;
+		for (int64_t n; (n = receive_numbered(&w)) >= 0; last = n) {
+			received++;
+			backwards += n < last;
+		}
+		assert_conserved(&w);
+	}
+	const struct pair_stats *s = pair_stats(w.pair, 0);
+
+	assert_in_range(s->lost_random, 1800, 2200);
+	assert_in_range(s->duplicated, 750, 1050);
+	assert_in_range(s->reordered, 300, 450);
+	assert_in_range(s->corrupted, 450, 680);
+	assert_in_range(backwards, 250, 1200);
+	assert_int_equal(received, s->delivered);
+	wire_end(&w);
+}
+
+static uint64_t fingerprint(uint64_t seed)
+{
+	uint64_t now_ns = 0, print = 0;
+	struct pair_faults faults = {.jitter_ns = 9000, .loss_ppm = 200000, .corrupt_ppm = 100000,
+		.reorder_ppm = 100000, .reorder_ns = 50000};
+	struct pool_config pool_config = {.name = "test", .pkts = FRAMES, .room_bytes = 2048};
+	struct pool *pool = pool_create(&pool_config);
+	struct pair_config config = {.name = "x", .seed = seed, .now_ns = &now_ns,
+		.rx_pool = {pool, pool}, .faults = {faults, faults}};
+	struct wire w = {.pool = {pool, pool}, .pair = pair_create(&config)};
+
+	for (uint32_t i = 0; i < 500; i++, now_ns += 1000) {
+		send_numbered(&w, i, 100);
+		print = print * 0x100000001b3u + (uint64_t)receive_numbered(&w);
+	}
+	pair_destroy(w.pair);
+	pool_destroy(pool);
+	return print;
+}
+
+static void same_seed_gives_the_same_wire_and_another_seed_another(void **state)
+{
+	assert_int_equal(fingerprint(3), fingerprint(3));
+	assert_int_not_equal(fingerprint(3), fingerprint(4));
+}
+
+static void corruption_stays_within_one_byte(void **state)
+{
+	uint64_t now_ns = 0;
+	struct wire w = wire_make(&now_ns, &(struct pair_faults){.corrupt_ppm = 1000000});
+	struct port *port = pair_port(w.pair, 1);
+
+	for (uint32_t i = 0; i < 1000; i++) {
+		uint8_t sent[200];
+		struct pkt *p;
+		int differ = 0;
+
+		memset(sent, 0x5a, sizeof(sent));
+		memset(sent, 0, 4);
+		sent[12] = 0x08;
+		sent[13] = 0x00;
+		send_numbered(&w, 0, sizeof(sent));
+		assert_int_equal(port->ops->rx(port, &p, 1), 1);
+		for (size_t k = 0; k < sizeof(sent); k++)
+			differ += pkt_data(p)[k] != sent[k];
+		assert_int_equal(differ, 1);
+		pkt_free(p);
+	}
+	wire_end(&w);
+}
+
+static void refusing_wire_leaves_packets_with_the_sender(void **state)
+{
+	uint64_t now_ns = 0;
+	struct wire w = wire_make(&now_ns, &(struct pair_faults){.refuse_ppm = 500000});
+	uint32_t taken = 0;
+
+	for (uint32_t i = 0; i < 1000; i++)
+		taken += send_numbered(&w, i, 100);
+	assert_in_range(taken, 400, 600);
+	assert_int_equal(pair_stats(w.pair, 0)->sent, taken);
+	wire_end(&w);
+}
+
+static void empty_receive_pool_holds_frames_back(void **state)
+{
+	uint64_t now_ns = 0;
+	struct wire w = wire_make(&now_ns, &(struct pair_faults){0});
+	struct pkt *all[FRAMES];
+
+	assert_int_equal(pool_get(w.pool[1], all, FRAMES), 0);
+	send_numbered(&w, 9, 100);
+	assert_int_equal(receive_numbered(&w), -1);
+	pool_put(all, FRAMES);
+	assert_int_equal(receive_numbered(&w), 9);
+	wire_end(&w);
+}
+
+static void frame_larger_than_the_receivers_buffers_arrives_as_a_chain(void **state)
+{
+	struct pool_config small = {.name = "small", .pkts = 16, .room_bytes = PKT_HEADROOM_BYTES + 512};
+	struct pool_config large = {.name = "large", .pkts = 16, .room_bytes = 2048};
+	struct wire w = {.pool = {pool_create(&large), pool_create(&small)}};
+	struct pair_config config = {.name = "x", .rx_pool = {w.pool[0], w.pool[1]}};
+	struct pkt *p;
+
+	w.pair = pair_create(&config);
+	send_numbered(&w, 5, 1300);
+	struct port *port = pair_port(w.pair, 1);
+
+	assert_int_equal(port->ops->rx(port, &p, 1), 1);
+	assert_int_equal(pkt_len(p), 1300);
+	assert_int_equal(pkt_seg_count(p), 3);
+	pkt_free(p);
+	wire_end(&w);
+}
+
+static void second_opener_of_a_name_gets_the_other_end(void **state)
+{
+	struct pool_config pool_config = {.name = "test", .pkts = 64, .room_bytes = 2048};
+	struct pool *pool = pool_create(&pool_config);
+	struct port_config config = {.name = "p0", .device = "pair:x,seed=3", .rx_pool = pool};
+	struct port *a, *b, *c;
+	struct port_report report;
+	struct pkt *p = pkt_alloc(pool);
+
+	assert_int_equal(port_open(&config, &a, &report), 0);
+	config.name = "p1";
+	config.device = "pair:x";
+	assert_int_equal(port_open(&config, &b, &report), 0);
+	assert_string_equal(b->name, "p1");
+	assert_string_equal(report.chosen, "a wire inside this process, end 1 of pair x");
+	memset(pkt_append(p, 100), 1, 100);
+	assert_int_equal(a->ops->tx(a, &p, 1), 1);
+	assert_int_equal(b->ops->rx(b, &p, 1), 1);
+	pkt_free(p);
+	port_close(a);
+	port_close(b);
+	// The name is free again, and this is a new wire.
+	assert_int_equal(port_open(&config, &c, &report), 0);
+	assert_int_equal(port_open(&config, &a, &report), 0);
+	assert_int_equal(c->ops->rx(c, &p, 1), 0);
+	port_close(c);
+	port_close(a);
+	pool_destroy(pool);
+}
+
+static void end_that_nobody_met_closes_and_frees_its_name(void **state)
+{
+	struct port_config config = {.name = "p0", .device = "pair:lonely"};
+	struct port *a, *b;
+	struct port_report report;
+
+	assert_int_equal(port_open(&config, &a, &report), 0);
+	port_close(a);
+	assert_int_equal(port_open(&config, &b, &report), 0);
+	assert_string_equal(report.chosen, "a wire inside this process, end 0 of pair lonely");
+	port_close(b);
+}
+
+static void nonsense_after_the_name_is_refused_by_name(void **state)
+{
+	const char *devices[] = {"pair:", "pair:x,loss=3", "pair:x,loss_ppm=", "pair:x,loss_ppm=2000000",
+		"pair:x,loss_ppm=1x", "pair:a-name-that-is-far-too-long-for-anyone"};
+	struct port *port;
+	struct port_report report;
+
+	for (size_t i = 0; i < ARRAY_COUNT(devices); i++) {
+		struct port_config config = {.name = "p0", .device = devices[i]};
+
+		assert_int_equal(port_open(&config, &port, &report), -EINVAL);
+		assert_int_equal(err_last()->id, ERR_PAIR_OPTION);
+	}
+	struct port_config config = {.name = "p0", .device = "tap:x"};
+
+	assert_int_equal(port_open(&config, &port, &report), -ENODEV);
+	assert_int_equal(err_last()->id, ERR_PORT_NEEDS_DPDK);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(perfect_wire_delivers_in_order_into_the_receivers_pool),
+		cmocka_unit_test(short_frame_is_padded_as_ethernet_does),
+		cmocka_unit_test(frame_arrives_after_serialization_and_delay),
+		cmocka_unit_test(full_line_queue_loses_and_counts),
+		cmocka_unit_test(faults_happen_at_about_their_rates),
+		cmocka_unit_test(same_seed_gives_the_same_wire_and_another_seed_another),
+		cmocka_unit_test(corruption_stays_within_one_byte),
+		cmocka_unit_test(refusing_wire_leaves_packets_with_the_sender),
+		cmocka_unit_test(empty_receive_pool_holds_frames_back),
+		cmocka_unit_test(frame_larger_than_the_receivers_buffers_arrives_as_a_chain),
+		cmocka_unit_test(second_opener_of_a_name_gets_the_other_end),
+		cmocka_unit_test(end_that_nobody_met_closes_and_frees_its_name),
+		cmocka_unit_test(nonsense_after_the_name_is_refused_by_name),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
