@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What TCP and UDP need of the network below them: a path to an address, and a way out.
 //
+// A packet that ip4_input hands up may be a chain (reassembled, or received in pieces): its
+// transport header is contiguous in the first segment, its payload may span segments.
+//
 // One struct net a worker: ports, own addresses, routes, neighbours, fragments, UDP sockets.
 // net/ never calls tcp/; core/stack.c walks a packet in, outputs here call down.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/addr.h"
@@ -13,6 +17,43 @@
 #include "port/port.h"
 
 struct net;
+struct wheel;
+
+// Limits; zero is the default everywhere.
+struct net_config {
+	uint32_t neighbours_max;      // ARP entries, 1024
+	uint32_t neighbour_pkts_max;  // packets waiting for ARP, all neighbours together, 256
+	uint32_t fragment_contexts;   // datagrams under reassembly, 64
+	uint32_t fragment_bytes_max;  // of buffers they may pin (true size), 1 MiB
+	uint32_t udp_max;             // UDP sockets, 64; at most 65535
+	uint32_t udp_queue_pkts;      // datagrams received and not yet delivered, 4096
+	uint32_t icmp_errors_per_s;   // ICMP errors we send, 1000
+};
+
+struct net_port_config {
+	struct {
+		struct addr addr;
+		uint8_t prefix_len; // bits; for IPv4 0..32
+	} addresses[PORT_ADDRESSES_MAX];
+	uint32_t address_count;
+	struct addr gateway; // default route through this port; any: none
+	uint16_t vlan_id;    // 0: untagged
+};
+
+// All memory of the network comes from here, once. NULL with err_set. env and wheel outlive it.
+struct net *net_create(const struct net_config *config, struct env *env, struct wheel *wheel);
+
+// Drops what waits, releases everything. Ports stay the caller's.
+void net_destroy(struct net *net);
+
+// Ports come in the order of their index. 0 or a negative errno with err_set.
+int net_add_port(struct net *net, struct port *port, const struct net_port_config *config);
+
+// via must be in a connected network. 0 or a negative errno with err_set.
+int net_add_route(struct net *net, const struct addr *prefix, uint8_t len, const struct addr *via);
+
+// Tells every link which addresses are ours (RFC 5227 2.3).
+void net_announce(struct net *net);
 
 // The way to one destination, remembered by connections so that a packet costs no lookup.
 // net_path_refresh checks it by generation and finds it anew when anything changed.
@@ -43,13 +84,23 @@ struct net_out {
 	uint16_t tso_segment_bytes; // >0: the port cuts; the packet may be larger than the MTU
 };
 
-// Sends one packet whose first byte is its transport header: fills in the transport checksum
+// Sends one packet whose first byte is its transport header, which lies in the first segment with
+// room in front for the lower headers (ETH_HEADER_BYTES_MAX + 20): fills in the transport checksum
 // (offloaded where granted), prepends IP and ethernet, stages it on the port or queues it behind
 // an ARP request. Takes p in every case; counts it originated.
 void net_output(struct net *net, struct pkt *p, const struct net_out *out);
 
 // True when one of our addresses (any port) equals a.
 bool net_is_local(const struct net *net, const struct addr *a);
+
+// True when the transport checksum of a received packet is right: by the port's word, by summing,
+// or because the peer left it unfinished on a wire where that is agreed (PORT_RX_PARTIAL_CHECKSUM).
+// checksum_offset: of the field in the transport header.
+bool net_checksum_ok(const struct pkt *p, const struct arrival *arrival, uint16_t checksum_offset);
+
+// The path to remote carries no more than mtu_bytes (RFC 1191). Whoever calls has checked that the
+// report answers something it really sent (RFC 5927 7). Forgotten after ten minutes.
+void net_lower_mtu(struct net *net, const struct addr *remote, uint32_t mtu_bytes);
 
 // What an ICMP error says of a packet we sent (RFC 1122 3.2.2, 4.2.3.9).
 struct icmp_report {

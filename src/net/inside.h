@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// struct net as its own files see it.
+#pragma once
+
+#include <prismnet/types.h>
+
+#include "net/neighbour.h"
+#include "net/net.h"
+#include "net/path.h"
+#include "net/reassembly.h"
+#include "net/route.h"
+#include "wire/ipv4.h"
+
+struct net_address {
+	be32 addr;
+	uint32_t mask;  // host order
+	be32 broadcast; // of its network; 0: there is none (prefix of 31 or 32 bits, RFC 3021)
+};
+
+struct net_port {
+	struct port *port;
+	uint16_t vlan_id;
+	uint16_t tx_segs_max; // 1 when the port does not take chains
+	uint8_t l2_len;       // bytes of ethernet header
+	uint8_t address_count;
+	struct net_address address[PORT_ADDRESSES_MAX];
+};
+
+struct udp_socket {
+	struct addr local;
+	uint64_t user;
+	uint32_t generation; // 24 bits, never 0
+	uint16_t port;       // 0: the slot is free
+	uint16_t next;       // index + 1 of another socket on the same port, or the next free slot
+};
+
+// What waits for udp_deliver: a datagram, or an ICMP error (pkt is NULL).
+struct udp_news {
+	struct addr peer, local;
+	struct pkt *pkt;
+	uint32_t generation; // of the socket
+	uint16_t socket_index;
+	uint16_t peer_port;
+	uint16_t error; // a positive errno
+};
+
+struct udp {
+	uint16_t *by_port; // index + 1 of the first socket on each port
+	struct udp_socket *socket;
+	uint32_t socket_count;
+	uint16_t free_first; // index + 1
+	struct udp_news *news;
+	uint32_t news_first, news_count, news_max; // starts over at 0 whenever it was drained
+};
+
+// Datagram ids of fragmented packets, by a keyed hash of the destination (RFC 6864, RFC 7739 5.3).
+#define IP_ID_SLOTS 256
+
+struct net {
+	struct env *env;
+	struct wheel *wheel;
+	uint32_t generation; // grows with every change of ports, routes or path MTUs
+	uint32_t port_count;
+	struct net_port port[PORTS_MAX];
+	struct neighbours neighbours;
+	struct udp udp;
+	struct reassembly reassembly;
+	struct net_config config;
+	struct routes routes;
+	struct net_path path_cache[PATH_SLOTS];
+	struct net_pmtu pmtu[PMTU_SLOTS];
+	struct timer pmtu_timer;
+	struct timer announce_timer;
+	uint64_t defend_next_ns;     // earliest time to defend an address again (RFC 5227 2.4)
+	uint64_t icmp_tokens;        // in nanoseconds of the configured rate
+	uint64_t icmp_refilled_ns;
+	uint16_t ip_id[IP_ID_SLOTS];
+};
+
+// An index below count (a power of two) that an outsider cannot predict.
+static inline uint32_t net_slot(const struct net *net, be32 a, uint32_t more, uint32_t count)
+{
+	uint64_t key[2];
+
+	memcpy(key, net->env->secret, sizeof(key));
+	unsigned __int128 m = (unsigned __int128)(key[0] ^ a.raw) * (key[1] ^ more | 1);
+	return (uint32_t)((uint64_t)m ^ (uint64_t)(m >> 64)) & (count - 1);
+}
+
+// True when one of our addresses on any port is a.
+bool net_is_ours(const struct net *net, be32 a);
+
+// True for 255.255.255.255 and the broadcast addresses of the port's networks.
+bool net_is_broadcast(const struct net *net, uint16_t port_index, be32 a);
+
+// The address of the port to speak from to a on the same link: of a's network if there is one, else
+// the first. NULL when the port has none.
+const struct net_address *net_address_for(const struct net *net, uint16_t port_index, be32 a);
+
+// True when a is in a network that the port is connected to.
+bool net_on_link(const struct net *net, uint16_t port_index, be32 a);
+
+// A packet from the pool, or NULL, counted.
+struct pkt *net_alloc(struct net *net, enum pool_kind kind);
+
+bool udp_init(struct net *net);
+void udp_fini(struct net *net);
+
+// An ICMP error about a datagram of ours.
+void udp_icmp_error(struct net *net, const struct icmp_report *report);
+
+// ip4_out.c. Puts the IP header in front of p and sends it to the path's neighbour. Takes p.
+struct ip4_send {
+	struct net_path *path;
+	uint8_t protocol, ttl, tos;
+	uint16_t id, fragment; // host order
+	struct pkt_tx_offload offload;
+};
+void ip4_send(struct net *net, struct pkt *p, struct ip4_send *s);
+
+// fragment.c. Sends p, larger than the path's MTU, in pieces. Takes p.
+void ip4_send_fragments(struct net *net, struct pkt *p, const struct net_out *out);
+
+// checksum_chain.c. Sum of len bytes from offset over the segments of p.
+uint32_t net_sum(const struct pkt *p, uint32_t offset, uint32_t len);

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The routing table: a sorted array, longest prefix first (RFC 1812 5.2.4.3, rule 2). Written by
+// net_add_port and net_add_route, read by path.c when a path is found anew.
+//
+// Deliberately not here: metrics, multipath, removal. Routes come from the configuration.
+#include "net/route.h"
+
+#include <string.h>
+
+bool route_add(struct routes *t, const struct route *r)
+{
+	uint32_t at = 0;
+
+	if (t->count == ROUTES_MAX)
+		return false;
+	while (at < t->count && t->route[at].len >= r->len)
+		at++;
+	memmove(&t->route[at + 1], &t->route[at], (t->count - at) * sizeof(*r));
+	t->route[at] = *r;
+	t->route[at].mask = route_mask(r->len);
+	t->route[at].prefix &= t->route[at].mask;
+	t->count++;
+	return true;
+}
+
+const struct route *route_find(const struct routes *t, be32 a)
+{
+	uint32_t address = be32_get(a);
+
+	for (uint32_t i = 0; i < t->count; i++)
+		if ((address & t->route[i].mask) == t->route[i].prefix)
+			return &t->route[i];
+	return NULL;
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// UDP as the floors above see it: datagrams in, requests down, events out.
+//
+// A reassembled datagram is a chain: its event's data and len are the first run of bytes, buf the
+// whole of it. udp_reply and udp_send send chains as they are.
+#pragma once
+
+#include <prismnet/types.h>
+
+#include "net/net.h"
+#include "port/arrival.h"
+
+// A datagram that passed IP. Takes p.
+void udp_input(struct net *net, struct pkt *p, struct arrival *arrival);
+
+// Writes up to count events and returns how many; the rest stay for the next call. Their peer and
+// local addresses live until the next udp_input.
+int udp_deliver(struct net *net, struct prism_event *events, int count);
+
+// True when udp_deliver would write something.
+bool udp_pending(const struct net *net);
+
+// Requests. 0 or a negative errno with err_set; semantics as <prismnet/udp.h> says.
+int udp_open(struct net *net, const struct addr *local, uint16_t port, uint64_t user, prism_udp *udp);
+int udp_close(struct net *net, prism_udp udp);
+int udp_endpoint(struct net *net, prism_udp udp, struct addr *local, uint16_t *port);
+
+struct udp_to {
+	struct addr local; // source address; any: the socket's, or chosen
+	struct addr remote;
+	uint16_t remote_port;
+};
+
+int udp_send(struct net *net, prism_udp udp, const struct udp_to *to, struct pkt *p);
+int udp_reply(struct net *net, const struct prism_event *event, struct pkt *p);
