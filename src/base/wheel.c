@@ -275,3 +275,44 @@ uint64_t wheel_next_ns(const struct wheel *w)
 		return TIME_NEVER_NS;
 	return w->stop_tick << WHEEL_TICK_SHIFT;
 }
+
+// Every node is linked both ways; returns how many there are.
+static uint64_t check_list(struct timer *const *list)
+{
+	uint64_t count = 0;
+
+	for (struct timer *const *link = list; *link; link = &(*link)->next, count++)
+		ASSERT((*link)->link == link);
+	return count;
+}
+
+// Timers of a slot belong there, and are found in time.
+static void check_slot(const struct wheel *w, uint32_t level, uint64_t index)
+{
+	uint32_t shift = level * LEVEL_SHIFT;
+	const struct timer *first = w->slot[level][index];
+
+	ASSERT((w->occupied[level] >> index & 1) == (first != NULL));
+	for (const struct timer *t = first; t; t = t->next) {
+		uint64_t tick = deadline_tick(t);
+
+		ASSERT(tick > w->tick);
+		ASSERT((tick >> shift) % LEVEL_SLOTS == index);
+		ASSERT((tick >> shift) - (w->tick >> shift) < LEVEL_SLOTS);
+		ASSERT(level == 0 || tick >> shift > w->tick >> shift);
+		ASSERT(w->stop_tick <= tick >> shift << shift);
+	}
+}
+
+void wheel_check(const struct wheel *w)
+{
+	uint64_t count = check_list(&w->due) + check_list(&w->firing);
+
+	for (uint32_t level = 0; level < LEVELS; level++) {
+		for (uint64_t index = 0; index < LEVEL_SLOTS; index++) {
+			check_slot(w, level, index);
+			count += check_list(&w->slot[level][index]);
+		}
+	}
+	ASSERT(count == w->count);
+}

@@ -49,5 +49,8 @@ uint32_t wheel_run(struct wheel *wheel, uint64_t now_ns, uint32_t max_fired);
 uint64_t wheel_next_ns(const struct wheel *wheel);
 uint64_t wheel_count(const struct wheel *wheel);
 
+// Asserts the wheel's invariants over all its timers: for tests.
+void wheel_check(const struct wheel *wheel);
+
 // Timer kinds of the whole house.
 enum timer_kind { TIMER_TCP, TIMER_TCP_HALF_OPEN, TIMER_ARP, TIMER_FRAGMENT, TIMER_APP };

@@ -276,3 +276,40 @@ uint64_t table_bytes(const struct table *t)
 {
 	return sizeof(*t) + buckets_bytes(t);
 }
+
+// Every key is found, and was counted by the buckets it passed and by no other.
+static uint64_t check_bucket(const struct table *t, const struct bucket *b, uint32_t *keys)
+{
+	uint64_t passed = 0;
+
+	for (int i = 0; i < BUCKET_KEYS; i++) {
+		uint64_t hash = table_hash(t, &b->key[i]);
+		struct probe p = probe_first(t, hash);
+		int slot;
+
+		if (!b->tag[i])
+			continue;
+		ASSERT(b->tag[i] == p.tag);
+		ASSERT(lookup(t, &b->key[i], hash, &slot) == b);
+		ASSERT(slot == i);
+		for (; &t->buckets[p.bucket] != b; passed++) {
+			ASSERT(t->buckets[p.bucket].overflow > 0);
+			probe_next(t, hash, &p);
+		}
+		++*keys;
+	}
+	return passed;
+}
+
+void table_check(const struct table *t)
+{
+	uint64_t overflow = 0, passed = 0;
+	uint32_t keys = 0;
+
+	for (uint32_t i = 0; i < t->bucket_count; i++) {
+		overflow += t->buckets[i].overflow;
+		passed += check_bucket(t, &t->buckets[i], &keys);
+	}
+	ASSERT(overflow == passed);
+	ASSERT(keys == t->count);
+}

@@ -39,3 +39,6 @@ int table_remove(struct table *table, const struct flow_key *key, uint64_t hash)
 
 uint32_t table_count(const struct table *table);
 uint64_t table_bytes(const struct table *table);
+
+// Asserts the table's invariants over all its keys: for tests.
+void table_check(const struct table *table);

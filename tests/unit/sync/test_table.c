@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The flow table by example; its behaviour under random use is in model/model_table.c.
+#include "sync/table.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/err.h"
+
+static const uint8_t secret[16] = {1, 2, 3, 4};
+
+static struct flow_key key_of(uint64_t number)
+{
+	return (struct flow_key){{0, 0xffff0000u, number, number >> 3, 6}};
+}
+
+static int insert(struct table *t, uint64_t number, uint32_t *value)
+{
+	struct flow_key key = key_of(number);
+
+	return table_insert(t, &key, table_hash(t, &key), value);
+}
+
+static bool find(const struct table *t, uint64_t number, uint32_t *value)
+{
+	struct flow_key key = key_of(number);
+
+	return table_find(t, &key, table_hash(t, &key), value);
+}
+
+static void inserted_key_is_found_until_it_is_removed(void **state)
+{
+	struct table *t = table_create(100, secret);
+	struct flow_key key = key_of(7);
+	uint32_t value = 42;
+
+	assert_false(find(t, 7, &value));
+	assert_int_equal(insert(t, 7, &value), 0);
+	value = 0;
+	assert_true(find(t, 7, &value));
+	assert_int_equal(value, 42);
+	assert_int_equal(table_remove(t, &key, table_hash(t, &key)), 0);
+	assert_false(find(t, 7, &value));
+	assert_int_equal(table_remove(t, &key, table_hash(t, &key)), -ENOENT);
+	table_destroy(t);
+}
+
+static void second_insert_gives_the_value_that_is_there(void **state)
+{
+	struct table *t = table_create(100, secret);
+	uint32_t first = 1, second = 2;
+
+	assert_int_equal(insert(t, 7, &first), 0);
+	assert_int_equal(insert(t, 7, &second), -EEXIST);
+	assert_int_equal(second, 1);
+	assert_int_equal(table_count(t), 1);
+	table_destroy(t);
+}
+
+static void keys_that_differ_in_any_word_are_different(void **state)
+{
+	struct table *t = table_create(100, secret);
+	struct flow_key key = {{1, 2, 3, 4, 5}};
+	uint32_t value = 9;
+
+	assert_int_equal(table_insert(t, &key, table_hash(t, &key), &value), 0);
+	for (int word = 0; word < 5; word++) {
+		struct flow_key other = key;
+
+		// Looked up under the first key's hash, only the comparison tells them apart.
+		other.word[word] ^= UINT64_C(1) << 63;
+		assert_false(table_find(t, &other, table_hash(t, &key), &value));
+	}
+	table_destroy(t);
+}
+
+static void it_holds_as_many_keys_as_asked_for_and_refuses_the_next(void **state)
+{
+	static const uint32_t capacities[] = {1, 2, 3, 4, 5, 28, 1000, 4096, 100000};
+
+	for (size_t i = 0; i < ARRAY_COUNT(capacities); i++) {
+		struct table *t = table_create(capacities[i], secret);
+		uint32_t value;
+
+		for (uint32_t k = 0; k < capacities[i]; k++) {
+			value = k;
+			assert_int_equal(insert(t, k, &value), 0);
+		}
+		value = 0;
+		assert_int_equal(insert(t, capacities[i], &value), -ENOSPC);
+		for (uint32_t k = 0; k < capacities[i]; k++) {
+			assert_true(find(t, k, &value));
+			assert_int_equal(value, k);
+		}
+		table_check(t);
+		table_destroy(t);
+	}
+}
+
+static void a_key_of_capacity_costs_at_most_64_bytes(void **state)
+{
+	struct table *t = table_create(1000000, secret);
+
+	assert_non_null(t);
+	assert_true(table_bytes(t) <= 64 * 1000000u);
+	table_destroy(t);
+}
+
+static void hash_depends_on_the_secret(void **state)
+{
+	const uint8_t other[16] = {1, 2, 3, 5};
+	struct table *a = table_create(10, secret), *b = table_create(10, other);
+	struct flow_key key = key_of(1);
+
+	assert_int_not_equal(table_hash(a, &key), table_hash(b, &key));
+	table_destroy(a);
+	table_destroy(b);
+}
+
+static void table_without_room_is_refused_by_name(void **state)
+{
+	err_clear();
+	assert_null(table_create(0, secret));
+	assert_int_equal(err_last()->id, ERR_INVALID_ARGUMENT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(inserted_key_is_found_until_it_is_removed),
+		cmocka_unit_test(second_insert_gives_the_value_that_is_there),
+		cmocka_unit_test(keys_that_differ_in_any_word_are_different),
+		cmocka_unit_test(it_holds_as_many_keys_as_asked_for_and_refuses_the_next),
+		cmocka_unit_test(a_key_of_capacity_costs_at_most_64_bytes),
+		cmocka_unit_test(hash_depends_on_the_secret),
+		cmocka_unit_test(table_without_room_is_refused_by_name),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
