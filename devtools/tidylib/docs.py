@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Documentation that names code stays true: `file:function` and links to files."""
+import os
+import re
+
+from tidylib.tree import Finding
+
+DOCS = r"^(docs/.*|[A-Z]+)\.md$"
+REFERENCE = re.compile(r"`((?:[\w.-]+/)*[\w.-]+\.[ch]):(\w+)`")
+LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)(?:#[^)]*)?\)")
+
+
+def _find(tree, name):
+    for prefix in ("", "src/", "include/", "include/prismnet/"):
+        if prefix + name in tree.files:
+            return prefix + name
+    return None
+
+
+def check_references(tree):
+    for path in tree.matching(DOCS):
+        for number, line in enumerate(tree.lines(path), 1):
+            for name, function in REFERENCE.findall(line):
+                target = _find(tree, name)
+                if target is None:
+                    yield Finding(path, number, "doc-reference", f"{name} does not exist; name the "
+                                  "file from the root or from src/", name)
+                elif not re.search(rf"\b{function}\b", "\n".join(tree.bare(target))):
+                    yield Finding(path, number, "doc-reference", f"{target} has no {function}; "
+                                  "mend the page, or the name", function)
+
+
+def check_links(tree):
+    for path in tree.matching(DOCS):
+        for number, line in enumerate(tree.lines(path), 1):
+            for link in LINK.findall(line):
+                target = os.path.normpath(os.path.join(os.path.dirname(path), link))
+                known = target in tree.files or any(
+                    other.startswith(target + "/") for other in tree.files)
+                if not known:
+                    yield Finding(path, number, "doc-link", f"{link} leads nowhere; link a file of "
+                                  "this tree", link)
+
+
+RULES = [check_references, check_links]
