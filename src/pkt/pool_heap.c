@@ -4,12 +4,13 @@
 // overrun, every use after release and every leak. A pool is a limit and a count.
 //
 // Deliberately not here: speed, threads, DMA.
-#include "pkt/pool.h"
+#include "pkt/pool_heap.h"
 
 #include <stdlib.h>
 
 #include "base/err.h"
 #include "pkt/pkt.h"
+#include "pkt/pool.h"
 
 struct pool {
 	struct pool_config config;
@@ -56,8 +57,20 @@ static struct pkt *pkt_create(struct pool *pool)
 	return p;
 }
 
+// The fault that tests ask for.
+static uint32_t fail_every;
+static uint32_t requests;
+
+void pool_heap_fail_every(uint32_t n)
+{
+	fail_every = n;
+	requests = 0;
+}
+
 int pool_get(struct pool *pool, struct pkt **pkts, uint32_t count)
 {
+	if (fail_every && ++requests % fail_every == 0)
+		return -1;
 	if (pool->config.pkts - pool->in_use < count)
 		return -1;
 	for (uint32_t i = 0; i < count; i++) {

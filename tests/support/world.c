@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Two stacks, one wire, one clock. Time jumps from one thing that happens to the next, so an hour
+// of back-off costs nothing; the same seed gives the same run to the last bit.
+#include "world.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/time.h"
+#include "pkt/pool.h"
+#include "port/port.h"
+
+// What the clock moves when something is due now and nothing came of it: a stalled worker, a frame
+// that waits for a buffer. It doubles every 16 times, to a millisecond.
+#define NUDGE_NS 1000
+
+// Steps in a row in which time moves by nudges only and nothing happens: more is a stack that
+// claims to have work and has none.
+#define IDLE_STEPS_MAX 20000
+
+#define START_NS (1000 * NS_PER_S)
+
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+	return hash_fold(hash ^ word, UINT64_C(0x9e3779b97f4a7c15));
+}
+
+static uint64_t mix_bytes(uint64_t hash, const uint8_t *bytes, uint32_t len)
+{
+	uint64_t word = 0;
+
+	for (; len >= sizeof(word); bytes += sizeof(word), len -= (uint32_t)sizeof(word)) {
+		memcpy(&word, bytes, sizeof(word));
+		hash = mix(hash, word);
+	}
+	word = len;
+	memcpy((uint8_t *)&word + 1, bytes, len);
+	return mix(hash, word);
+}
+
+static void see(void *context, const struct pair_sight *sight)
+{
+	struct world *world = context;
+
+	world->hash = mix(world->hash, sight->arrival_ns);
+	world->hash = mix(world->hash, (uint64_t)(sight->end + 1));
+	world->hash = mix_bytes(world->hash, sight->bytes, sight->len);
+	if (world->capture)
+		pcapng_write(world->capture, (uint32_t)sight->end, sight->now_ns, sight->bytes, sight->len,
+			     sight->fate);
+}
+
+void world_config_init(struct world_config *config)
+{
+	*config = (struct world_config){.seed = 1, .mtu_bytes = 1500, .frames_max = 4096};
+	PRISM_OPTIONS_INIT(&config->options);
+	config->options.connections_max = 1024;
+	config->options.half_open_max = 128;
+	config->options.buffers = 4096;
+	config->options.time_wait_ns = NS_PER_S;
+	config->pool_pkts[POOL_RX] = 4096;
+	config->pool_pkts[POOL_TX] = 4096;
+	config->pool_pkts[POOL_HEAD] = 4096;
+	config->pool_pkts[POOL_CTRL] = 512;
+	config->faults[0].delay_ns = NS_PER_MS;
+	config->faults[1].delay_ns = NS_PER_MS;
+}
+
+struct prism_endpoint world_endpoint(int node, uint16_t port)
+{
+	struct addr addr = addr_from_v4_octets(198, 18, 0, (uint8_t)(1 + node));
+	struct prism_endpoint endpoint = {.port = port};
+
+	memcpy(&endpoint.addr, &addr, sizeof(addr));
+	return endpoint;
+}
+
+static _Noreturn void give_up(const char *what)
+{
+	fprintf(stderr, "world: %s: %s\n", what, err_last()->message);
+	abort();
+}
+
+static void create_pools(struct node *node, const struct world_config *config)
+{
+	static const char *const names[POOL_KINDS] = {"rx", "tx", "head", "ctrl"};
+	uint16_t frame_bytes = (uint16_t)(config->mtu_bytes + 18);
+	uint16_t room_bytes[POOL_KINDS] = {
+		[POOL_RX] = config->rx_room_bytes ? config->rx_room_bytes : frame_bytes,
+		[POOL_TX] = MAX(frame_bytes, 2048),
+		[POOL_HEAD] = 128,
+		[POOL_CTRL] = 640, // an ICMP error with its quote
+	};
+
+	for (int kind = 0; kind < POOL_KINDS; kind++) {
+		struct pool_config pool = {.name = names[kind], .pkts = config->pool_pkts[kind],
+			.room_bytes = (uint16_t)(PKT_HEADROOM_BYTES + room_bytes[kind]), .numa_node = -1};
+
+		node->pool[kind] = pool_create(&pool);
+		if (!node->pool[kind])
+			give_up("pool");
+	}
+}
+
+static void create_worker(struct world *world, int index, const struct world_config *config)
+{
+	struct node *node = &world->node[index];
+	struct prism_options options = config->options;
+	struct worker_config worker = {.options = &options, .counters = &node->counters,
+		.trace = &node->trace, .now_ns = world->now_ns,
+		.seed = config->seed * 2 + (uint64_t)index};
+	struct prism_endpoint endpoint = world_endpoint(index, 0);
+
+	options.port_count = 1;
+	options.ports[0] = (struct prism_port_options){.name = "p0", .device = "pair:", .address_count = 1};
+	options.ports[0].addresses[0] = (struct prism_prefix){.addr = endpoint.addr, .len = 24};
+	worker.port[0] = pair_port(world->pair, index);
+	memcpy(worker.pool, node->pool, sizeof(worker.pool));
+	memset(worker.secret, 0x5a + index, sizeof(worker.secret));
+	memcpy(worker.secret, &config->seed, sizeof(config->seed));
+	node->worker = worker_create(&worker);
+	if (!node->worker)
+		give_up("worker");
+}
+
+struct world *world_create(const struct world_config *config)
+{
+	struct world *world = calloc(1, sizeof(*world));
+
+	if (!world)
+		give_up("memory");
+	world->now_ns = START_NS;
+	for (int i = 0; i < 2; i++)
+		create_pools(&world->node[i], config);
+	struct pair_config pair = {.name = "w", .seed = config->seed, .now_ns = &world->now_ns,
+		.mtu_bytes = config->mtu_bytes, .frames_max = config->frames_max,
+		.rx_pool = {world->node[0].pool[POOL_RX], world->node[1].pool[POOL_RX]},
+		.faults = {config->faults[0], config->faults[1]}};
+
+	world->pair = pair_create(&pair);
+	if (!world->pair)
+		give_up("pair");
+	if (config->capture)
+		world->capture = pcapng_create(config->capture);
+	pair_set_tap(world->pair, see, world);
+	for (int i = 0; i < 2; i++)
+		create_worker(world, i, config);
+	return world;
+}
+
+bool world_destroy(struct world *world)
+{
+	bool whole = true;
+
+	for (int i = 0; i < 2; i++)
+		worker_destroy(world->node[i].worker);
+	pair_destroy(world->pair);
+	for (int i = 0; i < 2; i++)
+		whole &= world_buffers_out(world, i) == 0;
+	for (int i = 0; whole && i < 2; i++)
+		for (int kind = 0; kind < POOL_KINDS; kind++)
+			pool_destroy(world->node[i].pool[kind]);
+	pcapng_close(world->capture);
+	free(world);
+	return whole;
+}
+
+uint32_t world_buffers_out(const struct world *world, int node)
+{
+	uint32_t out = 0;
+
+	for (int kind = 0; kind < POOL_KINDS; kind++) {
+		const struct pool *pool = world->node[node].pool[kind];
+
+		out += pool_capacity(pool) - pool_available(pool);
+	}
+	return out;
+}
+
+bool world_at_rest(const struct world *world)
+{
+	for (int i = 0; i < 2; i++) {
+		struct prism_conn_counts counts;
+
+		prism_conn_count(world->node[i].worker, &counts);
+		if (counts.half_open + counts.open + counts.time_wait > 0)
+			return false;
+		if (world_buffers_out(world, i) > 0)
+			return false;
+	}
+	return true;
+}
+
+static uint64_t node_next_ns(const struct node *node)
+{
+	return MAX(worker_next_ns(node->worker), node->stalled_until_ns);
+}
+
+static uint64_t next_ns(const struct world *world, uint64_t until_ns)
+{
+	uint64_t next = MIN(until_ns, pair_next_ns(world->pair));
+
+	for (int i = 0; i < 2; i++)
+		next = MIN(next, node_next_ns(&world->node[i]));
+	return next;
+}
+
+static bool node_turn(struct world *world, int index,
+		      void (*take)(void *context, int node, const struct prism_event *event), void *context)
+{
+	struct node *node = &world->node[index];
+	uint64_t rx_pkts = node->counters.value[COUNTER_rx_pkts];
+	uint64_t tx_pkts = node->counters.value[COUNTER_tx_pkts];
+
+	if (node->stalled_until_ns > world->now_ns)
+		return false;
+	int n = worker_turn(node->worker, world->now_ns, node->events, WORLD_EVENTS);
+
+	if (counters_unaccounted(&node->counters) != 0)
+		world->failure = "unaccounted packets";
+	for (int i = 0; i < n; i++) {
+		const struct prism_event *e = &node->events[i];
+
+		world->hash = mix(world->hash, (uint64_t)e->type << 32 | e->len);
+		world->hash = mix(world->hash, e->user ^ (uint64_t)e->reason << 48 ^ e->cookie);
+		take(context, index, e);
+	}
+	return n > 0 || rx_pkts != node->counters.value[COUNTER_rx_pkts] ||
+	       tx_pkts != node->counters.value[COUNTER_tx_pkts];
+}
+
+bool world_step(struct world *world, uint64_t until_ns,
+		void (*take)(void *context, int node, const struct prism_event *event), void *context)
+{
+	uint64_t next = next_ns(world, until_ns);
+	bool happened = next > world->now_ns;
+
+	if (happened)
+		world->now_ns = next;
+	else if (world->idle_steps > 0)
+		world->now_ns += NUDGE_NS << MIN(world->idle_steps / 16, UINT64_C(10));
+	for (int i = 0; i < 2; i++)
+		happened |= node_turn(world, i, take, context);
+	world->steps++;
+	world->idle_steps = happened ? 0 : world->idle_steps + 1;
+	if (world->idle_steps > IDLE_STEPS_MAX)
+		world->failure = "a stack has work and does nothing";
+	return !world->failure;
+}
+
+static void write_record(FILE *f, int node, const struct trace_record *r)
+{
+	const struct event_info *info = &event_infos[r->event < EVENT_COUNT ? r->event : 0];
+
+	fprintf(f, "%12.6f node %d ", ((double)r->time_ns - (double)START_NS) / 1e9, node);
+	if (r->subject != TRACE_NO_SUBJECT)
+		fprintf(f, "#%u ", r->subject);
+	fprintf(f, "%s: ", info->name);
+	for (const char *c = info->sentence; *c; c++) {
+		if (c[0] == '%' && (c[1] == 'a' || c[1] == 'b'))
+			fprintf(f, "%llu", (unsigned long long)(*++c == 'a' ? r->a : r->b));
+		else
+			fputc(*c, f);
+	}
+	fputc('\n', f);
+}
+
+void world_write_trace(const struct world *world, const char *path)
+{
+	FILE *f = fopen(path, "w");
+	uint64_t at[2];
+
+	if (!f)
+		return;
+	for (int i = 0; i < 2; i++) {
+		uint64_t written = world->node[i].trace.written;
+
+		at[i] = written > TRACE_RECORDS ? written - TRACE_RECORDS : 0;
+	}
+	for (;;) {
+		const struct trace_record *r[2] = {NULL, NULL};
+
+		for (int i = 0; i < 2; i++)
+			if (at[i] < world->node[i].trace.written)
+				r[i] = &world->node[i].trace.record[at[i] & (TRACE_RECORDS - 1)];
+		if (!r[0] && !r[1])
+			break;
+		int earlier = !r[0] || (r[1] && r[1]->time_ns < r[0]->time_ns);
+
+		write_record(f, earlier, r[earlier]);
+		at[earlier]++;
+	}
+	fclose(f);
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Two whole stacks on a faulty wire in virtual time. The simulator, the goodput table and the
+// session fuzzer drive it; what they do on top goes through the public API.
+#pragma once
+
+#include <prismnet/prism.h>
+
+#include "core/worker.h"
+#include "port/pair.h"
+#include "pcapng.h"
+
+#define WORLD_EVENTS 64
+
+struct node {
+	struct prism_worker *worker;
+	struct pool *pool[POOL_KINDS];
+	struct counters counters;
+	struct trace trace;
+	struct prism_event events[WORLD_EVENTS];
+	uint64_t stalled_until_ns; // its worker gets no turn before
+};
+
+struct world_config {
+	uint64_t seed;
+	struct prism_options options; // limits of both stacks; ports are the world's own
+	uint16_t mtu_bytes;
+	uint32_t frames_max;
+	uint32_t pool_pkts[POOL_KINDS];
+	uint16_t rx_room_bytes;       // 0: a whole frame fits
+	struct pair_faults faults[2];
+	const char *capture;          // where to write a pcapng, or NULL
+};
+
+struct world {
+	uint64_t now_ns;
+	uint64_t steps;
+	uint64_t idle_steps;  // in a row, without a packet or event
+	uint64_t hash;        // of all that went over the wire and of all events
+	struct pair *pair;
+	struct node node[2];
+	struct pcapng *capture;
+	const char *failure;  // a law that was broken, or NULL
+};
+
+// Fills in what most worlds want: defaults of prism_options, one second of TIME-WAIT, a perfect
+// wire of 1 ms.
+void world_config_init(struct world_config *config);
+
+// Node 0 is 198.18.0.1/24, node 1 198.18.0.2/24. Aborts when memory is short.
+struct world *world_create(const struct world_config *config);
+
+// Both stacks end; false when a buffer did not come home.
+bool world_destroy(struct world *world);
+
+struct prism_endpoint world_endpoint(int node, uint16_t port);
+
+// Moves time to the next thing that happens (a frame, a timer, at the latest until_ns), gives both
+// stacks a turn and hands each event to take. Checks conservation. False when a law was broken:
+// world->failure says which.
+bool world_step(struct world *world, uint64_t until_ns,
+		void (*take)(void *context, int node, const struct prism_event *event), void *context);
+
+// True when both stacks have no connection and no buffer in use.
+bool world_at_rest(const struct world *world);
+
+// Buffers of this node that are not in their pools.
+uint32_t world_buffers_out(const struct world *world, int node);
+
+// The records of both traces in words, oldest first.
+void world_write_trace(const struct world *world, const char *path);
