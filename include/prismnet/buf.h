@@ -18,8 +18,9 @@ PRISM_API uint32_t prism_buf_room(const struct prism_buf *buf);
 PRISM_API void *prism_buf_data(const struct prism_buf *buf);
 PRISM_API uint32_t prism_buf_len(const struct prism_buf *buf);
 
-/// The run of bytes behind this one, or NULL. Only datagrams that came in fragments have one.
-PRISM_API struct prism_buf *prism_buf_next(const struct prism_buf *buf);
+/// The run of bytes behind this one, or NULL. Only datagrams that came in fragments have one;
+/// releasing or sending the first gives them all.
+PRISM_API struct prism_buf *prism_buf_more(const struct prism_buf *buf);
 
 /// Where the next byte goes; write up to prism_buf_room bytes, then prism_buf_grow.
 PRISM_API void *prism_buf_tail(const struct prism_buf *buf);

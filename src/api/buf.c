@@ -33,9 +33,19 @@ uint32_t prism_buf_len(const struct prism_buf *buf)
 	return pkt_seg_len(convert_const_buf(buf));
 }
 
-struct prism_buf *prism_buf_next(const struct prism_buf *buf)
+struct prism_buf *prism_buf_more(const struct prism_buf *buf)
 {
 	return convert_pkt(pkt_next(convert_const_buf(buf)));
+}
+
+struct prism_buf *prism_buf_next(const struct prism_buf *buf)
+{
+	return convert_pkt(pkt_own((struct pkt *)(uintptr_t)buf)->queue_next);
+}
+
+void prism_buf_set_next(struct prism_buf *buf, struct prism_buf *next)
+{
+	pkt_own(convert_buf(buf))->queue_next = convert_buf(next);
 }
 
 void *prism_buf_tail(const struct prism_buf *buf)
@@ -49,6 +59,16 @@ void prism_buf_grow(struct prism_buf *buf, uint32_t len)
 {
 	ASSERT(len <= prism_buf_room(buf));
 	pkt_append(convert_buf(buf), (uint16_t)len);
+}
+
+int prism_buf_append(struct prism_worker *worker, struct prism_buf *buf, const void *bytes,
+		     uint32_t len)
+{
+	if (len > prism_buf_room(buf))
+		return err_set(ERR_NO_BUFFERS, "%u bytes behind %u in one buffer with room for %u", len,
+			       prism_buf_len(buf), prism_buf_room(buf));
+	pkt_copy(&worker->env, convert_buf(buf), bytes, (uint16_t)len, COPY_API);
+	return 0;
 }
 
 void prism_buf_strip(struct prism_buf *buf, uint32_t len)

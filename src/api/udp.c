@@ -7,6 +7,16 @@
 #include "core/worker.h"
 #include "net/udp.h"
 
+// A received stream buffer that is sent as a datagram leaves the account of its connection.
+static struct pkt *disown(struct prism_worker *worker, struct prism_buf *buf)
+{
+	struct pkt *p = convert_buf(buf);
+
+	if (UNLIKELY(pkt_own(p)->owner))
+		tcp_uncharge(worker->tcp, p);
+	return p;
+}
+
 int prism_udp_open(struct prism_worker *worker, const struct prism_endpoint *local, uint64_t user,
 		   prism_udp *udp)
 {
@@ -18,4 +28,33 @@ int prism_udp_open(struct prism_worker *worker, const struct prism_endpoint *loc
 int prism_udp_close(struct prism_worker *worker, prism_udp udp)
 {
 	return udp_close(worker->net, udp);
+}
+
+int prism_udp_send(struct prism_worker *worker, prism_udp udp, const struct prism_addr *local,
+		   const struct prism_endpoint *remote, struct prism_buf *buf)
+{
+	struct udp_to to = {
+		.remote = convert_addr(&remote->addr),
+		.remote_port = remote->port,
+	};
+
+	if (local)
+		to.local = convert_addr(local);
+	return udp_send(worker->net, udp, &to, disown(worker, buf));
+}
+
+int prism_udp_reply(struct prism_worker *worker, const struct prism_event *event,
+		    struct prism_buf *buf)
+{
+	return udp_reply(worker->net, event, disown(worker, buf));
+}
+
+int prism_udp_endpoint(struct prism_worker *worker, prism_udp udp, struct prism_endpoint *local)
+{
+	struct addr addr;
+	int error = udp_endpoint(worker->net, udp, &addr, &local->port);
+
+	if (!error)
+		local->addr = convert_back(&addr);
+	return error;
 }
