@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The table of subcommands. A subcommand or an option that is not here does not exist: main.c looks
+// up both here, and help.c makes help, the manual page and completion from it. Sentences are lower
+// case without a full stop, as everywhere in Prism's lists.
+
+#include "cli/cli.h"
+
+#include <string.h>
+
+#define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
+#define OPTIONS(table) .options = table, .option_count = COUNT_OF(table)
+
+static const struct cli_option run_options[] = {
+	{"duration", 'd', "TIME", "end by itself after so long, for example 10s"},
+	{"quiet", 'q', NULL, "no live summary, no log lines; errors only"},
+};
+
+static const struct cli_option explain_options[] = {
+	{"list", 'l', NULL, "all names, one a line"},
+};
+
+static const struct cli_option help_options[] = {
+	{"man", 'm', NULL, "the manual page, as scdoc source"},
+};
+
+const struct cli_command cli_commands[] = {
+	{.name = "run", .arguments = "FILE", .words = "FILE", .run = cmd_run, OPTIONS(run_options),
+	 .sentence = "start what a configuration file describes",
+	 .more = "Opens the ports, says in one line each what was chosen, starts the services and "
+		 "serves until Ctrl-C. Then it stops listening, lets connections finish for a few "
+		 "seconds, and leaves nothing behind. Without the privileges a tap port needs, it "
+		 "runs in a user and network namespace of its own and says how to step in."},
+	{.name = "check", .arguments = "FILE", .words = "FILE", .run = cmd_check,
+	 .sentence = "read a configuration file and list all that is wrong with it",
+	 .more = "Each finding has its line and column, the line itself, and what to write "
+		 "instead. Nothing is started, and no privilege is needed."},
+	{.name = "config", .arguments = "schema | init | show FILE", .words = "schema init show",
+	 .run = cmd_config, .sentence = "the configuration's schema, a sample, or effective values",
+	 .more = "schema prints a JSON Schema, for editors that complete and check while you "
+		 "write. init prints a commented file with every key. show prints what a file "
+		 "comes to: each value, and whether the file or the default gave it."},
+	{.name = "explain", .arguments = "NAME...", .run = cmd_explain, OPTIONS(explain_options),
+	 .sentence = "what an error, drop reason, counter, event or close reason means",
+	 .more = "What happened, the likely cause, what to do, and the RFC it comes from."},
+	{.name = "help", .arguments = "[COMMAND]", .run = cmd_help, OPTIONS(help_options),
+	 .sentence = "this list, or everything about one command"},
+	{.name = "completion", .arguments = "bash | zsh | fish", .words = "bash zsh fish",
+	 .run = cmd_completion, .sentence = "a completion script for a shell",
+	 .more = "For bash: source <(prism completion bash)."},
+	{.name = "version", .arguments = "", .run = cmd_version,
+	 .sentence = "versions of Prism and of DPDK"},
+};
+const uint32_t cli_command_count = COUNT_OF(cli_commands);
+
+const struct cli_command *cli_command_find(const char *name)
+{
+	for (uint32_t i = 0; i < cli_command_count; i++)
+		if (strcmp(cli_commands[i].name, name) == 0)
+			return &cli_commands[i];
+	return NULL;
+}

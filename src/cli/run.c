@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// prism run: opens what the configuration describes, and drives it. This thread is the worker: its
+// loop is poll, dispatch, and a nap when there is nothing to do; while busy it makes no system
+// call. Signals, the live summary and the control socket are the monitor's, a second thread that
+// only reads what the worker publishes.
+
+#include "cli/run.h"
+
+#include <errno.h>
+#include <fts.h>
+#include <prismnet/error.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/time.h"
+#include "cli/cli.h"
+#include "cli/file.h"
+#include "cli/namespace.h"
+#include "sync/cell.h"
+
+#define EVENTS 64
+
+// Shorter waits than this are spent looking: going to sleep and waking costs some microseconds.
+#define IDLE_BEFORE_SLEEP_NS (1 * NS_PER_MS)
+// The longest nap, and so what sleeping adds to the first packet after a silence.
+#define NAP_NS_MAX (100 * NS_PER_US)
+// How long connections may take to finish after the first signal. A second one ends it.
+#define DRAIN_NS (5 * NS_PER_S)
+
+static void nap(uint64_t ns)
+{
+	struct timespec wait = {.tv_nsec = (long)ns};
+
+	nanosleep(&wait, NULL);
+}
+
+static int turn(struct run *run)
+{
+	struct prism_event events[EVENTS];
+	int count = prism_poll(run->worker, events, EVENTS);
+
+	for (int i = 0; i < count; i++)
+		handler_dispatch(&events[i]);
+	return count;
+}
+
+static void serve(struct run *run)
+{
+	bool sleeps = run->config->idle == IDLE_SLEEP;
+	uint64_t busy_ns = 0; // when there was last something to do
+
+	while (cell_get(&run->stop) == RUN_GO) {
+		int count = turn(run);
+		uint64_t now_ns = prism_now_ns(run->worker), idle_ns;
+
+		if (!sleeps)
+			continue;
+		idle_ns = count ? 0 : prism_idle_ns(run->worker, NAP_NS_MAX);
+		if (idle_ns == 0)
+			busy_ns = now_ns;
+		else if (now_ns - busy_ns > IDLE_BEFORE_SLEEP_NS)
+			nap(idle_ns);
+	}
+}
+
+static bool all_drained(struct run *run)
+{
+	bool drained = true;
+
+	for (uint32_t i = 0; i < run->service_count; i++)
+		drained &= service_drain(run->services[i]);
+	return drained;
+}
+
+static void drain(struct run *run)
+{
+	uint64_t begin_ns = prism_now_ns(run->worker);
+
+	while (!all_drained(run) && prism_now_ns(run->worker) - begin_ns < DRAIN_NS &&
+	       cell_get(&run->stop) != RUN_END)
+		if (turn(run) == 0)
+			nap(prism_idle_ns(run->worker, NAP_NS_MAX));
+	for (int i = 0; i < 8; i++) // the last acknowledgments and FINs leave
+		turn(run);
+}
+
+static int start_services(struct run *run)
+{
+	for (uint32_t i = 0; i < run->config->service_count; i++) {
+		const struct service_config *config = &run->config->services[i];
+		int error = service_start(run->prism, run->worker, config,
+					  &run->services[run->service_count]);
+
+		if (error)
+			return error;
+		run->service_count++;
+	}
+	return 0;
+}
+
+static void stop_services(struct run *run)
+{
+	while (run->service_count > 0)
+		service_stop(run->services[--run->service_count]);
+}
+
+// What the files under an http root come to, so that nobody has to say memory.region.
+static uint64_t folder_bytes(const char *root)
+{
+	char *const paths[] = {(char *)(uintptr_t)root, NULL};
+	FTS *walk = fts_open(paths, FTS_LOGICAL | FTS_NOCHDIR, NULL);
+	uint64_t bytes = 0;
+	FTSENT *entry;
+
+	while (walk && (entry = fts_read(walk)))
+		if (entry->fts_info == FTS_F)
+			bytes += (uint64_t)entry->fts_statp->st_size;
+	if (walk)
+		fts_close(walk);
+	return bytes;
+}
+
+static void plan_region(struct config *config)
+{
+	uint64_t bytes = 0;
+
+	if (config->options.region_mib)
+		return;
+	for (uint32_t i = 0; i < config->service_count; i++)
+		if (config->services[i].root)
+			bytes += folder_bytes(config->services[i].root);
+	// Alignment and the prepared headers of the files fit in an eighth more.
+	bytes += bytes / 8;
+	if (bytes > UINT64_C(64) << 20)
+		config->options.region_mib = (uint32_t)(bytes >> 20) + 1;
+}
+
+static void say_services(const struct run *run)
+{
+	const struct prism_options *options = &run->config->options;
+	struct prism_addr addr = {0};
+	char text[PRISM_ADDR_TEXT_BYTES];
+
+	for (uint32_t i = 0; i < options->port_count; i++)
+		if (options->ports[i].address_count)
+			addr = options->ports[i].addresses[0].addr;
+	for (uint32_t i = 0; i < run->service_count; i++) {
+		const struct service_config *service = service_config_of(run->services[i]);
+		static const struct prism_addr any;
+		bool everywhere = memcmp(&service->listen.addr, &any, sizeof any) == 0;
+
+		prism_addr_format(everywhere ? &addr : &service->listen.addr, text);
+		if (strcmp(service->type, "http") == 0 && service->listen.port == 80)
+			printf("http: try  curl http://%s/\n", text);
+		else if (strcmp(service->type, "http") == 0)
+			printf("http: try  curl http://%s:%u/\n", text, service->listen.port);
+		else
+			printf("%s: %s port %u, TCP and UDP\n", service->type, text,
+			       service->listen.port);
+	}
+	puts("watch it: prism top        stop it: Ctrl-C");
+}
+
+static void say_namespace(void)
+{
+	printf("no privilege for tap here, so this runs in a network namespace of its own; step in "
+	       "with:\n  nsenter -t %d -U -n --preserve-credentials\n",
+	       (int)getpid());
+}
+
+// From an open stack to its end.
+static int run_open(struct run *run)
+{
+	int code = CLI_OK;
+
+	run->worker = prism_worker_get(run->prism, 0);
+	if (start_services(run) != 0)
+		code = cli_last_error(CLI_ENVIRONMENT);
+	if (code == CLI_OK)
+		code = monitor_start(run);
+	if (code == CLI_OK) {
+		if (!run->quiet)
+			say_services(run);
+		fflush(stdout);
+		serve(run);
+		drain(run);
+		monitor_stop(run);
+	}
+	stop_services(run);
+	return code;
+}
+
+static int run_config(struct run *run)
+{
+	bool inside = namespace_needed(run->config);
+	int code = inside ? namespace_enter() : CLI_OK;
+
+	if (code == CLI_OK)
+		code = monitor_prepare(run);
+	if (code != CLI_OK)
+		return code;
+	// Naps end when they should, not up to 50 us later (prctl(2), PR_SET_TIMERSLACK).
+	prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+	plan_region(run->config);
+	run->prism = prism_open(&run->config->options);
+	if (!run->prism)
+		return cli_last_error(CLI_ENVIRONMENT);
+	if (!run->quiet)
+		fputs(prism_report(run->prism), stdout);
+	if (!run->quiet && inside)
+		say_namespace();
+	code = run_open(run);
+	prism_close(run->prism);
+	return code;
+}
+
+int cmd_run(int argc, char **argv)
+{
+	const char *values[CLI_OPTIONS_MAX];
+	struct run run = {.signal_fd = -1, .wake_fd = -1};
+	int at = cli_options(argc, argv, values);
+
+	if (at < 0 || (values[0] && !cli_time("duration", values[0], &run.duration_ns)))
+		return CLI_USAGE;
+	run.quiet = values[1] != NULL;
+	const char *path = file_argument(argc, argv, at);
+	run.config = path ? file_load(path) : NULL;
+	if (!run.config)
+		return CLI_USAGE;
+	int code = run_config(&run);
+	config_free(run.config);
+	return code;
+}

@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What no single value of a configuration shows: two services on one port, an address in two
+// places, a gateway outside every network. Called by config_load after all values were read, also
+// when some of them were refused; those are left out here so that one mistake is one finding.
+// Nothing is asked of the machine except whether folders to be served exist: a file can be
+// checked on another computer than the one it is for (prism doctor FILE looks at the machine).
+
+#include "control/config.h"
+
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "base/addr.h"
+#include "control/config_value.h"
+#include "control/schema.h"
+
+#define PREFIX_TEXT_BYTES (ADDR_TEXT_BYTES + 8)
+
+static struct addr addr_of(const struct prism_addr *address)
+{
+	struct addr addr;
+
+	memcpy(&addr, address, sizeof addr);
+	return addr;
+}
+
+static uint32_t v4_of(const struct prism_addr *address)
+{
+	struct addr addr = addr_of(address);
+
+	return be32_get(addr_to_v4(&addr));
+}
+
+static bool is_any(const struct prism_addr *address)
+{
+	struct addr addr = addr_of(address);
+
+	return addr_is_any(&addr);
+}
+
+static bool same_address(const struct prism_addr *a, const struct prism_addr *b)
+{
+	return memcmp(a, b, sizeof *a) == 0;
+}
+
+static uint32_t mask_of(uint8_t prefix_len)
+{
+	return prefix_len ? UINT32_MAX << (32 - prefix_len) : 0;
+}
+
+static bool prefix_holds(const struct prism_prefix *prefix, const struct prism_addr *address)
+{
+	return ((v4_of(&prefix->addr) ^ v4_of(address)) & mask_of(prefix->len)) == 0;
+}
+
+static const char *prefix_text(struct config *config, const struct prism_prefix *prefix)
+{
+	char text[PREFIX_TEXT_BYTES];
+
+	config_prefix_format(prefix, text, sizeof text);
+	return config_text(config, "%s", text);
+}
+
+static const char *address_text(struct config *config, const struct prism_addr *address)
+{
+	struct addr addr = addr_of(address);
+	char text[ADDR_TEXT_BYTES];
+
+	return config_text(config, "%s", addr_format(&addr, text));
+}
+
+// The networks our ports are in.
+static bool is_on_link(const struct config *config, const struct prism_addr *address)
+{
+	for (uint32_t p = 0; p < config->options.port_count; p++) {
+		const struct prism_port_options *port = &config->options.ports[p];
+
+		for (uint32_t i = 0; i < port->address_count; i++)
+			if (prefix_holds(&port->addresses[i], address))
+				return true;
+	}
+	return false;
+}
+
+static bool is_ours(const struct config *config, const struct prism_addr *address)
+{
+	for (uint32_t p = 0; p < config->options.port_count; p++) {
+		const struct prism_port_options *port = &config->options.ports[p];
+
+		for (uint32_t i = 0; i < port->address_count; i++)
+			if (same_address(&port->addresses[i].addr, address))
+				return true;
+	}
+	return false;
+}
+
+// A host must be able to have it: RFC 1122 3.2.1.3, RFC 3021 for /31.
+static void check_host_address(struct config *config, const struct prism_prefix *prefix)
+{
+	uint32_t v4 = v4_of(&prefix->addr), mask = mask_of(prefix->len);
+	struct place place = config_place(config, prefix);
+	const char *why = NULL;
+
+	if (v4 >> 24 == 0 || v4 >> 24 == 127 || v4 >> 28 >= 14)
+		why = "this range is not for hosts";
+	else if (prefix->len < 31 && (v4 & ~mask) == 0)
+		why = "it is the network itself";
+	else if (prefix->len < 31 && (v4 & ~mask) == ~mask)
+		why = "it is the network's broadcast address";
+	if (why)
+		diag_hint(diag_add(&config->diags, place, "`%s` cannot be an address of a host: %s",
+				   prefix_text(config, prefix), why),
+			  "choose another address of the network");
+}
+
+// Every address stands once: among ours, and against the kernel's ends.
+static void check_address_once(struct config *config, const struct prism_port_options *port,
+			       const struct prism_prefix *prefix)
+{
+	struct place place = config_place(config, prefix);
+
+	for (const struct prism_port_options *p = config->options.ports; p <= port; p++) {
+		for (uint32_t i = 0; i < p->address_count; i++) {
+			const struct prism_prefix *other = &p->addresses[i];
+
+			if (other == prefix)
+				break;
+			if (!same_address(&other->addr, &prefix->addr))
+				continue;
+			diag_hint(diag_add(&config->diags, place,
+					   "`%s` is already an address of "
+					   "port `%s`",
+					   address_text(config, &prefix->addr),
+					   p->name ? p->name : "?"),
+				  "the first is on line %u; keep one of them",
+				  config_place(config, other).line);
+			return;
+		}
+	}
+}
+
+static void check_kernel_addresses(struct config *config, const struct prism_port_options *port)
+{
+	struct diags *diags = &config->diags;
+
+	if (port->kernel_address_count && port->device && strncmp(port->device, "tap:", 4) != 0)
+		diag_hint(diag_add(diags, config_place(config, &port->kernel_addresses[0]),
+				   "`kernel_addresses` on a port that has no kernel's end"),
+			  "only tap: has one; remove the key, or give the interface its address "
+			  "with ip addr add");
+	for (uint32_t i = 0; i < port->kernel_address_count; i++) {
+		const struct prism_prefix *theirs = &port->kernel_addresses[i];
+
+		check_host_address(config, theirs);
+		if (is_ours(config, &theirs->addr))
+			diag_hint(diag_add(diags, config_place(config, theirs),
+					   "`%s` is one of our own `addresses` too",
+					   address_text(config, &theirs->addr)),
+				  "give the kernel's end another address of the same network");
+	}
+}
+
+static void check_tap_name(struct config *config, const struct prism_port_options *port)
+{
+	const char *name = port->device ? port->device + strcspn(port->device, ":") : "";
+
+	if (!port->device || strncmp(port->device, "tap:", 4) != 0)
+		return;
+	name++;
+	size_t len = strcspn(name, ",");
+	// linux/if.h IFNAMSIZ is 16 with the final zero.
+	if (len > 15 || memchr(name, '/', len) || memchr(name, ' ', len))
+		diag_hint(diag_add(&config->diags, config_place(config, &port->device),
+				   "`%.*s` cannot be the name of an interface", (int)len, name),
+			  "at most 15 characters, without slash and space");
+}
+
+static void check_port_unique(struct config *config, const struct prism_port_options *port)
+{
+	for (const struct prism_port_options *p = config->options.ports; p < port; p++) {
+		if (p->name && port->name && strcmp(p->name, port->name) == 0)
+			diag_hint(diag_add(&config->diags, config_place(config, &port->name),
+					   "two ports are called `%s`", port->name),
+				  "the first is on line %u; give this one another name",
+				  config_place(config, &p->name).line);
+		// Both ends of a pair carry its name.
+		if (p->device && port->device && strcmp(p->device, port->device) == 0 &&
+		    strncmp(p->device, "pair:", 5) != 0)
+			diag_hint(diag_add(&config->diags, config_place(config, &port->device),
+					   "`%s` is already taken by port `%s`", port->device,
+					   p->name ? p->name : "?"),
+				  "one port a device");
+	}
+}
+
+static void check_gateway(struct config *config, const struct prism_addr *gateway,
+			  const void *where)
+{
+	if (is_any(gateway))
+		return;
+	struct diags *diags = &config->diags;
+	const char *text = address_text(config, gateway);
+	if (is_ours(config, gateway))
+		diag_hint(diag_add(diags, config_place(config, where),
+				   "`%s` is our own address: packets would go in a circle", text),
+			  "name the router's address");
+	else if (!is_on_link(config, gateway))
+		diag_hint(diag_add(diags, config_place(config, where),
+				   "`%s` is in no network of our ports", text),
+			  "a next hop must be reachable directly; check it and the prefix lengths "
+			  "under addresses:");
+}
+
+static void check_ports(struct config *config)
+{
+	for (uint32_t p = 0; p < config->options.port_count; p++) {
+		const struct prism_port_options *port = &config->options.ports[p];
+
+		check_port_unique(config, port);
+		check_tap_name(config, port);
+		for (uint32_t i = 0; i < port->address_count; i++) {
+			check_host_address(config, &port->addresses[i]);
+			check_address_once(config, port, &port->addresses[i]);
+		}
+		check_kernel_addresses(config, port);
+		check_gateway(config, &port->gateway, &port->gateway);
+	}
+	if (config->options.port_count == 0 && config->diags.count == 0)
+		diag_hint(diag_add(&config->diags, (struct place){0}, "there is no port%s",
+				   config->service_count ? ", so no service can be reached" : ""),
+			  "add ports: with - {name: p0, device: tap:prism0, addresses: "
+			  "[198.18.0.2/24], kernel_addresses: [198.18.0.1/24]}");
+}
+
+static void check_routes(struct config *config)
+{
+	for (uint32_t i = 0; i < config->options.route_count; i++) {
+		const struct prism_route *route = &config->options.routes[i];
+		uint32_t v4 = v4_of(&route->prefix.addr), mask = mask_of(route->prefix.len);
+
+		if (v4 & ~mask)
+			diag_hint(diag_add(&config->diags, config_place(config, &route->prefix),
+					   "`%s` has bits set behind its prefix",
+					   prefix_text(config, &route->prefix)),
+				  "the network is %u.%u.%u.%u/%u", (v4 & mask) >> 24,
+				  (v4 & mask) >> 16 & 255, (v4 & mask) >> 8 & 255, v4 & mask & 255,
+				  route->prefix.len);
+		check_gateway(config, &route->via, &route->via);
+	}
+}
+
+static void check_http(struct config *config, const struct service_config *service)
+{
+	struct stat st;
+
+	if (config_refused(config, &service->root))
+		return;
+	struct place place = config_place(config, &service->root);
+	if (!service->root)
+		diag_hint(diag_add(&config->diags, config_place(config, &service->type),
+				   "an http service needs a `root`"),
+			  "name the folder to serve, for example root: www");
+	else if (stat(service->root, &st) != 0 || !S_ISDIR(st.st_mode))
+		diag_hint(diag_add(&config->diags, place, "there is no folder `%s`", service->root),
+			  "create it, or correct the path; it counts from this file's folder");
+}
+
+// Keys that only some types know.
+static void check_service_keys(struct config *config, const struct service_config *service)
+{
+	const struct schema_section *section = schema_section_find("services");
+
+	if (!service->type)
+		return;
+	if (strcmp(service->type, "http") == 0)
+		check_http(config, service);
+	for (uint32_t i = 0; i < section->field_count; i++) {
+		const struct schema_field *field = &section->fields[i];
+		const void *value = (const char *)service + field->offset;
+
+		if (field->only && strcmp(field->only, service->type) != 0 &&
+		    config_place(config, value).line)
+			diag_hint(diag_add(&config->diags, config_place(config, value),
+					   "`%s` means nothing to %s", field->key, service->type),
+				  "it belongs to %s; remove it here", field->only);
+	}
+}
+
+static bool addresses_meet(const struct prism_addr *a, const struct prism_addr *b)
+{
+	return is_any(a) || is_any(b) || same_address(a, b);
+}
+
+static void check_service_port(struct config *config, const struct service_config *service)
+{
+	for (const struct service_config *s = config->services; s < service; s++) {
+		if (!service->listen.port || s->listen.port != service->listen.port ||
+		    !addresses_meet(&s->listen.addr, &service->listen.addr))
+			continue;
+		diag_hint(diag_add(&config->diags, config_place(config, &service->listen.port),
+				   "two services on port %u", service->listen.port),
+			  "%s took it on line %u; choose another port for this one, or give each "
+			  "its own address:",
+			  s->type ? s->type : "another",
+			  config_place(config, &s->listen.port).line);
+		return;
+	}
+}
+
+static void check_services(struct config *config)
+{
+	for (uint32_t i = 0; i < config->service_count; i++) {
+		const struct service_config *service = &config->services[i];
+
+		check_service_keys(config, service);
+		check_service_port(config, service);
+		if (!is_any(&service->listen.addr) && !is_ours(config, &service->listen.addr))
+			diag_hint(diag_add(&config->diags,
+					   config_place(config, &service->listen.addr),
+					   "`%s` is an address of none of our ports",
+					   address_text(config, &service->listen.addr)),
+				  "add it under a port's addresses:, or remove this line to listen "
+				  "on all");
+	}
+}
+
+void config_check(struct config *config)
+{
+	check_ports(config);
+	check_routes(config);
+	check_services(config);
+	if (config->control_socket &&
+	    strlen(config->control_socket) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+		diag_hint(diag_add(&config->diags, config_place(config, &config->control_socket),
+				   "the socket's path is too long"),
+			  "the kernel takes %zu characters (unix(7)); use a shorter folder",
+			  sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
+}
