@@ -53,7 +53,7 @@ static void read_both(uint64_t *cycles, uint64_t *ns)
 
 void clock_init(struct clock *clock)
 {
-	uint64_t cycles, ns;
+	uint64_t cycles = 0, ns = 0;
 
 	*clock = (struct clock){0};
 	if (!counter_is_invariant())

@@ -5,10 +5,11 @@
 #include <prismnet/stack.h>
 
 #include "core/worker.h"
-#include "observe/shm.h"
 #include "port/platform.h"
 
 #define REPORT_BYTES 8192
+
+struct shm;
 
 struct prism {
 	struct prism_options options; // filled in; strings are the caller's, needed during open only
