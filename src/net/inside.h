@@ -4,6 +4,8 @@
 
 #include <prismnet/types.h>
 
+#include <string.h>
+
 #include "net/neighbour.h"
 #include "net/net.h"
 #include "net/path.h"
@@ -67,7 +69,7 @@ struct net {
 	struct reassembly reassembly;
 	struct net_config config;
 	struct routes routes;
-	struct net_path path_cache[PATH_SLOTS];
+	struct net_path_slot path_cache[PATH_SLOTS];
 	struct net_pmtu pmtu[PMTU_SLOTS];
 	struct timer pmtu_timer;
 	struct timer announce_timer;
@@ -83,7 +85,7 @@ static inline uint32_t net_slot(const struct net *net, be32 a, uint32_t more, ui
 	uint64_t key[2];
 
 	memcpy(key, net->env->secret, sizeof(key));
-	unsigned __int128 m = (unsigned __int128)(key[0] ^ a.raw) * (key[1] ^ more | 1);
+	unsigned __int128 m = (unsigned __int128)(key[0] ^ a.raw) * ((key[1] ^ more) | 1);
 	return (uint32_t)((uint64_t)m ^ (uint64_t)(m >> 64)) & (count - 1);
 }
 
@@ -103,6 +105,13 @@ bool net_on_link(const struct net *net, uint16_t port_index, be32 a);
 // A packet from the pool, or NULL, counted.
 struct pkt *net_alloc(struct net *net, enum pool_kind kind);
 
+// udp_socket.c. The socket of a handle, or NULL.
+struct udp_socket *udp_socket_of(struct net *net, prism_udp handle);
+prism_udp udp_handle_of(const struct net *net, const struct udp_socket *s);
+
+// The socket for a datagram to local, an exact address before any, or NULL.
+struct udp_socket *udp_lookup(struct net *net, const struct addr *local, uint16_t port);
+
 bool udp_init(struct net *net);
 void udp_fini(struct net *net);
 
@@ -117,6 +126,15 @@ struct ip4_send {
 	struct pkt_tx_offload offload;
 };
 void ip4_send(struct net *net, struct pkt *p, struct ip4_send *s);
+
+// The transport checksum in software, over all segments.
+void ip4_fill_checksum(struct pkt *p, const struct net_out *out);
+
+// The id of the next packet to the path's destination that may be fragmented.
+uint16_t ip4_next_id(struct net *net, const struct net_path *path, uint8_t protocol);
+
+// True when the transport header that arrival speaks of lies whole in p's first segment.
+bool ip4_transport_is_whole(const struct pkt *p, const struct arrival *arrival);
 
 // fragment.c. Sends p, larger than the path's MTU, in pieces. Takes p.
 void ip4_send_fragments(struct net *net, struct pkt *p, const struct net_out *out);

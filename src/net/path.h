@@ -16,6 +16,11 @@ struct net_pmtu {
 // Answers to datagrams, by a hash of the destination: a reply costs a compare, not a lookup.
 #define PATH_SLOTS 256
 
+struct net_path_slot {
+	struct addr asked; // the source address as the caller gave it
+	struct net_path path;
+};
+
 // As net_path_find without words: 0 or a negative errno.
 int path_find(struct net *net, const struct addr *local, const struct addr *remote,
 	      struct net_path *path);

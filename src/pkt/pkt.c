@@ -161,6 +161,17 @@ struct pkt *pkt_ref_region(struct pool *pool, const void *bytes, uint16_t len)
 	return p;
 }
 
+struct pkt *pkt_slice(struct pool *pool, struct pkt *s, uint16_t offset, uint16_t len)
+{
+	struct pkt *source = s;
+
+	if (s->mbuf.ol_flags & RTE_MBUF_F_EXTERNAL)
+		return pkt_ref_region(pool, pkt_at(s, offset), len);
+	if (s->mbuf.ol_flags & RTE_MBUF_F_INDIRECT) // one buffer, so one offset for both
+		source = from_mbuf(rte_mbuf_from_indirect(&s->mbuf));
+	return pkt_ref_buffer(pool, source, (uint16_t)(s->mbuf.data_off + offset), len);
+}
+
 static enum counter ledger(enum copy_reason why)
 {
 	switch (why) {

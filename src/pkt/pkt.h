@@ -170,6 +170,9 @@ struct pkt *pkt_ref(struct pool *pool, struct pkt *source, uint16_t offset, uint
 // The same at an offset from the start of source's buffer, whatever its view is now.
 struct pkt *pkt_ref_buffer(struct pool *pool, struct pkt *source, uint16_t buffer_offset, uint16_t len);
 
+// The same of a segment of any kind: refers to what the segment refers to.
+struct pkt *pkt_slice(struct pool *pool, struct pkt *segment, uint16_t offset, uint16_t len);
+
 // A packet whose bytes are memory from pool_region_alloc, which outlives every packet.
 struct pkt *pkt_ref_region(struct pool *pool, const void *bytes, uint16_t len);
 

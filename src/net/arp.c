@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// ARP (RFC 826) with address defence (RFC 5227). Called by core/stack.c with what arrives; speaks
+// to the neighbour table (neighbour.c), which decides when to ask.
+//
+// It learns only from stations that ask for us and from replies it asked for. Of what others say
+// about an address it already knows it takes no word, but asks at once itself (neighbour_doubt).
+#include "net/arp.h"
+
+#include "base/time.h"
+#include "net/inside.h"
+#include "observe/trace.h"
+#include "wire/arp.h"
+#include "wire/eth.h"
+
+#define DEFEND_NS (10 * NS_PER_S)  // RFC 5227 1.1: DEFEND_INTERVAL
+#define ANNOUNCE_NS (2 * NS_PER_S) // ANNOUNCE_INTERVAL; ANNOUNCE_NUM is 2
+
+// Ethernet header and tag in front of an ARP packet.
+static void send_frame(struct net *net, uint16_t port_index, struct pkt *p, const uint8_t dst[6])
+{
+	const struct net_port *np = &net->port[port_index];
+	struct eth_header *h = pkt_prepend(p, np->l2_len);
+
+	memcpy(h->dst, dst, 6);
+	memcpy(h->src, np->port->mac, 6);
+	h->type = be16_of(np->vlan_id ? ETH_TYPE_VLAN : ETH_TYPE_ARP);
+	if (np->vlan_id) {
+		struct vlan_tag *tag = (void *)(h + 1);
+
+		*tag = (struct vlan_tag){be16_of(np->vlan_id), be16_of(ETH_TYPE_ARP)};
+	}
+	counter_add(net->env, COUNTER_originated_pkts, 1);
+	port_tx(net->env, np->port, p);
+}
+
+// Asks for target in the name of sender, which may be the same (an announcement).
+static void ask(struct net *net, uint16_t port_index, be32 sender, be32 target, const uint8_t mac[6])
+{
+	static const uint8_t everybody[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+	struct pkt *p = net_alloc(net, POOL_CTRL);
+
+	if (!p)
+		return;
+	struct arp_packet *a = pkt_append(p, sizeof(*a));
+
+	*a = (struct arp_packet){
+		.hardware = be16_of(ARP_HARDWARE_ETHERNET),
+		.protocol = be16_of(ETH_TYPE_IPV4),
+		.hardware_len = 6,
+		.protocol_len = 4,
+		.operation = be16_of(ARP_REQUEST),
+		.sender = sender,
+		.target = target,
+	};
+	memcpy(a->sender_mac, net->port[port_index].port->mac, 6);
+	send_frame(net, port_index, p, mac ? mac : everybody);
+}
+
+void arp_request(struct net *net, uint16_t port_index, be32 target, const uint8_t mac[6])
+{
+	const struct net_address *own = net_address_for(net, port_index, target);
+
+	if (own)
+		ask(net, port_index, own->addr, target, mac);
+}
+
+static void announce_all(struct net *net)
+{
+	for (uint16_t i = 0; i < net->port_count; i++)
+		for (uint32_t k = 0; k < net->port[i].address_count; k++)
+			ask(net, i, net->port[i].address[k].addr, net->port[i].address[k].addr, NULL);
+}
+
+void net_announce(struct net *net)
+{
+	announce_all(net);
+	wheel_arm(net->wheel, &net->announce_timer, net->env->now_ns + ANNOUNCE_NS);
+}
+
+void arp_announce_again(struct net *net)
+{
+	announce_all(net);
+}
+
+static bool well_formed(const struct pkt *p, const struct arrival *arrival, const struct arp_packet *a)
+{
+	return pkt_seg_len(p) >= arrival->l3_offset + sizeof(*a) &&
+	       be16_get(a->hardware) == ARP_HARDWARE_ETHERNET &&
+	       be16_get(a->protocol) == ETH_TYPE_IPV4 && a->hardware_len == 6 &&
+	       a->protocol_len == 4 && !eth_is_group(a->sender_mac) &&
+	       (be16_get(a->operation) == ARP_REQUEST || be16_get(a->operation) == ARP_REPLY);
+}
+
+// RFC 5227 2.4 (b): the address is kept, and defended with one announcement in DEFEND_INTERVAL.
+static COLD void conflict(struct net *net, uint16_t port_index, be32 addr)
+{
+	trace_add(net->env, EVENT_ARP_CONFLICT, port_index, be32_get(addr), 0);
+	if (net->env->now_ns < net->defend_next_ns)
+		return;
+	net->defend_next_ns = net->env->now_ns + DEFEND_NS;
+	ask(net, port_index, addr, addr, NULL);
+}
+
+// The request itself turns round: no buffer is needed to answer.
+static void reply(struct net *net, struct pkt *p, const struct arrival *arrival)
+{
+	uint16_t port_index = arrival->port_index;
+
+	counter_add(net->env, COUNTER_consumed_pkts, 1);
+	pkt_strip(p, arrival->l3_offset);
+	pkt_truncate(p, sizeof(struct arp_packet));
+	struct arp_packet *a = pkt_at(p, 0);
+	be32 asked = a->target;
+	uint8_t asker[6];
+
+	memcpy(asker, a->sender_mac, 6);
+	a->operation = be16_of(ARP_REPLY);
+	memcpy(a->target_mac, asker, 6);
+	memcpy(a->sender_mac, net->port[port_index].port->mac, 6);
+	a->target = a->sender;
+	a->sender = asked;
+	send_frame(net, port_index, p, asker);
+}
+
+static void request_for_us(struct net *net, struct pkt *p, const struct arrival *arrival)
+{
+	const struct arp_packet *a = pkt_at(p, arrival->l3_offset);
+	uint16_t port_index = arrival->port_index;
+
+	// RFC 5227 2.1.1: a probe comes from 0.0.0.0; answering it is the defence, and nothing is
+	// to be learnt.
+	if (a->sender.raw != 0) {
+		uint32_t index = neighbour_get(net, port_index, a->sender);
+
+		neighbour_confirm(net, &net->neighbours.slot[index], a->sender_mac);
+	}
+	reply(net, p, arrival);
+}
+
+// About somebody else's address, or ours to nobody in particular.
+static enum drop overheard(struct net *net, const struct arp_packet *a, uint16_t port_index)
+{
+	struct neighbour *n = neighbour_find(net, port_index, a->sender);
+
+	if (n && !eth_equal(n->header, a->sender_mac))
+		neighbour_doubt(net, n);
+	return DROP_ARP_NOT_OURS;
+}
+
+static enum drop answer(struct net *net, const struct arp_packet *a, uint16_t port_index)
+{
+	struct neighbour *n = neighbour_find(net, port_index, a->sender);
+
+	if (!n || !(n->state & (NEIGHBOUR_PENDING | NEIGHBOUR_PROBING)))
+		return DROP_ARP_UNASKED;
+	neighbour_confirm(net, n, a->sender_mac);
+	return DROP_OK;
+}
+
+static enum drop judge(struct net *net, const struct pkt *p, const struct arrival *arrival)
+{
+	const struct arp_packet *a = pkt_at(p, arrival->l3_offset);
+	uint16_t port_index = arrival->port_index;
+
+	if (!well_formed(p, arrival, a))
+		return DROP_ARP_MALFORMED;
+	if (a->sender.raw != 0 && net_is_ours(net, a->sender)) {
+		if (eth_equal(a->sender_mac, net->port[port_index].port->mac))
+			return DROP_ARP_NOT_OURS; // our own, come back
+		conflict(net, port_index, a->sender);
+		return DROP_ARP_CONFLICT;
+	}
+	if (a->sender.raw != 0 && !net_on_link(net, port_index, a->sender))
+		return DROP_ARP_OFF_LINK;
+	if (!net_is_ours(net, a->target))
+		return overheard(net, a, port_index);
+	return be16_get(a->operation) == ARP_REPLY ? answer(net, a, port_index) : DROP_OK;
+}
+
+void arp_input(struct net *net, struct pkt *p, struct arrival *arrival)
+{
+	const struct arp_packet *a = pkt_at(p, arrival->l3_offset);
+	enum drop reason = judge(net, p, arrival);
+
+	if (reason != DROP_OK)
+		pkt_drop(net->env, p, reason);
+	else if (be16_get(a->operation) == ARP_REQUEST)
+		request_for_us(net, p, arrival);
+	else
+		pkt_consume(net->env, p);
+}

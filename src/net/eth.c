@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The first step in: whose frame is it, and what is inside. Called by core/stack.c for every
+// packet; what it learns begins the arrival record. One VLAN tag is understood: the port's own id,
+// or none (and the priority tag with id 0, IEEE 802.1Q 9.6).
+//
+// Deliberately not here: 802.3 length frames, double tags, any state.
+#include "net/eth.h"
+
+#include "net/inside.h"
+#include "wire/eth.h"
+
+static COLD enum next refuse(struct net *net, struct pkt *p, enum drop reason)
+{
+	pkt_drop(net->env, p, reason);
+	return NEXT_DONE;
+}
+
+static COLD enum next other_type(struct net *net, struct pkt *p, uint16_t type)
+{
+	return refuse(net, p, type == ETH_TYPE_IPV6 ? DROP_ETH_IPV6 : DROP_ETH_TYPE);
+}
+
+// The type behind a VLAN tag; the tag's id goes into the record. 0 when the tag is cut off.
+static uint16_t read_tag(const struct pkt *p, struct arrival *a)
+{
+	const struct vlan_tag *tag = pkt_at(p, sizeof(struct eth_header));
+
+	if (pkt_seg_len(p) < ETH_HEADER_BYTES_MAX)
+		return 0;
+	a->vlan_id = be16_get(tag->tci) & VLAN_ID_MASK;
+	a->l3_offset = ETH_HEADER_BYTES_MAX;
+	return be16_get(tag->type);
+}
+
+enum next eth_input(struct net *net, uint16_t port_index, struct pkt *p, struct arrival *a)
+{
+	const struct net_port *np = &net->port[port_index];
+	const struct eth_header *h = pkt_at(p, 0);
+
+	if (UNLIKELY(pkt_seg_len(p) < sizeof(*h)))
+		return refuse(net, p, DROP_ETH_TRUNCATED);
+	uint16_t type = be16_get(h->type);
+
+	a->port_index = port_index;
+	a->l3_offset = sizeof(*h);
+	a->vlan_id = 0;
+	a->to_group = eth_is_group(h->dst);
+	a->checksum_partial_ok = (np->port->flags & PORT_RX_PARTIAL_CHECKSUM) != 0;
+	a->l4_checksum = pkt_l4_checksum(p);
+	memcpy(a->src_mac, h->src, sizeof(a->src_mac));
+	if (type == ETH_TYPE_VLAN) {
+		type = read_tag(p, a);
+		if (type == 0)
+			return refuse(net, p, DROP_ETH_TRUNCATED);
+	}
+	if (UNLIKELY(a->vlan_id != np->vlan_id))
+		return refuse(net, p, DROP_ETH_VLAN);
+	if (UNLIKELY(!a->to_group && !eth_equal(h->dst, np->port->mac)))
+		return refuse(net, p, DROP_ETH_NOT_OURS);
+	if (LIKELY(type == ETH_TYPE_IPV4))
+		return NEXT_IP4;
+	return type == ETH_TYPE_ARP ? NEXT_ARP : other_type(net, p, type);
+}

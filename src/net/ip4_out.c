@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The way out: from a transport segment to a frame staged on a port. Called by tcp/, udp.c and
+// icmp.c through net_output; calls the neighbour table.
+//
+// What the port grants is left to it (checksums, segmentation, chains); what it does not is done
+// here in software. Datagram ids: a packet that is not to be fragmented is atomic and gets 0, the
+// rest count per destination (RFC 6864 4.1, 4.2; RFC 7739 5.3).
+#include "net/inside.h"
+#include "wire/checksum.h"
+#include "wire/udp.h"
+
+uint16_t ip4_next_id(struct net *net, const struct net_path *path, uint8_t protocol)
+{
+	return net->ip_id[net_slot(net, addr_to_v4(&path->remote),
+				   addr_to_v4(&path->local).raw + protocol, IP_ID_SLOTS)]++;
+}
+
+// The header's sum, word by word from what goes into it: reading back what was just written in
+// smaller pieces would wait for the stores.
+static be16 header_checksum(const struct ipv4_header *h)
+{
+	uint32_t sum = (uint32_t)h->version_ihl | (uint32_t)h->tos << 8;
+
+	sum += h->total_len.raw;
+	sum += h->id.raw;
+	sum += h->fragment.raw;
+	sum += (uint32_t)h->ttl | (uint32_t)h->protocol << 8;
+	sum += (h->src.raw & 0xffff) + (h->src.raw >> 16);
+	sum += (h->dst.raw & 0xffff) + (h->dst.raw >> 16);
+	return checksum_finish(sum);
+}
+
+// A packet with room to append: to, or a new one when to is full, which joins head. NULL without
+// buffers.
+static struct pkt *room_behind(struct net *net, struct pkt *head, struct pkt *to)
+{
+	if (pkt_tailroom(to) > 0)
+		return to;
+	if (to != head)
+		pkt_chain(head, to);
+	return net_alloc(net, POOL_TX);
+}
+
+// Copies p into as few segments as its bytes need. Takes p; NULL when it had to be dropped.
+static COLD struct pkt *pack(struct net *net, struct pkt *p, uint16_t segs_max)
+{
+	struct pkt *head = net_alloc(net, POOL_TX), *to = head;
+
+	for (struct pkt *s = p; to && s; s = pkt_next(s)) {
+		for (uint16_t done = 0, part; to && done < pkt_seg_len(s); done += part) {
+			to = room_behind(net, head, to);
+			part = to ? MIN((uint16_t)(pkt_seg_len(s) - done), pkt_tailroom(to)) : 0;
+			if (to)
+				pkt_copy(net->env, to, pkt_at(s, done), part, COPY_PACK);
+		}
+	}
+	if (to && to != head)
+		pkt_chain(head, to);
+	if (!to || pkt_seg_count(head) > segs_max) {
+		pkt_free(head);
+		pkt_drop(net->env, p, to ? DROP_TX_CHAIN : DROP_TX_NO_BUFFERS);
+		return NULL;
+	}
+	pkt_free(p);
+	return head;
+}
+
+void ip4_send(struct net *net, struct pkt *p, struct ip4_send *s)
+{
+	const struct net_path *path = s->path;
+	const struct net_port *np = &net->port[path->port_index];
+
+	if (UNLIKELY(pkt_seg_count(p) > path->tx_segs_max)) {
+		p = pack(net, p, path->tx_segs_max);
+		if (!p)
+			return;
+	}
+	struct ipv4_header h = {
+		.version_ihl = IPV4_VERSION_IHL,
+		.tos = s->tos,
+		.total_len = be16_of((uint16_t)(pkt_len(p) + sizeof(h))),
+		.id = be16_of(s->id),
+		.fragment = be16_of(s->fragment),
+		.ttl = s->ttl,
+		.protocol = s->protocol,
+		.src = addr_to_v4(&path->local),
+		.dst = addr_to_v4(&path->remote),
+	};
+
+	s->offload.ip_checksum = (np->port->flags & PORT_TX_IP_CHECKSUM) != 0;
+	if (!s->offload.ip_checksum)
+		h.checksum = header_checksum(&h);
+	if (s->offload.ip_checksum || s->offload.tcp_checksum || s->offload.udp_checksum) {
+		s->offload.l2_len = np->l2_len;
+		s->offload.l3_len = sizeof(h);
+		pkt_set_tx_offload(p, &s->offload);
+	}
+	memcpy(pkt_prepend(p, sizeof(h)), &h, sizeof(h));
+	neighbour_send(net, path->neighbour, p);
+}
+
+void ip4_fill_checksum(struct pkt *p, const struct net_out *out)
+{
+	uint32_t sum = checksum_pseudo(&out->path->local, &out->path->remote, out->protocol, pkt_len(p));
+	be16 field = {0};
+	void *place = pkt_at(p, out->checksum_offset);
+
+	memcpy(place, &field, sizeof(field));
+	field = checksum_finish(sum + net_sum(p, 0, pkt_len(p)));
+	if (out->protocol == IP_UDP && field.raw == 0)
+		field.raw = 0xffff; // RFC 768: zero would say that there is none
+	memcpy(place, &field, sizeof(field));
+}
+
+// The port finishes the sum from the pseudo-header's, or we make it.
+static void fill_checksum(const struct net_port *np, struct pkt *p, const struct net_out *out,
+			  struct pkt_tx_offload *offload)
+{
+	uint32_t flags = np->port->flags;
+
+	offload->tcp_checksum = out->protocol == IP_TCP && (flags & PORT_TX_TCP_CHECKSUM);
+	offload->udp_checksum = out->protocol == IP_UDP && (flags & PORT_TX_UDP_CHECKSUM);
+	if (!offload->tcp_checksum && !offload->udp_checksum) {
+		ip4_fill_checksum(p, out);
+		return;
+	}
+	// A card that cuts adds each piece's length itself.
+	uint32_t len = out->tso_segment_bytes ? 0 : pkt_len(p);
+	uint16_t field = checksum_fold(
+		checksum_pseudo(&out->path->local, &out->path->remote, out->protocol, len));
+
+	memcpy(pkt_at(p, out->checksum_offset), &field, sizeof(field));
+}
+
+static bool fits(const struct pkt *p, const struct net_out *out)
+{
+	const struct net_path *path = out->path;
+	uint32_t bytes = pkt_len(p) + IPV4_HEADER_BYTES;
+
+	if (LIKELY(bytes <= path->mtu_bytes))
+		return true;
+	return out->tso_segment_bytes && bytes <= IPV4_BYTES_MAX &&
+	       pkt_len(p) - out->l4_header_len <= path->tso_bytes_max &&
+	       (uint32_t)out->tso_segment_bytes + out->l4_header_len + IPV4_HEADER_BYTES <=
+		       path->mtu_bytes;
+}
+
+void net_output(struct net *net, struct pkt *p, const struct net_out *out)
+{
+	struct net_path *path = out->path;
+
+	counter_add(net->env, COUNTER_originated_pkts, 1);
+	if (UNLIKELY(!path_refresh(net, path))) {
+		pkt_drop(net->env, p, DROP_NO_ROUTE);
+		return;
+	}
+	if (UNLIKELY(!fits(p, out))) {
+		ip4_send_fragments(net, p, out);
+		return;
+	}
+	struct ip4_send s = {
+		.path = path,
+		.protocol = out->protocol,
+		.ttl = out->ttl ? out->ttl : IPV4_TTL_DEFAULT,
+		.tos = (uint8_t)(out->dscp << 2 | out->ecn),
+		.id = out->dont_fragment ? 0 : ip4_next_id(net, path, out->protocol),
+		.fragment = out->dont_fragment ? IPV4_DF : 0,
+		.offload = {.l4_len = (uint8_t)out->l4_header_len,
+			    .tso_segment_bytes = out->tso_segment_bytes},
+	};
+
+	if (out->checksum_offset)
+		fill_checksum(&net->port[path->port_index], p, out, &s.offload);
+	ip4_send(net, p, &s);
+}

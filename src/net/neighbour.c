@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The neighbour table: from the next hop's address to a ready ethernet header, with packets that
+// wait for it (RFC 1122 2.3.2). net_output sends through it; arp.c tells it who answered.
+//
+// Bounded everywhere, so that nobody can lock others out: a full table gives up its least useful
+// entry (of a random sample, so that an outsider cannot steer which), a full queue its oldest
+// packet. A slot's generation grows when it changes hands; paths that remember it see that.
+#include "net/neighbour.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "net/arp.h"
+#include "net/inside.h"
+
+#define REACHABLE_NS (60 * NS_PER_S) // RFC 1122 2.3.2.1: "on the order of a minute"
+#define ASK_NS NS_PER_S              // the same place: at most one request a second; doubles
+#define ASK_TRIES 3
+#define PROBE_TRIES 2                // unicast polls (ibid., method 2), "typically 2"
+#define FAILED_NS (3 * NS_PER_S)     // no request in this time after nobody answered
+#define QUEUE_PKTS_MAX 8             // a neighbour; "at least one" (RFC 1122 2.3.2.2)
+#define SAMPLE 8                     // entries looked at for one to give up
+
+static uint32_t *bucket(struct net *net, uint16_t port_index, be32 addr)
+{
+	struct neighbours *t = &net->neighbours;
+
+	return &t->head[net_slot(net, addr, port_index, t->head_count)];
+}
+
+static struct neighbour *at(struct net *net, uint32_t index)
+{
+	DCHECK(index < net->neighbours.slot_count);
+	return &net->neighbours.slot[index];
+}
+
+static uint32_t index_of(const struct net *net, const struct neighbour *n)
+{
+	return (uint32_t)(n - net->neighbours.slot);
+}
+
+struct neighbour *neighbour_find(struct net *net, uint16_t port_index, be32 addr)
+{
+	for (uint32_t i = *bucket(net, port_index, addr); i; i = at(net, i)->hash_next) {
+		struct neighbour *n = at(net, i);
+
+		if (n->addr.raw == addr.raw && n->port_index == port_index)
+			return n;
+	}
+	return NULL;
+}
+
+static struct pkt *dequeue(struct net *net, struct neighbour *n)
+{
+	struct pkt *p = n->queue_first;
+
+	n->queue_first = pkt_own(p)->queue_next;
+	pkt_own(p)->queue_next = NULL;
+	n->queue_count--;
+	net->neighbours.queued_pkts--;
+	counter_sub(net->env, COUNTER_queued_pkts, 1);
+	return p;
+}
+
+static void drop_queue(struct net *net, struct neighbour *n, enum drop reason)
+{
+	while (n->queue_count)
+		pkt_drop(net->env, dequeue(net, n), reason);
+}
+
+static void release(struct net *net, struct neighbour *n)
+{
+	uint32_t *link = bucket(net, n->port_index, n->addr);
+
+	drop_queue(net, n, DROP_ARP_UNREACHABLE);
+	wheel_stop(net->wheel, &n->timer);
+	while (*link != index_of(net, n))
+		link = &at(net, *link)->hash_next;
+	*link = n->hash_next;
+	n->state = NEIGHBOUR_FREE;
+	n->generation++; // paths that remember this slot are stale now
+	n->hash_next = net->neighbours.free_first;
+	net->neighbours.free_first = index_of(net, n);
+}
+
+// Higher: more worth keeping. What failed or was never sent to comes before what is in use; among
+// equals the one used last stays. Whoever only spoke to us (a forged request) was never sent to.
+static uint64_t worth(const struct neighbour *n)
+{
+	uint64_t class = n->state == NEIGHBOUR_FAILED ? 0 : n->state == NEIGHBOUR_PENDING ? 1 : 2;
+
+	return class << 62 | n->used_ns >> 2;
+}
+
+static COLD void evict(struct net *net)
+{
+	struct neighbours *t = &net->neighbours;
+	uint32_t span = t->slot_count - NEIGHBOUR_FIRST;
+	struct neighbour *victim = NULL;
+
+	for (uint32_t i = 0; i < SAMPLE; i++) {
+		uint32_t pick = NEIGHBOUR_FIRST + (uint32_t)rng_below(&net->env->rng, span);
+
+		if (!victim || worth(at(net, pick)) < worth(victim))
+			victim = at(net, pick);
+	}
+	release(net, victim);
+}
+
+uint32_t neighbour_get(struct net *net, uint16_t port_index, be32 addr)
+{
+	struct neighbours *t = &net->neighbours;
+	struct neighbour *n = neighbour_find(net, port_index, addr);
+
+	if (n)
+		return index_of(net, n);
+	if (t->free_first == 0)
+		evict(net);
+	n = at(net, t->free_first);
+	uint32_t *head = bucket(net, port_index, addr);
+
+	t->free_first = n->hash_next;
+	n->addr = addr;
+	n->port_index = port_index;
+	n->state = NEIGHBOUR_NEW;
+	n->tries = 0;
+	n->used_ns = 0;
+	n->hash_next = *head;
+	*head = index_of(net, n);
+	return *head;
+}
+
+static void write_header(const struct net_port *np, struct neighbour *n, const uint8_t mac[6])
+{
+	struct eth_header *h = (void *)n->header;
+
+	memcpy(h->dst, mac, 6);
+	memcpy(h->src, np->port->mac, 6);
+	h->type = be16_of(ETH_TYPE_IPV4);
+	if (np->vlan_id) {
+		h->type = be16_of(ETH_TYPE_VLAN);
+		struct vlan_tag *tag = (void *)(h + 1);
+
+		*tag = (struct vlan_tag){be16_of(np->vlan_id), be16_of(ETH_TYPE_IPV4)};
+	}
+	n->header_len = np->l2_len;
+}
+
+void neighbour_add_port(struct net *net, uint16_t port_index)
+{
+	static const uint8_t everybody[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+	struct neighbour *n = at(net, port_index);
+
+	n->port_index = port_index;
+	n->state = NEIGHBOUR_FIXED;
+	write_header(&net->port[port_index], n, everybody);
+}
+
+static void become(struct net *net, struct neighbour *n, enum neighbour_state state, uint64_t ns)
+{
+	n->state = state;
+	n->tries = 0;
+	wheel_arm(net->wheel, &n->timer, net->env->now_ns + ns);
+}
+
+static void ask_everybody(struct net *net, struct neighbour *n)
+{
+	arp_request(net, n->port_index, n->addr, NULL);
+	wheel_arm(net->wheel, &n->timer, net->env->now_ns + (ASK_NS << n->tries));
+	n->tries++;
+}
+
+static void ask_itself(struct net *net, struct neighbour *n)
+{
+	arp_request(net, n->port_index, n->addr, n->header);
+	wheel_arm(net->wheel, &n->timer, net->env->now_ns + ASK_NS);
+	n->tries++;
+}
+
+void neighbour_confirm(struct net *net, struct neighbour *n, const uint8_t mac[6])
+{
+	write_header(&net->port[n->port_index], n, mac);
+	become(net, n, NEIGHBOUR_REACHABLE, REACHABLE_NS);
+	while (n->queue_count)
+		neighbour_send(net, index_of(net, n), dequeue(net, n));
+}
+
+void neighbour_doubt(struct net *net, struct neighbour *n)
+{
+	if (n->state != NEIGHBOUR_REACHABLE)
+		return;
+	become(net, n, NEIGHBOUR_PROBING, ASK_NS);
+	n->tries = PROBE_TRIES; // the next step is to ask everybody, or to forget
+	arp_request(net, n->port_index, n->addr, NULL);
+}
+
+// The time in a state is over.
+static void timer_fires(void *context, struct timer *timer, uint64_t now_ns)
+{
+	struct net *net = context;
+	struct neighbour *n = CONTAINER_OF(timer, struct neighbour, timer);
+
+	if (timer == &net->announce_timer) {
+		arp_announce_again(net);
+	} else if (n->state == NEIGHBOUR_PENDING && n->tries < ASK_TRIES) {
+		ask_everybody(net, n);
+	} else if (n->state == NEIGHBOUR_PENDING) {
+		drop_queue(net, n, DROP_ARP_UNREACHABLE);
+		become(net, n, NEIGHBOUR_FAILED, FAILED_NS);
+	} else if (n->state == NEIGHBOUR_REACHABLE && n->used_ns &&
+		   n->used_ns + REACHABLE_NS > now_ns) {
+		become(net, n, NEIGHBOUR_PROBING, 0);
+		ask_itself(net, n);
+	} else if (n->state == NEIGHBOUR_PROBING && n->tries < PROBE_TRIES) {
+		ask_itself(net, n);
+	} else {
+		release(net, n);
+	}
+}
+
+static void enqueue(struct net *net, struct neighbour *n, struct pkt *p)
+{
+	pkt_own(p)->queue_next = NULL;
+	if (n->queue_count)
+		pkt_own(n->queue_last)->queue_next = p;
+	else
+		n->queue_first = p;
+	n->queue_last = p;
+	n->queue_count++;
+	net->neighbours.queued_pkts++;
+	counter_add(net->env, COUNTER_queued_pkts, 1);
+}
+
+static COLD void wait_for_answer(struct net *net, struct neighbour *n, struct pkt *p)
+{
+	bool full = net->neighbours.queued_pkts >= net->config.neighbour_pkts_max;
+
+	if (n->state == NEIGHBOUR_FAILED) {
+		pkt_drop(net->env, p, DROP_ARP_UNREACHABLE);
+		return;
+	}
+	if (n->queue_count == 0 && full) {
+		pkt_drop(net->env, p, DROP_ARP_QUEUE_FULL);
+		return;
+	}
+	// RFC 1122 2.3.2.2: the latest packet is the one to keep.
+	if (n->queue_count == QUEUE_PKTS_MAX || full)
+		pkt_drop(net->env, dequeue(net, n), DROP_ARP_QUEUE_FULL);
+	enqueue(net, n, p);
+	if (n->state == NEIGHBOUR_NEW) {
+		become(net, n, NEIGHBOUR_PENDING, ASK_NS);
+		ask_everybody(net, n);
+	}
+}
+
+void neighbour_send(struct net *net, uint32_t index, struct pkt *p)
+{
+	struct neighbour *n = at(net, index);
+
+	n->used_ns = net->env->now_ns;
+	if (UNLIKELY(!(n->state & NEIGHBOUR_SENDABLE))) {
+		wait_for_answer(net, n, p);
+		return;
+	}
+	uint8_t *h = pkt_prepend(p, n->header_len);
+
+	memcpy(h, n->header, sizeof(struct eth_header));
+	if (n->header_len > sizeof(struct eth_header))
+		memcpy(h + sizeof(struct eth_header), n->header + sizeof(struct eth_header),
+		       sizeof(struct vlan_tag));
+	port_tx(net->env, net->port[n->port_index].port, p);
+}
+
+bool neighbours_init(struct net *net)
+{
+	struct neighbours *t = &net->neighbours;
+
+	t->slot_count = NEIGHBOUR_FIRST + net->config.neighbours_max;
+	t->head_count = (uint32_t)bits_ceil_pow2(t->slot_count);
+	t->slot = mem_map("the neighbour table", t->slot_count * sizeof(*t->slot));
+	t->head = mem_map("the neighbour table's hash", t->head_count * sizeof(*t->head));
+	if (!t->slot || !t->head)
+		return false;
+	for (uint32_t i = t->slot_count - 1; i >= NEIGHBOUR_FIRST; i--) {
+		t->slot[i].timer.kind = TIMER_ARP;
+		t->slot[i].hash_next = t->free_first;
+		t->free_first = i;
+	}
+	net->announce_timer.kind = TIMER_ARP;
+	wheel_set_kind(net->wheel, TIMER_ARP, timer_fires, net);
+	return true;
+}
+
+void neighbours_fini(struct net *net)
+{
+	struct neighbours *t = &net->neighbours;
+
+	for (uint32_t i = NEIGHBOUR_FIRST; t->slot && t->head && i < t->slot_count; i++)
+		if (t->slot[i].state != NEIGHBOUR_FREE)
+			release(net, &t->slot[i]);
+	if (t->slot)
+		mem_unmap(t->slot, t->slot_count * sizeof(*t->slot));
+	if (t->head)
+		mem_unmap(t->head, t->head_count * sizeof(*t->head));
+}

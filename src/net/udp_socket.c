@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// UDP sockets: slots with generations, found by port. Requests of the floors above come here; the
+// datagrams' way is udp.c.
+//
+// A socket is found by its port in an array of all 65,536, then among the few that share it with
+// different addresses: no hash, nothing to attack.
+#include <errno.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "net/inside.h"
+#include "net/udp.h"
+#include "wire/icmp.h"
+
+#define PORTS 65536
+#define PORT_DYNAMIC_MIN 49152 // RFC 6335 6
+#define GENERATION_MAX 0xffffff
+
+struct udp_socket *udp_socket_of(struct net *net, prism_udp handle)
+{
+	uint32_t index = (uint32_t)handle.id;
+
+	if (handle.id >> 56 != net->env->worker_index || index >= net->udp.socket_count)
+		return NULL;
+	struct udp_socket *s = &net->udp.socket[index];
+
+	return s->port && (handle.id >> 32 & GENERATION_MAX) == s->generation ? s : NULL;
+}
+
+prism_udp udp_handle_of(const struct net *net, const struct udp_socket *s)
+{
+	return (prism_udp){(uint64_t)net->env->worker_index << 56 | (uint64_t)s->generation << 32 |
+			   (uint64_t)(s - net->udp.socket)};
+}
+
+struct udp_socket *udp_lookup(struct net *net, const struct addr *local, uint16_t port)
+{
+	struct udp_socket *any = NULL;
+
+	for (uint32_t i = net->udp.by_port[port]; i; i = net->udp.socket[i - 1].next) {
+		struct udp_socket *s = &net->udp.socket[i - 1];
+
+		if (addr_equal(&s->local, local))
+			return s;
+		if (addr_is_any(&s->local))
+			any = s;
+	}
+	return any;
+}
+
+static bool taken(struct net *net, const struct addr *local, uint16_t port)
+{
+	for (uint32_t i = net->udp.by_port[port]; i; i = net->udp.socket[i - 1].next) {
+		const struct addr *other = &net->udp.socket[i - 1].local;
+
+		if (addr_equal(other, local) || (addr_is_any(other) && addr_is_any(local)))
+			return true;
+	}
+	return false;
+}
+
+// RFC 6056 3.3.1: from a random place on. 0 when all are taken.
+static uint16_t choose_port(struct net *net, const struct addr *local)
+{
+	uint32_t span = PORTS - PORT_DYNAMIC_MIN;
+	uint32_t first = (uint32_t)rng_below(&net->env->rng, span);
+
+	for (uint32_t i = 0; i < span; i++) {
+		uint16_t port = (uint16_t)(PORT_DYNAMIC_MIN + (first + i) % span);
+
+		if (!taken(net, local, port))
+			return port;
+	}
+	return 0;
+}
+
+int udp_open(struct net *net, const struct addr *local, uint16_t port, uint64_t user, prism_udp *udp)
+{
+	struct udp *u = &net->udp;
+	char text[ADDR_TEXT_BYTES];
+
+	if (!addr_is_any(local) && !net_is_local(net, local))
+		return err_set(ERR_ADDRESS_NOT_OURS, "udp %s", addr_format(local, text));
+	if (u->free_first == 0)
+		return err_set(ERR_SOCKETS_FULL, "%u UDP sockets are open", u->socket_count);
+	if (port != 0 && taken(net, local, port))
+		return err_set(ERR_ADDRESS_IN_USE, "udp %s:%u", addr_format(local, text), port);
+	if (port == 0)
+		port = choose_port(net, local);
+	if (port == 0)
+		return err_set(ERR_NO_LOCAL_PORT, "udp %s", addr_format(local, text));
+	struct udp_socket *s = &u->socket[u->free_first - 1];
+	uint16_t index = u->free_first;
+
+	u->free_first = s->next;
+	s->local = *local;
+	s->user = user;
+	s->port = port;
+	s->next = u->by_port[port];
+	u->by_port[port] = index;
+	*udp = udp_handle_of(net, s);
+	return 0;
+}
+
+int udp_close(struct net *net, prism_udp udp)
+{
+	struct udp_socket *s = udp_socket_of(net, udp);
+
+	if (!s)
+		return err_set(ERR_STALE_HANDLE, "udp %llx", (unsigned long long)udp.id);
+	uint16_t index = (uint16_t)(s - net->udp.socket + 1);
+	uint16_t *link = &net->udp.by_port[s->port];
+
+	while (*link != index)
+		link = &net->udp.socket[*link - 1].next;
+	*link = s->next;
+	s->port = 0;
+	s->generation = s->generation == GENERATION_MAX ? 1 : s->generation + 1;
+	s->next = net->udp.free_first;
+	net->udp.free_first = index;
+	return 0;
+}
+
+int udp_endpoint(struct net *net, prism_udp udp, struct addr *local, uint16_t *port)
+{
+	const struct udp_socket *s = udp_socket_of(net, udp);
+
+	if (!s)
+		return err_set(ERR_STALE_HANDLE, "udp %llx", (unsigned long long)udp.id);
+	*local = s->local;
+	*port = s->port;
+	return 0;
+}
+
+// RFC 1122 4.2.3.9's classes, as errnos.
+static uint16_t errno_of(const struct icmp_report *r)
+{
+	if (r->type == ICMP_PARAMETER_PROBLEM)
+		return EPROTO;
+	if (r->type == ICMP_TIME_EXCEEDED)
+		return EHOSTUNREACH;
+	switch (r->code) {
+	case ICMP_UNREACHABLE_NET:
+		return ENETUNREACH;
+	case ICMP_UNREACHABLE_PROTOCOL:
+	case ICMP_UNREACHABLE_PORT:
+		return ECONNREFUSED;
+	case ICMP_UNREACHABLE_FRAGMENTATION_NEEDED:
+		return EMSGSIZE;
+	default:
+		return EHOSTUNREACH;
+	}
+}
+
+// RFC 1122 4.1.3.3: UDP passes ICMP errors up. One that is about a port nobody has open is forged
+// or too late, and changes nothing.
+void udp_icmp_error(struct net *net, const struct icmp_report *r)
+{
+	struct udp *u = &net->udp;
+	const struct udp_socket *s = udp_lookup(net, &r->local, r->local_port);
+
+	if (!s)
+		return;
+	if (r->mtu_bytes)
+		net_lower_mtu(net, &r->remote, r->mtu_bytes); // later datagrams are cut to fit
+	if (u->news_first + u->news_count == u->news_max)
+		return;
+	u->news[u->news_first + u->news_count++] = (struct udp_news){
+		.peer = r->remote,
+		.peer_port = r->remote_port,
+		.generation = s->generation,
+		.socket_index = (uint16_t)(s - u->socket),
+		.error = errno_of(r),
+	};
+}
+
+bool udp_init(struct net *net)
+{
+	struct udp *u = &net->udp;
+
+	u->socket_count = net->config.udp_max;
+	u->news_max = net->config.udp_queue_pkts;
+	u->by_port = mem_map("UDP ports", PORTS * sizeof(*u->by_port));
+	u->socket = mem_map("UDP sockets", u->socket_count * sizeof(*u->socket));
+	u->news = mem_map("UDP's queue", u->news_max * sizeof(*u->news));
+	if (!u->by_port || !u->socket || !u->news)
+		return false;
+	for (uint32_t i = u->socket_count; i > 0; i--) {
+		u->socket[i - 1].generation = 1;
+		u->socket[i - 1].next = u->free_first;
+		u->free_first = (uint16_t)i;
+	}
+	return true;
+}
+
+void udp_fini(struct net *net)
+{
+	struct udp *u = &net->udp;
+
+	for (; u->news_count; u->news_count--, u->news_first++) {
+		if (!u->news[u->news_first].pkt)
+			continue;
+		counter_sub(net->env, COUNTER_queued_pkts, 1);
+		pkt_drop(net->env, u->news[u->news_first].pkt, DROP_UDP_CLOSED);
+	}
+	if (u->news)
+		mem_unmap(u->news, u->news_max * sizeof(*u->news));
+	if (u->socket)
+		mem_unmap(u->socket, u->socket_count * sizeof(*u->socket));
+	if (u->by_port)
+		mem_unmap(u->by_port, PORTS * sizeof(*u->by_port));
+}
