@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// DPDK logs to a stream. Ours is a stream without a file: each line arrives in line_arrives, is
+// dropped below warning, kept for quoting while a request is being served, and otherwise written
+// to stderr as "dpdk: LINE". Called by eal.c and port_dpdk.c around calls that may fail.
+//
+// Lines may come from DPDK's own threads (a peer disconnects); a lock of stdio's orders them, and
+// nothing here is on the data path.
+#include "dpdk/eal_log.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/types.h>
+
+#include "base/bits.h"
+#include "dpdk/compat.h"
+
+static struct {
+	bool held;
+	char first_error[256];
+	char kept[2048]; // warnings and errors of a held section, to be passed on
+	size_t kept_len;
+} eal_log;
+
+// True for complaints about what start-up left out on purpose: other processes of one EAL.
+static bool expected(const char *text)
+{
+	return strstr(text, "Failed to register mp action callback") != NULL;
+}
+
+static void pass_on(const char *text, size_t len)
+{
+	fprintf(stderr, "dpdk: %.*s", (int)len, text);
+}
+
+static void keep(const char *text, size_t len, unsigned int level)
+{
+	if (level <= RTE_LOG_ERR && !eal_log.first_error[0])
+		snprintf(eal_log.first_error, sizeof(eal_log.first_error), "%.*s",
+			 (int)strcspn(text, "\n"), text);
+	if (eal_log.kept_len + len >= sizeof(eal_log.kept))
+		return;
+	memcpy(eal_log.kept + eal_log.kept_len, text, len);
+	eal_log.kept_len += len;
+	eal_log.kept[eal_log.kept_len] = '\0';
+}
+
+static ssize_t line_arrives(void *cookie, const char *text, size_t len)
+{
+	int level = rte_log_cur_msg_loglevel();
+
+	(void)cookie;
+	if (level > (int)RTE_LOG_WARNING || len == 0 || expected(text))
+		return (ssize_t)len;
+	if (eal_log.held)
+		keep(text, len, (unsigned int)level);
+	else
+		pass_on(text, len);
+	return (ssize_t)len;
+}
+
+int eal_log_capture(void)
+{
+	static FILE *stream; // lives as long as EAL does: to the end of the process
+
+	if (stream)
+		return 0;
+	stream = fopencookie(NULL, "w", (cookie_io_functions_t){.write = line_arrives});
+	if (!stream)
+		return -ENOMEM;
+	return rte_openlog_stream(stream);
+}
+
+void eal_log_hold(void)
+{
+	eal_log.held = true;
+	eal_log.first_error[0] = '\0';
+	eal_log.kept_len = 0;
+}
+
+void eal_log_release(int failed)
+{
+	eal_log.held = false;
+	if (failed)
+		return;
+	for (char *line = eal_log.kept, *end; eal_log.kept_len > 0; line = end) {
+		end = strchr(line, '\n');
+		end = end ? end + 1 : line + strlen(line);
+		pass_on(line, (size_t)(end - line));
+		eal_log.kept_len -= MIN(eal_log.kept_len, (size_t)(end - line));
+	}
+}
+
+const char *eal_log_first_error(void)
+{
+	return eal_log.first_error[0] ? eal_log.first_error : "no reason given";
+}

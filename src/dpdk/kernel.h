@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The kernel's network interfaces: facts from sysfs and procfs, settings by rtnetlink and ioctl.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+
+bool kernel_has_interface(const char *name);
+
+// True when a default route of this network namespace leaves through the interface.
+bool kernel_has_default_route(const char *name);
+
+// The interface a PCI card appears as, or false when the kernel does not drive it.
+bool kernel_interface_of_pci(const char *address, char name[64]);
+
+// Receive queues of the interface, at least 1.
+uint32_t kernel_rx_queues(const char *name);
+
+// The id of the XDP program on the interface, 0 for none.
+uint32_t kernel_xdp_program(const char *name);
+
+// Each 0 or a negative errno, without err_set.
+int kernel_get_mac(const char *name, uint8_t mac[6]);
+int kernel_set_mac(const char *name, const uint8_t mac[6]);
+int kernel_get_mtu(const char *name, uint16_t *mtu_bytes);
+int kernel_set_mtu(const char *name, uint16_t mtu_bytes);
+int kernel_set_up(const char *name);
+int kernel_add_address(const char *name, const struct addr *addr, uint8_t prefix_len);

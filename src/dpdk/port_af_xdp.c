@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// af_xdp:IFACE takes the packets of one queue of an interface that the kernel keeps. While the port
+// is open an XDP program on the interface hands all of that queue's packets to Prism; when it
+// closes they are the kernel's again. After a crash: ip link set dev IFACE xdp off.
+//
+// The driver sends one segment, from memory it shares with the kernel or else by a copy into it.
+// Chains are therefore gathered here, straight into that shared memory: the one copy the driver
+// would make anyway, whatever the number of segments.
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "dpdk/kernel.h"
+#include "dpdk/port_dpdk.h"
+
+static const char *const af_xdp_options[] = {"queue", "mode", "busy_budget", "xdp_prog", NULL};
+
+#define FORM "af_xdp:IFACE[,queue=N][,mode=auto|generic][,busy_budget=PKTS][,xdp_prog=FILE]"
+
+// A copy of the chain in one packet of the shared memory, or NULL when there is none.
+static struct pkt *gather(struct dpdk_port *p, const struct pkt *chain)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(p->rx_pool);
+
+	if (!m)
+		return NULL;
+	if (chain->mbuf.pkt_len > rte_pktmbuf_tailroom(m)) {
+		rte_pktmbuf_free(m);
+		return NULL;
+	}
+	char *to = rte_pktmbuf_append(m, (uint16_t)chain->mbuf.pkt_len);
+
+	for (; chain; chain = pkt_next(chain)) {
+		memcpy(to, pkt_data(chain), pkt_seg_len(chain));
+		to += pkt_seg_len(chain);
+	}
+	return (struct pkt *)m;
+}
+
+// Sends a run of at most a burst, chains gathered. A gathered packet that the ring refuses is
+// released; its chain stays with the caller.
+static uint16_t tx_burst(struct dpdk_port *p, struct pkt **pkts, uint16_t count)
+{
+	struct rte_mbuf *out[BURST_PKTS];
+	uint16_t n = 0, sent;
+
+	for (; n < count; n++) {
+		struct pkt *flat = pkts[n];
+
+		if (pkt_seg_count(pkts[n]) > 1)
+			flat = gather(p, pkts[n]);
+		if (!flat)
+			break;
+		out[n] = &flat->mbuf;
+	}
+	sent = rte_eth_tx_burst(p->id, 0, out, n);
+	for (uint16_t i = 0; i < n; i++) {
+		if (out[i] == &pkts[i]->mbuf)
+			continue;
+		if (i < sent)
+			pkt_free(pkts[i]);
+		else
+			rte_pktmbuf_free(out[i]);
+	}
+	return sent;
+}
+
+static uint16_t af_xdp_tx(struct port *port, struct pkt **pkts, uint16_t count)
+{
+	return tx_burst(to_dpdk_port(port), pkts, MIN(count, BURST_PKTS));
+}
+
+static int check_interface(const struct device *d, const struct port_config *config, uint32_t queue)
+{
+	uint32_t queue_count = kernel_rx_queues(d->target), program;
+
+	if (!kernel_has_interface(d->target))
+		return err_set(ERR_PORT_NO_INTERFACE, "%s: %s: no interface %s here", d->port_name,
+			       d->text, d->target);
+	if (kernel_has_default_route(d->target) && !config->allow_default_route_device)
+		return err_set(ERR_PORT_DEFAULT_ROUTE, "%s: %s: the default route leaves through %s",
+			       d->port_name, d->text, d->target);
+	if (queue >= queue_count)
+		return err_set(ERR_PORT_BAD_DEVICE, "%s: %s: %s has %u queues, counted from 0",
+			       d->port_name, d->text, d->target, queue_count);
+	program = kernel_xdp_program(d->target);
+	if (program)
+		return err_set(ERR_PORT_XDP_PRESENT, "%s: %s: program %u is on %s", d->port_name, d->text,
+			       program, d->target);
+	if (geteuid() != 0)
+		return err_set(ERR_PORT_NO_PRIVILEGE, "%s: %s: user %u", d->port_name, d->text,
+			       (unsigned int)geteuid());
+	return 0;
+}
+
+static void describe_af_xdp(struct plan *plan, const struct device *d, uint32_t queue)
+{
+	uint32_t queue_count = kernel_rx_queues(d->target);
+	char others[112] = "";
+
+	if (queue_count > 1)
+		snprintf(others, sizeof(others),
+			 "; %s has %u queues, only queue %u is Prism's (ethtool -L %s combined 1)",
+			 d->target, queue_count, queue, d->target);
+	snprintf(plan->chosen, sizeof(plan->chosen), "net_af_xdp, %s queue %u, busy polling", d->target,
+		 queue);
+	snprintf(plan->cost, sizeof(plan->cost), "a system call per burst%s", others);
+}
+
+static int plan_af_xdp(struct plan *plan, const struct device *d, const struct port_config *config)
+{
+	static const char *const modes[] = {"auto", "generic", NULL};
+	const char *mode = device_option(d, "mode", "auto"), *program = device_option(d, "xdp_prog", NULL);
+	uint32_t queue = 0, busy_budget = 64;
+	int result = 0;
+
+	if (strcmp(mode, modes[0]) != 0 && strcmp(mode, modes[1]) != 0)
+		return err_set(ERR_PORT_BAD_DEVICE, "%s: mode=%s in '%s'; write %s", d->port_name, mode,
+			       d->text, FORM);
+	if (strlen(d->target) >= IFNAMSIZ)
+		return err_set(ERR_PORT_NO_INTERFACE, "%s: %s: the name is too long", d->port_name, d->text);
+	if (device_number(d, "queue", (uint32_t[]){0, 1023}, &queue) ||
+	    device_number(d, "busy_budget", (uint32_t[]){0, 1024}, &busy_budget))
+		return -EINVAL;
+	result = check_interface(d, config, queue);
+	if (result)
+		return result;
+	snprintf(plan->name, sizeof(plan->name), "net_af_xdp_%s_%u", d->target, queue);
+	snprintf(plan->args, sizeof(plan->args),
+		 "iface=%s,start_queue=%u,queue_count=1,busy_budget=%u,force_copy=%d%s%s", d->target, queue,
+		 busy_budget, mode[0] == 'g', program ? ",xdp_prog=" : "", program ? program : "");
+	describe_af_xdp(plan, d, queue);
+	// veth hands over what the kernel left unfinished; real cards never do, and lose nothing by it.
+	plan->flags = PORT_RX_PARTIAL_CHECKSUM | PORT_TX_CHAINS;
+	plan->no_offloads = true;
+	return 0;
+}
+
+static const struct port_ops af_xdp_ops = {.rx = ethdev_rx, .tx = af_xdp_tx, .close = ethdev_close};
+
+const struct kind kind_af_xdp = {.name = "af_xdp",
+				 .form = FORM,
+				 .options = af_xdp_options,
+				 .plan = plan_af_xdp,
+				 .ops = &af_xdp_ops};

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A port on an ethdev: what all kinds share, and what each kind adds.
+#pragma once
+
+#include "dpdk/compat.h"
+#include "dpdk/device.h"
+#include "port/port.h"
+
+struct dpdk_port;
+
+// How a kind of device string becomes an ethdev. Filled in by the kind, read by port_dpdk.c.
+struct plan {
+	bool pci;            // probed by EAL at start; otherwise made now on the vdev bus
+	char name[64];       // of the DPDK device
+	char args[512];      // its arguments
+	char chosen[160];    // for the report
+	char cost[200];      // what choosing this kind costs
+	uint32_t flags;      // port flags the kind has by itself
+	bool mtu_is_ours;    // the driver knows nothing of an MTU
+	bool no_offloads;    // the driver does them in software, no better than Prism
+	uint16_t queue_pkts; // descriptors when the configuration says nothing
+};
+
+struct kind {
+	const char *name;
+	const char *form;           // shown when the string is wrong
+	const char *const *options; // NULL-terminated; NULL: everything after the colon is the target
+	int (*plan)(struct plan *plan, const struct device *device, const struct port_config *config);
+	// Once the device runs: the kernel's end, addresses. May be NULL.
+	int (*started)(struct dpdk_port *p, const struct port_config *config);
+	// Before the device goes. May be NULL.
+	void (*closing)(struct dpdk_port *p);
+	const struct port_ops *ops;
+};
+
+struct dpdk_port {
+	struct port port;
+	uint16_t id; // ethdev's
+	bool started;
+	bool pci;
+	const struct kind *kind;
+	struct rte_mempool *rx_pool;
+	char name[64];    // of the DPDK device
+	char target[128]; // of the device string
+	uint32_t idle_turns;
+};
+
+static inline struct dpdk_port *to_dpdk_port(struct port *port)
+{
+	return CONTAINER_OF(port, struct dpdk_port, port);
+}
+
+uint16_t ethdev_rx(struct port *port, struct pkt **pkts, uint16_t count);
+uint16_t ethdev_tx(struct port *port, struct pkt **pkts, uint16_t count);
+void ethdev_close(struct port *port);
+
+extern const struct port_ops ethdev_ops;
+extern const struct kind kind_tap, kind_memif, kind_af_xdp, kind_pcap, kind_vdev, kind_null,
+	kind_ring, kind_pci;

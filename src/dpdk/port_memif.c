@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// memif:SOCKET shares rings with another process. The server makes the socket and copies packets
+// to and from the client's memory; the client may let it read and write the packets themselves
+// (zero-copy=yes). A port is open before its peer is there: until then it receives and takes
+// nothing.
+//
+// In zero-copy mode the driver keeps what it sent until it is asked to send again; idle turns ask,
+// so that buffers come home when traffic stops.
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "dpdk/port_dpdk.h"
+
+static const char *const memif_options[] = {"role",  "id",	  "bsize", "rsize",
+					    "mac", "secret", "zero-copy", NULL};
+
+#define FORM "memif:SOCKET[,role=server|client][,id=N][,bsize=BYTES][,rsize=LOG2][,mac=MAC][,zero-copy=yes]"
+
+// Empty turns between two looks at what the peer has read: rare enough to leave its cache lines
+// alone, soon enough (some ten microseconds) that nobody waits for buffers.
+#define IDLE_TURNS 256
+
+static uint16_t zero_copy_rx(struct port *port, struct pkt **pkts, uint16_t count)
+{
+	struct dpdk_port *p = to_dpdk_port(port);
+	uint16_t n = ethdev_rx(port, pkts, count);
+
+	if (n == 0 && ++p->idle_turns % IDLE_TURNS == 0)
+		rte_eth_tx_burst(p->id, 0, NULL, 0);
+	return n;
+}
+
+static const struct port_ops zero_copy_ops = {
+	.rx = zero_copy_rx, .tx = ethdev_tx, .close = ethdev_close};
+
+// A socket file may be left by a crash (nobody answers: remove it) or belong to somebody.
+static int make_way(const struct device *d)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return err_set(ERR_OUT_OF_MEMORY, "%s: a socket: %s", d->port_name, strerror(errno));
+	strcpy(address.sun_path, d->target);
+	int result = connect(fd, (struct sockaddr *)&address, sizeof(address)) ? errno : 0;
+
+	close(fd);
+	if (result == 0)
+		return err_set(ERR_PORT_SOCKET_IN_USE, "%s: %s", d->port_name, d->text);
+	if (result == ECONNREFUSED)
+		unlink(d->target);
+	else if (result != ENOENT)
+		return err_set(ERR_PORT_SOCKET_PATH, "%s: %s: %s", d->port_name, d->text,
+			       strerror(result));
+	return 0;
+}
+
+static int check_path(const struct device *d, bool server)
+{
+	char directory[128];
+
+	if (strlen(d->target) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+		return err_set(ERR_PORT_SOCKET_PATH, "%s: %s has %zu characters", d->port_name, d->target,
+			       strlen(d->target));
+	snprintf(directory, sizeof(directory), "%s", d->target);
+	char *slash = strrchr(directory, '/');
+
+	if (!slash)
+		snprintf(directory, sizeof(directory), ".");
+	else
+		slash[slash == directory] = '\0';
+	if (access(directory, server ? W_OK : X_OK))
+		return err_set(ERR_PORT_SOCKET_PATH, "%s: %s: directory %s: %s", d->port_name, d->text,
+			       directory, strerror(errno));
+	return 0;
+}
+
+static int plan_memif(struct plan *plan, const struct device *d, const struct port_config *config)
+{
+	const char *role = device_option(d, "role", "server");
+	const char *zero_copy = device_option(d, "zero-copy", "no");
+	const char *mac = device_option(d, "mac", NULL), *secret = device_option(d, "secret", NULL);
+	bool server = strcmp(role, "server") == 0;
+	uint32_t id = 0, room_bytes = 2048, ring_log2 = 10;
+	int result = 0;
+
+	if ((!server && strcmp(role, "client") != 0) ||
+	    (strcmp(zero_copy, "yes") != 0 && strcmp(zero_copy, "no") != 0))
+		return err_set(ERR_PORT_BAD_DEVICE, "%s: '%s'; write %s", d->port_name, d->text, FORM);
+	if (server && zero_copy[0] == 'y')
+		return err_set(ERR_PORT_BAD_DEVICE,
+			       "%s: '%s': zero-copy is the client's; give this side role=client",
+			       d->port_name, d->text);
+	if (device_number(d, "id", (uint32_t[]){0, UINT32_MAX}, &id) ||
+	    device_number(d, "bsize", (uint32_t[]){256, UINT16_MAX}, &room_bytes) ||
+	    device_number(d, "rsize", (uint32_t[]){5, 14}, &ring_log2))
+		return -EINVAL;
+	result = check_path(d, server);
+	if (result == 0 && server)
+		result = make_way(d);
+	if (result)
+		return result;
+	static uint32_t serial; // two ports may share a socket; their DPDK devices need two names
+
+	snprintf(plan->name, sizeof(plan->name), "net_memif%u", serial++);
+	snprintf(plan->args, sizeof(plan->args),
+		 "role=%s,id=%u,bsize=%u,rsize=%u,socket=%s,socket-abstract=no,zero-copy=%s%s%s%s%s",
+		 role, id, room_bytes, ring_log2, d->target, zero_copy, mac ? ",mac=" : "",
+		 mac ? mac : "", secret ? ",secret=" : "", secret ? secret : "");
+	snprintf(plan->chosen, sizeof(plan->chosen), "net_memif, %s of %.100s, id %u%s", role, d->target,
+		 id, zero_copy[0] == 'y' ? ", zero copy" : "");
+	snprintf(plan->cost, sizeof(plan->cost), "%s",
+		 zero_copy[0] == 'y' ? "" : "this side copies each packet to or from shared memory");
+	plan->mtu_is_ours = true;
+	return 0;
+}
+
+static int started_memif(struct dpdk_port *p, const struct port_config *config)
+{
+	if (strstr(config->device, "zero-copy=yes"))
+		p->port.ops = &zero_copy_ops;
+	return 0;
+}
+
+const struct kind kind_memif = {.name = "memif",
+				.form = FORM,
+				.options = memif_options,
+				.plan = plan_memif,
+				.started = started_memif,
+				.ops = &ethdev_ops};
