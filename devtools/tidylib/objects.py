@@ -30,7 +30,7 @@ class Object:
     source: str     # "src/tcp/input.c"
     imports: tuple  # undefined symbols
     defines: tuple  # global symbols
-    mutable: tuple  # symbols in .data, .bss and thread-local storage
+    mutable: tuple  # symbols in .data and .bss; what is thread-local is nobody else's
 
 
 def parse_member(name):
@@ -45,7 +45,7 @@ def read_archive(path):
                           check=True).stdout
     for chunk in re.split(r"\n(?=[^\s:]+:\s+file format)", text):
         name = re.match(r"([^\s:]+):\s+file format", chunk.lstrip())
-        source = parse_member(name.group(1)) if name else None
+        source = parse_member(name.group(1).split("/")[-1]) if name else None
         if source:
             yield _read_symbols(source, chunk)
 
@@ -59,7 +59,7 @@ def _read_symbols(source, text):
         flags, section, symbol = match.groups()
         if section == "*UND*":
             imports.append(symbol)
-        elif "O" in flags and re.match(r"\.(data(?!\.rel\.ro)|bss|tdata|tbss|ldata|lbss)", section):
+        elif "O" in flags and re.match(r"\.l?(data(?!\.rel\.ro)|bss)", section):
             mutable.append(symbol)
         if flags[0] in "gu!" and section != "*UND*":
             defines.append(symbol)
