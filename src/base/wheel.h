@@ -53,4 +53,12 @@ uint64_t wheel_count(const struct wheel *wheel);
 void wheel_check(const struct wheel *wheel);
 
 // Timer kinds of the whole house.
-enum timer_kind { TIMER_TCP, TIMER_TCP_HALF_OPEN, TIMER_ARP, TIMER_FRAGMENT, TIMER_APP, TIMER_PMTU };
+enum timer_kind {
+	TIMER_TCP,
+	TIMER_TCP_HALF_OPEN,
+	TIMER_TCP_TIME_WAIT,
+	TIMER_ARP,
+	TIMER_FRAGMENT,
+	TIMER_APP,
+	TIMER_PMTU,
+};

@@ -148,6 +148,31 @@ static inline void pkt_set_view(struct pkt *p, uint16_t buffer_offset, uint16_t 
 	p->mbuf.next = NULL;
 }
 
+// For whoever builds a chain segment by segment: links next behind last, and says on the head what
+// the whole chain has.
+static inline void pkt_link(struct pkt *last, struct pkt *next)
+{
+	last->mbuf.next = &next->mbuf;
+}
+
+static inline void pkt_set_chain(struct pkt *head, uint16_t seg_count, uint32_t len)
+{
+	head->mbuf.nb_segs = seg_count;
+	head->mbuf.pkt_len = len;
+}
+
+// Forgets what was said about checksums on the way in and asked for on an earlier way out.
+static inline void pkt_clear_offload(struct pkt *p)
+{
+	p->mbuf.ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
+}
+
+// What holding this segment really costs: its head and its whole buffer.
+static inline uint32_t pkt_true_bytes(const struct pkt *p)
+{
+	return (uint32_t)sizeof(struct pkt) + p->mbuf.buf_len;
+}
+
 // Puts the chain tail behind the chain head; takes tail.
 void pkt_chain(struct pkt *head, struct pkt *tail);
 

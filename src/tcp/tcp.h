@@ -74,6 +74,14 @@ int tcp_abort(struct tcp *tcp, prism_conn conn);
 int tcp_set_user(struct tcp *tcp, prism_conn conn, uint64_t user);
 int tcp_tuple_of(struct tcp *tcp, prism_conn conn, struct tcp_tuple *tuple);
 
+// Settings of one connection. What is not set is tcp_config's or the default.
+enum tcp_option {
+	TCP_SET_KEEPALIVE_S, // idle seconds before probes, 0: off (RFC 9293 3.8.4)
+	TCP_SET_GIVE_UP_S,   // R2: seconds without an answer before CLOSED, 0: 100 (RFC 9293 3.8.3)
+	TCP_SET_DSCP,        // 0..63 (RFC 9293 3.9.2.1)
+};
+int tcp_set_option(struct tcp *tcp, prism_conn conn, enum tcp_option option, uint64_t value);
+
 // The application is done with a received packet (or sends it on): opens the owner's window.
 // Does not release p.
 void tcp_uncharge(struct tcp *tcp, struct pkt *p);

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What an acknowledgment changes (RFC 9293 3.10.7.4, fifth; RFC 5681; RFC 7323 4). Called by
+// input.c and open.c; calls sendq.c (release), rtt.c (measure), loss.c and cc_*.c (what may fly),
+// timers.c. More to send is left to the flush.
+#include "tcp/ack.h"
+
+#include "tcp/cc.h"
+#include "tcp/deliver.h"
+#include "tcp/isn.h"
+#include "tcp/loss.h"
+#include "tcp/request.h"
+#include "tcp/rtt.h"
+#include "tcp/sendq.h"
+#include "tcp/timers.h"
+
+// Timestamps measure also what was retransmitted, in ticks of 2^20 ns (RFC 7323 4.2). A precise
+// time of our own is better when there is one.
+static uint64_t measure_ns(const struct tcp *tcp, const struct conn *c, const struct segment *s,
+			   uint64_t sent_ns)
+{
+	uint32_t ticks;
+
+	if (LIKELY(sent_ns))
+		return MAX(tcp->env->now_ns - sent_ns, UINT64_C(1));
+	if (!conn_is(c, CONN_TS) || !s->has_ts || s->ts_echo == 0)
+		return 0;
+	ticks = isn_ts_now(tcp->env) - s->ts_echo;
+	return ticks > INT32_MAX ? 0 : ((uint64_t)ticks << 20) + 1;
+}
+
+static void owe_sent(struct tcp *tcp, struct conn *c, bool cookie)
+{
+	if (cookie)
+		deliver_news(tcp, c, NEWS_SENT);
+	if (UNLIKELY(conn_is(c, CONN_WANTS_ROOM)) && tcp_room(tcp, c) > 0) {
+		conn_unset(c, CONN_WANTS_ROOM);
+		deliver_news(tcp, c, NEWS_WRITABLE);
+	}
+}
+
+void ack_advance(struct tcp *tcp, struct conn *c, const struct segment *s)
+{
+	struct cc_sample sample = {
+		.acked_bytes = (uint32_t)(s->ack - c->snd.una),
+		.in_flight_bytes = conn_in_flight(c),
+		.now_ns = tcp->env->now_ns,
+		.app_limited = conn_is(c, CONN_APP_LIMITED),
+	};
+	struct sendq_acked acked = sendq_ack(tcp, c, s->ack);
+
+	c->snd.una = s->ack;
+	sample.rtt_ns = measure_ns(tcp, c, s, acked.sent_ns);
+	if (sample.rtt_ns)
+		rtt_sample(c, sample.rtt_ns);
+	if (!loss_ack_advanced(tcp, c, sample.acked_bytes))
+		cc_of(c)->on_ack(c, &sample);
+	timers_ack_advanced(tcp, c);
+	owe_sent(tcp, c, acked.cookie);
+	if (c->snd.nxt < c->snd.end || UNLIKELY(conn_is(c, CONN_FIN_QUEUED)))
+		conn_mark(tcp, c);
+}
+
+// RFC 5681 2: outstanding data, no text, no SYN or FIN, the same ack, the same window.
+static bool is_duplicate(const struct conn *c, const struct segment *s)
+{
+	return s->ack == c->snd.una && conn_outstanding(c) && s->len == 0 &&
+	       !(s->flags & (TCP_SYN | TCP_FIN)) && s->wnd == c->snd.wnd;
+}
+
+// The window opened: what was probed with is sent again with what follows it.
+static COLD void window_opened(struct tcp *tcp, struct conn *c)
+{
+	timers_window_opened(c);
+	if (conn_outstanding(c)) {
+		loss_resend_all(c);
+		timers_segment_sent(tcp, c);
+	}
+	conn_mark(tcp, c);
+}
+
+void ack_update_window(struct tcp *tcp, struct conn *c, const struct segment *s)
+{
+	bool was_closed, newer = c->snd.wl1 < s->seq || (c->snd.wl1 == s->seq && s->ack >= c->snd.una);
+
+	if (!newer)
+		return;
+	c->snd.wl1 = s->seq;
+	if (LIKELY(s->wnd == c->snd.wnd))
+		return;
+	was_closed = c->snd.wnd == 0;
+	// RFC 9293 MUST-34: a window that shrinks is obeyed; text beyond it stays outstanding.
+	if (s->wnd > c->snd.wnd && c->snd.nxt < c->snd.end)
+		conn_mark(tcp, c);
+	c->snd.wnd = s->wnd;
+	c->snd.wnd_max = MAX(c->snd.wnd_max, s->wnd);
+	if (UNLIKELY(was_closed) && (conn_is(c, CONN_PERSIST) || c->backoff))
+		window_opened(tcp, c);
+}
+
+void ack_process(struct tcp *tcp, struct conn *c, const struct segment *s)
+{
+	if (s->ack > c->snd.una)
+		ack_advance(tcp, c, s);
+	else if (is_duplicate(c, s))
+		loss_duplicate_ack(tcp, c);
+	if (UNLIKELY(conn_is(c, CONN_PERSIST) || s->wnd == 0))
+		c->stalled_ms = 0; // RFC 9293 MUST-37: it answers, so it is there
+	ack_update_window(tcp, c, s);
+}

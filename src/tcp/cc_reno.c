@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Reno: slow start, congestion avoidance, halving (RFC 5681 3.1 and 3.2; 3465 with L = 2 for
+// delayed ACKs). Called through cc_ops by ack.c and loss.c.
+//
+// RFC 9293 MUST-19: the standard congestion control, RFC 5681's.
+#include "tcp/cc.h"
+
+#define CWND_MAX (UINT32_C(1) << 30) // the largest window TCP can offer (RFC 7323 2.3)
+
+static uint32_t half_of_flight(const struct conn *c, const struct cc_sample *s)
+{
+	// RFC 5681 3.1, equation 4
+	return (uint32_t)MAX(s->in_flight_bytes / 2, (uint64_t)2 * c->mss_bytes);
+}
+
+static void slow_start(struct conn *c, uint32_t acked_bytes)
+{
+	uint32_t step = MIN(acked_bytes, 2u * c->mss_bytes);
+
+	c->cc.cwnd = MIN(c->cc.cwnd + step, CWND_MAX);
+}
+
+// One segment a round trip: count bytes, no division (RFC 5681 3.1, the recommended way).
+static void avoid_congestion(struct conn *c, uint32_t acked_bytes)
+{
+	c->cc.acked += acked_bytes;
+	if (c->cc.acked < c->cc.cwnd)
+		return;
+	c->cc.acked -= c->cc.cwnd;
+	c->cc.cwnd = MIN(c->cc.cwnd + c->mss_bytes, CWND_MAX);
+}
+
+static void reno_on_ack(struct conn *c, const struct cc_sample *s)
+{
+	// RFC 7661's point in its simplest form: a window that was not used is not known to be good.
+	if (s->app_limited)
+		return;
+	if (c->cc.cwnd < c->cc.ssthresh)
+		slow_start(c, s->acked_bytes);
+	else
+		avoid_congestion(c, s->acked_bytes);
+}
+
+static void reno_on_loss(struct conn *c, const struct cc_sample *s)
+{
+	c->cc.ssthresh = half_of_flight(c, s);
+	c->cc.cwnd = c->cc.ssthresh + 3u * c->mss_bytes; // RFC 5681 3.2, step 3
+	c->cc.acked = 0;
+}
+
+static void reno_on_rto(struct conn *c, const struct cc_sample *s)
+{
+	// RFC 5681 3.1: ssthresh is held when the same segment times out again.
+	if (c->backoff == 0)
+		c->cc.ssthresh = half_of_flight(c, s);
+	c->cc.cwnd = c->mss_bytes;
+	c->cc.acked = 0;
+}
+
+static void reno_on_recovered(struct conn *c, const struct cc_sample *s)
+{
+	// RFC 6582 3.2, step 3, full acknowledgment, (1): no burst after recovery.
+	uint64_t flight = MAX(s->in_flight_bytes, (uint64_t)c->mss_bytes);
+
+	c->cc.cwnd = (uint32_t)MIN((uint64_t)c->cc.ssthresh, flight + c->mss_bytes);
+}
+
+const struct cc_ops cc_reno = {
+	.name = "reno",
+	.on_ack = reno_on_ack,
+	.on_loss = reno_on_loss,
+	.on_rto = reno_on_rto,
+	.on_recovered = reno_on_recovered,
+};

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Connections: slots, handles, birth and death, invariants. Called by every file of tcp/.
+//
+// A slot is freed only when nothing refers to it any more: its state is CLOSED, the application
+// was told, it is on no list. Its generation then changes, so that an old handle is recognised.
+#include "tcp/conn.h"
+
+#include "net/net.h"
+#include "observe/counter.h"
+#include "tcp/sendq.h"
+
+// A handle: worker (8 bits), generation (32), index (24). Generation starts at 1, so no handle is 0.
+#define HANDLE_INDEX_BITS 24
+#define HANDLE_GENERATION_SHIFT HANDLE_INDEX_BITS
+#define HANDLE_WORKER_SHIFT 56
+
+// The first offset of a stream: its low 32 bits are the wire's number, and "before the first" is
+// still positive.
+#define OFFSET_BASE (UINT64_C(1) << 32)
+
+struct flow_key tuple_key(const struct addr *local, const struct addr *remote, uint16_t local_port,
+			  uint16_t remote_port)
+{
+	return (struct flow_key){{local->half[0], local->half[1], remote->half[0], remote->half[1],
+				  (uint64_t)local_port << 16 | remote_port}};
+}
+
+struct flow_key conn_key(const struct conn *c)
+{
+	return tuple_key(&c->path.local, &c->path.remote, c->local_port, c->remote_port);
+}
+
+uint64_t conn_handle(const struct tcp *tcp, const struct conn *c)
+{
+	return (uint64_t)tcp->env->worker_index << HANDLE_WORKER_SHIFT |
+	       (uint64_t)c->generation << HANDLE_GENERATION_SHIFT | conn_index(tcp, c);
+}
+
+struct conn *conn_of(const struct tcp *tcp, uint64_t handle)
+{
+	uint32_t index = handle & ((1u << HANDLE_INDEX_BITS) - 1);
+	struct conn *c;
+
+	if (UNLIKELY(index >= tcp->config.connections_max))
+		return NULL;
+	c = &tcp->conn[index];
+	if (UNLIKELY(conn_handle(tcp, c) != handle))
+		return NULL;
+	return c;
+}
+
+// Fields that do not start at zero; the slot is zero elsewhere (conn_reap, or fresh memory).
+static void set_defaults(struct tcp *tcp, struct conn *c, enum state state)
+{
+	c->state = state; // birth: the one other place that writes it
+	c->flush_next = NO_INDEX;
+	c->ready_next = NO_INDEX;
+	c->sendq.head = c->sendq.tail = c->sendq.next = NO_INDEX;
+	c->retransmit_ns = c->ack_ns = c->idle_ns = TIME_NEVER_NS;
+	c->timer.kind = TIMER_TCP;
+	c->keepalive_s = (uint16_t)MIN(tcp->config.keepalive_ns / NS_PER_S, (uint64_t)UINT16_MAX);
+	c->quick_acks = CONN_QUICK_ACKS;
+}
+
+struct conn *conn_create(struct tcp *tcp, const struct net_path *path, uint16_t local_port,
+			 uint16_t remote_port, enum state state)
+{
+	uint32_t index = tcp->conn_free;
+	struct flow_key key;
+	struct conn *c;
+
+	if (UNLIKELY(index == NO_INDEX))
+		return NULL;
+	c = &tcp->conn[index];
+	key = tuple_key(&path->local, &path->remote, local_port, remote_port);
+	uint32_t value = OWNER_VALUE(OWNER_CONN, index);
+
+	if (UNLIKELY(table_insert(tcp->table, &key, table_hash(tcp->table, &key), &value)))
+		return NULL;
+	tcp->conn_free = c->flush_next;
+	tcp->conn_count++;
+	set_defaults(tcp, c, state);
+	c->path = *path;
+	c->local_port = local_port;
+	c->remote_port = remote_port;
+	return c;
+}
+
+void conn_start_send(struct conn *c, uint32_t isn)
+{
+	c->snd.una = OFFSET_BASE + isn;
+	c->snd.nxt = c->snd.una;
+	c->snd.end = c->snd.una + 1; // text begins behind the SYN
+	c->loss.recover = c->snd.una;
+}
+
+void conn_start_receive(struct conn *c, uint32_t irs)
+{
+	c->rcv.nxt = OFFSET_BASE + irs + 1;
+	c->snd.wl1 = OFFSET_BASE + irs;
+}
+
+void conn_reap(struct tcp *tcp, struct conn *c)
+{
+	uint32_t generation = c->generation;
+
+	if (!conn_in(c, CLOSED) || c->news || conn_is(c, CONN_IN_FLUSH | CONN_IN_READY))
+		return;
+	ASSERT(!timer_armed(&c->timer));
+	ASSERT(c->sendq.head == NO_INDEX);
+	ASSERT(!c->early);
+	*c = (struct conn){.state = CLOSED, .generation = generation + 1};
+	if (c->generation == 0)
+		c->generation = 1;
+	c->flush_next = tcp->conn_free;
+	tcp->conn_free = conn_index(tcp, c);
+	tcp->conn_count--;
+}
+
+#ifdef PRISM_DCHECK
+static void check_send(const struct tcp *tcp, const struct conn *c)
+{
+	ASSERT(c->snd.una <= c->snd.nxt);
+	ASSERT(c->snd.nxt <= c->snd.end + 1);
+	ASSERT(c->snd.nxt <= c->snd.end || conn_is(c, CONN_FIN_QUEUED) || conn_in(c, SYN_SENT));
+	ASSERT(c->loss.rtx_nxt >= c->loss.rtx_end || c->loss.rtx_end <= c->snd.nxt);
+	ASSERT(c->loss.rtx_nxt >= c->loss.rtx_end || c->loss.rtx_nxt >= c->snd.una);
+	ASSERT(!conn_in(c, STATES_SYNCHRONIZED) || c->cc.cwnd >= c->mss_bytes);
+	ASSERT(!conn_in(c, STATES_SYNCHRONIZED) || c->mss_bytes > 0);
+	sendq_check(tcp, c);
+}
+
+static void check_receive(const struct tcp *tcp, const struct conn *c)
+{
+	uint64_t at = c->rcv.nxt;
+	const struct pkt *p = c->early;
+
+	if (!p)
+		return;
+	do {
+		p = pkt_own((struct pkt *)p)->queue_next;
+		ASSERT(pkt_own((struct pkt *)p)->offset >= at);
+		at = pkt_own((struct pkt *)p)->offset + pkt_len(p);
+	} while (p != c->early);
+	ASSERT(c->rcv.charged > 0);
+	(void)tcp;
+}
+
+static void check_timers(const struct conn *c)
+{
+	uint64_t earliest = conn_earliest_ns(c);
+
+	ASSERT(earliest == TIME_NEVER_NS || timer_armed(&c->timer));
+	ASSERT(!timer_armed(&c->timer) || c->timer.deadline_ns <= earliest);
+	// RFC 6298 5.1: something outstanding, so the timer runs.
+	ASSERT(conn_in(c, CLOSED) || conn_outstanding(c) == 0 || c->retransmit_ns != TIME_NEVER_NS);
+}
+#endif
+
+void conn_check(const struct tcp *tcp, const struct conn *c)
+{
+#ifdef PRISM_DCHECK
+	ASSERT(bits_is_pow2(c->state));
+	if (conn_in(c, CLOSED)) {
+		ASSERT(c->sendq.head == NO_INDEX);
+		ASSERT(!c->early);
+		return;
+	}
+	check_send(tcp, c);
+	check_receive(tcp, c);
+	check_timers(c);
+#else
+	(void)tcp;
+	(void)c;
+#endif
+}

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A connection and what TCP keeps beside it: fields, birth and death.
+//
+// Sequence numbers are 64-bit stream offsets inside (segment.c makes them, output.c truncates):
+// the low 32 bits are the wire's, the start lies above 2^32, every comparison is a plain <.
+//
+//              una          rtx_nxt   rtx_end       nxt             end
+//   --------|------------|---------|-----------|---------------|---------|
+//    acked   retransmitted  lost, to  in flight    queued, unsent  FIN (1)
+//            or in flight   be resent
+#pragma once
+
+#include <prismnet/types.h>
+
+#include "base/assert.h"
+#include "base/bits.h"
+#include "base/env.h"
+#include "base/time.h"
+#include "base/wheel.h"
+#include "net/net.h"
+#include "sync/table.h"
+#include "tcp/tcp.h"
+
+// RFC 9293 3.3.2, one bit each, so that a set of states is a mask.
+enum state {
+	CLOSED = 1 << 0,
+	LISTEN = 1 << 1,
+	SYN_SENT = 1 << 2,
+	SYN_RECEIVED = 1 << 3,
+	ESTABLISHED = 1 << 4,
+	FIN_WAIT_1 = 1 << 5,
+	FIN_WAIT_2 = 1 << 6,
+	CLOSE_WAIT = 1 << 7,
+	CLOSING = 1 << 8,
+	LAST_ACK = 1 << 9,
+	TIME_WAIT = 1 << 10,
+};
+#define STATE_COUNT 11
+
+// The peer has not sent its FIN yet: text is accepted.
+#define STATES_RECEIVING (ESTABLISHED | FIN_WAIT_1 | FIN_WAIT_2)
+// Text may still leave (queued before our FIN, or retransmitted).
+#define STATES_SENDING (ESTABLISHED | CLOSE_WAIT | FIN_WAIT_1 | CLOSING | LAST_ACK)
+// Both directions are known to the peer: SYN exchanged.
+#define STATES_SYNCHRONIZED (STATES_RECEIVING | STATES_SENDING | TIME_WAIT)
+
+enum conn_flag {
+	CONN_IN_FLUSH = 1 << 0,    // on the list of those with something to say
+	CONN_IN_READY = 1 << 1,    // on the list of those with news for the application
+	CONN_ACK_NOW = 1 << 2,     // an ACK leaves at the next flush, alone if need be
+	CONN_FIN_QUEUED = 1 << 3,  // the application closed: FIN stands behind snd.end
+	CONN_TS = 1 << 4,          // timestamps agreed on (RFC 7323)
+	CONN_WANTS_ROOM = 1 << 5,  // a send was refused; WRITABLE is owed
+	CONN_RECOVERY = 1 << 6,    // fast recovery until loss.recover (RFC 6582)
+	CONN_PERSIST = 1 << 7,     // the retransmission deadline is a zero-window probe's
+	CONN_RTX_NOW = 1 << 8,     // one retransmission goes out whatever cwnd says
+	CONN_SYN_RETRANSMITTED = 1 << 9,
+	CONN_PROBE = 1 << 10,      // a keep-alive probe is due
+	CONN_DISCARD = 1 << 11,    // undelivered data is not wanted any more
+	CONN_SOFT_ERROR = 1 << 12, // ICMP said unreachable while connecting
+	CONN_AFTER_RTO = 1 << 13,  // no fast retransmit below loss.recover (RFC 6582 4.2)
+	CONN_WINDOW_PROBE = 1 << 14, // one octet may leave although the window is closed
+	CONN_APP_LIMITED = 1 << 15,  // the last flush sent all there was
+};
+
+// Events owed to the application; data has its own queue.
+enum news {
+	NEWS_ACCEPTED = 1 << 0,
+	NEWS_CONNECTED = 1 << 1,
+	NEWS_EOF = 1 << 2,
+	NEWS_SENT = 1 << 3,
+	NEWS_WRITABLE = 1 << 4,
+	NEWS_CLOSED = 1 << 5,
+};
+#define NEWS_BIRTH (NEWS_ACCEPTED | NEWS_CONNECTED)
+
+#define NO_INDEX UINT32_MAX
+
+// Full acknowledgements at the start of a connection that are not delayed, so that the peer's slow
+// start gets its feedback (RFC 5681 allows any ACK rate up to one per segment). 16 as Linux.
+#define CONN_QUICK_ACKS 16
+
+struct conn {
+	// Line 0: who, and the sending side.
+	uint16_t state;   // enum state, one bit; conn_enter is the only writer
+	uint16_t flags;   // enum conn_flag
+	uint32_t generation;
+	uint32_t flush_next; // list of those with something to say; free list while unused
+	uint32_t ready_next; // list of those with news
+	uint16_t news;       // enum news
+	uint16_t mss_bytes;  // payload of a full segment: RFC 9293's Eff.snd.MSS
+	uint8_t snd_scale;   // shift of windows we receive, 0..14
+	uint8_t rcv_scale;   // shift of windows we send, 0..14
+	uint8_t dupacks;     // in a row; grows until the third
+	uint8_t backoff;     // doublings of the retransmission or probe interval
+	struct {
+		uint64_t una;     // SND.UNA: oldest not acknowledged
+		uint64_t nxt;     // SND.NXT: first never sent
+		uint64_t end;     // one past the last queued byte; the FIN's place
+		uint32_t wnd;     // SND.WND in bytes
+		uint32_t wnd_max; // the largest ever offered
+		uint64_t wl1;     // SND.WL1; WL2 is never above una, so the test on it always holds
+	} snd;
+
+	// Line 1: the receiving side, the queue, the congestion window.
+	struct {
+		uint64_t nxt;          // RCV.NXT
+		uint32_t wnd;          // RCV.WND: what the peer was told, less what came since
+		uint32_t unacked;      // sequence space received since our last ACK
+		uint32_t charged;      // true size of buffers undelivered, unreleased or out of order
+		uint32_t ts_recent;    // TS.Recent
+	} rcv;
+	struct {
+		uint32_t head, tail; // descriptors from una to end
+		uint32_t next;       // the one with nxt in it, or NO_INDEX
+	} sendq;
+	struct {
+		uint32_t cwnd;     // bytes
+		uint32_t ssthresh; // bytes
+		uint32_t acked;    // bytes counted toward the next increase
+		uint32_t sent_ms;  // when text last left (RFC 5681 4.1)
+	} cc;
+	uint32_t ts_recent_s; // when TS.Recent was taken, seconds (RFC 7323 5.5)
+	uint64_t user; // the application's cookie
+
+	// Line 2: time.
+	uint64_t retransmit_ns; // retransmission or window probe due; TIME_NEVER_NS: off
+	uint64_t ack_ns;        // delayed ACK due
+	uint64_t idle_ns;       // keep-alive or FIN-WAIT-2 timeout due
+	struct timer timer;     // one token, armed no later than the earliest of the three
+	struct {
+		uint32_t srtt_us;   // 0: not measured yet
+		uint32_t rttvar_us;
+	} rtt;
+
+	// Line 3: the way to the peer.
+	struct net_path path;
+	uint16_t local_port, remote_port;
+	uint8_t probes;     // keep-alive probes without an answer
+	uint8_t reason;     // enum prism_close_reason
+	uint8_t dscp;       // RFC 9293 3.9.2, MUST-48
+	uint8_t quick_acks; // ACKs that still go out at once, at the start
+
+	// Line 4: trouble.
+	struct {
+		uint64_t recover; // RFC 6582: highest sent when loss was found
+		uint64_t rtx_nxt; // next to retransmit
+		uint64_t rtx_end; // end of what counts as lost; nothing when rtx_nxt >= rtx_end
+	} loss;
+	struct pkt *early;   // last out-of-order packet; its successor is the first (circular)
+	uint64_t sent_cookie; // of the last borrowed range acknowledged
+	uint32_t stalled_ms; // when retransmissions began to go unanswered; 0: they do not
+	uint16_t keepalive_s; // 0: off
+	uint16_t r2_s;        // RFC 9293 3.8.3: give up after this long
+	uint64_t cc_private[2];
+} CACHE_ALIGNED;
+
+static_assert(offsetof(struct conn, rcv) == 1 * CACHE_LINE_BYTES, "line 1 is receiving");
+static_assert(offsetof(struct conn, retransmit_ns) == 2 * CACHE_LINE_BYTES, "line 2 is time");
+static_assert(offsetof(struct conn, path) == 3 * CACHE_LINE_BYTES, "line 3 is the path");
+static_assert(offsetof(struct conn, loss) == 4 * CACHE_LINE_BYTES, "line 4 is trouble");
+static_assert(sizeof(struct conn) == 5 * CACHE_LINE_BYTES, "an idle connection stays small");
+
+// What a value in the table names: two bits of kind, the rest an index.
+enum owner_kind { OWNER_CONN, OWNER_HALF_OPEN, OWNER_TIME_WAIT };
+#define OWNER_SHIFT 30
+#define OWNER_INDEX(value) ((value) & ((UINT32_C(1) << OWNER_SHIFT) - 1))
+#define OWNER_KIND(value) ((enum owner_kind)((value) >> OWNER_SHIFT))
+#define OWNER_VALUE(kind, index) ((uint32_t)(kind) << OWNER_SHIFT | (index))
+
+// A list of connections through flush_next or ready_next.
+struct conn_list {
+	uint32_t head, tail;
+};
+
+struct pkt_list {
+	struct pkt *head, *tail;
+};
+
+struct listener {
+	struct addr local; // any: all of ours
+	uint16_t port;
+	bool open;
+	uint32_t generation;
+	uint64_t user;
+};
+
+struct half_open;
+struct time_wait;
+struct send_desc;
+
+struct tcp {
+	struct env *env;
+	struct net *net;
+	struct wheel *wheel;
+	struct table *table;
+	struct conn *conn;
+	struct send_desc *desc;
+	uint32_t conn_free;  // first free slot
+	uint32_t conn_count; // slots in use
+	uint32_t desc_free;
+	uint32_t desc_count;
+	struct conn_list flush, births, ready;
+	struct pkt_list data; // received in order, not yet delivered, all connections
+	uint32_t port_next;   // RFC 6056: steps through the ephemeral ports
+	uint8_t rcv_scale;    // our window shift, from receive_bytes_max
+	struct {
+		uint64_t second;
+		uint32_t left;
+	} challenge; // rate limit of RFC 5961 7
+
+	struct half_open *half_open;
+	uint32_t half_open_free, half_open_count;
+
+	struct time_wait *time_wait; // a ring: all wait equally long, so the oldest ends first
+	uint32_t time_wait_mask;
+	uint32_t time_wait_head, time_wait_tail; // free-running
+	uint32_t time_wait_count;                // without gaps
+	struct timer time_wait_timer;
+
+	struct listener *listener;
+	struct tcp_config config;
+};
+
+static inline bool conn_in(const struct conn *c, unsigned states)
+{
+	return (c->state & states) != 0;
+}
+
+static inline bool conn_is(const struct conn *c, unsigned flags)
+{
+	return (c->flags & flags) != 0;
+}
+
+static inline void conn_set(struct conn *c, unsigned flags)
+{
+	c->flags = (uint16_t)(c->flags | flags);
+}
+
+static inline void conn_unset(struct conn *c, unsigned flags)
+{
+	c->flags = (uint16_t)(c->flags & ~flags);
+}
+
+static inline uint32_t conn_index(const struct tcp *tcp, const struct conn *c)
+{
+	return (uint32_t)(c - tcp->conn);
+}
+
+// Sequence space sent and not acknowledged.
+static inline uint64_t conn_outstanding(const struct conn *c)
+{
+	return c->snd.nxt - c->snd.una;
+}
+
+// Sequence space that counts as being in the network: outstanding, less what is lost and not yet
+// sent again (RFC 5681's FlightSize after a loss was found).
+static inline uint64_t conn_in_flight(const struct conn *c)
+{
+	uint64_t lost = c->loss.rtx_end > c->loss.rtx_nxt ? c->loss.rtx_end - c->loss.rtx_nxt : 0;
+
+	return conn_outstanding(c) - lost;
+}
+
+static inline bool conn_fin_sent(const struct conn *c)
+{
+	return conn_is(c, CONN_FIN_QUEUED) && c->snd.nxt == c->snd.end + 1;
+}
+
+static inline bool conn_fin_acked(const struct conn *c)
+{
+	return conn_is(c, CONN_FIN_QUEUED) && c->snd.una == c->snd.end + 1;
+}
+
+// Puts the connection on the list of those with something to say.
+static inline void conn_mark(struct tcp *tcp, struct conn *c)
+{
+	uint32_t index;
+
+	if (conn_is(c, CONN_IN_FLUSH))
+		return;
+	conn_set(c, CONN_IN_FLUSH);
+	index = conn_index(tcp, c);
+	c->flush_next = NO_INDEX;
+	if (tcp->flush.head == NO_INDEX)
+		tcp->flush.head = index;
+	else
+		tcp->conn[tcp->flush.tail].flush_next = index;
+	tcp->flush.tail = index;
+}
+
+// When the first of its timers is due.
+static inline uint64_t conn_earliest_ns(const struct conn *c)
+{
+	uint64_t earliest_ns = MIN(c->retransmit_ns, c->ack_ns);
+
+	return MIN(earliest_ns, c->idle_ns);
+}
+
+struct flow_key conn_key(const struct conn *c);
+struct flow_key tuple_key(const struct addr *local, const struct addr *remote, uint16_t local_port,
+			  uint16_t remote_port);
+
+// A slot with the fields every connection starts from, in the given state, entered in the table
+// under tuple. NULL when none is left; the caller says which refusal that is.
+struct conn *conn_create(struct tcp *tcp, const struct net_path *path, uint16_t local_port,
+			 uint16_t remote_port, enum state state);
+
+// First sequence numbers: ours (next to be sent) and the peer's (next expected).
+void conn_start_send(struct conn *c, uint32_t isn);
+void conn_start_receive(struct conn *c, uint32_t irs);
+
+// Gives the slot back once nothing refers to it: closed, told, on no list.
+void conn_reap(struct tcp *tcp, struct conn *c);
+
+// Handle -> connection, or NULL when it is stale.
+struct conn *conn_of(const struct tcp *tcp, uint64_t handle);
+uint64_t conn_handle(const struct tcp *tcp, const struct conn *c);
+
+// The invariants of a connection; runs after every event where DCHECK is on.
+void conn_check(const struct tcp *tcp, const struct conn *c);

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Segments without text: SYN, ACK, RST (RFC 9293 3.5, 3.10.7). They come from the small control
+// reserve, so that a box out of buffers still answers. Called by open.c, close.c, timewait.c and
+// output.c; calls net_output.
+#include "net/net.h"
+#include "observe/counter.h"
+#include "pkt/pkt.h"
+#include "tcp/isn.h"
+#include "tcp/output.h"
+#include "tcp/timers.h"
+#include "tcp/window.h"
+
+#define TCP_PROTOCOL 6
+
+static struct tcp_header *write_header(uint8_t *at, const struct bare *b, uint32_t header_len)
+{
+	struct tcp_header *h = (struct tcp_header *)at;
+
+	*h = (struct tcp_header){
+		.src_port = be16_of(b->local_port),
+		.dst_port = be16_of(b->remote_port),
+		.seq = be32_of(b->seq),
+		.ack = be32_of(b->ack),
+		.data_offset = (uint8_t)(header_len / 4 << 4),
+		.flags = b->flags,
+		.window = be16_of(b->window),
+	};
+	return h;
+}
+
+bool output_bare(struct tcp *tcp, const struct bare *b)
+{
+	struct pkt *p = pkt_alloc(tcp->env->pool[POOL_CTRL]);
+	uint8_t options[TCP_SYN_OPTIONS_BYTES];
+	uint32_t options_len = 0;
+
+	if (UNLIKELY(!p))
+		return false;
+	if (b->syn) {
+		options_len = options_write_syn(options, b->syn);
+	} else if (b->has_ts) {
+		options_write_ts(options, isn_ts_now(tcp->env), b->ts_echo);
+		options_len = TCP_TS_BYTES;
+	}
+	uint16_t header_len = (uint16_t)(TCP_HEADER_BYTES + options_len);
+	uint8_t *at = pkt_append(p, header_len);
+
+	write_header(at, b, header_len);
+	__builtin_memcpy(at + TCP_HEADER_BYTES, options, options_len);
+	counter_add(tcp->env, COUNTER_tcp_segs_out, 1);
+	net_output(tcp->net, p,
+		   &(struct net_out){
+			   .path = b->path,
+			   .protocol = TCP_PROTOCOL,
+			   .dscp = b->dscp, // RFC 9293 MUST-48
+			   .dont_fragment = true,
+			   .l4_header_len = header_len,
+			   .checksum_offset = TCP_CHECKSUM_OFFSET, // RFC 9293 MUST-2
+		   });
+	return true;
+}
+
+static struct bare bare_of(const struct conn *c, uint8_t flags)
+{
+	return (struct bare){
+		.path = (struct net_path *)&c->path,
+		.local_port = c->local_port,
+		.remote_port = c->remote_port,
+		.seq = (uint32_t)c->snd.nxt,
+		.ack = (uint32_t)c->rcv.nxt,
+		.flags = flags,
+		.dscp = c->dscp,
+		.has_ts = conn_is(c, CONN_TS),
+		.ts_echo = c->rcv.ts_recent,
+	};
+}
+
+bool output_ack(struct tcp *tcp, struct conn *c)
+{
+	struct bare b = bare_of(c, TCP_ACK);
+
+	b.window = window_offer(tcp, c);
+	if (!output_bare(tcp, &b))
+		return false;
+	window_told(c);
+	return true;
+}
+
+void output_reset(struct tcp *tcp, struct conn *c)
+{
+	struct bare b = bare_of(c, TCP_RST | TCP_ACK);
+
+	counter_add(tcp->env, COUNTER_tcp_out_rsts, 1);
+	output_bare(tcp, &b);
+}
+
+COLD void output_reset_reply(struct tcp *tcp, const struct segment *s)
+{
+	struct net_path path;
+	struct bare b = {
+		.path = &path,
+		.local_port = s->dst_port,
+		.remote_port = s->src_port,
+	};
+
+	if (s->flags & TCP_RST || s->arrival->to_group)
+		return;
+	if (net_path_find(tcp->net, &s->arrival->dst, &s->arrival->src, &path))
+		return;
+	if (s->flags & TCP_ACK) {
+		b.seq = s->raw_ack;
+		b.flags = TCP_RST;
+	} else {
+		b.ack = s->raw_seq + segment_space(s);
+		b.flags = TCP_RST | TCP_ACK;
+	}
+	counter_add(tcp->env, COUNTER_tcp_out_rsts, 1);
+	output_bare(tcp, &b);
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// News for the application.
+#pragma once
+
+#include "tcp/conn.h"
+
+// An event is owed.
+void deliver_news(struct tcp *tcp, struct conn *c, unsigned news);
+
+// Text that is next in order: rcv.nxt moves over it, its packet waits for tcp_deliver. Takes p,
+// whose view is the text, and counts it consumed.
+void deliver_text(struct tcp *tcp, struct conn *c, struct pkt *p);
+
+// What holding a packet costs, all its segments together.
+static inline uint32_t deliver_true_bytes(const struct pkt *p)
+{
+	uint32_t bytes = pkt_true_bytes(p);
+
+	for (p = pkt_next(p); UNLIKELY(p != NULL); p = pkt_next(p))
+		bytes += pkt_true_bytes(p);
+	return bytes;
+}

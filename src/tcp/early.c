@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What came early (RFC 9293 3.10.7.4, seventh: out-of-order segments are held, SHLD-31): packets
+// sorted by offset, disjoint, linked through their own fields, where they lie. Called by input.c.
+//
+//   rcv.nxt ---hole--- [ first ]--[ ... ]---hole---[ c->early ] -> first   (circular, last known)
+//
+// What is held first stays; a newcomer is cut to the hole it fills. Held packets are charged with
+// their true size, so the connection's limit bounds them.
+#include "tcp/early.h"
+
+#include "observe/counter.h"
+#include "tcp/deliver.h"
+
+#define EARLY_FIN 1 // pkt_own.flags: the peer's FIN stands behind this packet's text
+
+static uint64_t begin_of(struct pkt *p)
+{
+	return pkt_own(p)->offset;
+}
+
+static uint64_t end_of(struct pkt *p)
+{
+	return pkt_own(p)->offset + pkt_len(p);
+}
+
+struct pkt *early_trim_front(struct pkt *p, uint32_t len)
+{
+	while (UNLIKELY(len >= pkt_seg_len(p) && pkt_next(p))) {
+		struct pkt *next = pkt_next(p);
+		uint32_t left = pkt_len(p) - pkt_seg_len(p);
+
+		len -= pkt_seg_len(p);
+		pkt_set_chain(next, (uint16_t)(pkt_seg_count(p) - 1), left);
+		pkt_free_seg(p);
+		p = next;
+	}
+	pkt_strip(p, (uint16_t)len);
+	return p;
+}
+
+static void drop(struct tcp *tcp, struct pkt *p)
+{
+	pkt_drop(tcp->env, p, DROP_TCP_OLD_DATA);
+}
+
+// The one after which a packet at this offset belongs, or the last when it is to become the first.
+static struct pkt *place_for(struct conn *c, uint64_t offset)
+{
+	struct pkt *last = c->early, *before = last;
+
+	if (LIKELY(offset >= begin_of(last)))
+		return last;
+	while (begin_of(pkt_own(before)->queue_next) <= offset)
+		before = pkt_own(before)->queue_next;
+	return before;
+}
+
+static void hold(struct tcp *tcp, struct conn *c, struct pkt *p, struct pkt *before)
+{
+	struct pkt_own *own = pkt_own(p);
+
+	c->rcv.charged += own->charge_bytes;
+	counter_add(tcp->env, COUNTER_queued_pkts, 1);
+	if (!before) {
+		own->queue_next = p;
+		c->early = p;
+		return;
+	}
+	own->queue_next = pkt_own(before)->queue_next;
+	pkt_own(before)->queue_next = p;
+	if (before == c->early && begin_of(p) >= begin_of(before))
+		c->early = p;
+}
+
+bool early_add(struct tcp *tcp, struct conn *c, struct pkt *p, uint64_t offset, bool fin)
+{
+	uint64_t end = offset + pkt_len(p), kept_end;
+	struct pkt *before, *after;
+
+	pkt_own(p)->offset = offset;
+	pkt_own(p)->flags = fin ? EARLY_FIN : 0;
+	if (!c->early) {
+		pkt_own(p)->charge_bytes = deliver_true_bytes(p);
+		hold(tcp, c, p, NULL);
+		return true;
+	}
+	before = place_for(c, offset);
+	if (begin_of(before) <= offset && end_of(before) > offset) {
+		uint64_t overlap = MIN(end_of(before), end) - offset;
+
+		offset += overlap;
+		if (offset == end && !(fin && end_of(before) == end)) {
+			drop(tcp, p);
+			return false;
+		}
+		p = early_trim_front(p, (uint32_t)overlap);
+	}
+	after = before == c->early && begin_of(before) <= offset ? NULL : pkt_own(before)->queue_next;
+	kept_end = after ? MIN(end, begin_of(after)) : end;
+	if (kept_end < end)
+		fin = false;
+	if (kept_end <= offset && !fin) {
+		drop(tcp, p);
+		return false;
+	}
+	pkt_truncate(p, (uint32_t)(kept_end - offset));
+	pkt_own(p)->offset = offset;
+	pkt_own(p)->flags = fin ? EARLY_FIN : 0;
+	pkt_own(p)->charge_bytes = deliver_true_bytes(p);
+	hold(tcp, c, p, before);
+	return true;
+}
+
+// The first one leaves the list.
+static struct pkt *unlink_first(struct tcp *tcp, struct conn *c)
+{
+	struct pkt *first = pkt_own(c->early)->queue_next;
+
+	if (first == c->early)
+		c->early = NULL;
+	else
+		pkt_own(c->early)->queue_next = pkt_own(first)->queue_next;
+	c->rcv.charged -= pkt_own(first)->charge_bytes;
+	counter_sub(tcp->env, COUNTER_queued_pkts, 1);
+	return first;
+}
+
+bool early_drain(struct tcp *tcp, struct conn *c)
+{
+	while (c->early && begin_of(pkt_own(c->early)->queue_next) <= c->rcv.nxt) {
+		struct pkt *p = unlink_first(tcp, c);
+		bool fin = pkt_own(p)->flags & EARLY_FIN;
+		uint64_t end = end_of(p);
+		uint64_t old = MIN(c->rcv.nxt - begin_of(p), (uint64_t)pkt_len(p));
+
+		if (end > c->rcv.nxt) {
+			deliver_text(tcp, c, early_trim_front(p, (uint32_t)old));
+		} else if (fin && end == c->rcv.nxt) {
+			pkt_consume(tcp->env, p);
+		} else {
+			drop(tcp, p);
+			continue;
+		}
+		if (fin)
+			return true;
+	}
+	return false;
+}
+
+void early_clear(struct tcp *tcp, struct conn *c)
+{
+	while (c->early)
+		pkt_drop(tcp->env, unlink_first(tcp, c), DROP_TCP_CLOSED);
+}

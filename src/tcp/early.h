@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What came early.
+#pragma once
+
+#include "tcp/conn.h"
+
+// Keeps a packet whose view is len bytes of text from offset on, above rcv.nxt, until the hole before
+// it closes. fin: the peer's FIN stands behind it. Takes p. False when all of it was there already
+// (p is taken all the same).
+bool early_add(struct tcp *tcp, struct conn *c, struct pkt *p, uint64_t offset, bool fin);
+
+// Delivers what has become next in order. True when a FIN stands behind it.
+bool early_drain(struct tcp *tcp, struct conn *c);
+
+void early_clear(struct tcp *tcp, struct conn *c);
+
+// Cuts len bytes off the front of a packet, releasing segments that fall away whole. Takes p and
+// returns what is left of it.
+struct pkt *early_trim_front(struct pkt *p, uint32_t len);

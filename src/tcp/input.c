@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What to do with a segment, in the RFC's order (RFC 9293 3.10.7), the usual case first. Called by
+// core/stack.c for every TCP packet; calls open.c, ack.c, early.c, close.c. Nothing leaves
+// from here but resets and TIME-WAIT's ACKs: what is owed to the peer is marked and leaves in
+// tcp_flush, one ACK per connection and burst (RFC 9293 MUST-58, MUST-59).
+//
+// Urgent data: the flag and pointer are accepted and ignored (RFC 6093 advises against the
+// mechanism); the octets are ordinary text.
+#include "observe/counter.h"
+#include "tcp/ack.h"
+#include "tcp/close.h"
+#include "tcp/conn.h"
+#include "tcp/deliver.h"
+#include "tcp/open.h"
+#include "tcp/output.h"
+#include "tcp/early.h"
+#include "tcp/segment.h"
+#include "tcp/state.h"
+#include "tcp/timers.h"
+#include "tcp/timewait.h"
+
+// RFC 7323 5.5: a TS.Recent older than this may have wrapped.
+#define TS_RECENT_VALID_S (24u * 24 * 3600)
+
+static void owe_ack(struct tcp *tcp, struct conn *c)
+{
+	conn_set(c, CONN_ACK_NOW);
+	conn_mark(tcp, c);
+}
+
+// RFC 7323 4.3, (2) and (3): the first segment after our last ACK sets the echo.
+static inline void take_timestamp(struct tcp *tcp, struct conn *c, const struct segment *s)
+{
+	if (s->seq > c->rcv.nxt - c->rcv.unacked)
+		return;
+	c->rcv.ts_recent = s->ts_value;
+	c->ts_recent_s = (uint32_t)(tcp->env->now_ns / NS_PER_S);
+}
+
+static inline bool ts_is_old(const struct conn *c, const struct segment *s)
+{
+	return (int32_t)(s->ts_value - c->rcv.ts_recent) < 0;
+}
+
+// The packet's view becomes its text.
+static struct pkt *text_of(const struct segment *s)
+{
+	struct pkt *p = s->pkt;
+
+	pkt_strip(p, s->text_offset);
+	if (UNLIKELY(pkt_len(p) > s->len))
+		pkt_truncate(p, s->len); // padding of the link
+	return p;
+}
+
+// A connection may pin only so much: twice the window, because small segments in large buffers
+// cost more than what the window counts.
+static bool pins_too_much(const struct tcp *tcp, const struct conn *c)
+{
+	return c->rcv.charged > 2 * (uint64_t)tcp->config.receive_bytes_max;
+}
+
+// Text in order, all of it in the window.
+static inline void text_arrives(struct tcp *tcp, struct conn *c, struct segment *s)
+{
+	if (UNLIKELY(c->quick_acks)) {
+		c->quick_acks--;
+		conn_set(c, CONN_ACK_NOW);
+	}
+	deliver_text(tcp, c, text_of(s));
+	conn_mark(tcp, c);
+}
+
+// Header prediction: in order, nothing unusual, nothing waiting.
+static inline bool is_expected(const struct conn *c, const struct segment *s)
+{
+	return c->state == ESTABLISHED &&
+	       (s->flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_URG | TCP_ACK)) == TCP_ACK &&
+	       s->seq == c->rcv.nxt && s->len <= c->rcv.wnd &&
+	       s->ack - c->snd.una <= c->snd.nxt - c->snd.una && !c->early &&
+	       s->has_ts == conn_is(c, CONN_TS) && !(s->has_ts && ts_is_old(c, s));
+}
+
+// RFC 9293 3.10.7.4, first: is any of it in the window?
+static bool in_window(const struct conn *c, const struct segment *s)
+{
+	uint64_t edge = c->rcv.nxt + c->rcv.wnd;
+	uint64_t end = s->seq + segment_space(s);
+
+	if (end == s->seq)
+		return s->seq == c->rcv.nxt || (s->seq >= c->rcv.nxt && s->seq < edge);
+	return s->seq < edge && end > c->rcv.nxt;
+}
+
+// RFC 9293 MUST-66: with a window of zero nothing but a segment at rcv.nxt is looked at, but of
+// that one ACK and RST are.
+static bool closed_window_probe(const struct conn *c, const struct segment *s)
+{
+	return c->rcv.wnd == 0 && s->seq == c->rcv.nxt;
+}
+
+// RFC 7323 5.3: R1 to R3.
+static enum drop check_timestamp(struct tcp *tcp, struct conn *c, struct segment *s)
+{
+	uint32_t age_s = (uint32_t)(tcp->env->now_ns / NS_PER_S) - c->ts_recent_s;
+
+	if (!conn_is(c, CONN_TS) || s->flags & TCP_RST)
+		return DROP_OK;
+	if (!s->has_ts) // RFC 7323 3.2
+		return DROP_TCP_NO_TIMESTAMP;
+	if (ts_is_old(c, s) && age_s < TS_RECENT_VALID_S) {
+		owe_ack(tcp, c);
+		return DROP_TCP_PAWS;
+	}
+	return DROP_OK;
+}
+
+// fourth: RFC 5961 4.2. A SYN at its old place is the peer's answer sent again.
+static enum drop syn_in_connection(struct tcp *tcp, struct conn *c)
+{
+	if (close_challenge_allowed(tcp))
+		owe_ack(tcp, c);
+	return DROP_TCP_SYN_CHALLENGED;
+}
+
+// In a simultaneous open both SYNs cross; the SYN-ACK that answers ours repeats the peer's SYN,
+// which we have (RFC 9293 3.5, figure 7).
+static void skip_known_syn(const struct conn *c, struct segment *s)
+{
+	if (conn_in(c, SYN_RECEIVED) && s->flags & TCP_SYN && s->seq + 1 == c->rcv.nxt) {
+		s->flags &= (uint8_t)~TCP_SYN;
+		s->seq++;
+	}
+}
+
+// first to fourth. DROP_OK: go on.
+static enum drop check_segment(struct tcp *tcp, struct conn *c, struct segment *s)
+{
+	enum drop reason;
+
+	skip_known_syn(c, s);
+	reason = check_timestamp(tcp, c, s);
+	if (reason != DROP_OK)
+		return reason;
+	if (s->flags & TCP_RST) // second, before first: RFC 5961 3.2 has its own window test
+		return DROP_OK;
+	if (s->flags & TCP_SYN) // fourth, irrespective of the number: RFC 5961 4.2
+		return syn_in_connection(tcp, c);
+	if (!in_window(c, s) && !closed_window_probe(c, s)) { // first
+		owe_ack(tcp, c);
+		return s->seq < c->rcv.nxt ? DROP_TCP_OLD_DATA : DROP_TCP_OUTSIDE_WINDOW;
+	}
+	// third, security: obsolete
+	if (!(s->flags & TCP_ACK)) // fifth
+		return DROP_TCP_NO_ACK;
+	return DROP_OK;
+}
+
+// fifth, SYN-RECEIVED of a simultaneous open
+static enum drop completes_handshake(struct tcp *tcp, struct conn *c, struct segment *s)
+{
+	if (s->ack <= c->snd.una || s->ack > c->snd.nxt) {
+		output_reset_reply(tcp, s);
+		return DROP_TCP_ACK_UNACCEPTABLE;
+	}
+	c->snd.una = c->snd.una + 1;
+	c->snd.wnd = s->wnd;
+	c->snd.wl1 = s->seq;
+	conn_enter(tcp, c, ESTABLISHED);
+	open_established(tcp, c);
+	deliver_news(tcp, c, NEWS_CONNECTED);
+	if (conn_is(c, CONN_FIN_QUEUED)) { // closed before it was open
+		conn_enter(tcp, c, FIN_WAIT_1);
+		conn_mark(tcp, c);
+	}
+	return DROP_OK;
+}
+
+// fifth. RFC 5961 5.2: an ACK far behind is as suspicious as one ahead.
+static enum drop check_ack(struct tcp *tcp, struct conn *c, struct segment *s)
+{
+	if (conn_in(c, SYN_RECEIVED))
+		return completes_handshake(tcp, c, s);
+	if (s->ack > c->snd.nxt || s->ack + c->snd.wnd_max < c->snd.una) {
+		if (close_challenge_allowed(tcp))
+			owe_ack(tcp, c);
+		return DROP_TCP_ACK_UNACCEPTABLE;
+	}
+	return DROP_OK;
+}
+
+// seventh: only what is new and inside the window stays. Returns the packet, or NULL when nothing
+// of it does (it is taken then).
+static struct pkt *trim_to_window(struct tcp *tcp, struct conn *c, struct segment *s)
+{
+	uint64_t edge = c->rcv.nxt + c->rcv.wnd;
+	uint64_t end = s->seq + s->len;
+	struct pkt *p = text_of(s);
+
+	if (end > edge) {
+		s->flags &= (uint8_t)~TCP_FIN; // it lies beyond
+		if (edge <= s->seq || edge <= c->rcv.nxt) {
+			pkt_drop(tcp->env, p, DROP_TCP_OUTSIDE_WINDOW);
+			return NULL;
+		}
+		pkt_truncate(p, (uint32_t)(edge - s->seq));
+		end = edge;
+	}
+	if (s->seq < c->rcv.nxt) {
+		if (end <= c->rcv.nxt && !(s->flags & TCP_FIN && end == c->rcv.nxt)) {
+			pkt_drop(tcp->env, p, DROP_TCP_OLD_DATA);
+			return NULL;
+		}
+		p = early_trim_front(p, (uint32_t)(c->rcv.nxt - s->seq));
+		s->seq = c->rcv.nxt;
+	}
+	s->len = (uint32_t)(end - s->seq);
+	return p;
+}
+
+// Text or FIN, anywhere in the window: RFC 9293 3.10.7.4, seventh and eighth.
+static void text_or_fin(struct tcp *tcp, struct conn *c, struct segment *s)
+{
+	struct pkt *p;
+	bool fin;
+
+	owe_ack(tcp, c); // trimmed, early, filling a hole or ending: the peer should know at once
+	if (pins_too_much(tcp, c)) {
+		pkt_drop(tcp->env, s->pkt, DROP_TCP_RECEIVE_FULL);
+		return;
+	}
+	p = trim_to_window(tcp, c, s);
+	if (!p)
+		return;
+	fin = s->flags & TCP_FIN;
+	if (s->seq > c->rcv.nxt) {
+		early_add(tcp, c, p, s->seq, fin);
+		return;
+	}
+	if (s->len)
+		deliver_text(tcp, c, p);
+	else
+		pkt_consume(tcp->env, p);
+	fin |= early_drain(tcp, c);
+	if (fin)
+		close_fin_received(tcp, c);
+}
+
+static void input_established(struct tcp *tcp, struct conn *c, struct segment *s)
+{
+	if (s->has_ts)
+		take_timestamp(tcp, c, s);
+	ack_process(tcp, c, s);
+	timers_peer_heard(tcp, c);
+	if (s->len == 0)
+		pkt_consume(tcp->env, s->pkt);
+	else if (UNLIKELY(pins_too_much(tcp, c)))
+		text_or_fin(tcp, c, s);
+	else
+		text_arrives(tcp, c, s);
+}
+
+// The RFC's eight steps for all that is not the usual case.
+static COLD void input_general(struct tcp *tcp, struct conn *c, struct segment *s)
+{
+	enum drop reason = check_segment(tcp, c, s);
+
+	if (reason == DROP_OK && s->flags & TCP_RST)
+		reason = close_reset_received(tcp, c, s);
+	else if (reason == DROP_OK)
+		reason = check_ack(tcp, c, s);
+	if (reason != DROP_OK) {
+		pkt_drop(tcp->env, s->pkt, reason);
+		return;
+	}
+	if (conn_in(c, CLOSED)) { // the reset was good
+		pkt_consume(tcp->env, s->pkt);
+		return;
+	}
+	if (s->has_ts && conn_is(c, CONN_TS) && !ts_is_old(c, s))
+		take_timestamp(tcp, c, s);
+	timers_peer_heard(tcp, c);
+	if (s->ack >= c->snd.una)
+		ack_process(tcp, c, s);
+	if (conn_fin_acked(c) && !close_fin_acked(tcp, c)) {
+		pkt_consume(tcp->env, s->pkt);
+		return;
+	}
+	// sixth, URG: ignored
+	if (segment_space(s) == 0 || !conn_in(c, STATES_RECEIVING)) {
+		pkt_consume(tcp->env, s->pkt);
+		return;
+	}
+	text_or_fin(tcp, c, s);
+}
+
+static void input_conn(struct tcp *tcp, struct conn *c, struct segment *s)
+{
+	if (UNLIKELY(conn_in(c, SYN_SENT))) {
+		open_syn_sent(tcp, c, s);
+		conn_check(tcp, c);
+		return;
+	}
+	s->seq = offset_near(c->rcv.nxt, s->raw_seq);
+	s->ack = offset_near(c->snd.una, s->raw_ack);
+	if (LIKELY(!(s->flags & TCP_SYN)))
+		s->wnd <<= c->snd_scale;
+	if (LIKELY(is_expected(c, s)))
+		input_established(tcp, c, s);
+	else
+		input_general(tcp, c, s);
+	conn_check(tcp, c);
+}
+
+static COLD void input_time_wait(struct tcp *tcp, uint32_t index, struct segment *s)
+{
+	uint32_t isn_floor;
+
+	if (timewait_input(tcp, index, s, &isn_floor))
+		open_stranger(tcp, s, isn_floor);
+}
+
+void tcp_input(struct tcp *tcp, struct pkt *p, const struct arrival *arrival)
+{
+	struct segment s;
+	struct flow_key key;
+	uint32_t owner;
+	enum drop reason = segment_read(p, arrival, &s);
+	struct conn *c;
+
+	counter_add(tcp->env, COUNTER_tcp_segs_in, 1);
+	if (UNLIKELY(reason != DROP_OK)) {
+		pkt_drop(tcp->env, p, reason);
+		return;
+	}
+	key = tuple_key(&arrival->dst, &arrival->src, s.dst_port, s.src_port);
+	if (UNLIKELY(!table_find(tcp->table, &key, table_hash(tcp->table, &key), &owner))) {
+		open_stranger(tcp, &s, 0);
+		return;
+	}
+	if (LIKELY(OWNER_KIND(owner) == OWNER_CONN)) {
+		input_conn(tcp, &tcp->conn[OWNER_INDEX(owner)], &s);
+		return;
+	}
+	if (OWNER_KIND(owner) == OWNER_TIME_WAIT) {
+		input_time_wait(tcp, OWNER_INDEX(owner), &s);
+		return;
+	}
+	c = open_half(tcp, OWNER_INDEX(owner), &s);
+	if (c)
+		input_conn(tcp, c, &s);
+}
+
+void tcp_prefetch(struct tcp *tcp, const struct pkt *p, const struct arrival *arrival)
+{
+	const struct tcp_header *h = pkt_at(p, arrival->l4_offset);
+	struct flow_key key;
+
+	if (UNLIKELY(pkt_seg_len(p) < arrival->l4_offset + TCP_HEADER_BYTES))
+		return;
+	key = tuple_key(&arrival->dst, &arrival->src, be16_get(h->dst_port), be16_get(h->src_port));
+	table_prefetch(tcp->table, table_hash(tcp->table, &key));
+}

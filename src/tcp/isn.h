@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// First sequence numbers and local ports: what an outsider must not guess.
+#pragma once
+
+#include "tcp/conn.h"
+
+uint32_t isn_of(const struct env *env, const struct flow_key *key);
+
+// The ephemeral port from which the search for a free one to this destination starts.
+#define PORT_EPHEMERAL_MIN 16384u
+#define PORT_EPHEMERAL_COUNT (65536u - PORT_EPHEMERAL_MIN)
+uint32_t isn_port_offset(const struct env *env, const struct addr *local, const struct addr *remote,
+			 uint16_t remote_port);
+
+// Timestamp clock: 2^20 ns a tick (RFC 7323 5.4: between 1 ms and 1 s), from an offset nobody knows.
+uint32_t isn_ts_now(const struct env *env);

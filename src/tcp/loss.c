@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What is lost: duplicate ACKs, NewReno's partial ACKs, the timeout (RFC 5681 3.2, RFC 6582). Called
+// by ack.c and timers.c; marks a range [rtx_nxt, rtx_end) that output.c sends again. How much may
+// fly is asked of cc_*.c.
+//
+// Not here: SACK, RACK. Their scoreboard is the descriptors of the send queue; without SACK one
+// range says all there is to know.
+#include "tcp/loss.h"
+
+#include "observe/counter.h"
+#include "observe/trace.h"
+#include "tcp/cc.h"
+
+#define DUPACK_THRESHOLD 3
+
+static struct cc_sample sample_now(const struct tcp *tcp, const struct conn *c)
+{
+	return (struct cc_sample){.in_flight_bytes = conn_in_flight(c), .now_ns = tcp->env->now_ns};
+}
+
+// The oldest segment counts as lost and leaves at once.
+static void resend_first(struct tcp *tcp, struct conn *c)
+{
+	c->loss.rtx_nxt = c->snd.una;
+	c->loss.rtx_end = MIN(c->snd.una + c->mss_bytes, c->snd.nxt);
+	conn_set(c, CONN_RTX_NOW);
+	conn_mark(tcp, c);
+}
+
+// RFC 6582 3.2, step 2
+static void enter_recovery(struct tcp *tcp, struct conn *c)
+{
+	struct cc_sample s = sample_now(tcp, c);
+
+	counter_add(tcp->env, COUNTER_tcp_fast_retransmits, 1);
+	cc_of(c)->on_loss(c, &s);
+	c->loss.recover = c->snd.nxt;
+	conn_set(c, CONN_RECOVERY);
+	resend_first(tcp, c);
+}
+
+void loss_duplicate_ack(struct tcp *tcp, struct conn *c)
+{
+	if (conn_is(c, CONN_RECOVERY)) { // RFC 5681 3.2, step 4: a segment has left the network
+		c->cc.cwnd += c->mss_bytes;
+		conn_mark(tcp, c);
+		return;
+	}
+	if (c->dupacks < UINT8_MAX)
+		c->dupacks++;
+	conn_mark(tcp, c); // RFC 3042: the first two let one new segment out each (output.c)
+	if (c->dupacks != DUPACK_THRESHOLD)
+		return;
+	// RFC 6582 4.2: after a timeout duplicates of what was sent before it mean nothing.
+	if (conn_is(c, CONN_AFTER_RTO) && c->snd.una <= c->loss.recover)
+		return;
+	enter_recovery(tcp, c);
+}
+
+// RFC 6582 3.2, step 3, partial acknowledgment: the next hole is lost too.
+static void partial_ack(struct tcp *tcp, struct conn *c, uint32_t acked_bytes)
+{
+	c->cc.cwnd -= MIN(c->cc.cwnd - c->mss_bytes, acked_bytes);
+	if (acked_bytes >= c->mss_bytes)
+		c->cc.cwnd += c->mss_bytes;
+	resend_first(tcp, c);
+}
+
+bool loss_ack_advanced(struct tcp *tcp, struct conn *c, uint32_t acked_bytes)
+{
+	c->dupacks = 0;
+	c->loss.rtx_nxt = MAX(c->loss.rtx_nxt, c->snd.una);
+	if (conn_is(c, CONN_AFTER_RTO) && c->snd.una > c->loss.recover)
+		conn_unset(c, CONN_AFTER_RTO);
+	if (LIKELY(!conn_is(c, CONN_RECOVERY)))
+		return false;
+	if (c->snd.una < c->loss.recover) {
+		partial_ack(tcp, c, acked_bytes);
+		return true;
+	}
+	struct cc_sample s = sample_now(tcp, c);
+
+	conn_unset(c, CONN_RECOVERY);
+	cc_of(c)->on_recovered(c, &s);
+	return true;
+}
+
+void loss_timeout(struct tcp *tcp, struct conn *c)
+{
+	struct cc_sample s = sample_now(tcp, c);
+
+	cc_of(c)->on_rto(c, &s);
+	conn_unset(c, CONN_RECOVERY);
+	conn_set(c, CONN_AFTER_RTO);
+	c->loss.recover = c->snd.nxt; // RFC 6582 3.2, step 4
+	c->dupacks = 0;
+	loss_resend_all(c);
+	conn_set(c, CONN_RTX_NOW);
+	conn_mark(tcp, c);
+}
+
+void loss_resend_all(struct conn *c)
+{
+	c->loss.rtx_nxt = c->snd.una;
+	c->loss.rtx_end = c->snd.nxt;
+}

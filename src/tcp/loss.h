@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What is lost.
+#pragma once
+
+#include "tcp/conn.h"
+
+// A duplicate ACK by RFC 5681's definition came.
+void loss_duplicate_ack(struct tcp *tcp, struct conn *c);
+
+// una moved by acked bytes. True when loss recovery takes care of cwnd for this ACK.
+bool loss_ack_advanced(struct tcp *tcp, struct conn *c, uint32_t acked_bytes);
+
+// The retransmission timer fired: all that is outstanding counts as lost.
+void loss_timeout(struct tcp *tcp, struct conn *c);
+
+// Everything outstanding must be sent again, and not because of congestion: the path's MTU fell.
+void loss_resend_all(struct conn *c);

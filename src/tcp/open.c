@@ -1,0 +1,449 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// How connections begin (RFC 9293 3.5, 3.10.7.2, 3.10.7.3; RFC 4987 for the bounded array). SYNs to
+// listeners, the handshake's last ACK, and our own SYNs. Called by input.c, output.c and
+// request.c.
+//
+// Text on a SYN is not kept: it is not acknowledged either, so the peer sends it again
+// (RFC 9293 3.10.7.2 allows to queue it; fast open will).
+#include "tcp/open.h"
+
+#include "observe/counter.h"
+#include "tcp/ack.h"
+#include "tcp/cc.h"
+#include "tcp/close.h"
+#include "tcp/deliver.h"
+#include "tcp/isn.h"
+#include "tcp/output.h"
+#include "tcp/state.h"
+#include "tcp/timers.h"
+#include "tcp/window.h"
+
+// RFC 9293 MUST-23: at least 3 minutes for a SYN: 1+2+4+8+16+32+60+60 s.
+#define SYN_ACK_RETRANSMITS_MAX 7
+#define HALF_OPEN_RTO_MAX_NS RTO_NS_MAX
+
+static struct listener *listener_for(struct tcp *tcp, const struct segment *s)
+{
+	struct listener *any = NULL;
+
+	for (uint32_t i = 0; i < tcp->config.listeners_max; i++) {
+		struct listener *l = &tcp->listener[i];
+
+		if (!l->open || l->port != s->dst_port)
+			continue;
+		if (addr_equal(&l->local, &s->arrival->dst)) // RFC 9293 MUST-41, 42: the closest
+			return l;
+		if (addr_is_any(&l->local))
+			any = l;
+	}
+	return any;
+}
+
+static uint16_t first_window(const struct tcp *tcp)
+{
+	return (uint16_t)MIN(tcp->config.receive_bytes_max, UINT32_C(65535));
+}
+
+static struct tcp_options our_options(const struct tcp *tcp, const struct net_path *path)
+{
+	return (struct tcp_options){
+		.has_mss = true, // RFC 9293 MUST-14, MUST-65: on SYNs only
+		.mss = output_mss_to_offer(tcp, path),
+		.has_scale = true,
+		.scale = tcp->rcv_scale,
+		.has_ts = true,
+		.ts_value = isn_ts_now(tcp->env),
+	};
+}
+
+static bool send_syn_ack(struct tcp *tcp, struct half_open *h)
+{
+	struct tcp_options o = our_options(tcp, &h->path);
+
+	// RFC 7323 1.3, 2.2: an answer carries only what the SYN had.
+	o.has_scale = h->has_scale;
+	o.has_ts = h->has_ts;
+	o.ts_echo = h->ts_recent;
+	return output_bare(tcp, &(struct bare){
+					.path = &h->path,
+					.syn = &o,
+					.local_port = h->local_port,
+					.remote_port = h->remote_port,
+					.seq = h->iss,
+					.ack = h->irs + 1,
+					.window = first_window(tcp),
+					.flags = TCP_SYN | TCP_ACK,
+				});
+}
+
+static void acknowledge(struct tcp *tcp, struct half_open *h)
+{
+	output_bare(tcp, &(struct bare){
+				 .path = &h->path,
+				 .local_port = h->local_port,
+				 .remote_port = h->remote_port,
+				 .seq = h->iss + 1,
+				 .ack = h->irs + 1,
+				 .window = (uint16_t)(first_window(tcp) >>
+						      (h->has_scale ? tcp->rcv_scale : 0)),
+				 .flags = TCP_ACK,
+				 .has_ts = h->has_ts,
+				 .ts_echo = h->ts_recent,
+			 });
+}
+
+static void forget(struct tcp *tcp, struct half_open *h)
+{
+	struct flow_key key =
+		tuple_key(&h->path.local, &h->path.remote, h->local_port, h->remote_port);
+
+	table_remove(tcp->table, &key, table_hash(tcp->table, &key));
+	wheel_stop(tcp->wheel, &h->timer);
+	h->next_free = tcp->half_open_free;
+	tcp->half_open_free = (uint32_t)(h - tcp->half_open);
+	tcp->half_open_count--;
+}
+
+static void arm(struct tcp *tcp, struct half_open *h)
+{
+	uint64_t delay_ns = MIN(RTO_INITIAL_NS << h->retransmits, HALF_OPEN_RTO_MAX_NS);
+
+	wheel_arm(tcp->wheel, &h->timer, tcp->env->now_ns + delay_ns);
+}
+
+static void half_open_fires(void *context, struct timer *timer, uint64_t now_ns)
+{
+	struct tcp *tcp = context;
+	struct half_open *h = CONTAINER_OF(timer, struct half_open, timer);
+
+	(void)now_ns;
+	if (h->retransmits >= SYN_ACK_RETRANSMITS_MAX) {
+		counter_add(tcp->env, COUNTER_tcp_attempt_fails, 1);
+		forget(tcp, h);
+		return;
+	}
+	h->retransmits++;
+	counter_add(tcp->env, COUNTER_tcp_retrans_segs, 1);
+	send_syn_ack(tcp, h);
+	arm(tcp, h);
+}
+
+void open_init(struct tcp *tcp)
+{
+	for (uint32_t i = 0; i < tcp->config.half_open_max; i++) {
+		tcp->half_open[i].next_free = i + 1 < tcp->config.half_open_max ? i + 1 : NO_INDEX;
+		tcp->half_open[i].timer.kind = TIMER_TCP_HALF_OPEN;
+	}
+	tcp->half_open_free = 0;
+	wheel_set_kind(tcp->wheel, TIMER_TCP_HALF_OPEN, half_open_fires, tcp);
+}
+
+void open_forget_all(struct tcp *tcp)
+{
+	for (uint32_t i = 0; i < tcp->config.half_open_max; i++) {
+		if (timer_armed(&tcp->half_open[i].timer))
+			forget(tcp, &tcp->half_open[i]);
+	}
+}
+
+// Above all an earlier incarnation sent (RFC 1122 4.2.2.13 (b)).
+static uint32_t isn_above(uint32_t isn, uint32_t floor)
+{
+	return floor && (int32_t)(isn - floor) <= 0 ? floor : isn;
+}
+
+static void fill(struct tcp *tcp, struct half_open *h, struct segment *s, uint32_t isn_floor)
+{
+	struct flow_key key = tuple_key(&s->arrival->dst, &s->arrival->src, s->dst_port, s->src_port);
+	struct tcp_options o;
+
+	segment_syn_options(s, &o);
+	h->local_port = s->dst_port;
+	h->remote_port = s->src_port;
+	h->irs = s->raw_seq;
+	h->iss = isn_above(isn_of(tcp->env, &key), isn_floor);
+	h->peer_mss = o.has_mss && o.mss ? o.mss : TCP_MSS_DEFAULT; // RFC 9293 MUST-15
+	h->has_scale = o.has_scale;
+	h->peer_scale = o.scale;
+	h->has_ts = o.has_ts;
+	h->ts_recent = o.ts_value;
+	h->retransmits = 0;
+	h->began_ns = tcp->env->now_ns;
+}
+
+// RFC 9293 3.10.7.2, third: a SYN for a listener.
+static enum drop syn_arrives(struct tcp *tcp, struct listener *l, struct segment *s,
+			     uint32_t isn_floor)
+{
+	uint32_t index = tcp->half_open_free;
+	struct flow_key key;
+	uint32_t value;
+
+	if (UNLIKELY(index == NO_INDEX))
+		return DROP_TCP_SYN_TABLE_FULL;
+	if (UNLIKELY(tcp->conn_free == NO_INDEX))
+		return DROP_TCP_CONNECTIONS_FULL;
+	struct half_open *h = &tcp->half_open[index];
+
+	if (net_path_find(tcp->net, &s->arrival->dst, &s->arrival->src, &h->path))
+		return DROP_TCP_NO_PATH;
+	key = tuple_key(&h->path.local, &h->path.remote, s->dst_port, s->src_port);
+	value = OWNER_VALUE(OWNER_HALF_OPEN, index);
+	if (table_insert(tcp->table, &key, table_hash(tcp->table, &key), &value))
+		return DROP_TCP_CONNECTIONS_FULL;
+	tcp->half_open_free = h->next_free;
+	tcp->half_open_count++;
+	fill(tcp, h, s, isn_floor);
+	h->listener = (uint16_t)(l - tcp->listener);
+	h->listener_generation = l->generation;
+	send_syn_ack(tcp, h);
+	arm(tcp, h);
+	return DROP_OK;
+}
+
+void open_stranger(struct tcp *tcp, struct segment *s, uint32_t isn_floor)
+{
+	struct listener *l;
+	enum drop reason;
+
+	// RFC 9293 MUST-57: SYNs to groups are dropped silently; all else to a group is not TCP.
+	if (s->arrival->to_group) {
+		pkt_drop(tcp->env, s->pkt, DROP_TCP_TO_GROUP);
+		return;
+	}
+	l = listener_for(tcp, s);
+	if (!l || s->flags & (TCP_ACK | TCP_RST)) {
+		// RFC 9293 3.10.7.1: CLOSED; 3.10.7.2: first RST, second ACK in LISTEN
+		output_reset_reply(tcp, s);
+		pkt_drop(tcp->env, s->pkt, l ? DROP_TCP_NO_CONNECTION : DROP_TCP_NO_LISTENER);
+		return;
+	}
+	if (!(s->flags & TCP_SYN)) { // RFC 9293 3.10.7.2, fourth
+		pkt_drop(tcp->env, s->pkt, DROP_TCP_NO_CONNECTION);
+		return;
+	}
+	reason = syn_arrives(tcp, l, s, isn_floor);
+	if (reason != DROP_OK)
+		pkt_drop(tcp->env, s->pkt, reason);
+	else
+		pkt_consume(tcp->env, s->pkt);
+}
+
+// Windows and options both sides agreed on.
+static void agree(struct tcp *tcp, struct conn *c, const struct tcp_options *o)
+{
+	if (o->has_ts) {
+		conn_set(c, CONN_TS);
+		c->rcv.ts_recent = o->ts_value;
+		c->ts_recent_s = (uint32_t)(tcp->env->now_ns / NS_PER_S);
+	}
+	c->snd_scale = o->has_scale ? o->scale : 0;
+	c->rcv_scale = o->has_scale ? tcp->rcv_scale : 0;
+	c->mss_bytes = output_mss(tcp, c, o->has_mss && o->mss ? o->mss : TCP_MSS_DEFAULT);
+	c->rcv.wnd = first_window(tcp);
+}
+
+void open_established(struct tcp *tcp, struct conn *c)
+{
+	cc_init(c);
+	timers_ack_advanced(tcp, c);
+	timers_established(tcp, c);
+}
+
+// The handshake's last ACK: a connection is born.
+static struct conn *promote(struct tcp *tcp, struct half_open *h, struct segment *s)
+{
+	struct listener *l = &tcp->listener[h->listener];
+	struct tcp_options o = {
+		.has_mss = true,
+		.mss = h->peer_mss,
+		.has_scale = h->has_scale,
+		.scale = h->peer_scale,
+		.has_ts = h->has_ts,
+		.ts_value = h->ts_recent,
+	};
+	struct conn *c;
+
+	forget(tcp, h);
+	c = conn_create(tcp, &h->path, h->local_port, h->remote_port, SYN_RECEIVED);
+	ASSERT(c);
+	conn_start_send(c, h->iss);
+	c->snd.una = c->snd.nxt = c->snd.end;
+	c->loss.recover = c->snd.una;
+	conn_start_receive(c, h->irs);
+	agree(tcp, c, &o);
+	c->snd.wnd = s->wnd << c->snd_scale;
+	c->snd.wnd_max = c->snd.wnd;
+	if (h->retransmits)
+		conn_set(c, CONN_SYN_RETRANSMITTED);
+	else
+		rtt_sample(c, tcp->env->now_ns - h->began_ns);
+	c->user = l->user;
+	conn_enter(tcp, c, ESTABLISHED);
+	open_established(tcp, c);
+	counter_add(tcp->env, COUNTER_tcp_passive_opens, 1);
+	deliver_news(tcp, c, NEWS_ACCEPTED);
+	return c;
+}
+
+static bool listener_is_open(const struct tcp *tcp, const struct half_open *h)
+{
+	const struct listener *l = &tcp->listener[h->listener];
+
+	return l->open && l->generation == h->listener_generation;
+}
+
+// RFC 9293 3.10.7.4 in SYN-RECEIVED, passive. Takes the segment unless it says DROP_OK.
+static enum drop half_open_refuses(struct tcp *tcp, struct half_open *h, struct segment *s)
+{
+	uint32_t ahead = s->raw_seq - (h->irs + 1);
+	uint32_t window = first_window(tcp);
+
+	if (s->flags & TCP_SYN && s->raw_seq == h->irs && !(s->flags & TCP_ACK)) {
+		send_syn_ack(tcp, h); // the same SYN again: our answer was lost
+		return DROP_TCP_SYN_AGAIN;
+	}
+	if (s->flags & TCP_RST) { // second; RFC 5961 3.2. MUST-11: passive, so back to LISTEN
+		if (ahead == 0) {
+			counter_add(tcp->env, COUNTER_tcp_attempt_fails, 1);
+			forget(tcp, h);
+			return DROP_TCP_HALF_OPEN_RESET;
+		}
+		if (ahead < window && close_challenge_allowed(tcp))
+			acknowledge(tcp, h);
+		return ahead < window ? DROP_TCP_RST_CHALLENGED : DROP_TCP_RST_OUTSIDE_WINDOW;
+	}
+	if (h->has_ts && s->has_ts && (int32_t)(s->ts_value - h->ts_recent) < 0)
+		return DROP_TCP_PAWS;
+	if (ahead >= window || s->flags & TCP_SYN) { // first; fourth: RFC 5961 4.2
+		if (close_challenge_allowed(tcp))
+			acknowledge(tcp, h);
+		return s->flags & TCP_SYN ? DROP_TCP_SYN_CHALLENGED : DROP_TCP_OUTSIDE_WINDOW;
+	}
+	if (!(s->flags & TCP_ACK))
+		return DROP_TCP_NO_ACK;
+	if (s->raw_ack != h->iss + 1) { // fifth, SYN-RECEIVED
+		output_reset_reply(tcp, s);
+		return DROP_TCP_ACK_UNACCEPTABLE;
+	}
+	if (!listener_is_open(tcp, h)) {
+		output_reset_reply(tcp, s);
+		forget(tcp, h);
+		return DROP_TCP_NO_LISTENER;
+	}
+	// Pools and table are finite: the peer will try again, and the SYN-ACK's timer goes on.
+	return tcp->conn_free == NO_INDEX ? DROP_TCP_CONNECTIONS_FULL : DROP_OK;
+}
+
+struct conn *open_half(struct tcp *tcp, uint32_t index, struct segment *s)
+{
+	struct half_open *h = &tcp->half_open[index];
+	enum drop reason = half_open_refuses(tcp, h, s);
+
+	if (UNLIKELY(reason != DROP_OK)) {
+		pkt_drop(tcp->env, s->pkt, reason);
+		return NULL;
+	}
+	return promote(tcp, h, s);
+}
+
+bool open_send_syn(struct tcp *tcp, struct conn *c)
+{
+	bool first = c->snd.nxt == c->snd.una;
+	struct tcp_options o = our_options(tcp, &c->path);
+	struct bare b = {
+		.path = &c->path,
+		.syn = &o,
+		.local_port = c->local_port,
+		.remote_port = c->remote_port,
+		.seq = (uint32_t)c->snd.una,
+		.window = first_window(tcp),
+		.flags = TCP_SYN,
+		.dscp = c->dscp,
+	};
+
+	if (!first && !conn_is(c, CONN_RTX_NOW | CONN_ACK_NOW))
+		return true;
+	if (conn_in(c, SYN_RECEIVED)) {
+		b.flags = TCP_SYN | TCP_ACK;
+		b.ack = (uint32_t)c->rcv.nxt;
+		o.has_ts = conn_is(c, CONN_TS);
+		o.ts_echo = c->rcv.ts_recent;
+		o.has_scale = c->snd_scale || c->rcv_scale;
+	}
+	if (!output_bare(tcp, &b))
+		return false;
+	if (!first)
+		counter_add(tcp->env, COUNTER_tcp_retrans_segs, 1);
+	conn_unset(c, CONN_RTX_NOW | CONN_ACK_NOW);
+	c->snd.nxt = c->snd.una + 1;
+	c->cc.sent_ms = (uint32_t)(tcp->env->now_ns >> 20);
+	timers_segment_sent(tcp, c);
+	return true;
+}
+
+// The peer's SYN, with or without an ACK of ours.
+static void syn_received(struct tcp *tcp, struct conn *c, const struct segment *s)
+{
+	struct tcp_options o;
+
+	segment_syn_options(s, &o);
+	conn_start_receive(c, s->raw_seq);
+	agree(tcp, c, &o);
+	c->snd.wnd = s->wnd; // RFC 7323 2.2: the window of a SYN is never scaled
+	c->snd.wnd_max = MAX(c->snd.wnd_max, s->wnd);
+}
+
+static void connected(struct tcp *tcp, struct conn *c, struct segment *s)
+{
+	if (!conn_is(c, CONN_SYN_RETRANSMITTED) && s->has_ts)
+		rtt_sample(c, ((uint64_t)(isn_ts_now(tcp->env) - s->ts_echo) << 20) + 1);
+	c->snd.una = s->ack;
+	conn_enter(tcp, c, ESTABLISHED);
+	open_established(tcp, c);
+	conn_set(c, CONN_ACK_NOW);
+	conn_mark(tcp, c);
+	deliver_news(tcp, c, NEWS_CONNECTED);
+}
+
+// RFC 9293 3.10.7.3
+static enum drop syn_sent_step(struct tcp *tcp, struct conn *c, struct segment *s)
+{
+	s->ack = offset_near(c->snd.nxt, s->raw_ack);
+	// first, the ACK bit
+	bool acks = s->flags & TCP_ACK;
+
+	if (acks && (s->ack <= c->snd.una || s->ack > c->snd.nxt)) {
+		output_reset_reply(tcp, s);
+		return DROP_TCP_ACK_UNACCEPTABLE;
+	}
+	if (s->flags & TCP_RST) { // second
+		if (!acks)
+			return DROP_TCP_RST_OUTSIDE_WINDOW;
+		close_now(tcp, c, PRISM_CLOSE_REFUSED);
+		return DROP_OK;
+	}
+	// third, security: obsolete
+	if (!(s->flags & TCP_SYN)) // fifth
+		return DROP_TCP_NO_SYN;
+	syn_received(tcp, c, s); // fourth
+	if (acks) {
+		connected(tcp, c, s);
+		return DROP_OK;
+	}
+	// RFC 9293 MUST-10: simultaneous open. MUST-11: conn.c's SYN-RECEIVED is always active.
+	conn_enter(tcp, c, SYN_RECEIVED);
+	conn_set(c, CONN_ACK_NOW);
+	conn_mark(tcp, c);
+	return DROP_OK;
+}
+
+void open_syn_sent(struct tcp *tcp, struct conn *c, struct segment *s)
+{
+	enum drop reason = syn_sent_step(tcp, c, s);
+
+	if (reason == DROP_OK)
+		pkt_consume(tcp->env, s->pkt);
+	else
+		pkt_drop(tcp->env, s->pkt, reason);
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// How connections begin.
+#pragma once
+
+#include "tcp/segment.h"
+#include "tcp/conn.h"
+
+// What is known of a connection between SYN and the last ACK of its handshake: much less than a
+// connection, so that a flood of SYNs fills a small array and nothing else.
+struct half_open {
+	struct net_path path;
+	uint16_t local_port, remote_port;
+	uint32_t iss, irs; // as on the wire
+	uint32_t ts_recent;
+	uint32_t listener_generation;
+	uint16_t listener;
+	uint16_t peer_mss;
+	uint8_t peer_scale;
+	uint8_t has_scale, has_ts;
+	uint8_t retransmits; // of the SYN-ACK
+	uint8_t dscp;
+	uint32_t next_free;
+	uint64_t began_ns;
+	struct timer timer;
+};
+
+void open_init(struct tcp *tcp);
+void open_forget_all(struct tcp *tcp);
+
+// A segment to a tuple that nobody owns. Takes it. isn_floor: what a new ISN must lie above, when
+// TIME-WAIT made room for this SYN (0: anything).
+void open_stranger(struct tcp *tcp, struct segment *s, uint32_t isn_floor);
+
+// A segment to a half-open connection. NULL: it was taken. Otherwise the connection it completed,
+// and the segment goes on to it.
+struct conn *open_half(struct tcp *tcp, uint32_t index, struct segment *s);
+
+// RFC 9293 3.10.7.3: a segment in SYN-SENT. Takes it.
+void open_syn_sent(struct tcp *tcp, struct conn *c, struct segment *s);
+
+// SYN or SYN-ACK of a connection we began, when it is due. False without buffers.
+bool open_send_syn(struct tcp *tcp, struct conn *c);
+
+// The connection's handshake is done: the peer acknowledged our SYN.
+void open_established(struct tcp *tcp, struct conn *c);

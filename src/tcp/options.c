@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// TCP options (RFC 9293 3.1 and 3.2, RFC 7323 2.2 and 3.2). Called for SYNs and for segments whose
+// options are not the usual timestamps alone. Pure functions over bytes.
+//
+// Not here: SACK blocks (RFC 2018) are passed over; SACK-permitted is noted but never sent.
+#include "tcp/options.h"
+
+#include <string.h>
+
+static uint32_t read32(const uint8_t *at)
+{
+	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+static bool read_mss(const uint8_t *at, uint32_t len, bool syn, struct tcp_options *out)
+{
+	if (len != 4)
+		return false;
+	// RFC 9293 MUST-65: the option belongs to SYN segments; anywhere else it is ignored.
+	out->has_mss = syn;
+	out->mss = (uint16_t)(at[2] << 8 | at[3]);
+	return true;
+}
+
+static bool read_scale(const uint8_t *at, uint32_t len, bool syn, struct tcp_options *out)
+{
+	if (len != 3)
+		return false;
+	out->has_scale = syn; // RFC 7323 2.2: ignored outside of SYNs
+	out->scale = MIN(at[2], (uint8_t)TCP_SCALE_MAX); // RFC 7323 2.3: above 14, use 14
+	return true;
+}
+
+static bool read_ts(const uint8_t *at, uint32_t len, struct tcp_options *out)
+{
+	if (len != 10)
+		return false;
+	out->has_ts = true;
+	out->ts_value = read32(at + 2);
+	out->ts_echo = read32(at + 6);
+	return true;
+}
+
+static bool read_one(const uint8_t *at, uint32_t len, bool syn, struct tcp_options *out)
+{
+	switch (at[0]) {
+	case TCP_OPTION_MSS: // RFC 9293 MUST-14
+		return read_mss(at, len, syn, out);
+	case TCP_OPTION_WINDOW_SCALE:
+		return read_scale(at, len, syn, out);
+	case TCP_OPTION_SACK_PERMITTED:
+		out->sack_permitted = syn && len == 2;
+		return len == 2;
+	case TCP_OPTION_TIMESTAMPS:
+		return read_ts(at, len, out);
+	default: // RFC 9293 MUST-6: unknown options are skipped by their length, without error
+		return true;
+	}
+}
+
+// RFC 9293 MUST-4: end, no-operation and MSS are understood. RFC 9293 MUST-5: in any segment.
+// RFC 9293 MUST-64: an option may begin at any byte, so only bytes are read.
+bool options_read(const uint8_t *bytes, uint32_t len, bool syn, struct tcp_options *out)
+{
+	uint32_t at = 0;
+
+	*out = (struct tcp_options){0};
+	while (at < len && bytes[at] != TCP_OPTION_END) {
+		uint32_t option_len;
+
+		if (bytes[at] == TCP_OPTION_NOP) {
+			at++;
+			continue;
+		}
+		// RFC 9293 MUST-68: all others have a length; RFC 9293 MUST-7: it may lie.
+		if (at + 2 > len)
+			return false;
+		option_len = bytes[at + 1];
+		if (option_len < 2 || at + option_len > len)
+			return false;
+		if (!read_one(bytes + at, option_len, syn, out))
+			return false;
+		at += option_len;
+	}
+	return true;
+}
+
+// RFC 9293 MUST-69: every combination below fills whole words, so no padding is needed.
+uint32_t options_write_syn(uint8_t *at, const struct tcp_options *o)
+{
+	uint32_t len = 4;
+	const uint8_t mss[4] = {TCP_OPTION_MSS, 4, (uint8_t)(o->mss >> 8), (uint8_t)o->mss};
+
+	memcpy(at, mss, sizeof(mss));
+	if (o->has_scale) {
+		const uint8_t scale[4] = {TCP_OPTION_NOP, TCP_OPTION_WINDOW_SCALE, 3, o->scale};
+
+		memcpy(at + len, scale, sizeof(scale));
+		len += 4;
+	}
+	if (o->has_ts) {
+		options_write_ts(at + len, o->ts_value, o->ts_echo);
+		len += TCP_TS_BYTES;
+	}
+	return len;
+}

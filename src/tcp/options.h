@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// TCP options: reading what may come, writing what we say.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/be.h"
+#include "base/bits.h"
+#include "wire/tcp.h"
+
+#define TCP_SCALE_MAX 14         // RFC 7323 2.3
+#define TCP_TS_BYTES 12          // NOP NOP timestamps: what every segment carries once agreed on
+#define TCP_SYN_OPTIONS_BYTES 20 // MSS 4, NOP scale 4, NOP NOP timestamps 12
+#define TCP_MSS_DEFAULT 536      // RFC 9293 3.7.1, MUST-15, for IPv4; IPv6 has 1220
+
+struct tcp_options {
+	bool has_mss, has_scale, has_ts, sack_permitted;
+	uint8_t scale;
+	uint16_t mss;
+	uint32_t ts_value, ts_echo;
+};
+
+// Reads len bytes of options. False when one of them has an impossible length.
+bool options_read(const uint8_t *bytes, uint32_t len, bool syn, struct tcp_options *out);
+
+// The usual case of a segment inside a connection, recognised by one comparison: NOP NOP
+// timestamps (RFC 7323 appendix A).
+HOT_INLINE bool options_are_ts_only(const uint8_t *bytes, uint32_t len)
+{
+	uint32_t head;
+
+	__builtin_memcpy(&head, bytes, sizeof(head));
+	return len == TCP_TS_BYTES && head == 0x0a080101; // 01 01 08 0a on the wire
+}
+
+HOT_INLINE void options_read_ts(const uint8_t *bytes, uint32_t *value, uint32_t *echo)
+{
+	__builtin_memcpy(value, bytes + 4, 4);
+	__builtin_memcpy(echo, bytes + 8, 4);
+	*value = __builtin_bswap32(*value);
+	*echo = __builtin_bswap32(*echo);
+}
+
+HOT_INLINE void options_write_ts(uint8_t *at, uint32_t value, uint32_t echo)
+{
+	uint32_t words[3] = {0x0a080101, __builtin_bswap32(value), __builtin_bswap32(echo)};
+
+	__builtin_memcpy(at, words, sizeof(words));
+}
+
+// Writes the options of a SYN and returns their length, a multiple of four.
+uint32_t options_write_syn(uint8_t *at, const struct tcp_options *o);

@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// May I send, how much, build it (RFC 9293 3.8, RFC 5681, RFC 3042, RFC 7323). Called by the flush
+// once a turn for each connection that has something to say; calls sendq.c for the bytes and
+// net_output for the way. Lost text goes before new text, an ACK alone only when nothing carries it.
+//
+// Nagle's algorithm is off: what the application sends in one turn is collected anyway and leaves
+// as full segments and one rest (RFC 9293 3.7.4 lets an application turn it off, MUST-17; here that
+// is the default). The sender's silly-window avoidance stays (RFC 9293 3.8.6.2.1).
+#include "tcp/output.h"
+
+#include "net/net.h"
+#include "observe/counter.h"
+#include "observe/trace.h"
+#include "pkt/pkt.h"
+#include "tcp/cc.h"
+#include "tcp/isn.h"
+#include "tcp/loss.h"
+#include "tcp/open.h"
+#include "tcp/sendq.h"
+#include "tcp/state.h"
+#include "tcp/timers.h"
+#include "tcp/window.h"
+
+#define TCP_PROTOCOL 6
+
+// RFC 9293 3.7.1: MTU less the fixed headers of IP and TCP.
+static uint32_t fixed_headers(const struct net_path *path)
+{
+	return (addr_is_v4(&path->remote) ? 20 : 40) + TCP_HEADER_BYTES;
+}
+
+uint16_t output_mss_to_offer(const struct tcp *tcp, const struct net_path *path)
+{
+	// RFC 9293 MUST-67: what can be received, by the MTU of the interface.
+	uint32_t mss = path->mtu_bytes - fixed_headers(path);
+
+	return (uint16_t)(tcp->config.mss_max ? MIN(mss, (uint32_t)tcp->config.mss_max) : mss);
+}
+
+uint16_t output_mss(const struct tcp *tcp, const struct conn *c, uint16_t peer_mss)
+{
+	uint32_t mss = MIN(peer_mss, output_mss_to_offer(tcp, &c->path));
+
+	return (uint16_t)(MAX(mss, UINT32_C(64)) - output_options_bytes(c));
+}
+
+COLD void output_mtu_changed(struct tcp *tcp, struct conn *c)
+{
+	uint16_t before = c->mss_bytes;
+	uint16_t now = output_mss(tcp, c, (uint16_t)(before + output_options_bytes(c)));
+
+	if (now >= before || !conn_in(c, STATES_SYNCHRONIZED))
+		return;
+	c->mss_bytes = now;
+	cc_mss_changed(c, before);
+	if (conn_outstanding(c)) {
+		loss_resend_all(c);
+		conn_set(c, CONN_RTX_NOW);
+	}
+	conn_mark(tcp, c);
+}
+
+// Puts TCP's header in front of p and sends it. RFC 9293 MUST-2: net_output fills in the checksum.
+static void send_segment(struct tcp *tcp, struct conn *c, struct pkt *p, uint64_t offset, uint8_t flags)
+{
+	uint16_t header_len = (uint16_t)(TCP_HEADER_BYTES + output_options_bytes(c));
+	uint32_t text_len = pkt_len(p);
+	struct tcp_header *h = pkt_prepend(p, header_len);
+
+	*h = (struct tcp_header){
+		.src_port = be16_of(c->local_port),
+		.dst_port = be16_of(c->remote_port),
+		.seq = be32_of((uint32_t)offset),
+		.ack = be32_of((uint32_t)c->rcv.nxt),
+		.data_offset = (uint8_t)(header_len / 4 << 4),
+		.flags = flags | TCP_ACK,
+		.window = be16_of(window_offer(tcp, c)),
+	};
+	if (LIKELY(conn_is(c, CONN_TS)))
+		options_write_ts((uint8_t *)(h + 1), isn_ts_now(tcp->env), c->rcv.ts_recent);
+	window_told(c);
+	counter_add(tcp->env, COUNTER_tcp_segs_out, 1);
+	net_output(tcp->net, p,
+		   &(struct net_out){
+			   .path = &c->path,
+			   .protocol = TCP_PROTOCOL,
+			   .dscp = c->dscp, // RFC 9293 MUST-48
+			   .dont_fragment = true,
+			   .l4_header_len = header_len,
+			   .checksum_offset = TCP_CHECKSUM_OFFSET,
+			   .tso_segment_bytes = text_len > c->mss_bytes ? c->mss_bytes : 0,
+		   });
+}
+
+// Flags of the segment that ends at this offset. RFC 9293 MUST-61: PSH when it empties the queue.
+static uint8_t flags_at(const struct conn *c, uint64_t end)
+{
+	if (end < c->snd.end)
+		return 0;
+	return conn_is(c, CONN_FIN_QUEUED) ? TCP_PSH | TCP_FIN : TCP_PSH;
+}
+
+// Sends up to len bytes of text from offset, with the FIN when it is next. Returns the sequence
+// space that left, 0 without buffers.
+static uint64_t send_text(struct tcp *tcp, struct conn *c, uint64_t offset, uint32_t len)
+{
+	struct pkt *p = sendq_segment(tcp, c, offset, &len, MAX(c->path.tx_segs_max, (uint16_t)2));
+	uint8_t flags;
+
+	if (UNLIKELY(!p))
+		return 0;
+	flags = flags_at(c, offset + len);
+	send_segment(tcp, c, p, offset, flags);
+	return len + ((flags & TCP_FIN) != 0);
+}
+
+// The FIN alone: its text left before.
+static uint64_t send_fin(struct tcp *tcp, struct conn *c)
+{
+	struct pkt *p = pkt_alloc(tcp->env->pool[POOL_CTRL]);
+
+	if (UNLIKELY(!p))
+		return 0;
+	send_segment(tcp, c, p, c->snd.end, TCP_FIN);
+	return 1;
+}
+
+// Text of one packet: a segment, or as many whole ones as the port cuts by itself.
+static uint32_t packet_bytes(const struct conn *c)
+{
+	uint32_t mss = c->mss_bytes;
+
+	if (LIKELY(c->path.tso_bytes_max <= mss))
+		return mss;
+	return c->path.tso_bytes_max - c->path.tso_bytes_max % mss;
+}
+
+// What the congestion window leaves. RFC 3042: each of the first two duplicate ACKs lets one
+// segment more out.
+static uint64_t cwnd_room(const struct conn *c)
+{
+	uint64_t cwnd = c->cc.cwnd;
+	uint64_t in_flight = conn_in_flight(c);
+
+	if (UNLIKELY(c->dupacks) && !conn_is(c, CONN_RECOVERY | CONN_AFTER_RTO))
+		cwnd += (uint64_t)MIN(c->dupacks, (uint8_t)2) * c->mss_bytes;
+	return cwnd > in_flight ? cwnd - in_flight : 0;
+}
+
+static void count_retransmit(struct tcp *tcp, struct conn *c, uint64_t offset, uint64_t space)
+{
+	counter_add(tcp->env, COUNTER_tcp_retrans_segs, 1);
+	trace_add(tcp->env, EVENT_TCP_RETRANSMIT, conn_index(tcp, c), offset, space);
+}
+
+// What counts as lost, from rtx_nxt on. False without buffers.
+static COLD bool send_lost(struct tcp *tcp, struct conn *c)
+{
+	while (c->loss.rtx_nxt < c->loss.rtx_end) {
+		uint64_t from = c->loss.rtx_nxt, space;
+		uint64_t text_end = MIN(c->loss.rtx_end, c->snd.end);
+
+		if (cwnd_room(c) < c->mss_bytes && !conn_is(c, CONN_RTX_NOW))
+			return true;
+		if (from < text_end)
+			space = send_text(tcp, c, from, (uint32_t)MIN(text_end - from,
+								      (uint64_t)c->mss_bytes));
+		else
+			space = send_fin(tcp, c);
+		if (!space)
+			return false;
+		count_retransmit(tcp, c, from, space);
+		c->loss.rtx_nxt += space;
+		conn_unset(c, CONN_RTX_NOW);
+		timers_segment_sent(tcp, c);
+	}
+	conn_unset(c, CONN_RTX_NOW);
+	return true;
+}
+
+// RFC 9293 3.8.6.2.1, MUST-38: a segment is worth sending when it is full, or all there is, or
+// half of the largest window the peer ever offered.
+static bool worth_sending(const struct conn *c, uint64_t len)
+{
+	return len >= c->mss_bytes || c->snd.nxt + len == c->snd.end || len >= c->snd.wnd_max / 2;
+}
+
+// RFC 5681 4.1: after an idle timeout cwnd says nothing about the network any more.
+static void note_text_sent(struct tcp *tcp, struct conn *c)
+{
+	c->cc.sent_ms = (uint32_t)(tcp->env->now_ns >> 20);
+}
+
+static void restart_after_idle(struct tcp *tcp, struct conn *c)
+{
+	uint32_t idle_ms = (uint32_t)(tcp->env->now_ns >> 20) - c->cc.sent_ms;
+
+	if (conn_outstanding(c) == 0 && UNLIKELY((uint64_t)idle_ms << 20 > rtt_rto_ns(tcp, c)))
+		cc_after_idle(c);
+}
+
+// New text, as far as both windows go. False without buffers.
+static bool send_new(struct tcp *tcp, struct conn *c)
+{
+	uint32_t packet_max = packet_bytes(c);
+	uint64_t edge = c->snd.una + c->snd.wnd;
+
+	restart_after_idle(tcp, c);
+	while (c->snd.nxt < c->snd.end) {
+		uint64_t len = MIN(c->snd.end, edge) - c->snd.nxt, space;
+
+		if (edge <= c->snd.nxt)
+			break;
+		len = MIN(len, cwnd_room(c));
+		len = MIN(len, (uint64_t)packet_max);
+		if (len > c->mss_bytes && len < packet_max && c->snd.nxt + len != c->snd.end)
+			len -= len % c->mss_bytes;
+		if (len == 0 || !worth_sending(c, len))
+			break;
+		space = send_text(tcp, c, c->snd.nxt, (uint32_t)len);
+		if (!space)
+			return false;
+		c->snd.nxt += space;
+		timers_segment_sent(tcp, c);
+		note_text_sent(tcp, c);
+	}
+	return true;
+}
+
+// RFC 9293 MUST-36: one octet beyond a closed window. It counts as sent; its timer goes on.
+static COLD bool send_window_probe(struct tcp *tcp, struct conn *c)
+{
+	bool again = conn_outstanding(c) != 0;
+	uint64_t space;
+
+	if (c->snd.una >= c->snd.end) {
+		conn_unset(c, CONN_WINDOW_PROBE);
+		return true;
+	}
+	space = send_text(tcp, c, c->snd.una, 1);
+	if (!space)
+		return false;
+	if (!again)
+		c->snd.nxt += space;
+	conn_unset(c, CONN_WINDOW_PROBE);
+	return true;
+}
+
+// RFC 9293 3.8.4: an old number, so that any peer answers. It carries no text.
+static COLD void send_keepalive(struct tcp *tcp, struct conn *c)
+{
+	struct bare b = {
+		.path = &c->path,
+		.local_port = c->local_port,
+		.remote_port = c->remote_port,
+		.seq = (uint32_t)c->snd.nxt - 1,
+		.ack = (uint32_t)c->rcv.nxt,
+		.window = window_offer(tcp, c),
+		.flags = TCP_ACK,
+		.dscp = c->dscp,
+		.has_ts = conn_is(c, CONN_TS),
+		.ts_echo = c->rcv.ts_recent,
+	};
+
+	if (output_bare(tcp, &b))
+		conn_unset(c, CONN_PROBE);
+}
+
+static bool fin_due(const struct conn *c)
+{
+	return conn_is(c, CONN_FIN_QUEUED) && c->snd.nxt == c->snd.end;
+}
+
+// RFC 9293 3.8.6.3: at least every second full segment, SHLD-18; the rest waits a little for a
+// reply to carry it.
+static bool ack_due(const struct conn *c)
+{
+	return conn_is(c, CONN_ACK_NOW) || c->rcv.unacked >= 2u * c->mss_bytes;
+}
+
+bool output_window_update_due(const struct tcp *tcp, const struct conn *c)
+{
+	uint32_t limit = window_limit(tcp, c);
+	uint32_t step = MIN(limit / 2, MAX((uint32_t)c->mss_bytes, limit / 4));
+
+	return conn_in(c, STATES_RECEIVING) && window_free(tcp, c) >= c->rcv.wnd + step;
+}
+
+// Text that cannot go: is it the window (probe), or the network (ACKs will come)?
+static inline void wait_for_window(struct tcp *tcp, struct conn *c)
+{
+	if (c->snd.nxt < c->snd.end && conn_outstanding(c) == 0)
+		timers_window_closed(tcp, c);
+	if (c->snd.nxt == c->snd.end && 2 * conn_in_flight(c) < c->cc.cwnd)
+		conn_set(c, CONN_APP_LIMITED);
+	else
+		conn_unset(c, CONN_APP_LIMITED);
+}
+
+static bool send_fin_if_due(struct tcp *tcp, struct conn *c)
+{
+	if (!send_fin(tcp, c))
+		return false;
+	c->snd.nxt++;
+	timers_segment_sent(tcp, c);
+	return true;
+}
+
+static COLD bool run_trouble(struct tcp *tcp, struct conn *c)
+{
+	if (c->path.mtu_bytes < c->mss_bytes + output_options_bytes(c) + fixed_headers(&c->path))
+		output_mtu_changed(tcp, c);
+	if (conn_is(c, CONN_PROBE))
+		send_keepalive(tcp, c);
+	if (conn_is(c, CONN_WINDOW_PROBE) && !send_window_probe(tcp, c))
+		return false;
+	return send_lost(tcp, c);
+}
+
+static inline bool in_trouble(const struct conn *c)
+{
+	return conn_is(c, CONN_PROBE | CONN_WINDOW_PROBE | CONN_RTX_NOW) ||
+	       c->loss.rtx_nxt < c->loss.rtx_end ||
+	       c->path.mtu_bytes < c->mss_bytes + fixed_headers(&c->path);
+}
+
+static bool send_all(struct tcp *tcp, struct conn *c)
+{
+	if (UNLIKELY(in_trouble(c)) && !run_trouble(tcp, c))
+		return false;
+	if (c->snd.nxt < c->snd.end && !send_new(tcp, c))
+		return false;
+	return LIKELY(!fin_due(c)) || send_fin_if_due(tcp, c);
+}
+
+// What no segment carried: at once, or a little later.
+static bool send_ack(struct tcp *tcp, struct conn *c)
+{
+	if (c->rcv.unacked == 0 && !conn_is(c, CONN_ACK_NOW))
+		return true;
+	if (ack_due(c))
+		return output_ack(tcp, c);
+	timers_ack_delayed(tcp, c);
+	return true;
+}
+
+bool output_run(struct tcp *tcp, struct conn *c)
+{
+	bool sent;
+
+	if (UNLIKELY(!conn_in(c, STATES_SYNCHRONIZED)))
+		return !conn_in(c, SYN_SENT | SYN_RECEIVED) || open_send_syn(tcp, c);
+	sent = send_all(tcp, c);
+	wait_for_window(tcp, c);
+	return send_ack(tcp, c) && sent;
+}

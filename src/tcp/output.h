@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// May I send, how much, build it.
+#pragma once
+
+#include "tcp/segment.h"
+#include "tcp/conn.h"
+
+// A segment without text, of a connection or not: SYN, ACK, RST.
+struct bare {
+	struct net_path *path;
+	const struct tcp_options *syn; // the options of a SYN, or NULL
+	uint16_t local_port, remote_port;
+	uint32_t seq, ack;
+	uint16_t window; // as on the wire
+	uint8_t flags;
+	uint8_t dscp;
+	bool has_ts;
+	uint32_t ts_echo;
+};
+
+// False when the control pool is empty; whoever asked comes again by timer.
+bool output_bare(struct tcp *tcp, const struct bare *b);
+
+// An ACK of this connection, now. False when the control pool is empty.
+bool output_ack(struct tcp *tcp, struct conn *c);
+
+// A reset of this connection, now.
+void output_reset(struct tcp *tcp, struct conn *c);
+
+// RFC 9293 3.10.7.1: answers a segment that belongs to nothing. Does not take it.
+void output_reset_reply(struct tcp *tcp, const struct segment *s);
+
+// All that the connection may send now. False when it must come again: no buffer.
+bool output_run(struct tcp *tcp, struct conn *c);
+
+// The application released so much that the peer should know (RFC 9293 3.8.6.2.2).
+bool output_window_update_due(const struct tcp *tcp, const struct conn *c);
+
+// The text a full segment may carry on this path, given what the peer said it takes
+// (RFC 9293 3.7.1, Eff.snd.MSS; MUST-16).
+uint16_t output_mss(const struct tcp *tcp, const struct conn *c, uint16_t peer_mss);
+
+// What we tell the peer (RFC 9293 3.7.1).
+uint16_t output_mss_to_offer(const struct tcp *tcp, const struct net_path *path);
+
+// The path's MTU may have fallen: segments follow.
+void output_mtu_changed(struct tcp *tcp, struct conn *c);
+
+static inline uint32_t output_options_bytes(const struct conn *c)
+{
+	return conn_is(c, CONN_TS) ? TCP_TS_BYTES : 0;
+}

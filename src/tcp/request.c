@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Requests of the application (RFC 9293 3.9.1, 3.10.1 to 3.10.6). Called by api/; every refusal has
+// a name. Nothing is transmitted here: the connection is marked and tcp_flush sends.
+#include "base/err.h"
+#include "net/net.h"
+#include "observe/counter.h"
+#include "pkt/pkt.h"
+#include "tcp/close.h"
+#include "tcp/conn.h"
+#include "tcp/isn.h"
+#include "tcp/output.h"
+#include "tcp/request.h"
+#include "tcp/sendq.h"
+#include "tcp/state.h"
+#include "tcp/timers.h"
+#include "tcp/timewait.h"
+
+// A listener's handle: worker (8 bits), generation (32), 0xff, index (16).
+#define LISTENER_MARK UINT64_C(0xff0000)
+
+static uint64_t listener_handle(const struct tcp *tcp, uint32_t index)
+{
+	return (uint64_t)tcp->env->worker_index << 56 |
+	       (uint64_t)tcp->listener[index].generation << 24 | LISTENER_MARK | index;
+}
+
+// The slot to use, or a refusal.
+static int listener_slot(struct tcp *tcp, const struct addr *local, uint16_t port)
+{
+	int slot = -1;
+	char text[ADDR_TEXT_BYTES];
+
+	for (uint32_t i = 0; i < tcp->config.listeners_max; i++) {
+		struct listener *l = &tcp->listener[i];
+
+		if (!l->open && slot < 0)
+			slot = (int)i;
+		if (l->open && l->port == port &&
+		    (addr_equal(&l->local, local) ||
+		     (addr_is_any(&l->local) && addr_is_any(local))))
+			return err_set(ERR_ADDRESS_IN_USE, "tcp %s port %u",
+				       addr_format(local, text), port);
+	}
+	if (slot < 0)
+		return err_set(ERR_LISTENERS_FULL, "%u listeners", tcp->config.listeners_max);
+	return slot;
+}
+
+int tcp_listen(struct tcp *tcp, const struct addr *local, uint16_t port, uint64_t user,
+	       prism_listener *listener)
+{
+	char text[ADDR_TEXT_BYTES];
+	int slot;
+
+	if (port == 0)
+		return err_set(ERR_INVALID_ARGUMENT, "tcp_listen: port 0");
+	if (!addr_is_any(local) && !net_is_local(tcp->net, local))
+		return err_set(ERR_ADDRESS_NOT_OURS, "tcp %s port %u", addr_format(local, text),
+			       port);
+	slot = listener_slot(tcp, local, port);
+	if (slot < 0)
+		return slot;
+	struct listener *l = &tcp->listener[slot];
+
+	l->local = *local;
+	l->port = port;
+	l->user = user;
+	l->open = true;
+	l->generation++;
+	listener->id = listener_handle(tcp, (uint32_t)slot);
+	return 0;
+}
+
+int tcp_unlisten(struct tcp *tcp, prism_listener listener)
+{
+	uint32_t index = listener.id & 0xffff;
+
+	if (index >= tcp->config.listeners_max || !tcp->listener[index].open ||
+	    listener_handle(tcp, index) != listener.id)
+		return err_set(ERR_STALE_HANDLE, "listener %#lx", (unsigned long)listener.id);
+	tcp->listener[index].open = false;
+	return 0;
+}
+
+// True when the tuple is free, or its TIME-WAIT record gave way.
+static bool tuple_free(struct tcp *tcp, const struct net_path *path, uint16_t local_port,
+		       uint16_t remote_port, uint32_t *isn_floor)
+{
+	struct flow_key key = tuple_key(&path->local, &path->remote, local_port, remote_port);
+	uint32_t owner;
+
+	*isn_floor = 0;
+	if (!table_find(tcp->table, &key, table_hash(tcp->table, &key), &owner))
+		return true;
+	return OWNER_KIND(owner) == OWNER_TIME_WAIT &&
+	       timewait_reuse(tcp, OWNER_INDEX(owner), isn_floor);
+}
+
+static bool listened_on(const struct tcp *tcp, uint16_t port)
+{
+	for (uint32_t i = 0; i < tcp->config.listeners_max; i++) {
+		if (tcp->listener[i].open && tcp->listener[i].port == port)
+			return true;
+	}
+	return false;
+}
+
+// RFC 6056 3.3.3: a secret start per destination, then one by one.
+static uint16_t choose_port(struct tcp *tcp, const struct net_path *path, uint16_t remote_port,
+			    uint32_t *isn_floor)
+{
+	uint32_t start = isn_port_offset(tcp->env, &path->local, &path->remote, remote_port);
+
+	for (uint32_t i = 0; i < PORT_EPHEMERAL_COUNT; i++) {
+		uint32_t step = (start + tcp->port_next++) % PORT_EPHEMERAL_COUNT;
+		uint16_t port = (uint16_t)(PORT_EPHEMERAL_MIN + step);
+
+		if (tuple_free(tcp, path, port, remote_port, isn_floor) && !listened_on(tcp, port))
+			return port;
+	}
+	return 0;
+}
+
+static int find_path(struct tcp *tcp, const struct tcp_tuple *tuple, struct net_path *path)
+{
+	char text[ADDR_TEXT_BYTES];
+
+	if (tuple->remote_port == 0 || addr_is_any(&tuple->remote))
+		return err_set(ERR_INVALID_ARGUMENT, "connect to %s port %u",
+			       addr_format(&tuple->remote, text), tuple->remote_port);
+	// RFC 9293 MUST-43, MUST-44: the application may choose the local address, or the path does.
+	if (!addr_is_any(&tuple->local) && !net_is_local(tcp->net, &tuple->local))
+		return err_set(ERR_ADDRESS_NOT_OURS, "connect from %s",
+			       addr_format(&tuple->local, text));
+	return net_path_find(tcp->net, &tuple->local, &tuple->remote, path);
+}
+
+static int find_port(struct tcp *tcp, const struct tcp_tuple *tuple, const struct net_path *path,
+		     uint16_t *port, uint32_t *isn_floor)
+{
+	char text[ADDR_TEXT_BYTES];
+
+	if (tuple->local_port == 0) {
+		*port = choose_port(tcp, path, tuple->remote_port, isn_floor);
+		if (*port == 0)
+			return err_set(ERR_NO_LOCAL_PORT, "to %s port %u",
+				       addr_format(&tuple->remote, text), tuple->remote_port);
+		return 0;
+	}
+	*port = tuple->local_port;
+	if (!tuple_free(tcp, path, *port, tuple->remote_port, isn_floor))
+		return err_set(ERR_ADDRESS_IN_USE, "tcp port %u to %s port %u", *port,
+			       addr_format(&tuple->remote, text), tuple->remote_port);
+	return 0;
+}
+
+int tcp_connect(struct tcp *tcp, const struct tcp_tuple *tuple, uint64_t user, prism_conn *conn)
+{
+	struct net_path path;
+	struct flow_key key;
+	struct conn *c;
+	uint32_t isn_floor, isn;
+	uint16_t port;
+	int error = find_path(tcp, tuple, &path);
+
+	if (!error && tcp->conn_free == NO_INDEX)
+		error = err_set(ERR_CONNECTIONS_FULL, "%u connections", tcp->config.connections_max);
+	if (!error)
+		error = find_port(tcp, tuple, &path, &port, &isn_floor);
+	if (error)
+		return error;
+	c = conn_create(tcp, &path, port, tuple->remote_port, CLOSED);
+	if (!c)
+		return err_set(ERR_CONNECTIONS_FULL, "%u connections", tcp->config.connections_max);
+	key = conn_key(c);
+	isn = isn_of(tcp->env, &key);
+	conn_start_send(c, isn_floor && (int32_t)(isn - isn_floor) <= 0 ? isn_floor : isn);
+	c->user = user;
+	c->mss_bytes = TCP_MSS_DEFAULT;
+	c->cc.cwnd = c->mss_bytes;
+	conn_enter(tcp, c, SYN_SENT);
+	counter_add(tcp->env, COUNTER_tcp_active_opens, 1);
+	conn_mark(tcp, c);
+	conn->id = conn_handle(tcp, c);
+	return 0;
+}
+
+static int stale(prism_conn conn)
+{
+	return err_set(ERR_STALE_HANDLE, "connection %#lx", (unsigned long)conn.id);
+}
+
+uint32_t tcp_room(const struct tcp *tcp, const struct conn *c)
+{
+	uint64_t used = c->snd.end - MIN(c->snd.una, c->snd.end);
+	uint64_t descs = tcp->config.send_descs_max - tcp->desc_count;
+
+	if (descs == 0 || used >= tcp->config.send_bytes_max)
+		return 0;
+	return (uint32_t)MIN(tcp->config.send_bytes_max - used, descs * DESC_BYTES_MAX);
+}
+
+// 0 when len more bytes may be queued.
+static int may_send(struct tcp *tcp, struct conn *c, size_t len)
+{
+	if (UNLIKELY(!conn_in(c, ESTABLISHED | CLOSE_WAIT)))
+		return conn_in(c, SYN_SENT | SYN_RECEIVED)
+			       ? err_set(ERR_NOT_CONNECTED, "send in %s", state_name(c->state))
+			       : err_set(ERR_SEND_CLOSED, "send in %s", state_name(c->state));
+	if (UNLIKELY(len > tcp_room(tcp, c) || len == 0)) {
+		if (len == 0 || len > tcp->config.send_bytes_max)
+			return err_set(ERR_INVALID_ARGUMENT, "send of %zu bytes; at most %u", len,
+				       tcp->config.send_bytes_max);
+		conn_set(c, CONN_WANTS_ROOM);
+		return err_set(ERR_NO_CREDIT, "send of %zu bytes, room for %u", len,
+			       tcp_room(tcp, c));
+	}
+	return 0;
+}
+
+int tcp_send_pkt(struct tcp *tcp, prism_conn conn, struct pkt *p)
+{
+	struct conn *c = conn_of(tcp, conn.id);
+	int error;
+
+	if (UNLIKELY(!c))
+		return stale(conn);
+	error = may_send(tcp, c, pkt_len(p));
+	if (UNLIKELY(error))
+		return error;
+	ASSERT(pkt_seg_count(p) == 1);
+	ASSERT(pkt_is_direct(p));
+	sendq_add_pkt(tcp, c, p);
+	conn_mark(tcp, c);
+	return 0;
+}
+
+int tcp_send_region(struct tcp *tcp, prism_conn conn, const void *bytes, size_t len,
+		    const uint64_t *cookie)
+{
+	struct conn *c = conn_of(tcp, conn.id);
+	int error;
+
+	if (UNLIKELY(!c))
+		return stale(conn);
+	error = may_send(tcp, c, len);
+	if (UNLIKELY(error))
+		return error;
+	sendq_add_region(tcp, c, bytes, (uint32_t)len);
+	if (cookie)
+		sendq_set_cookie(tcp, c, *cookie);
+	conn_mark(tcp, c);
+	return 0;
+}
+
+uint32_t tcp_credit(struct tcp *tcp, prism_conn conn)
+{
+	struct conn *c = conn_of(tcp, conn.id);
+
+	return c && conn_in(c, ESTABLISHED | CLOSE_WAIT) ? tcp_room(tcp, c) : 0;
+}
+
+int tcp_close(struct tcp *tcp, prism_conn conn)
+{
+	struct conn *c = conn_of(tcp, conn.id);
+
+	if (!c)
+		return stale(conn);
+	if (conn_in(c, CLOSED)) // it ended meanwhile; its CLOSED event is on the way
+		return 0;
+	close_request(tcp, c);
+	conn_check(tcp, c);
+	return 0;
+}
+
+int tcp_abort(struct tcp *tcp, prism_conn conn)
+{
+	struct conn *c = conn_of(tcp, conn.id);
+
+	if (!c)
+		return stale(conn);
+	conn_set(c, CONN_DISCARD);
+	if (conn_in(c, CLOSED))
+		return 0;
+	close_abort(tcp, c, PRISM_CLOSE_ABORTED);
+	return 0;
+}
+
+int tcp_set_user(struct tcp *tcp, prism_conn conn, uint64_t user)
+{
+	struct conn *c = conn_of(tcp, conn.id);
+
+	if (!c)
+		return stale(conn);
+	c->user = user;
+	return 0;
+}
+
+int tcp_tuple_of(struct tcp *tcp, prism_conn conn, struct tcp_tuple *tuple)
+{
+	const struct conn *c = conn_of(tcp, conn.id);
+
+	if (!c)
+		return stale(conn);
+	*tuple = (struct tcp_tuple){
+		.local = c->path.local,
+		.remote = c->path.remote,
+		.local_port = c->local_port,
+		.remote_port = c->remote_port,
+	};
+	return 0;
+}
+
+int tcp_set_option(struct tcp *tcp, prism_conn conn, enum tcp_option option, uint64_t value)
+{
+	struct conn *c = conn_of(tcp, conn.id);
+
+	if (!c)
+		return stale(conn);
+	switch (option) {
+	case TCP_SET_KEEPALIVE_S: // RFC 9293 MUST-24, MUST-27
+		c->keepalive_s = (uint16_t)MIN(value, (uint64_t)UINT16_MAX);
+		timers_keepalive_changed(tcp, c);
+		return 0;
+	case TCP_SET_GIVE_UP_S: // RFC 9293 MUST-21
+		c->r2_s = (uint16_t)MIN(value, (uint64_t)UINT16_MAX);
+		return 0;
+	case TCP_SET_DSCP: // RFC 9293 MUST-48
+		c->dscp = value & 63;
+		return 0;
+	}
+	return err_set(ERR_INVALID_ARGUMENT, "tcp_set_option: option %d", (int)option);
+}

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Bytes until the peer has them. Requests add runs, output.c asks for segments of them, ack.c
+// releases them. No byte is copied: a segment is a fresh header packet and references to the runs,
+// or, when a run is a packet nobody else holds, that packet itself with headers in front of its
+// payload.
+//
+//   desc:  [ pkt A ][ pkt B ][ region, 32 KiB        ]
+//          ^una         ^next: the run with snd.nxt in it
+//
+// While a packet that was sent itself is with the driver (its count is above one) its header is
+// never touched: a retransmission in that time takes a header packet of its own. The driver may
+// leave stale links in a packet it gives back, so the view is set anew before each use.
+#include "tcp/sendq.h"
+
+#include "pkt/pkt.h"
+
+// Bytes in front of a payload for ethernet with a VLAN tag (18), IPv6 (40), TCP with
+// timestamps (32), rounded up to words: below that a packet cannot carry its own headers.
+#define HEADERS_BYTES_MAX 96
+
+void sendq_init(struct tcp *tcp)
+{
+	for (uint32_t i = 0; i < tcp->config.send_descs_max; i++)
+		tcp->desc[i].next = i + 1;
+	tcp->desc[tcp->config.send_descs_max - 1].next = NO_INDEX;
+	tcp->desc_free = 0;
+}
+
+// A free descriptor at the end of the queue, len bytes long.
+static struct send_desc *append(struct tcp *tcp, struct conn *c, uint32_t len)
+{
+	uint32_t index = tcp->desc_free;
+	ASSERT(index != NO_INDEX);
+	struct send_desc *d = &tcp->desc[index];
+
+	tcp->desc_free = d->next;
+	tcp->desc_count++;
+	d->next = NO_INDEX;
+	d->offset = c->snd.end;
+	d->len = len;
+	if (c->sendq.head == NO_INDEX)
+		c->sendq.head = index;
+	else
+		tcp->desc[c->sendq.tail].next = index;
+	c->sendq.tail = index;
+	if (c->sendq.next == NO_INDEX)
+		c->sendq.next = index;
+	c->snd.end += len;
+	return d;
+}
+
+void sendq_add_pkt(struct tcp *tcp, struct conn *c, struct pkt *p)
+{
+	struct send_desc *d = append(tcp, c, pkt_seg_len(p));
+
+	DCHECK(pkt_seg_count(p) == 1);
+	d->pkt = p;
+	d->buffer_offset = pkt_headroom(p);
+	d->flags = 0;
+}
+
+void sendq_add_region(struct tcp *tcp, struct conn *c, const uint8_t *bytes, uint32_t len)
+{
+	while (len) {
+		uint32_t run = MIN(len, DESC_BYTES_MAX);
+		struct send_desc *d = append(tcp, c, run);
+
+		d->bytes = bytes;
+		d->flags = DESC_REGION;
+		bytes += run;
+		len -= run;
+	}
+}
+
+void sendq_set_cookie(struct tcp *tcp, struct conn *c, uint64_t cookie)
+{
+	struct send_desc *last = &tcp->desc[c->sendq.tail];
+
+	last->cookie = cookie;
+	last->flags |= DESC_COOKIE;
+}
+
+static void release(struct tcp *tcp, uint32_t index)
+{
+	struct send_desc *d = &tcp->desc[index];
+
+	if (!(d->flags & DESC_REGION))
+		pkt_free_seg(d->pkt);
+	d->next = tcp->desc_free;
+	tcp->desc_free = index;
+	tcp->desc_count--;
+}
+
+struct sendq_acked sendq_ack(struct tcp *tcp, struct conn *c, uint64_t una)
+{
+	struct sendq_acked acked = {0};
+
+	while (c->sendq.head != NO_INDEX) {
+		uint32_t index = c->sendq.head;
+		struct send_desc *d = &tcp->desc[index];
+
+		if (d->offset + d->len > una)
+			break;
+		// Karn's algorithm, RFC 9293 MUST-18: what was sent twice measures nothing.
+		if (!(d->flags & DESC_RETRANSMITTED))
+			acked.sent_ns = d->sent_ns;
+		if (d->flags & DESC_COOKIE) {
+			c->sent_cookie = d->cookie;
+			acked.cookie = true;
+		}
+		c->sendq.head = d->next;
+		if (c->sendq.next == index)
+			c->sendq.next = c->sendq.head;
+		release(tcp, index);
+	}
+	if (c->sendq.head == NO_INDEX)
+		c->sendq.tail = c->sendq.next = NO_INDEX;
+	return acked;
+}
+
+void sendq_clear(struct tcp *tcp, struct conn *c)
+{
+	sendq_ack(tcp, c, UINT64_MAX);
+}
+
+// The descriptor with this offset in it. New data is found at once; a retransmission walks from
+// the oldest, and what is lost lies near there.
+static uint32_t find(const struct tcp *tcp, const struct conn *c, uint64_t offset)
+{
+	uint32_t index = c->sendq.next;
+
+	if (index == NO_INDEX || tcp->desc[index].offset > offset)
+		index = c->sendq.head;
+	while (tcp->desc[index].offset + tcp->desc[index].len <= offset)
+		index = tcp->desc[index].next;
+	return index;
+}
+
+// The run's packet can be part of a packet on the wire itself: nobody else holds it, and the
+// segment has all of it from its first byte on.
+static bool usable_itself(const struct send_desc *d, uint64_t offset)
+{
+	return !(d->flags & DESC_REGION) && offset == d->offset && pkt_refs(d->pkt) == 1;
+}
+
+// And its headers fit in front, over bytes that belong to nobody any more.
+static bool usable_as_head(const struct send_desc *d, uint64_t offset)
+{
+	return usable_itself(d, offset) && d->buffer_offset >= HEADERS_BYTES_MAX;
+}
+
+// len bytes of the run from offset on, as a packet of one segment, or NULL.
+static struct pkt *take_run(struct tcp *tcp, const struct send_desc *d, uint64_t offset, uint32_t len)
+{
+	uint32_t skip = (uint32_t)(offset - d->offset);
+
+	if (d->flags & DESC_REGION)
+		return pkt_ref_region(tcp->env->pool[POOL_HEAD], d->bytes + skip, (uint16_t)len);
+	if (usable_itself(d, offset)) {
+		pkt_set_view(d->pkt, d->buffer_offset, (uint16_t)len);
+		pkt_clear_offload(d->pkt);
+		pkt_hold(d->pkt);
+		return d->pkt;
+	}
+	return pkt_ref_buffer(tcp->env->pool[POOL_HEAD], d->pkt, (uint16_t)(d->buffer_offset + skip),
+			      (uint16_t)len);
+}
+
+// Remembers that these bytes leave now; first when they are new, again otherwise.
+static void note_sent(struct tcp *tcp, const struct conn *c, struct send_desc *d, uint64_t offset)
+{
+	if (offset < c->snd.nxt)
+		d->flags |= DESC_RETRANSMITTED;
+	d->flags |= DESC_SENT;
+	d->sent_ns = tcp->env->now_ns;
+}
+
+struct pkt *sendq_segment(struct tcp *tcp, struct conn *c, uint64_t offset, uint32_t *len,
+			  uint16_t segs_max)
+{
+	uint32_t index = find(tcp, c, offset);
+	struct send_desc *d = &tcp->desc[index];
+	uint64_t end = offset + *len;
+	struct pkt *head = NULL, *last = NULL;
+	uint16_t segs = 0;
+	uint32_t total = 0;
+
+	if (!usable_as_head(d, offset)) {
+		head = last = pkt_alloc(tcp->env->pool[POOL_HEAD]);
+		if (UNLIKELY(!head))
+			return NULL;
+		segs = 1;
+	}
+	for (; offset < end && segs < segs_max; segs++) {
+		uint32_t run = (uint32_t)(MIN(end, d->offset + d->len) - offset);
+		struct pkt *p = take_run(tcp, d, offset, run);
+
+		if (UNLIKELY(!p))
+			break;
+		note_sent(tcp, c, d, offset);
+		if (!head)
+			head = p;
+		else
+			pkt_link(last, p);
+		last = p;
+		total += run;
+		offset += run;
+		if (offset < end) {
+			index = d->next;
+			d = &tcp->desc[index];
+		}
+	}
+	if (UNLIKELY(total == 0)) {
+		pkt_free(head);
+		return NULL;
+	}
+	if (offset > c->snd.nxt)
+		c->sendq.next = index;
+	pkt_set_chain(head, segs, total);
+	*len = total;
+	return head;
+}
+
+void sendq_check(const struct tcp *tcp, const struct conn *c)
+{
+	uint64_t at;
+
+	if (c->sendq.head == NO_INDEX) {
+		ASSERT(c->sendq.tail == NO_INDEX);
+		ASSERT(c->sendq.next == NO_INDEX);
+		return;
+	}
+	at = tcp->desc[c->sendq.head].offset;
+	ASSERT(at <= c->snd.una || conn_in(c, SYN_SENT | SYN_RECEIVED));
+	for (uint32_t i = c->sendq.head; i != NO_INDEX; i = tcp->desc[i].next) {
+		ASSERT(tcp->desc[i].offset == at);
+		ASSERT(tcp->desc[i].len > 0);
+		at += tcp->desc[i].len;
+		ASSERT((i == c->sendq.tail) == (tcp->desc[i].next == NO_INDEX));
+	}
+	ASSERT(at == c->snd.end);
+}

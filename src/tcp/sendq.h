@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Bytes until the peer has them: descriptors from snd.una to snd.end.
+#pragma once
+
+#include "tcp/conn.h"
+
+enum desc_flag {
+	DESC_REGION = 1 << 0,        // bytes of a region, not of a packet
+	DESC_COOKIE = 1 << 1,        // SENT is owed when all of it is acknowledged
+	DESC_RETRANSMITTED = 1 << 2, // Karn: no round trip is measured on it
+	DESC_SENT = 1 << 3,          // sent_ns is the time at which its last byte left
+};
+
+// A run of queued bytes. Of a packet: at most one buffer. Of a region: at most DESC_BYTES_MAX,
+// covering several segments, because one send of a file would otherwise cost a descriptor a
+// segment. This is the scoreboard of loss recovery: RACK's times are exact for packets; a region's
+// descriptor is to be split there where a SACK block cuts it, which only happens under loss.
+struct send_desc {
+	uint64_t offset;  // stream offset of the first byte
+	uint64_t sent_ns; // when its last byte left most recently
+	union {
+		struct pkt *pkt; // one reference is ours
+		const uint8_t *bytes;
+	};
+	uint64_t cookie;
+	uint32_t next; // toward snd.end, or the free list
+	uint32_t len;
+	uint16_t buffer_offset; // of the first byte in the packet's buffer
+	uint16_t flags;         // enum desc_flag
+};
+static_assert(sizeof(struct send_desc) <= CACHE_LINE_BYTES, "a descriptor fits a line");
+
+// A reference's length is 16 bits; 32 KiB is a dozen or two segments.
+#define DESC_BYTES_MAX 32768u
+
+void sendq_init(struct tcp *tcp);
+
+// Queues a one-segment packet behind snd.end; takes it. A descriptor must be free.
+void sendq_add_pkt(struct tcp *tcp, struct conn *c, struct pkt *p);
+
+// Queues region bytes; the descriptors must be free.
+void sendq_add_region(struct tcp *tcp, struct conn *c, const uint8_t *bytes, uint32_t len);
+
+// SENT with this cookie is owed once all that is queued now is acknowledged.
+void sendq_set_cookie(struct tcp *tcp, struct conn *c, uint64_t cookie);
+
+// What an ACK finished.
+struct sendq_acked {
+	uint64_t sent_ns; // of the youngest run that was sent once and is acknowledged; 0: none
+	bool cookie;      // c->sent_cookie changed
+};
+
+// Releases every descriptor that lies below una.
+struct sendq_acked sendq_ack(struct tcp *tcp, struct conn *c, uint64_t una);
+
+// Releases all.
+void sendq_clear(struct tcp *tcp, struct conn *c);
+
+// The packet for len bytes from offset on, which are queued, with room for headers in front of its
+// first byte; what follows is chained. At most segs_max segments; *len is cut to what they hold.
+// NULL when POOL_HEAD is empty.
+struct pkt *sendq_segment(struct tcp *tcp, struct conn *c, uint64_t offset, uint32_t *len,
+			  uint16_t segs_max);
+
+void sendq_check(const struct tcp *tcp, const struct conn *c);

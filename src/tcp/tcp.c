@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// TCP as a whole: its memory, its flush, its end, what ICMP says about it. Called by the worker's
+// turn; calls output.c for each connection with something to say.
+#include "tcp/tcp.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "observe/counter.h"
+#include "pkt/pkt.h"
+#include "tcp/close.h"
+#include "tcp/open.h"
+#include "tcp/output.h"
+#include "tcp/sendq.h"
+#include "tcp/state.h"
+#include "tcp/timers.h"
+#include "tcp/timewait.h"
+
+static size_t time_wait_records(const struct tcp_config *config)
+{
+	return bits_ceil_pow2(config->connections_max);
+}
+
+static int check_config(const struct tcp_config *config)
+{
+	if (config->connections_max == 0 || config->connections_max > 1u << 24)
+		return err_set(ERR_INVALID_ARGUMENT, "connections_max %u: 1 to 16777216",
+			       config->connections_max);
+	if (!config->half_open_max || !config->listeners_max || !config->send_descs_max)
+		return err_set(ERR_INVALID_ARGUMENT,
+			       "half_open_max, listeners_max, send_descs_max: at least 1");
+	if (config->listeners_max > UINT16_MAX || config->receive_bytes_max > 1u << 30)
+		return err_set(ERR_INVALID_ARGUMENT,
+			       "listeners_max: at most 65535; receive_bytes_max: at most 1 GiB");
+	return 0;
+}
+
+static void init_lists(struct tcp *tcp)
+{
+	tcp->flush = tcp->births = tcp->ready = (struct conn_list){NO_INDEX, NO_INDEX};
+	for (uint32_t i = 0; i < tcp->config.connections_max; i++) {
+		struct conn *c = &tcp->conn[i];
+
+		c->state = CLOSED;
+		c->generation = 1;
+		c->flush_next = i + 1 < tcp->config.connections_max ? i + 1 : NO_INDEX;
+	}
+	tcp->conn_free = 0;
+	while (tcp->config.receive_bytes_max >> tcp->rcv_scale > UINT16_MAX)
+		tcp->rcv_scale++;
+	tcp->port_next = (uint32_t)rng_next(&tcp->env->rng);
+}
+
+static bool map_memory(struct tcp *tcp)
+{
+	const struct tcp_config *config = &tcp->config;
+
+	tcp->conn = mem_map("connections", config->connections_max * sizeof(*tcp->conn));
+	tcp->desc = mem_map("send descriptors", config->send_descs_max * sizeof(*tcp->desc));
+	tcp->half_open = mem_map("half-open connections",
+				 config->half_open_max * sizeof(*tcp->half_open));
+	tcp->time_wait = mem_map("TIME-WAIT records",
+				 time_wait_records(config) * sizeof(*tcp->time_wait));
+	tcp->listener = mem_map("listeners", config->listeners_max * sizeof(*tcp->listener));
+	tcp->time_wait_mask = (uint32_t)time_wait_records(config) - 1;
+	tcp->table = table_create((uint32_t)(config->connections_max + config->half_open_max +
+					     time_wait_records(config)),
+				  tcp->env->secret);
+	return tcp->conn && tcp->desc && tcp->half_open && tcp->time_wait && tcp->listener &&
+	       tcp->table;
+}
+
+static void unmap(void *memory, size_t bytes)
+{
+	if (memory)
+		mem_unmap(memory, bytes);
+}
+
+static void unmap_memory(struct tcp *tcp)
+{
+	const struct tcp_config *config = &tcp->config;
+
+	if (tcp->table)
+		table_destroy(tcp->table);
+	unmap(tcp->listener, config->listeners_max * sizeof(*tcp->listener));
+	unmap(tcp->time_wait, time_wait_records(config) * sizeof(*tcp->time_wait));
+	unmap(tcp->half_open, config->half_open_max * sizeof(*tcp->half_open));
+	unmap(tcp->desc, config->send_descs_max * sizeof(*tcp->desc));
+	unmap(tcp->conn, config->connections_max * sizeof(*tcp->conn));
+	mem_unmap(tcp, sizeof(*tcp));
+}
+
+struct tcp *tcp_create(const struct tcp_config *config, struct env *env, struct net *net,
+		       struct wheel *wheel)
+{
+	struct tcp *tcp;
+
+	if (check_config(config))
+		return NULL;
+	tcp = mem_map("tcp", sizeof(*tcp));
+	if (!tcp)
+		return NULL;
+	tcp->config = *config;
+	tcp->env = env;
+	tcp->net = net;
+	tcp->wheel = wheel;
+	if (!map_memory(tcp)) {
+		unmap_memory(tcp);
+		return NULL;
+	}
+	init_lists(tcp);
+	sendq_init(tcp);
+	open_init(tcp);
+	timers_init(tcp);
+	timewait_init(tcp);
+	return tcp;
+}
+
+static void release_data(struct tcp *tcp)
+{
+	while (tcp->data.head) {
+		struct pkt *p = tcp->data.head;
+
+		tcp->data.head = pkt_own(p)->queue_next;
+		pkt_free_seg(p);
+	}
+}
+
+void tcp_destroy(struct tcp *tcp)
+{
+	for (uint32_t i = 0; i < tcp->config.connections_max; i++) {
+		if (!conn_in(&tcp->conn[i], CLOSED))
+			close_abort(tcp, &tcp->conn[i], PRISM_CLOSE_SHUTDOWN);
+	}
+	open_forget_all(tcp);
+	if (timer_armed(&tcp->time_wait_timer))
+		wheel_stop(tcp->wheel, &tcp->time_wait_timer);
+	release_data(tcp);
+	unmap_memory(tcp);
+}
+
+void tcp_flush(struct tcp *tcp)
+{
+	uint32_t index = tcp->flush.head;
+
+	// What is marked while this runs, or has to come again, waits for the next flush.
+	tcp->flush.head = tcp->flush.tail = NO_INDEX;
+	while (index != NO_INDEX) {
+		struct conn *c = &tcp->conn[index];
+
+		index = c->flush_next;
+		if (index != NO_INDEX)
+			bits_prefetch(&tcp->conn[index]);
+		conn_unset(c, CONN_IN_FLUSH);
+		if (UNLIKELY(!output_run(tcp, c)))
+			conn_mark(tcp, c);
+		if (UNLIKELY(conn_in(c, CLOSED)))
+			conn_reap(tcp, c);
+		else
+			conn_check(tcp, c);
+	}
+}
+
+bool tcp_busy(const struct tcp *tcp)
+{
+	return tcp->flush.head != NO_INDEX || tcp->births.head != NO_INDEX ||
+	       tcp->ready.head != NO_INDEX || tcp->data.head;
+}
+
+void tcp_count(const struct tcp *tcp, struct tcp_counts *counts)
+{
+	*counts = (struct tcp_counts){
+		.half_open = tcp->half_open_count,
+		.open = tcp->conn_count,
+		.time_wait = tcp->time_wait_count,
+	};
+}
+
+uint32_t tcp_idle_conn_bytes(const struct tcp *tcp)
+{
+	uint64_t keys = tcp->config.connections_max + tcp->config.half_open_max +
+			time_wait_records(&tcp->config);
+
+	return (uint32_t)(sizeof(struct conn) + table_bytes(tcp->table) / keys);
+}
+
+enum icmp_meaning { ICMP_NOTHING, ICMP_SOFT, ICMP_HARD, ICMP_TOO_BIG };
+
+// RFC 9293 3.9.2.2: net, host and source route are soft (MUST-56), protocol and port hard; time
+// exceeded and parameter problem soft; source quench means nothing (MUST-55).
+static enum icmp_meaning meaning_of(const struct icmp_report *r)
+{
+	if (r->type == 11 || r->type == 12)
+		return ICMP_SOFT;
+	if (r->type != 3)
+		return ICMP_NOTHING;
+	if (r->code == 4)
+		return ICMP_TOO_BIG;
+	return r->code == 2 || r->code == 3 ? ICMP_HARD : ICMP_SOFT;
+}
+
+// RFC 1191 3 with RFC 5927 7: only down, and not below what every host takes.
+#define MTU_MIN 576u
+
+static void path_shrank(struct tcp *tcp, struct conn *c, uint32_t mtu_bytes)
+{
+	uint32_t mtu = MAX(mtu_bytes, MTU_MIN);
+
+	if (mtu >= c->path.mtu_bytes)
+		return;
+	net_lower_mtu(tcp->net, &c->path.remote, mtu); // other connections learn it with their path
+	c->path.mtu_bytes = (uint16_t)mtu;
+	output_mtu_changed(tcp, c);
+}
+
+// RFC 9293 MUST-54: the report names its connection. RFC 5927 4.1: what it quotes must be in flight.
+void tcp_icmp_error(struct tcp *tcp, const struct icmp_report *report)
+{
+	struct flow_key key = tuple_key(&report->local, &report->remote, report->local_port,
+					report->remote_port);
+	enum icmp_meaning meaning = meaning_of(report);
+	struct conn *c;
+	uint32_t owner;
+	uint64_t quoted;
+
+	if (!table_find(tcp->table, &key, table_hash(tcp->table, &key), &owner) ||
+	    OWNER_KIND(owner) != OWNER_CONN)
+		return;
+	c = &tcp->conn[OWNER_INDEX(owner)];
+	quoted = offset_near(c->snd.una, report->seq);
+	if (quoted < c->snd.una || quoted >= c->snd.nxt)
+		return;
+	if (meaning == ICMP_TOO_BIG)
+		path_shrank(tcp, c, report->mtu_bytes);
+	else if (meaning == ICMP_HARD && conn_in(c, SYN_SENT | SYN_RECEIVED))
+		close_now(tcp, c, PRISM_CLOSE_UNREACHABLE);
+	else if (meaning == ICMP_SOFT && conn_in(c, SYN_SENT | SYN_RECEIVED))
+		conn_set(c, CONN_SOFT_ERROR);
+	// RFC 5927 5.2: in a synchronized connection hard errors are soft, and soft ones are waited out.
+}

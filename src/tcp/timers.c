@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The timers of a connection (RFC 6298, RFC 9293 3.8): see timers.h for the five of them. The rest
+// of tcp/ says what happened; here it is decided what that starts or stops, and what is done when
+// time is up. Nothing is transmitted here: the connection is marked, and the flush of this turn
+// sends. One token per connection lies in the wheel, lazily re-armed, so that a busy connection
+// touches the wheel a few times a second, not with every segment.
+#include "tcp/timers.h"
+
+#include "observe/counter.h"
+#include "observe/trace.h"
+#include "tcp/close.h"
+#include "tcp/loss.h"
+
+// RFC 9293 3.8.3: R1 at least 3 retransmissions, R2 at least 100 s; for a SYN at least 3 minutes
+// (RFC 9293 MUST-23).
+#define R1_RETRANSMISSIONS 3
+#define R2_NS_DEFAULT (100 * NS_PER_S)
+#define R2_NS_SYN (180 * NS_PER_S)
+
+// RFC 9293 3.8.4 leaves both to us; as Linux.
+#define KEEPALIVE_INTERVAL_NS (75 * NS_PER_S)
+#define KEEPALIVE_PROBES 9
+
+// How long a closed application waits for the peer's FIN without hearing anything; as Linux.
+#define FIN_WAIT_2_NS (60 * NS_PER_S)
+
+#define BACKOFF_MAX 20
+
+void timers_window_closed(struct tcp *tcp, struct conn *c)
+{
+	if (c->retransmit_ns != TIME_NEVER_NS)
+		return;
+	conn_set(c, CONN_PERSIST);
+	c->retransmit_ns = tcp->env->now_ns + rtt_rto_ns(tcp, c);
+	timers_arm(tcp, c, c->retransmit_ns);
+}
+
+void timers_window_opened(struct conn *c)
+{
+	if (!conn_is(c, CONN_PERSIST))
+		return;
+	conn_unset(c, CONN_PERSIST | CONN_WINDOW_PROBE);
+	c->retransmit_ns = TIME_NEVER_NS;
+	c->backoff = 0;
+	c->stalled_ms = 0;
+}
+
+static void keepalive_in(struct tcp *tcp, struct conn *c, uint64_t delay_ns)
+{
+	c->idle_ns = tcp->env->now_ns + delay_ns;
+	timers_arm(tcp, c, c->idle_ns);
+}
+
+void timers_peer_heard_slow(struct tcp *tcp, struct conn *c)
+{
+	c->probes = 0;
+	if (conn_in(c, FIN_WAIT_2))
+		c->idle_ns = tcp->env->now_ns + FIN_WAIT_2_NS;
+	else
+		c->idle_ns = tcp->env->now_ns + c->keepalive_s * NS_PER_S;
+}
+
+// RFC 9293 MUST-25: off unless somebody asked.
+void timers_established(struct tcp *tcp, struct conn *c)
+{
+	c->idle_ns = TIME_NEVER_NS;
+	if (c->keepalive_s)
+		keepalive_in(tcp, c, c->keepalive_s * NS_PER_S);
+}
+
+void timers_keepalive_changed(struct tcp *tcp, struct conn *c)
+{
+	c->probes = 0;
+	if (conn_in(c, ESTABLISHED | CLOSE_WAIT))
+		timers_established(tcp, c);
+}
+
+void timers_fin_wait_2(struct tcp *tcp, struct conn *c)
+{
+	keepalive_in(tcp, c, FIN_WAIT_2_NS);
+}
+
+void timers_closed(struct tcp *tcp, struct conn *c)
+{
+	c->retransmit_ns = c->ack_ns = c->idle_ns = TIME_NEVER_NS;
+	if (timer_armed(&c->timer))
+		wheel_stop(tcp->wheel, &c->timer);
+}
+
+static uint64_t r2_ns(const struct conn *c)
+{
+	if (conn_in(c, SYN_SENT | SYN_RECEIVED))
+		return R2_NS_SYN;
+	return c->r2_s ? c->r2_s * NS_PER_S : R2_NS_DEFAULT; // RFC 9293 MUST-21
+}
+
+// RFC 9293 MUST-20: more than R2 without an answer, so the connection is closed.
+static bool gave_up(struct tcp *tcp, struct conn *c)
+{
+	uint32_t now_ms = (uint32_t)(tcp->env->now_ns / NS_PER_MS) | 1; // never 0
+	uint64_t waited_ns;
+
+	if (c->stalled_ms == 0) {
+		// Waiting began when the segment that timed out now was sent.
+		c->stalled_ms = now_ms - (uint32_t)(rtt_rto_ns(tcp, c) / NS_PER_MS);
+		c->stalled_ms |= 1;
+	}
+	waited_ns = (uint32_t)(now_ms - c->stalled_ms) * NS_PER_MS;
+	if (waited_ns < r2_ns(c))
+		return false;
+	if (conn_in(c, SYN_SENT | SYN_RECEIVED))
+		close_now(tcp, c, conn_is(c, CONN_SOFT_ERROR) ? PRISM_CLOSE_UNREACHABLE
+							      : PRISM_CLOSE_CONNECT_TIMEOUT);
+	else
+		close_now(tcp, c, PRISM_CLOSE_TIMEOUT);
+	return true;
+}
+
+static void back_off(struct tcp *tcp, struct conn *c)
+{
+	if (c->backoff < BACKOFF_MAX)
+		c->backoff++;
+	c->retransmit_ns = tcp->env->now_ns + rtt_rto_ns(tcp, c);
+}
+
+// RFC 9293 3.8.6.1, MUST-36: one octet goes out although the window is closed; intervals double.
+// RFC 9293 MUST-37: as long as probes are answered this goes on for ever.
+static void persist_fires(struct tcp *tcp, struct conn *c)
+{
+	if (gave_up(tcp, c))
+		return;
+	counter_add(tcp->env, COUNTER_tcp_zero_window_probes, 1);
+	back_off(tcp, c);
+	conn_set(c, CONN_WINDOW_PROBE);
+	conn_mark(tcp, c);
+}
+
+// RFC 6298 5.4 to 5.7
+static void retransmission_fires(struct tcp *tcp, struct conn *c)
+{
+	if (gave_up(tcp, c))
+		return;
+	counter_add(tcp->env, COUNTER_tcp_rtos, 1);
+	if (conn_in(c, SYN_SENT | SYN_RECEIVED))
+		conn_set(c, CONN_SYN_RETRANSMITTED | CONN_RTX_NOW);
+	else
+		loss_timeout(tcp, c);
+	back_off(tcp, c);
+	trace_add(tcp->env, EVENT_TCP_RTO, conn_index(tcp, c), c->backoff,
+		  c->retransmit_ns - tcp->env->now_ns);
+	// RFC 9293 3.8.3: at R1 tell the network layer that the path may be bad.
+	if (c->backoff == R1_RETRANSMISSIONS)
+		c->path.generation = 0;
+	conn_mark(tcp, c);
+}
+
+// RFC 9293 MUST-26: only after an interval in which nothing came. MUST-29: one lost probe is no
+// proof of anything.
+static void idle_fires(struct tcp *tcp, struct conn *c)
+{
+	if (conn_in(c, FIN_WAIT_2)) {
+		close_now(tcp, c, PRISM_CLOSE_LINGER);
+		return;
+	}
+	if (c->probes >= KEEPALIVE_PROBES) {
+		close_abort(tcp, c, PRISM_CLOSE_KEEPALIVE);
+		return;
+	}
+	c->probes++;
+	counter_add(tcp->env, COUNTER_tcp_keepalive_probes, 1);
+	conn_set(c, CONN_PROBE);
+	conn_mark(tcp, c);
+	keepalive_in(tcp, c, KEEPALIVE_INTERVAL_NS);
+}
+
+static void ack_fires(struct tcp *tcp, struct conn *c)
+{
+	c->ack_ns = TIME_NEVER_NS;
+	conn_set(c, CONN_ACK_NOW);
+	conn_mark(tcp, c);
+}
+
+static void fire(void *context, struct timer *timer, uint64_t now_ns)
+{
+	struct tcp *tcp = context;
+	struct conn *c = CONTAINER_OF(timer, struct conn, timer);
+	uint64_t earliest;
+
+	if (c->ack_ns <= now_ns)
+		ack_fires(tcp, c);
+	if (c->retransmit_ns <= now_ns) {
+		if (conn_is(c, CONN_PERSIST))
+			persist_fires(tcp, c);
+		else
+			retransmission_fires(tcp, c);
+	}
+	if (c->idle_ns <= now_ns)
+		idle_fires(tcp, c);
+	earliest = conn_earliest_ns(c);
+	if (earliest != TIME_NEVER_NS)
+		timers_arm(tcp, c, earliest);
+	conn_check(tcp, c);
+}
+
+void timers_init(struct tcp *tcp)
+{
+	wheel_set_kind(tcp->wheel, TIMER_TCP, fire, tcp);
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The timers of a connection, named by what happened; which timer that starts or stops is decided
+// in timers.c alone.
+//
+//   retransmission  something outstanding was not acknowledged for an RTO (RFC 6298)
+//   persist         the window is closed and there is text: probe (RFC 9293 3.8.6.1). Shares the
+//                   deadline with retransmission: never both
+//   delayed ACK     received text waits for a reply to carry its ACK (RFC 9293 3.8.6.3)
+//   keep-alive      nothing came for long (RFC 9293 3.8.4)
+//   FIN-WAIT-2      the peer's FIN does not come. Shares the deadline with keep-alive
+//
+// TIME-WAIT is not among them: timewait.c.
+#pragma once
+
+#include "tcp/conn.h"
+#include "tcp/rtt.h"
+
+void timers_init(struct tcp *tcp);
+
+// Arms the connection's one token when it would otherwise be late. Deadlines that move away are
+// only written down: the token fires, sees, and is armed anew.
+static inline void timers_arm(struct tcp *tcp, struct conn *c, uint64_t deadline_ns)
+{
+	if (UNLIKELY(!timer_armed(&c->timer) || deadline_ns < c->timer.deadline_ns))
+		wheel_arm(tcp->wheel, &c->timer, deadline_ns);
+}
+
+// A segment with sequence space left (RFC 6298 5.1).
+static inline void timers_segment_sent(struct tcp *tcp, struct conn *c)
+{
+	if (c->retransmit_ns != TIME_NEVER_NS && !conn_is(c, CONN_PERSIST))
+		return;
+	conn_unset(c, CONN_PERSIST);
+	c->retransmit_ns = tcp->env->now_ns + rtt_rto_ns(tcp, c);
+	timers_arm(tcp, c, c->retransmit_ns);
+}
+
+// New data was acknowledged (RFC 6298 5.2 and 5.3); una is already its new value.
+static inline void timers_ack_advanced(struct tcp *tcp, struct conn *c)
+{
+	c->backoff = 0;
+	c->stalled_ms = 0;
+	conn_unset(c, CONN_PERSIST);
+	c->retransmit_ns = TIME_NEVER_NS;
+	if (conn_outstanding(c)) {
+		c->retransmit_ns = tcp->env->now_ns + rtt_rto_ns(tcp, c);
+		timers_arm(tcp, c, c->retransmit_ns);
+	}
+}
+
+// Text waits, nothing is outstanding, and the window does not let it go.
+void timers_window_closed(struct tcp *tcp, struct conn *c);
+// It does again.
+void timers_window_opened(struct conn *c);
+
+// Received text is not acknowledged yet.
+static inline void timers_ack_delayed(struct tcp *tcp, struct conn *c)
+{
+	if (c->ack_ns != TIME_NEVER_NS)
+		return;
+	c->ack_ns = tcp->env->now_ns + tcp->config.delayed_ack_ns;
+	timers_arm(tcp, c, c->ack_ns);
+}
+
+static inline void timers_ack_sent(struct conn *c)
+{
+	c->ack_ns = TIME_NEVER_NS;
+}
+
+// Any acceptable segment: the peer is there.
+void timers_peer_heard_slow(struct tcp *tcp, struct conn *c);
+
+static inline void timers_peer_heard(struct tcp *tcp, struct conn *c)
+{
+	if (UNLIKELY(c->idle_ns != TIME_NEVER_NS))
+		timers_peer_heard_slow(tcp, c);
+}
+
+void timers_established(struct tcp *tcp, struct conn *c);
+void timers_fin_wait_2(struct tcp *tcp, struct conn *c);
+void timers_keepalive_changed(struct tcp *tcp, struct conn *c);
+void timers_closed(struct tcp *tcp, struct conn *c);

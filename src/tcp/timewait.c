@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// TIME-WAIT (RFC 9293 3.6.1, 3.10.7.4; RFC 1122 4.2.2.13; RFC 6191): one cache line instead of a
+// connection. All records wait equally long, so they lie in a ring in the order in which they end;
+// one that ends early leaves a gap. One timer serves the oldest. Called by close.c and input.c.
+//
+// When the ring is full the oldest record ends before its time, which is counted: RFC 9293 MUST-13
+// holds as long as limits.connections is above the rate of closing times 2 MSL.
+#include "tcp/timewait.h"
+
+#include "observe/counter.h"
+#include "tcp/close.h"
+#include "tcp/isn.h"
+#include "tcp/output.h"
+
+static struct time_wait *at(struct tcp *tcp, uint32_t index)
+{
+	return &tcp->time_wait[index & tcp->time_wait_mask];
+}
+
+static void forget(struct tcp *tcp, struct time_wait *t)
+{
+	struct flow_key key = tuple_key(&t->local, &t->remote, t->local_port, t->remote_port);
+
+	table_remove(tcp->table, &key, table_hash(tcp->table, &key));
+	t->expires_ns = 0;
+	tcp->time_wait_count--;
+}
+
+static bool empty(const struct tcp *tcp)
+{
+	return tcp->time_wait_head == tcp->time_wait_tail;
+}
+
+static void skip_gaps(struct tcp *tcp)
+{
+	while (!empty(tcp) && at(tcp, tcp->time_wait_head)->expires_ns == 0)
+		tcp->time_wait_head++;
+}
+
+static void arm(struct tcp *tcp)
+{
+	skip_gaps(tcp);
+	if (!empty(tcp) && !timer_armed(&tcp->time_wait_timer))
+		wheel_arm(tcp->wheel, &tcp->time_wait_timer,
+			  at(tcp, tcp->time_wait_head)->expires_ns);
+}
+
+// Records ended in one call, so that a full ring that ends at once does not stop the ports.
+#define EXPIRED_MAX 256
+
+static void fire(void *context, struct timer *timer, uint64_t now_ns)
+{
+	struct tcp *tcp = context;
+
+	(void)timer;
+	for (int i = 0; i < EXPIRED_MAX; i++) {
+		skip_gaps(tcp);
+		if (empty(tcp) || at(tcp, tcp->time_wait_head)->expires_ns > now_ns)
+			break;
+		forget(tcp, at(tcp, tcp->time_wait_head));
+	}
+	arm(tcp);
+}
+
+void timewait_init(struct tcp *tcp)
+{
+	tcp->time_wait_timer.kind = TIMER_TCP_TIME_WAIT;
+	wheel_set_kind(tcp->wheel, TIMER_TCP_TIME_WAIT, fire, tcp);
+}
+
+// The next place in the ring, empty.
+static struct time_wait *next_record(struct tcp *tcp, uint32_t *index)
+{
+	if (tcp->time_wait_tail - tcp->time_wait_head > tcp->time_wait_mask) {
+		struct time_wait *oldest = at(tcp, tcp->time_wait_head);
+
+		if (oldest->expires_ns) {
+			counter_add(tcp->env, COUNTER_tcp_time_wait_evicted, 1);
+			forget(tcp, oldest);
+		}
+		tcp->time_wait_head++;
+	}
+	*index = tcp->time_wait_tail++ & tcp->time_wait_mask;
+	tcp->time_wait_count++;
+	return &tcp->time_wait[*index];
+}
+
+static void enter(struct tcp *tcp, const struct time_wait *from)
+{
+	struct flow_key key =
+		tuple_key(&from->local, &from->remote, from->local_port, from->remote_port);
+	uint64_t hash = table_hash(tcp->table, &key);
+	struct time_wait record = *from; // from may be the very place
+	uint32_t index, value;
+	struct time_wait *t = next_record(tcp, &index);
+
+	*t = record;
+	t->expires_ns = tcp->env->now_ns + tcp->config.time_wait_ns;
+	value = OWNER_VALUE(OWNER_TIME_WAIT, index);
+	ASSERT(table_insert(tcp->table, &key, hash, &value) == 0);
+	arm(tcp);
+}
+
+// RFC 9293 MUST-13: 2 MSL from here.
+void timewait_add(struct tcp *tcp, struct conn *c)
+{
+	struct flow_key key = conn_key(c);
+	struct time_wait t = {
+		.local = c->path.local,
+		.remote = c->path.remote,
+		.local_port = c->local_port,
+		.remote_port = c->remote_port,
+		.snd_nxt = (uint32_t)c->snd.nxt,
+		.rcv_nxt = (uint32_t)c->rcv.nxt,
+		.ts_recent = c->rcv.ts_recent,
+		.has_ts = conn_is(c, CONN_TS),
+		.window = (uint16_t)MIN(c->rcv.wnd >> c->rcv_scale, UINT32_C(65535)),
+	};
+
+	table_remove(tcp->table, &key, table_hash(tcp->table, &key));
+	enter(tcp, &t);
+}
+
+static void acknowledge(struct tcp *tcp, const struct time_wait *t)
+{
+	struct net_path path;
+	struct bare b = {
+		.path = &path,
+		.local_port = t->local_port,
+		.remote_port = t->remote_port,
+		.seq = t->snd_nxt,
+		.ack = t->rcv_nxt,
+		.flags = TCP_ACK,
+		.window = t->window,
+		.has_ts = t->has_ts,
+		.ts_echo = t->ts_recent,
+	};
+
+	if (net_path_find(tcp->net, &t->local, &t->remote, &path) == 0)
+		output_bare(tcp, &b);
+}
+
+// RFC 6191 2: a later timestamp is a new connection; without timestamps RFC 1122 4.2.2.13: a later
+// sequence number.
+static bool syn_is_new(const struct time_wait *t, const struct segment *s)
+{
+	if (t->has_ts && s->has_ts && s->ts_value != t->ts_recent)
+		return (int32_t)(s->ts_value - t->ts_recent) > 0;
+	return (int32_t)(s->raw_seq - t->rcv_nxt) > 0;
+}
+
+// Far enough above all that the old connection sent.
+#define ISN_STEP 65536u
+
+bool timewait_input(struct tcp *tcp, uint32_t index, struct segment *s, uint32_t *isn_floor)
+{
+	struct time_wait *t = &tcp->time_wait[index];
+
+	if ((s->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN && syn_is_new(t, s)) {
+		*isn_floor = t->snd_nxt + ISN_STEP;
+		forget(tcp, t);
+		return true;
+	}
+	if (s->flags & TCP_RST) {
+		if (s->raw_seq != t->rcv_nxt) {
+			pkt_drop(tcp->env, s->pkt, DROP_TCP_RST_OUTSIDE_WINDOW);
+			return false;
+		}
+		forget(tcp, t); // RFC 9293 3.10.7.4, second: TIME-WAIT
+		pkt_consume(tcp->env, s->pkt);
+		return false;
+	}
+	if (s->flags & TCP_FIN) { // RFC 9293 3.10.7.4, eighth: acknowledge, wait 2 MSL again
+		acknowledge(tcp, t);
+		struct time_wait again = *t;
+
+		forget(tcp, t);
+		enter(tcp, &again);
+		pkt_consume(tcp->env, s->pkt);
+		return false;
+	}
+	if (segment_space(s) == 0 && s->raw_seq == t->rcv_nxt) {
+		pkt_consume(tcp->env, s->pkt); // an ACK of nothing new
+		return false;
+	}
+	if (close_challenge_allowed(tcp))
+		acknowledge(tcp, t);
+	pkt_drop(tcp->env, s->pkt, DROP_TCP_TIME_WAIT);
+	return false;
+}
+
+// With timestamps the peer can tell the new connection from the old (RFC 6191); the clock must have
+// ticked since.
+bool timewait_reuse(struct tcp *tcp, uint32_t index, uint32_t *isn_floor)
+{
+	struct time_wait *t = &tcp->time_wait[index];
+	uint64_t began_ns = t->expires_ns - tcp->config.time_wait_ns;
+
+	if (!t->has_ts || began_ns >> 20 == tcp->env->now_ns >> 20)
+		return false;
+	*isn_floor = t->snd_nxt + ISN_STEP;
+	forget(tcp, t);
+	return true;
+}

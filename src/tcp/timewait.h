@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// TIME-WAIT: what stays of a connection that closed first.
+#pragma once
+
+#include "tcp/segment.h"
+#include "tcp/conn.h"
+
+struct time_wait {
+	struct addr local, remote;
+	uint16_t local_port, remote_port;
+	uint32_t snd_nxt, rcv_nxt; // as on the wire
+	uint32_t ts_recent;
+	uint64_t expires_ns; // 0: the record is a gap
+	uint8_t has_ts;
+	uint8_t unused;
+	uint16_t window;   // as last offered, scaled
+};
+static_assert(sizeof(struct time_wait) == CACHE_LINE_BYTES, "a line for each");
+
+void timewait_init(struct tcp *tcp);
+
+// Takes over the connection's entry in the table. A full ring gives up its oldest record.
+void timewait_add(struct tcp *tcp, struct conn *c);
+
+// A segment for a record. Returns true when it is a SYN that may begin a new connection: the record
+// is gone then, and *isn_floor is what the new ISN must lie above. Otherwise the segment was taken.
+bool timewait_input(struct tcp *tcp, uint32_t index, struct segment *s, uint32_t *isn_floor);
+
+// Our own connect may use the tuple again: the record is gone and *isn_floor set. False when it
+// must still wait.
+bool timewait_reuse(struct tcp *tcp, uint32_t index, uint32_t *isn_floor);

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The receive window: what the peer is told, never less than it was told before.
+#pragma once
+
+#include "tcp/conn.h"
+#include "tcp/timers.h"
+
+// The most this connection may offer: the configured size, or what its scale can express.
+static inline uint32_t window_limit(const struct tcp *tcp, const struct conn *c)
+{
+	return MIN(tcp->config.receive_bytes_max, UINT32_C(65535) << c->rcv_scale);
+}
+
+// Room for more, by the true size of what is held.
+static inline uint32_t window_free(const struct tcp *tcp, const struct conn *c)
+{
+	uint32_t limit = window_limit(tcp, c);
+
+	return limit - MIN(c->rcv.charged, limit);
+}
+
+// The window field of the next segment; rcv.wnd becomes what it says.
+//
+// RFC 9293 MUST-39, 3.8.6.2.2: the right edge advances by a segment or half the buffer at least,
+// or stays. It never moves back (SHLD-14): what the scale cuts off is rounded up instead.
+static inline uint16_t window_offer(const struct tcp *tcp, struct conn *c)
+{
+	uint32_t limit = window_limit(tcp, c);
+	uint32_t room = window_free(tcp, c);
+	uint32_t told = (c->rcv.wnd + (UINT32_C(1) << c->rcv_scale) - 1) >> c->rcv_scale;
+	uint32_t units = told;
+
+	if (LIKELY(room >= c->rcv.wnd + MIN(limit / 2, (uint32_t)c->mss_bytes)))
+		units = MAX(room >> c->rcv_scale, told);
+	units = MIN(units, UINT32_C(65535));
+	c->rcv.wnd = units << c->rcv_scale;
+	return (uint16_t)units;
+}
+
+// A segment with the present rcv.nxt left: nothing is owed any more.
+static inline void window_told(struct conn *c)
+{
+	c->rcv.unacked = 0;
+	conn_unset(c, CONN_ACK_NOW);
+	timers_ack_sent(c);
+}
