@@ -75,8 +75,9 @@ static inline struct bed *bed_create_with(uint32_t flags, const struct net_confi
 	b->env = (struct env){.now_ns = 1000, .counters = &b->counters, .trace = &b->trace};
 	rng_seed(&b->env.rng, seed ? strtoull(seed, NULL, 0) : 1);
 	memcpy(b->env.secret, "0123456789abcdef", 16);
+	static const char *const names[POOL_KINDS] = {"bed_rx", "bed_tx", "bed_head", "bed_ctrl"};
 	for (int i = 0; i < POOL_KINDS; i++)
-		b->env.pool[i] = pool_create(&(struct pool_config){"bed", 8192, 2176, -1});
+		b->env.pool[i] = pool_create(&(struct pool_config){names[i], 8192, 2176, -1});
 	b->wheel = wheel_create(b->env.now_ns);
 	b->net = net_create(config, &b->env, b->wheel);
 	capture_init(&b->port[0], 0, flags);
