@@ -19,6 +19,27 @@ static const struct cli_option explain_options[] = {
 	{"list", 'l', NULL, "all names, one a line"},
 };
 
+// The order is load_options.c's.
+static const struct cli_option load_options[] = {
+	{"port", 'p', "DEVICE", "where to send from: memif:SOCKET,role=client, af_xdp:IFACE, tap:NAME, ..."},
+	{"address", 'a', "ADDRESS/BITS", "our address on it"},
+	{"gateway", 'g', "ADDRESS", "the way to a target outside that network"},
+	{"config", 'f', "FILE", "take ports and limits from a configuration file instead"},
+	{"connections", 'c', "COUNT", "connections at the same time, default 64"},
+	{"pipeline", 'P', "COUNT", "requests under way on each, default 1"},
+	{"new-connection", 'n', NULL, "connect, request, reply, close, for each request"},
+	{"duration", 'd', "TIME", "how long to measure, default 10s"},
+	{"warmup", 'w', "TIME", "how long to run before that, default none"},
+	{"requests", 'r', "COUNT", "end after so many"},
+	{"rate", 'R', "COUNT", "requests a second, answered or not; latency counts from when each was due"},
+	{"size", 's', "BYTES", "echo: of a message, default 64"},
+	{"host", 'H', "NAME", "http: the Host header, default as in the target"},
+	{"expect-file", 'e', "FILE", "http: the body that must come back, default the first one"},
+	{"core", 'C', "NUMBER", "the core to run on"},
+	{"json", 'j', NULL, "the report as JSON"},
+	{"quiet", 'q', NULL, "no progress lines"},
+};
+
 static const struct cli_option help_options[] = {
 	{"man", 'm', NULL, "the manual page, as scdoc source"},
 };
@@ -42,6 +63,12 @@ const struct cli_command cli_commands[] = {
 	{.name = "explain", .arguments = "NAME...", .run = cmd_explain, OPTIONS(explain_options),
 	 .sentence = "what an error, drop reason, counter, event or close reason means",
 	 .more = "What happened, the likely cause, what to do, and the RFC it comes from."},
+	{.name = "load", .arguments = "http | tcp-echo | udp-echo TARGET",
+	 .words = "http tcp-echo udp-echo", .run = cmd_load, OPTIONS(load_options),
+	 .sentence = "put load on a server, from a stack of our own, and check what comes back",
+	 .more = "TARGET is http://ADDRESS[:PORT]/PATH or ADDRESS:PORT. It speaks to any server and "
+		 "compares every byte of every answer. Ends with requests a second, latencies and "
+		 "errors by kind; the exit code is 1 when there was any error."},
 	{.name = "help", .arguments = "[COMMAND]", .run = cmd_help, OPTIONS(help_options),
 	 .sentence = "this list, or everything about one command"},
 	{.name = "completion", .arguments = "bash | zsh | fish", .words = "bash zsh fish",
