@@ -12,7 +12,8 @@ HEADERS = r"^(src|include)/.*\.h$"
 def _compile(root, path, flags):
     done = subprocess.run(
         ["gcc", "-fsyntax-only", "-std=gnu11", "-D_GNU_SOURCE",
-         "-Werror=implicit-function-declaration", "-isystem", "/usr/share/include",  # llhttp's place
+         "-Werror=implicit-function-declaration",
+         "-isystem", "/usr/share/include",  # where Debian puts llhttp's
          "-Iinclude", "-Isrc", "-x", "c", "-include", path, os.devnull]
         + flags, cwd=root, capture_output=True, text=True)
     return done.returncode == 0, done.stderr

@@ -9,10 +9,11 @@ from tidylib.tree import Finding
 
 DATA_PATH = {"base", "sync", "observe", "wire", "pkt", "port", "net", "tcp", "core", "api"}
 # What any data-path object may import: compiler support and pure functions of the C library.
-PURE = re.compile(r"^(mem(cpy|move|set|cmp|chr)|str(len|nlen|cmp|ncmp|chr|rchr|str|spn|cspn)|"
-                  r"__(memcpy|memmove|memset|strncpy|strcpy|strcat)_chk|strncpy|abs|"
-                  r"_GLOBAL_OFFSET_TABLE_|__stack_chk_fail|__(asan|ubsan|sanitizer|lsan|tsan)_\w+|"
-                  r"__[a-z]*(div|mod|mul)[a-z0-9]*[234])$")
+PURE = re.compile(
+    r"^(mem(cpy|move|set|cmp|chr)|str(len|nlen|cmp|ncmp|chr|rchr|str|spn|cspn|cpy|ncpy)|abs|"
+    r"__(memcpy|memmove|memset|strncpy|strcpy|strcat)_chk|__errno_location|__tls_get_addr|"
+    r"_GLOBAL_OFFSET_TABLE_|__cpu_(model|indicator_init)|__stack_chk_fail|"
+    r"__(asan|ubsan|sanitizer|lsan|tsan)_\w+|__[a-z]*(div|mod|mul)[a-z0-9]*[234])$")
 WHY = [
     (r"^(malloc|calloc|realloc|free|posix_memalign|aligned_alloc|strdup|asprintf|mmap|munmap)$",
      "memory is had once, at create, with mem_map (base/mem.h)"),

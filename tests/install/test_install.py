@@ -6,6 +6,7 @@
 """
 import glob
 import os
+import pathlib
 import shutil
 import subprocess
 import sys
@@ -90,7 +91,7 @@ class Install(unittest.TestCase):
         self.assertEqual([name for name in sorted(names) if not name.startswith("prism_")], [])
 
     def test_every_function_of_the_headers_is_in_the_library(self):
-        text = "".join(open(path, encoding="utf-8").read()
+        text = "".join(pathlib.Path(path).read_text(encoding="utf-8")
                        for path in glob.glob(self.prefix + "/include/prismnet/*.h"))
         declared = {word.split("(")[0] for line in text.split("PRISM_API")[2:]
                     for word in line.replace("*", " ").split() if word.startswith("prism_")
