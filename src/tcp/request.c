@@ -230,6 +230,8 @@ int tcp_send_pkt(struct tcp *tcp, prism_conn conn, struct pkt *p)
 		return error;
 	ASSERT(pkt_seg_count(p) == 1);
 	ASSERT(pkt_is_direct(p));
+	if (pkt_own(p)->owner) // received: whoever was charged for it has his window back
+		tcp_uncharge(tcp, p);
 	sendq_add_pkt(tcp, c, p);
 	conn_mark(tcp, c);
 	return 0;
