@@ -16,9 +16,9 @@
 
 #define FRAMES_DEFAULT 1024
 #define MTU_DEFAULT_BYTES 1500
-#define ETH_HEADER_BYTES 18      // with one VLAN tag
-#define ETH_OVERHEAD_BYTES 24    // preamble 8, FCS 4, gap 12: what a frame costs besides its bytes
-#define ETH_FRAME_MIN_BYTES 60   // without FCS; shorter frames are padded (IEEE 802.3 3.2.8)
+#define ETH_HEADER_BYTES 18    // with one VLAN tag
+#define ETH_OVERHEAD_BYTES 24  // preamble 8, FCS 4, gap 12: what a frame costs besides its bytes
+#define ETH_FRAME_MIN_BYTES 60 // without FCS; shorter frames are padded (IEEE 802.3 3.2.8)
 #define ETH_TYPE_OFFSET 12
 
 struct frame {
@@ -32,14 +32,14 @@ struct frame {
 struct way {
 	struct pair_faults faults;
 	struct pair_stats stats;
-	struct pool *rx_pool;   // the receiver's
-	uint64_t idle_ns;       // when the last bit of all that was sent has left
-	uint64_t last_ns;       // latest arrival so far: jitter does not overtake
+	struct pool *rx_pool; // the receiver's
+	uint64_t idle_ns;     // when the last bit of all that was sent has left
+	uint64_t last_ns;     // latest arrival so far: jitter does not overtake
 	uint64_t order;
-	uint32_t count;         // frames under way
+	uint32_t count; // frames under way
 	uint32_t free_count;
-	uint32_t *heap;         // slots by arrival, heap[0] first
-	uint32_t *free;         // slots without a frame
+	uint32_t *heap; // slots by arrival, heap[0] first
+	uint32_t *free; // slots without a frame
 	uint8_t *slots;
 };
 
@@ -118,8 +118,12 @@ static void show(const struct pair *pair, int end, const struct frame *f, const 
 {
 	if (!pair->tap)
 		return;
-	struct pair_sight sight = {.now_ns = pair_now(pair), .arrival_ns = f->arrival_ns,
-		.bytes = f->bytes, .len = f->len, .end = end, .fate = fate};
+	struct pair_sight sight = {.now_ns = pair_now(pair),
+				   .arrival_ns = f->arrival_ns,
+				   .bytes = f->bytes,
+				   .len = f->len,
+				   .end = end,
+				   .fate = fate};
 
 	pair->tap(pair->tap_context, &sight);
 }
@@ -308,7 +312,7 @@ static uint16_t pair_rx(struct port *port, struct pkt **pkts, uint16_t count)
 			break;
 		pkts[n] = scatter(way->rx_pool, f);
 		if (!pkts[n])
-			break; // waits in the card, and backs up into the line, until buffers return
+			break; // waits in the card until buffers return
 		n++;
 		way->stats.delivered++;
 		way->free[way->free_count++] = heap_pop(pair, way);
@@ -346,7 +350,8 @@ static void end_init(struct pair *pair, int index, const struct pair_config *con
 {
 	struct end *end = &pair->end[index];
 	struct port *port = &end->port;
-	uint64_t hash = 0xcbf29ce484222325u; // FNV-1a of the name, so that pairs differ in their MACs
+	uint64_t hash =
+		0xcbf29ce484222325u; // FNV-1a of the name, so that pairs differ in their MACs
 
 	for (const char *c = config->name; *c; c++)
 		hash = (hash ^ (uint8_t)*c) * 0x100000001b3u;
@@ -364,7 +369,8 @@ static void end_init(struct pair *pair, int index, const struct pair_config *con
 	text_put(port->device, sizeof(port->device), "pair:", config->name);
 }
 
-static void way_init(struct way *way, const struct pair_config *config, int index, uint32_t frames_max)
+static void way_init(struct way *way, const struct pair_config *config, int index,
+		     uint32_t frames_max)
 {
 	way->faults = config->faults[index];
 	way->rx_pool = config->rx_pool[!index];
@@ -443,7 +449,9 @@ uint64_t pair_next_ns(const struct pair *pair)
 
 	for (int i = 0; i < 2; i++)
 		if (pair->way[i].count > 0)
-			next_ns = MIN(next_ns, frame_at(pair, &pair->way[i], pair->way[i].heap[0])->arrival_ns);
+			next_ns = MIN(
+				next_ns,
+				frame_at(pair, &pair->way[i], pair->way[i].heap[0])->arrival_ns);
 	return next_ns;
 }
 

@@ -33,24 +33,25 @@ struct pair_faults {
 };
 
 struct pair_stats {
-	uint64_t sent;           // frames the sender handed over
-	uint64_t duplicated;     // made by the wire
-	uint64_t delivered;      // handed to the receiver
-	uint64_t lost_random;    // by loss_ppm
-	uint64_t lost_queue;     // by queue_bytes or frames_max
-	uint64_t lost_too_long;  // longer than the MTU
-	uint64_t lost_corrupt;   // ARP hit by corruption: the FCS is the only checksum it has
+	uint64_t sent;                 // frames the sender handed over
+	uint64_t duplicated;           // made by the wire
+	uint64_t delivered;            // handed to the receiver
+	uint64_t lost_random;          // by loss_ppm
+	uint64_t lost_queue;           // by queue_bytes or frames_max
+	uint64_t lost_too_long;        // longer than the MTU
+	uint64_t lost_corrupt;         // ARP hit by corruption: the FCS is the only checksum it has
 	uint64_t corrupted, reordered; // delivered all the same
 };
 
 // One frame as it entered the wire, and what became of it.
 struct pair_sight {
 	uint64_t now_ns;
-	uint64_t arrival_ns; // when the other end can have it; meaningless when lost
+	uint64_t arrival_ns;  // when the other end can have it; meaningless when lost
 	const uint8_t *bytes; // as they will arrive
 	uint32_t len;
-	int end;              // who sent it, 0 or 1
-	const char *fate;     // "", "lost", "queue full", "too long", "corrupted", "duplicate", "reordered"
+	int end; // who sent it, 0 or 1
+	const char *
+		fate; // "", "lost", "queue full", "too long", "corrupted", "duplicate", "reordered"
 };
 
 struct pair_config {
@@ -60,7 +61,7 @@ struct pair_config {
 	uint16_t mtu_bytes;     // 0: 1500
 	uint32_t frames_max;    // on the wire at once, each way; 0: 1024
 	struct pool *rx_pool[2];
-	struct pair_faults faults[2]; // of what end 0 and end 1 send
+	struct pair_faults faults[2];       // of what end 0 and end 1 send
 	void (*closing)(struct pair *pair); // an end is about to close; or NULL
 };
 

@@ -47,7 +47,8 @@ static int read_key(const char *device, const char *key, const char *value, stru
 	unsigned long long number = strtoull(value, &end, 10);
 
 	if (*value == '\0' || *end != '\0')
-		return err_set(ERR_PAIR_OPTION, "%s: '%s' of %s is not a number", device, value, key);
+		return err_set(ERR_PAIR_OPTION, "%s: '%s' of %s is not a number", device, value,
+			       key);
 	if (strcmp(key, "seed") == 0) {
 		r->seed = number;
 		return 0;
@@ -129,8 +130,8 @@ static int open_first(const struct port_config *config, const struct request *r,
 	};
 
 	if (!meeting)
-		return err_set(ERR_PAIR_ALONE, "%s: %d pairs wait for their second end", config->device,
-			       NAMES_MAX);
+		return err_set(ERR_PAIR_ALONE, "%s: %d pairs wait for their second end",
+			       config->device, NAMES_MAX);
 	struct pair *pair = pair_create(&pair_config);
 
 	if (!pair)
@@ -161,8 +162,8 @@ int pair_open(const struct port_config *config, struct port **port, struct port_
 	if (config->name)
 		snprintf((*port)->name, sizeof((*port)->name), "%s", config->name);
 	*report = (struct port_report){0};
-	snprintf(report->chosen, sizeof(report->chosen), "a wire inside this process, end %d of pair %s",
-		 meeting ? 1 : 0, r.name);
+	snprintf(report->chosen, sizeof(report->chosen),
+		 "a wire inside this process, end %d of pair %s", meeting ? 1 : 0, r.name);
 	snprintf(report->granted, sizeof(report->granted), "chained buffers");
 	snprintf(report->refused, sizeof(report->refused), "checksum and segmentation offload");
 	snprintf(report->cost, sizeof(report->cost), "the wire copies every frame once");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The ground of tests, simulator and fuzzers: plain heap, nothing to start, nothing to stop.
-// Its counterpart in production is dpdk/eal.c.
+// Called by core/start.c as its counterpart in production, dpdk/eal.c, is; which of the two is
+// chosen when linking. Deliberately not here: hugepages, cores, devices.
 #include "port/platform.h"
 
 #include <string.h>

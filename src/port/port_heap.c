@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Ports without DPDK: the factory of tests, simulator and fuzzers. It knows `pair:` only; every
-// other device is dpdk/port_dpdk.c's.
+// Ports without DPDK: the factory of tests, simulator and fuzzers, called by core/start.c. It knows
+// `pair:` only and hands it to pair_open.c; every other device is dpdk/port_dpdk.c's, and is
+// refused here by name.
 #include <string.h>
 
 #include "base/err.h"

@@ -142,8 +142,9 @@ enum drop close_reset_received(struct tcp *tcp, struct conn *c, const struct seg
 	}
 	if (conn_in(c, ESTABLISHED | CLOSE_WAIT))
 		counter_add(tcp->env, COUNTER_tcp_estab_resets, 1);
-	// RFC 9293 MUST-12: the application is told whether the connection was closed or aborted.
-	if (conn_in(c, CLOSING | LAST_ACK))
+	// RFC 9293 MUST-12: the application is told whether the connection was closed or aborted. What
+	// the peer has not acknowledged when it resets may never have reached it.
+	if (conn_in(c, CLOSING | LAST_ACK) && c->snd.una >= c->snd.end)
 		close_now(tcp, c, PRISM_CLOSE_DONE);
 	else
 		close_now(tcp, c, conn_in(c, SYN_RECEIVED) ? PRISM_CLOSE_REFUSED : PRISM_CLOSE_RESET);

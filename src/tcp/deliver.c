@@ -181,9 +181,11 @@ int tcp_deliver(struct tcp *tcp, struct prism_event *events, int count)
 {
 	int n = deliver_births(tcp, events, count);
 
-	if (tcp->births.head == NO_INDEX)
-		n += deliver_data(tcp, events + n, count - n);
-	if (tcp->births.head == NO_INDEX && !tcp->data.head)
+	// The application gives a new connection its own user before anything else is said of it.
+	if (n > 0 || tcp->births.head != NO_INDEX)
+		return n;
+	n = deliver_data(tcp, events, count);
+	if (!tcp->data.head)
 		n += deliver_rest(tcp, events + n, count - n);
 	return n;
 }

@@ -54,10 +54,8 @@ static void keepalive_in(struct tcp *tcp, struct conn *c, uint64_t delay_ns)
 void timers_peer_heard_slow(struct tcp *tcp, struct conn *c)
 {
 	c->probes = 0;
-	if (conn_in(c, FIN_WAIT_2))
-		c->idle_ns = tcp->env->now_ns + FIN_WAIT_2_NS;
-	else
-		c->idle_ns = tcp->env->now_ns + c->keepalive_s * NS_PER_S;
+	// Probes were further apart than the interval may be, so this can be earlier than the token.
+	keepalive_in(tcp, c, conn_in(c, FIN_WAIT_2) ? FIN_WAIT_2_NS : c->keepalive_s * NS_PER_S);
 }
 
 // RFC 9293 MUST-25: off unless somebody asked.

@@ -62,7 +62,8 @@ void flows_listen(struct flows *flows)
 		struct prism_endpoint local = {.port = FLOW_LISTEN_PORT};
 		prism_listener listener;
 
-		if (prism_tcp_listen(flows->world->node[node].worker, &local, LISTENER_USER, &listener))
+		if (prism_tcp_listen(flows->world->node[node].worker, &local, LISTENER_USER,
+				     &listener))
 			fail(flows, "listen was refused");
 	}
 }
@@ -86,8 +87,8 @@ static void hold(struct flows *flows, const struct flow *flow, int s, const stru
 
 	if (side->held_count == HELD_MAX)
 		release_first(flows, flow, s);
-	side->held[(side->held_first + side->held_count++) % HELD_MAX] =
-		(struct held){.buf = e->buf, .len = e->len, .until_ns = flows->world->now_ns + hold_ns};
+	side->held[(side->held_first + side->held_count++) % HELD_MAX] = (struct held){
+		.buf = e->buf, .len = e->len, .until_ns = flows->world->now_ns + hold_ns};
 }
 
 static bool bytes_right(uint64_t key, uint64_t offset, const uint8_t *bytes, uint32_t len)
@@ -261,7 +262,8 @@ static uint64_t allowed_bytes(const struct flow *flow, int s)
 	return MIN(rounds * round_bytes, side->send_bytes);
 }
 
-static int send_buf(struct prism_worker *worker, prism_conn conn, const uint8_t *bytes, uint32_t *len)
+static int send_buf(struct prism_worker *worker, prism_conn conn, const uint8_t *bytes,
+		    uint32_t *len)
 {
 	struct prism_buf *buf = prism_buf_alloc(worker);
 
@@ -290,7 +292,8 @@ static int send_some(struct flows *flows, const struct flow *flow, int s, uint32
 	case SEND_REGION:
 		return prism_tcp_send_region(worker, side->conn, bytes, *len);
 	case SEND_BORROWED:
-		error = prism_tcp_send_borrowed(worker, side->conn, bytes, *len, side->cookies_sent + 1);
+		error = prism_tcp_send_borrowed(worker, side->conn, bytes, *len,
+						side->cookies_sent + 1);
 		side->cookies_sent += error == 0;
 		return error;
 	default:
@@ -357,7 +360,8 @@ static void act_open(struct flows *flows, struct flow *flow, int s)
 	struct side *side = &flow->side[s];
 	struct prism_worker *worker = worker_of(flows, flow, s);
 
-	if (side->close_rule == CLOSE_ABORT && side->sent_bytes + side->received_bytes >= side->abort_bytes) {
+	if (side->close_rule == CLOSE_ABORT &&
+	    side->sent_bytes + side->received_bytes >= side->abort_bytes) {
 		if (prism_tcp_abort(worker, side->conn))
 			fail(flows, "abort was refused");
 		side->close_called = true;
@@ -385,7 +389,8 @@ static void act_side(struct flows *flows, struct flow *flow, int s)
 		act_open(flows, flow, s);
 	if (side->method == SEND_ECHO && side->open)
 		return;
-	while (side->held_count > 0 && side->held[side->held_first].until_ns <= flows->world->now_ns)
+	while (side->held_count > 0 &&
+	       side->held[side->held_first].until_ns <= flows->world->now_ns)
 		release_first(flows, flow, s);
 }
 

@@ -6,8 +6,8 @@
 
 #include <prismnet/prism.h>
 
-#include "base/rand.h"
 #include "../support/world.h"
+#include "base/rand.h"
 
 enum send_method { SEND_COPY, SEND_BUF, SEND_REGION, SEND_BORROWED, SEND_ECHO, SEND_METHODS };
 
@@ -32,10 +32,10 @@ struct side {
 	// the plan
 	uint64_t send_bytes;
 	uint64_t abort_bytes;
-	uint32_t chunk_bytes; // a send call's at most
+	uint32_t chunk_bytes;                   // a send call's at most
 	uint32_t request_bytes, response_bytes; // taking turns; 0: does not wait for the other
-	uint64_t hold_ns_max; // how long received buffers are kept
-	uint64_t pause_ns;    // once, in the middle of sending
+	uint64_t hold_ns_max;                   // how long received buffers are kept
+	uint64_t pause_ns;                      // once, in the middle of sending
 	enum send_method method;
 	enum close_rule close_rule;
 	// how far it has come
@@ -44,8 +44,9 @@ struct side {
 	uint32_t reason;
 	uint64_t sent_bytes, received_bytes;
 	uint64_t cookies_sent, cookies_back;
-	uint64_t paused_until_ns; // also after a send that had no buffer: no event says when there is one
-	struct held *held; // ring of HELD_MAX
+	uint64_t
+		paused_until_ns; // also after a send that found no buffer
+	struct held *held;       // ring of HELD_MAX
 	uint32_t held_first, held_count;
 };
 
@@ -55,8 +56,8 @@ struct flow {
 	uint32_t index;
 	uint64_t start_ns;
 	bool started, simultaneous;
-	uint16_t port[2];    // local port of each side, once known
-	uint64_t key[2];     // of the bytes side 0 and side 1 send
+	uint16_t port[2]; // local port of each side, once known
+	uint64_t key[2];  // of the bytes side 0 and side 1 send
 };
 
 struct flows {

@@ -60,7 +60,8 @@ static inline void capture_init(struct capture_port *c, uint16_t index, uint32_t
 }
 
 // A packet of these bytes at the end of the receive queue. False when the pool is empty.
-static inline bool capture_put(struct capture_port *c, struct pool *pool, const void *bytes, uint16_t len)
+static inline bool capture_put(struct capture_port *c, struct pool *pool, const void *bytes,
+			       uint16_t len)
 {
 	struct pkt *p = pkt_alloc(pool);
 

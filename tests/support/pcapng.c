@@ -85,26 +85,25 @@ void pcapng_close(struct pcapng *capture)
 	free(capture);
 }
 
-void pcapng_write(struct pcapng *capture, uint32_t interface, uint64_t time_ns, const uint8_t *bytes,
-		  uint32_t len, const char *comment)
+void pcapng_write(struct pcapng *capture, const struct pcapng_frame *frame)
 {
 	FILE *f = capture->file;
-	uint32_t comment_len = (uint32_t)strlen(comment);
+	uint32_t comment_len = (uint32_t)strlen(frame->comment);
 	uint32_t options_bytes = comment_len ? 4 + padded(comment_len) + 4 : 0;
-	uint32_t block_bytes = 32 + padded(len) + options_bytes;
+	uint32_t block_bytes = 32 + padded(frame->len) + options_bytes;
 
 	put32(f, 6);
 	put32(f, block_bytes);
-	put32(f, interface);
-	put32(f, (uint32_t)(time_ns >> 32));
-	put32(f, (uint32_t)time_ns);
-	put32(f, len);
-	put32(f, len);
-	put_padded(f, bytes, len);
+	put32(f, frame->interface);
+	put32(f, (uint32_t)(frame->time_ns >> 32));
+	put32(f, (uint32_t)frame->time_ns);
+	put32(f, frame->len);
+	put32(f, frame->len);
+	put_padded(f, frame->bytes, frame->len);
 	if (comment_len) {
 		put16(f, 1); // opt_comment
 		put16(f, (uint16_t)comment_len);
-		put_padded(f, comment, comment_len);
+		put_padded(f, frame->comment, comment_len);
 		put32(f, 0);
 	}
 	put32(f, block_bytes);

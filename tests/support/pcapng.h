@@ -11,6 +11,12 @@ struct pcapng;
 struct pcapng *pcapng_create(const char *path);
 void pcapng_close(struct pcapng *capture);
 
-// comment may be "".
-void pcapng_write(struct pcapng *capture, uint32_t interface, uint64_t time_ns, const uint8_t *bytes,
-		  uint32_t len, const char *comment);
+struct pcapng_frame {
+	uint32_t interface; // 0 or 1
+	uint64_t time_ns;
+	const uint8_t *bytes;
+	uint32_t len;
+	const char *comment; // may be ""
+};
+
+void pcapng_write(struct pcapng *capture, const struct pcapng_frame *frame);

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/time.h"
+#include "core/start.h"
 #include "pkt/pool.h"
 #include "port/port.h"
 
@@ -49,9 +50,11 @@ static void see(void *context, const struct pair_sight *sight)
 	world->hash = mix(world->hash, sight->arrival_ns);
 	world->hash = mix(world->hash, (uint64_t)(sight->end + 1));
 	world->hash = mix_bytes(world->hash, sight->bytes, sight->len);
+	struct pcapng_frame frame = {(uint32_t)sight->end, sight->now_ns, sight->bytes, sight->len,
+				     sight->fate};
+
 	if (world->capture)
-		pcapng_write(world->capture, (uint32_t)sight->end, sight->now_ns, sight->bytes, sight->len,
-			     sight->fate);
+		pcapng_write(world->capture, &frame);
 }
 
 void world_config_init(struct world_config *config)
@@ -97,8 +100,11 @@ static void create_pools(struct node *node, const struct world_config *config)
 	};
 
 	for (int kind = 0; kind < POOL_KINDS; kind++) {
-		struct pool_config pool = {.name = names[kind], .pkts = config->pool_pkts[kind],
-			.room_bytes = (uint16_t)(PKT_HEADROOM_BYTES + room_bytes[kind]), .numa_node = -1};
+		struct pool_config pool = {
+			.name = names[kind],
+			.pkts = config->pool_pkts[kind],
+			.room_bytes = (uint16_t)(PKT_HEADROOM_BYTES + room_bytes[kind]),
+			.numa_node = -1};
 
 		node->pool[kind] = pool_create(&pool);
 		if (!node->pool[kind])
@@ -109,14 +115,18 @@ static void create_pools(struct node *node, const struct world_config *config)
 static void create_worker(struct world *world, int index, const struct world_config *config)
 {
 	struct node *node = &world->node[index];
-	struct prism_options options = config->options;
-	struct worker_config worker = {.options = &options, .counters = &node->counters,
-		.trace = &node->trace, .now_ns = world->now_ns,
-		.seed = config->seed * 2 + (uint64_t)index};
+	struct prism_options options;
+	struct worker_config worker = {.options = &options,
+				       .counters = &node->counters,
+				       .trace = &node->trace,
+				       .now_ns = world->now_ns,
+				       .seed = config->seed * 2 + (uint64_t)index};
 	struct prism_endpoint endpoint = world_endpoint(index, 0);
 
+	options_fill(&options, &config->options);
 	options.port_count = 1;
-	options.ports[0] = (struct prism_port_options){.name = "p0", .device = "pair:", .address_count = 1};
+	options.ports[0] =
+		(struct prism_port_options){.name = "p0", .device = "pair:", .address_count = 1};
 	options.ports[0].addresses[0] = (struct prism_prefix){.addr = endpoint.addr, .len = 24};
 	worker.port[0] = pair_port(world->pair, index);
 	memcpy(worker.pool, node->pool, sizeof(worker.pool));
@@ -134,10 +144,15 @@ struct world *world_create(const struct world_config *config)
 	if (!world)
 		give_up("memory");
 	world->now_ns = START_NS;
+	world->node_count = config->node_count ? config->node_count : 2;
 	for (int i = 0; i < 2; i++)
 		create_pools(&world->node[i], config);
-	struct pair_config pair = {.name = "w", .seed = config->seed, .now_ns = &world->now_ns,
-		.mtu_bytes = config->mtu_bytes, .frames_max = config->frames_max,
+	struct pair_config pair = {
+		.name = "w",
+		.seed = config->seed,
+		.now_ns = &world->now_ns,
+		.mtu_bytes = config->mtu_bytes,
+		.frames_max = config->frames_max,
 		.rx_pool = {world->node[0].pool[POOL_RX], world->node[1].pool[POOL_RX]},
 		.faults = {config->faults[0], config->faults[1]}};
 
@@ -147,7 +162,7 @@ struct world *world_create(const struct world_config *config)
 	if (config->capture)
 		world->capture = pcapng_create(config->capture);
 	pair_set_tap(world->pair, see, world);
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < world->node_count; i++)
 		create_worker(world, i, config);
 	return world;
 }
@@ -156,7 +171,7 @@ bool world_destroy(struct world *world)
 {
 	bool whole = true;
 
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < world->node_count; i++)
 		worker_destroy(world->node[i].worker);
 	pair_destroy(world->pair);
 	for (int i = 0; i < 2; i++)
@@ -183,7 +198,7 @@ uint32_t world_buffers_out(const struct world *world, int node)
 
 bool world_at_rest(const struct world *world)
 {
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < world->node_count; i++) {
 		struct prism_conn_counts counts;
 
 		prism_conn_count(world->node[i].worker, &counts);
@@ -204,13 +219,14 @@ static uint64_t next_ns(const struct world *world, uint64_t until_ns)
 {
 	uint64_t next = MIN(until_ns, pair_next_ns(world->pair));
 
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < world->node_count; i++)
 		next = MIN(next, node_next_ns(&world->node[i]));
 	return next;
 }
 
 static bool node_turn(struct world *world, int index,
-		      void (*take)(void *context, int node, const struct prism_event *event), void *context)
+		      void (*take)(void *context, int node, const struct prism_event *event),
+		      void *context)
 {
 	struct node *node = &world->node[index];
 	uint64_t rx_pkts = node->counters.value[COUNTER_rx_pkts];
@@ -233,8 +249,21 @@ static bool node_turn(struct world *world, int index,
 	       tx_pkts != node->counters.value[COUNTER_tx_pkts];
 }
 
+bool world_turn(struct world *world,
+		void (*take)(void *context, int node, const struct prism_event *event),
+		void *context)
+{
+	bool happened = false;
+
+	for (int i = 0; i < world->node_count; i++)
+		happened |= node_turn(world, i, take, context);
+	world->steps++;
+	return happened;
+}
+
 bool world_step(struct world *world, uint64_t until_ns,
-		void (*take)(void *context, int node, const struct prism_event *event), void *context)
+		void (*take)(void *context, int node, const struct prism_event *event),
+		void *context)
 {
 	uint64_t next = next_ns(world, until_ns);
 	bool happened = next > world->now_ns;
@@ -243,9 +272,7 @@ bool world_step(struct world *world, uint64_t until_ns,
 		world->now_ns = next;
 	else if (world->idle_steps > 0)
 		world->now_ns += NUDGE_NS << MIN(world->idle_steps / 16, UINT64_C(10));
-	for (int i = 0; i < 2; i++)
-		happened |= node_turn(world, i, take, context);
-	world->steps++;
+	happened |= world_turn(world, take, context);
 	world->idle_steps = happened ? 0 : world->idle_steps + 1;
 	if (world->idle_steps > IDLE_STEPS_MAX)
 		world->failure = "a stack has work and does nothing";

@@ -6,8 +6,8 @@
 #include <prismnet/prism.h>
 
 #include "core/worker.h"
-#include "port/pair.h"
 #include "pcapng.h"
+#include "port/pair.h"
 
 #define WORLD_EVENTS 64
 
@@ -22,24 +22,26 @@ struct node {
 
 struct world_config {
 	uint64_t seed;
+	int node_count;               // 1: end 1 of the wire is the caller's; 0: both
 	struct prism_options options; // limits of both stacks; ports are the world's own
 	uint16_t mtu_bytes;
 	uint32_t frames_max;
 	uint32_t pool_pkts[POOL_KINDS];
-	uint16_t rx_room_bytes;       // 0: a whole frame fits
+	uint16_t rx_room_bytes; // 0: a whole frame fits
 	struct pair_faults faults[2];
-	const char *capture;          // where to write a pcapng, or NULL
+	const char *capture; // where to write a pcapng, or NULL
 };
 
 struct world {
 	uint64_t now_ns;
 	uint64_t steps;
-	uint64_t idle_steps;  // in a row, without a packet or event
-	uint64_t hash;        // of all that went over the wire and of all events
+	uint64_t idle_steps; // in a row, without a packet or event
+	uint64_t hash;       // of all that went over the wire and of all events
 	struct pair *pair;
 	struct node node[2];
+	int node_count;
 	struct pcapng *capture;
-	const char *failure;  // a law that was broken, or NULL
+	const char *failure; // a law that was broken, or NULL
 };
 
 // Fills in what most worlds want: defaults of prism_options, one second of TIME-WAIT, a perfect
@@ -58,9 +60,15 @@ struct prism_endpoint world_endpoint(int node, uint16_t port);
 // stacks a turn and hands each event to take. Checks conservation. False when a law was broken:
 // world->failure says which.
 bool world_step(struct world *world, uint64_t until_ns,
-		void (*take)(void *context, int node, const struct prism_event *event), void *context);
+		void (*take)(void *context, int node, const struct prism_event *event),
+		void *context);
 
-// True when both stacks have no connection and no buffer in use.
+// One turn of each stack without moving time. True when anything happened.
+bool world_turn(struct world *world,
+		void (*take)(void *context, int node, const struct prism_event *event),
+		void *context);
+
+// True when the stacks have no connection and no buffer in use.
 bool world_at_rest(const struct world *world);
 
 // Buffers of this node that are not in their pools.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <cmocka.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
 
 #include "base/err.h"
 #include "base/time.h"
@@ -22,8 +22,12 @@ static struct wire wire_make(uint64_t *now_ns, const struct pair_faults *faults)
 {
 	struct pool_config pool = {.name = "test", .pkts = FRAMES, .room_bytes = 2048};
 	struct wire w = {.pool = {pool_create(&pool), pool_create(&pool)}};
-	struct pair_config config = {.name = "test", .seed = 7, .now_ns = now_ns, .frames_max = FRAMES,
-		.rx_pool = {w.pool[0], w.pool[1]}, .faults = {*faults, *faults}};
+	struct pair_config config = {.name = "test",
+				     .seed = 7,
+				     .now_ns = now_ns,
+				     .frames_max = FRAMES,
+				     .rx_pool = {w.pool[0], w.pool[1]},
+				     .faults = {*faults, *faults}};
 
 	w.pair = pair_create(&config);
 	assert_non_null(w.pair);
@@ -76,7 +80,8 @@ static void assert_conserved(const struct wire *w)
 	const struct pair_stats *s = pair_stats(w->pair, 0);
 
 	assert_int_equal(s->sent + s->duplicated, s->delivered + s->lost_random + s->lost_queue +
-		s->lost_too_long + s->lost_corrupt + pair_in_flight(w->pair, 0));
+							  s->lost_too_long + s->lost_corrupt +
+							  pair_in_flight(w->pair, 0));
 }
 
 static void perfect_wire_delivers_in_order_into_the_receivers_pool(void **state)
@@ -117,8 +122,8 @@ static void frame_arrives_after_serialization_and_delay(void **state)
 {
 	uint64_t now_ns = 1000;
 	// 1 Gbit/s: (976 + 24) bytes take 8 us.
-	struct wire w = wire_make(&now_ns,
-		&(struct pair_faults){.rate_bits_s = 1000000000, .delay_ns = 5000});
+	struct wire w = wire_make(
+		&now_ns, &(struct pair_faults){.rate_bits_s = 1000000000, .delay_ns = 5000});
 
 	send_numbered(&w, 1, 976);
 	send_numbered(&w, 2, 976);
@@ -138,8 +143,8 @@ static void frame_arrives_after_serialization_and_delay(void **state)
 static void full_line_queue_loses_and_counts(void **state)
 {
 	uint64_t now_ns = 0;
-	struct wire w = wire_make(&now_ns,
-		&(struct pair_faults){.rate_bits_s = 1000000000, .queue_bytes = 4000});
+	struct wire w = wire_make(
+		&now_ns, &(struct pair_faults){.rate_bits_s = 1000000000, .queue_bytes = 4000});
 
 	for (uint32_t i = 0; i < 10; i++)
 		send_numbered(&w, i, 976);
@@ -155,9 +160,13 @@ static void full_line_queue_loses_and_counts(void **state)
 static void faults_happen_at_about_their_rates(void **state)
 {
 	uint64_t now_ns = 0;
-	struct wire w = wire_make(&now_ns, &(struct pair_faults){.delay_ns = 1000, .jitter_ns = 3000,
-		.reorder_ns = 100000, .loss_ppm = 100000, .duplicate_ppm = 50000, .reorder_ppm = 20000,
-		.corrupt_ppm = 30000});
+	struct wire w = wire_make(&now_ns, &(struct pair_faults){.delay_ns = 1000,
+								 .jitter_ns = 3000,
+								 .reorder_ns = 100000,
+								 .loss_ppm = 100000,
+								 .duplicate_ppm = 50000,
+								 .reorder_ppm = 20000,
+								 .corrupt_ppm = 30000});
 	uint64_t received = 0, backwards = 0;
 	int64_t last = -1;
 
@@ -184,12 +193,18 @@ static void faults_happen_at_about_their_rates(void **state)
 static uint64_t fingerprint(uint64_t seed)
 {
 	uint64_t now_ns = 0, print = 0;
-	struct pair_faults faults = {.jitter_ns = 9000, .loss_ppm = 200000, .corrupt_ppm = 100000,
-		.reorder_ppm = 100000, .reorder_ns = 50000};
+	struct pair_faults faults = {.jitter_ns = 9000,
+				     .loss_ppm = 200000,
+				     .corrupt_ppm = 100000,
+				     .reorder_ppm = 100000,
+				     .reorder_ns = 50000};
 	struct pool_config pool_config = {.name = "test", .pkts = FRAMES, .room_bytes = 2048};
 	struct pool *pool = pool_create(&pool_config);
-	struct pair_config config = {.name = "x", .seed = seed, .now_ns = &now_ns,
-		.rx_pool = {pool, pool}, .faults = {faults, faults}};
+	struct pair_config config = {.name = "x",
+				     .seed = seed,
+				     .now_ns = &now_ns,
+				     .rx_pool = {pool, pool},
+				     .faults = {faults, faults}};
 	struct wire w = {.pool = {pool, pool}, .pair = pair_create(&config)};
 
 	for (uint32_t i = 0; i < 500; i++, now_ns += 1000) {
@@ -261,7 +276,8 @@ static void empty_receive_pool_holds_frames_back(void **state)
 
 static void frame_larger_than_the_receivers_buffers_arrives_as_a_chain(void **state)
 {
-	struct pool_config small = {.name = "small", .pkts = 16, .room_bytes = PKT_HEADROOM_BYTES + 512};
+	struct pool_config small = {
+		.name = "small", .pkts = 16, .room_bytes = PKT_HEADROOM_BYTES + 512};
 	struct pool_config large = {.name = "large", .pkts = 16, .room_bytes = 2048};
 	struct wire w = {.pool = {pool_create(&large), pool_create(&small)}};
 	struct pair_config config = {.name = "x", .rx_pool = {w.pool[0], w.pool[1]}};
@@ -323,8 +339,12 @@ static void end_that_nobody_met_closes_and_frees_its_name(void **state)
 
 static void nonsense_after_the_name_is_refused_by_name(void **state)
 {
-	const char *devices[] = {"pair:", "pair:x,loss=3", "pair:x,loss_ppm=", "pair:x,loss_ppm=2000000",
-		"pair:x,loss_ppm=1x", "pair:a-name-that-is-far-too-long-for-anyone"};
+	const char *devices[] = {"pair:",
+				 "pair:x,loss=3",
+				 "pair:x,loss_ppm=",
+				 "pair:x,loss_ppm=2000000",
+				 "pair:x,loss_ppm=1x",
+				 "pair:a-name-that-is-far-too-long-for-anyone"};
 	struct port *port;
 	struct port_report report;
 
