@@ -99,6 +99,12 @@ struct shm_pool { // "pool", POOL_KINDS a worker
 	uint64_t capacity_pkts, available_pkts;
 } CACHE_ALIGNED;
 
+struct shm_event { // "event", a row for each enum event; trace records name it by its number
+	char name[32];
+	char sentence[160]; // %a and %b stand for the arguments
+	char a[32], b[32];  // what they are
+};
+
 struct shm_config {
 	const char *instance; // letters, digits, '-', '_', '.'; below 64 characters
 	const char *run_dir;  // NULL: the default, see shm_run_dir
@@ -129,8 +135,3 @@ struct shm_pool *shm_pool(struct shm *shm, uint32_t worker, enum pool_kind kind)
 
 // Filled in once, at start, before SHM_RUNNING.
 struct shm_port *shm_port(struct shm *shm, uint32_t port);
-
-// Where instances live: given, or the first of /run/prism, $XDG_RUNTIME_DIR/prism,
-// /dev/shm/prism-UID, /tmp/prism-UID that this process may write, made if need be. 0 or a negative
-// errno with err_set.
-int shm_run_dir(const char *given, char out[SHM_PATH_BYTES]);

@@ -51,12 +51,3 @@ void shm_reader_trace_range(const struct shm_reader *reader, uint32_t worker, ui
 			    uint64_t *end);
 const struct trace_record *shm_reader_trace(const struct shm_reader *reader, uint32_t worker,
 					    uint64_t number);
-
-// Calls seen for every instance file in run_dir, or, when NULL, in all places instances may be.
-// Returns how many there were.
-uint32_t shm_reader_list(const char *run_dir, void (*seen)(void *context, const char *path),
-			 void *context);
-
-// The file of an instance: in run_dir, or, when NULL, in the first place that has it.
-// 0 or a negative errno with err_set(ERR_SHM_MISSING).
-int shm_reader_find_path(const char *run_dir, const char *instance, char out[SHM_PATH_BYTES]);

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Reading the shared-memory file. Called by tools; never by a worker.
+//
+// open: read the whole file, check that every table and field lies inside it, keep that description
+// for good. refresh: read again; only values change, whatever the file's description says by then.
+// Reads, not a mapping: a file that shrinks under a mapping kills its reader. A 64-bit value at an
+// aligned place comes over whole, as x86-64 and arm64 kernels copy in words of at least 8 bytes.
+#include "observe/shm_reader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "observe/instance.h"
+
+// Far above what the most workers need; a bound on what a hostile file can make us allocate.
+#define FILE_BYTES_MAX ((uint64_t)256 << 20)
+
+struct shm_reader {
+	int fd;
+	size_t bytes;
+	char *copy;                     // of the file; its head and fields are not looked at after open
+	struct shm_head head;           // checked once
+	const struct shm_field *fields; // checked once; a copy too
+	size_t fields_bytes;
+	char path[INSTANCE_PATH_BYTES];
+};
+
+static bool is_text(const char *text, size_t size)
+{
+	return memchr(text, '\0', size) != NULL;
+}
+
+static bool head_is_sound(const struct shm_head *h)
+{
+	uint64_t fields_bytes = (uint64_t)h->field_count * sizeof(struct shm_field);
+
+	return is_text(h->version, sizeof(h->version)) && is_text(h->instance, sizeof(h->instance)) &&
+	       h->table_count <= SHM_TABLES_MAX && h->fields_offset % 8 == 0 &&
+	       h->fields_offset <= h->file_bytes && fields_bytes <= h->file_bytes - h->fields_offset;
+}
+
+static bool table_is_sound(const struct shm_head *h, const struct shm_table *t)
+{
+	uint64_t rows_bytes = (uint64_t)t->rows * t->row_bytes;
+
+	return is_text(t->name, sizeof(t->name)) && t->offset % 8 == 0 && t->row_bytes % 8 == 0 &&
+	       t->offset <= h->file_bytes && rows_bytes <= h->file_bytes - t->offset &&
+	       (uint64_t)h->worker_count * t->rows_per_worker <= t->rows &&
+	       t->field_first <= h->field_count && t->field_count <= h->field_count - t->field_first;
+}
+
+static bool field_is_sound(const struct shm_table *t, const struct shm_field *f)
+{
+	if (!is_text(f->name, sizeof(f->name)) || !is_text(f->unit, sizeof(f->unit)) ||
+	    !is_text(f->sentence, sizeof(f->sentence)))
+		return false;
+	if (f->offset > t->row_bytes || f->bytes > t->row_bytes - f->offset || f->bytes == 0)
+		return false;
+	switch (f->kind) {
+	case SHM_COUNTER:
+	case SHM_GAUGE:
+		return f->bytes == sizeof(uint64_t) && f->offset % 8 == 0;
+	case SHM_MAC:
+		return f->bytes >= 6;
+	case SHM_RECORDS:
+		return f->bytes >= sizeof(struct trace_record) && f->offset % 8 == 0;
+	default:
+		return true; // text, or a kind of a later version, which is passed over
+	}
+}
+
+static const char *copy_at(const struct shm_reader *r, const struct shm_table *t, uint32_t row,
+			   const struct shm_field *f)
+{
+	return r->copy + t->offset + (uint64_t)row * t->row_bytes + f->offset;
+}
+
+static void end_texts_of(struct shm_reader *r, const struct shm_table *t)
+{
+	for (uint32_t i = 0; i < t->field_count; i++) {
+		const struct shm_field *f = &r->fields[t->field_first + i];
+
+		for (uint32_t row = 0; f->kind == SHM_TEXT && row < t->rows; row++)
+			((char *)(uintptr_t)copy_at(r, t, row, f))[f->bytes - 1] = '\0';
+	}
+}
+
+static int damaged(const struct shm_reader *r, const char *what)
+{
+	return err_set(ERR_SHM_DAMAGED, "%s: %s", r->path, what);
+}
+
+static int read_copy(struct shm_reader *r)
+{
+	size_t done = 0;
+
+	while (done < r->bytes) {
+		ssize_t got = pread(r->fd, r->copy + done, r->bytes - done, (off_t)done);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return damaged(r, got < 0 ? strerror(errno) : "it became shorter");
+		done += (size_t)got;
+	}
+	return 0;
+}
+
+int shm_reader_refresh(struct shm_reader *r)
+{
+	int error = read_copy(r);
+
+	for (uint32_t i = 0; i < r->head.table_count; i++)
+		end_texts_of(r, &r->head.table[i]);
+	if (!error)
+		r->head.state = ((const struct shm_head *)(const void *)r->copy)->state;
+	return error;
+}
+
+static int check_head(struct shm_reader *r)
+{
+	if (r->bytes < sizeof(r->head))
+		return err_set(ERR_SHM_FOREIGN, "%s: %zu bytes", r->path, r->bytes);
+	memcpy(&r->head, r->copy, sizeof(r->head));
+	if (memcmp(r->head.magic, SHM_MAGIC, sizeof(r->head.magic)) != 0)
+		return err_set(ERR_SHM_FOREIGN, "%s: it does not begin with " SHM_MAGIC, r->path);
+	if (r->head.layout != SHM_LAYOUT || r->head.head_bytes != sizeof(r->head))
+		return err_set(ERR_SHM_VERSION, "%s: layout %u, this tool knows %d", r->path, r->head.layout,
+			       SHM_LAYOUT);
+	if (r->head.file_bytes != r->bytes)
+		return damaged(r, "its size is not what its head says");
+	return head_is_sound(&r->head) ? 0 : damaged(r, "the head");
+}
+
+// Keeps a copy of the field descriptions and checks them against their tables.
+static int check_fields(struct shm_reader *r)
+{
+	struct shm_field *fields;
+
+	r->fields_bytes = MAX(r->head.field_count * sizeof(*fields), sizeof(*fields));
+	fields = mem_map("field descriptions", r->fields_bytes);
+	if (!fields)
+		return -ENOMEM;
+	memcpy(fields, r->copy + r->head.fields_offset, r->head.field_count * sizeof(*fields));
+	r->fields = fields;
+	for (uint32_t i = 0; i < r->head.table_count; i++) {
+		const struct shm_table *t = &r->head.table[i];
+
+		if (!table_is_sound(&r->head, t))
+			return damaged(r, "a table");
+		for (uint32_t k = 0; k < t->field_count; k++) {
+			if (!field_is_sound(t, &fields[t->field_first + k]))
+				return damaged(r, "a field");
+		}
+	}
+	return 0;
+}
+
+static int open_and_map(struct shm_reader *r, const char *path)
+{
+	struct stat st;
+
+	// A fifo under this name must not hold us up.
+	r->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (r->fd < 0 || fstat(r->fd, &st) < 0)
+		return err_set(ERR_SHM_MISSING, "%s: %s", path, strerror(errno));
+	if (!S_ISREG(st.st_mode) || st.st_size <= 0 || (uint64_t)st.st_size > FILE_BYTES_MAX)
+		return err_set(ERR_SHM_FOREIGN, "%s: not a file of a plausible size", path);
+	r->bytes = (size_t)st.st_size;
+	r->copy = mem_map("a copy of the shared-memory file", r->bytes);
+	return r->copy ? read_copy(r) : -ENOMEM;
+}
+
+struct shm_reader *shm_reader_open(const char *path)
+{
+	struct shm_reader *r = mem_map("reader", sizeof(*r));
+
+	if (!r)
+		return NULL;
+	strncpy(r->path, path, sizeof(r->path) - 1);
+	if (open_and_map(r, path) || check_head(r) || check_fields(r)) {
+		shm_reader_close(r);
+		return NULL;
+	}
+	for (uint32_t i = 0; i < r->head.table_count; i++)
+		end_texts_of(r, &r->head.table[i]);
+	return r;
+}
+
+void shm_reader_close(struct shm_reader *r)
+{
+	if (!r)
+		return;
+	if (r->fd >= 0)
+		close(r->fd);
+	mem_unmap(r->copy, r->bytes);
+	mem_unmap((void *)(uintptr_t)r->fields, r->fields_bytes);
+	mem_unmap(r, sizeof(*r));
+}
+
+const struct shm_head *shm_reader_head(const struct shm_reader *r)
+{
+	return &r->head;
+}
+
+bool shm_reader_alive(const struct shm_reader *r)
+{
+	uint64_t started_ticks = instance_process_start(r->head.pid);
+
+	return started_ticks != 0 && started_ticks == r->head.pid_start_ticks;
+}
+
+const struct shm_table *shm_reader_table(const struct shm_reader *r, const char *name)
+{
+	for (uint32_t i = 0; i < r->head.table_count; i++) {
+		if (strcmp(r->head.table[i].name, name) == 0)
+			return &r->head.table[i];
+	}
+	return NULL;
+}
+
+const struct shm_field *shm_reader_field(const struct shm_reader *r, const struct shm_table *t,
+					 uint32_t index)
+{
+	return t && index < t->field_count ? &r->fields[t->field_first + index] : NULL;
+}
+
+const struct shm_field *shm_reader_find(const struct shm_reader *r, const struct shm_table *t,
+					const char *name)
+{
+	const struct shm_field *f;
+
+	for (uint32_t i = 0; (f = shm_reader_field(r, t, i)); i++) {
+		if (strcmp(f->name, name) == 0)
+			return f;
+	}
+	return NULL;
+}
+
+uint64_t shm_reader_u64(const struct shm_reader *r, const struct shm_table *t, uint32_t row,
+			const struct shm_field *f)
+{
+	uint64_t value = 0;
+
+	if (t && f && row < t->rows && (f->kind == SHM_COUNTER || f->kind == SHM_GAUGE))
+		memcpy(&value, copy_at(r, t, row, f), sizeof(value));
+	return value;
+}
+
+const char *shm_reader_text(const struct shm_reader *r, const struct shm_table *t, uint32_t row,
+			    const struct shm_field *f)
+{
+	return t && f && row < t->rows && f->kind == SHM_TEXT ? copy_at(r, t, row, f) : "";
+}
+
+const uint8_t *shm_reader_mac(const struct shm_reader *r, const struct shm_table *t, uint32_t row,
+			      const struct shm_field *f)
+{
+	static const uint8_t none[6];
+	bool there = t && f && row < t->rows && f->kind == SHM_MAC;
+
+	return there ? (const uint8_t *)copy_at(r, t, row, f) : none;
+}
+
+static uint64_t sum_field(const struct shm_reader *r, const struct shm_table *t,
+			  const struct shm_field *f)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t row = 0; t && row < t->rows; row++)
+		sum += shm_reader_u64(r, t, row, f);
+	return sum;
+}
+
+uint64_t shm_reader_sum(const struct shm_reader *r, const char *table, const char *field)
+{
+	const struct shm_table *t = shm_reader_table(r, table);
+
+	return sum_field(r, t, shm_reader_find(r, t, field));
+}
+
+int64_t shm_reader_unaccounted(const struct shm_reader *r)
+{
+	const struct shm_table *t = shm_reader_table(r, "counter");
+	const struct shm_field *f;
+	uint64_t left = shm_reader_sum(r, "counter", "rx_pkts") +
+			shm_reader_sum(r, "counter", "originated_pkts") -
+			shm_reader_sum(r, "counter", "tx_pkts") -
+			shm_reader_sum(r, "counter", "consumed_pkts") -
+			shm_reader_sum(r, "counter", "queued_pkts");
+
+	for (uint32_t i = 0; (f = shm_reader_field(r, t, i)); i++) {
+		if (strncmp(f->name, "drop.", 5) == 0)
+			left -= sum_field(r, t, f);
+	}
+	return (int64_t)left;
+}
+
+static uint64_t trace_capacity(const struct shm_field *records)
+{
+	uint64_t fit = records->bytes / sizeof(struct trace_record);
+
+	return UINT64_C(1) << (63 - __builtin_clzll(fit));
+}
+
+void shm_reader_trace_range(const struct shm_reader *r, uint32_t worker, uint64_t *first,
+			    uint64_t *end)
+{
+	const struct shm_table *t = shm_reader_table(r, "trace");
+	const struct shm_field *records = shm_reader_find(r, t, "record");
+	const struct shm_field *written = shm_reader_find(r, t, "written");
+	uint64_t now = 0;
+
+	*first = *end = 0;
+	if (!records || records->kind != SHM_RECORDS || !written || worker >= t->rows)
+		return;
+	uint64_t capacity = trace_capacity(records);
+	off_t place = (off_t)(copy_at(r, t, worker, written) - r->copy);
+
+	*end = shm_reader_u64(r, t, worker, written);
+	if (pread(r->fd, &now, sizeof(now), place) != sizeof(now) || now < *end)
+		now = *end;
+	// Overwritten since the copy: now - *end of the oldest, and one more may be half written.
+	uint64_t lost = MIN(now - *end, capacity - 1) + 1;
+
+	*first = *end - MIN(*end, capacity - lost);
+}
+
+const struct trace_record *shm_reader_trace(const struct shm_reader *r, uint32_t worker,
+					    uint64_t number)
+{
+	const struct shm_table *t = shm_reader_table(r, "trace");
+	const struct shm_field *records = shm_reader_find(r, t, "record");
+
+	ASSERT(records && records->kind == SHM_RECORDS && worker < t->rows);
+	uint64_t index = number & (trace_capacity(records) - 1);
+
+	return (const struct trace_record *)(const void *)copy_at(r, t, worker, records) + index;
+}
