@@ -183,11 +183,12 @@ static int configure(struct dpdk_port *p, const struct plan *plan, const struct 
 static int start(struct dpdk_port *p, const struct port_config *config)
 {
 	struct rte_ether_addr mac;
-	int result = rte_eth_dev_start(p->id);
+	int result = p->kind->start ? p->kind->start(p) : rte_eth_dev_start(p->id);
 
 	if (result)
 		return failed(config, "start", result);
-	p->started = true;
+	if (!p->kind->start)
+		p->started = true;
 	result = rte_eth_macaddr_get(p->id, &mac);
 	if (result)
 		return failed(config, "MAC address", result);
@@ -257,11 +258,12 @@ int port_open(const struct port_config *config, struct port **port, struct port_
 {
 	if (strncmp(config->device, "pair:", strlen("pair:")) == 0)
 		return pair_open(config, port, report);
-	struct dpdk_port *p = calloc(1, sizeof(*p));
+	struct dpdk_port *p = aligned_alloc(CACHE_LINE_BYTES, sizeof(*p));
 
 	if (!p)
 		return err_set(ERR_OUT_OF_MEMORY, "port %s", config->name);
 	*report = (struct port_report){0};
+	memset(p, 0, sizeof(*p));
 	p->rx_pool = (struct rte_mempool *)config->rx_pool;
 	snprintf(p->port.name, sizeof(p->port.name), "%s", config->name);
 	snprintf(p->port.device, sizeof(p->port.device), "%s", config->device);
@@ -280,7 +282,7 @@ void ethdev_close(struct port *port)
 	struct dpdk_port *p = to_dpdk_port(port);
 
 	eal_log_hold();
-	if (p->started && p->kind->closing)
+	if (p->name[0] && p->kind->closing)
 		p->kind->closing(p);
 	if (p->started)
 		rte_eth_dev_stop(p->id);

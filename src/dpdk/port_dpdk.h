@@ -5,6 +5,7 @@
 #include "dpdk/compat.h"
 #include "dpdk/device.h"
 #include "port/port.h"
+#include "sync/gate.h"
 
 struct dpdk_port;
 
@@ -26,6 +27,8 @@ struct kind {
 	const char *form;           // shown when the string is wrong
 	const char *const *options; // NULL-terminated; NULL: everything after the colon is the target
 	int (*plan)(struct plan *plan, const struct device *device, const struct port_config *config);
+	// Starts the device where rte_eth_dev_start alone is not the way. May be NULL.
+	int (*start)(struct dpdk_port *p);
 	// Once the device runs: the kernel's end, addresses. May be NULL.
 	int (*started)(struct dpdk_port *p, const struct port_config *config);
 	// Before the device goes. May be NULL.
@@ -42,7 +45,16 @@ struct dpdk_port {
 	struct rte_mempool *rx_pool;
 	char name[64];    // of the DPDK device
 	char target[128]; // of the device string
+
+	// memif alone
+	bool client;
+	bool zero_copy;
+	bool watched;
+	int memory_fd;      // of packet memory, the number EAL knows; -1 without zero copy
+	int memory_fd_kept; // a duplicate of it
+	uint64_t retry_ns;  // when a client without a server tries again
 	uint32_t idle_turns;
+	struct gate gate;
 };
 
 static inline struct dpdk_port *to_dpdk_port(struct port *port)

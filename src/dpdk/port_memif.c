@@ -7,6 +7,7 @@
 // In zero-copy mode the driver keeps what it sent until it is asked to send again; idle turns ask,
 // so that buffers come home when traffic stops.
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "dpdk/memif_watch.h"
 #include "dpdk/port_dpdk.h"
 
 static const char *const memif_options[] = {"role",  "id",	  "bsize", "rsize",
@@ -25,18 +27,31 @@ static const char *const memif_options[] = {"role",  "id",	  "bsize", "rsize",
 // alone, soon enough (some ten microseconds) that nobody waits for buffers.
 #define IDLE_TURNS 256
 
-static uint16_t zero_copy_rx(struct port *port, struct pkt **pkts, uint16_t count)
+static uint16_t memif_rx(struct port *port, struct pkt **pkts, uint16_t count)
 {
 	struct dpdk_port *p = to_dpdk_port(port);
+
+	if (UNLIKELY(!gate_enter(&p->gate)))
+		return 0;
 	uint16_t n = ethdev_rx(port, pkts, count);
 
-	if (n == 0 && ++p->idle_turns % IDLE_TURNS == 0)
+	if (n == 0 && p->zero_copy && ++p->idle_turns % IDLE_TURNS == 0)
 		rte_eth_tx_burst(p->id, 0, NULL, 0);
+	gate_leave(&p->gate);
 	return n;
 }
 
-static const struct port_ops zero_copy_ops = {
-	.rx = zero_copy_rx, .tx = ethdev_tx, .close = ethdev_close};
+static uint16_t memif_tx(struct port *port, struct pkt **pkts, uint16_t count)
+{
+	struct dpdk_port *p = to_dpdk_port(port);
+
+	if (UNLIKELY(!gate_enter(&p->gate)))
+		return 0;
+	uint16_t n = ethdev_tx(port, pkts, count);
+
+	gate_leave(&p->gate);
+	return n;
+}
 
 // A socket file may be left by a crash (nobody answers: remove it) or belong to somebody.
 static int make_way(const struct device *d)
@@ -120,16 +135,50 @@ static int plan_memif(struct plan *plan, const struct device *d, const struct po
 	return 0;
 }
 
-static int started_memif(struct dpdk_port *p, const struct port_config *config)
+// Zero copy hands packet memory to the peer by its file.
+static int keep_memory_file(struct dpdk_port *p)
 {
-	if (strstr(config->device, "zero-copy=yes"))
-		p->port.ops = &zero_copy_ops;
-	return 0;
+	const struct rte_mempool_memhdr *chunk = STAILQ_FIRST(&p->rx_pool->mem_list);
+
+	p->memory_fd = rte_memseg_get_fd(rte_mem_virt2memseg(chunk->addr, NULL));
+	p->memory_fd_kept = p->memory_fd < 0 ? -1 : fcntl(p->memory_fd, F_DUPFD_CLOEXEC, 0);
+	return p->memory_fd_kept < 0 ? -ENOTSUP : 0;
 }
+
+// A server listens from now on; a client may have to wait for its server.
+static int start_memif(struct dpdk_port *p)
+{
+	int result;
+
+	p->client = strstr(p->port.device, "role=client") != NULL;
+	p->zero_copy = strstr(p->port.device, "zero-copy=yes") != NULL;
+	p->memory_fd = p->memory_fd_kept = -1;
+	p->gate.shut = 1;
+	if (p->zero_copy) {
+		result = keep_memory_file(p);
+		if (result)
+			return result;
+	}
+	result = rte_eth_dev_start(p->id);
+	p->started = result == 0;
+	p->watched = p->started || p->client;
+	return p->watched ? memif_watch_add(p) : result;
+}
+
+static void close_memif(struct dpdk_port *p)
+{
+	if (p->watched)
+		memif_watch_remove(p);
+	if (p->zero_copy && p->memory_fd_kept >= 0)
+		close(p->memory_fd_kept);
+}
+
+static const struct port_ops memif_ops = {.rx = memif_rx, .tx = memif_tx, .close = ethdev_close};
 
 const struct kind kind_memif = {.name = "memif",
 				.form = FORM,
 				.options = memif_options,
 				.plan = plan_memif,
-				.started = started_memif,
-				.ops = &ethdev_ops};
+				.start = start_memif,
+				.closing = close_memif,
+				.ops = &memif_ops};

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Keeps memif's control channel and its data path apart, and clients trying to connect.
+#pragma once
+
+#include <stdbool.h>
+
+#include "dpdk/port_dpdk.h"
+
+// Takes over a port whose gate is shut; opens the gate whenever traffic is safe. 0 or -errno.
+int memif_watch_add(struct dpdk_port *p);
+
+// Lets go of it; its gate is shut afterwards.
+void memif_watch_remove(struct dpdk_port *p);
