@@ -34,7 +34,8 @@ static void send_frame(struct net *net, uint16_t port_index, struct pkt *p, cons
 }
 
 // Asks for target in the name of sender, which may be the same (an announcement).
-static void ask(struct net *net, uint16_t port_index, be32 sender, be32 target, const uint8_t mac[6])
+static void ask(struct net *net, uint16_t port_index, be32 sender, be32 target,
+		const uint8_t mac[6])
 {
 	static const uint8_t everybody[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 	struct pkt *p = net_alloc(net, POOL_CTRL);
@@ -68,7 +69,8 @@ static void announce_all(struct net *net)
 {
 	for (uint16_t i = 0; i < net->port_count; i++)
 		for (uint32_t k = 0; k < net->port[i].address_count; k++)
-			ask(net, i, net->port[i].address[k].addr, net->port[i].address[k].addr, NULL);
+			ask(net, i, net->port[i].address[k].addr, net->port[i].address[k].addr,
+			    NULL);
 }
 
 void net_announce(struct net *net)
@@ -82,7 +84,8 @@ void arp_announce_again(struct net *net)
 	announce_all(net);
 }
 
-static bool well_formed(const struct pkt *p, const struct arrival *arrival, const struct arp_packet *a)
+static bool well_formed(const struct pkt *p, const struct arrival *arrival,
+			const struct arp_packet *a)
 {
 	return pkt_seg_len(p) >= arrival->l3_offset + sizeof(*a) &&
 	       be16_get(a->hardware) == ARP_HARDWARE_ETHERNET &&

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The Internet checksum over packets of several segments, and the verdict on a received one.
-// Called by every transport's input and by net_output where the port does not sum.
+// The Internet checksum over packets of several segments (RFC 1071), and the verdict on a received
+// one. Called by every transport's input and by net_output where the port does not sum; calls
+// wire/checksum. One segment, the usual case, costs no walk.
 #include "net/inside.h"
 #include "wire/checksum.h"
 

@@ -22,7 +22,8 @@ static struct pkt *cut(struct net *net, struct cursor *c, uint32_t len)
 			*c = (struct cursor){pkt_next(c->segment), 0};
 			continue;
 		}
-		struct pkt *piece = pkt_slice(net->env->pool[POOL_HEAD], c->segment, c->offset, part);
+		struct pkt *piece =
+			pkt_slice(net->env->pool[POOL_HEAD], c->segment, c->offset, part);
 
 		if (!piece) {
 			counter_add(net->env, COUNTER_unmade_pkts, 1);
@@ -42,7 +43,8 @@ void ip4_send_fragments(struct net *net, struct pkt *p, const struct net_out *ou
 	struct cursor cursor = {p, 0};
 	uint16_t id = ip4_next_id(net, out->path, out->protocol);
 
-	if (out->dont_fragment || out->tso_segment_bytes || len > IPV4_BYTES_MAX - IPV4_HEADER_BYTES) {
+	if (out->dont_fragment || out->tso_segment_bytes ||
+	    len > IPV4_BYTES_MAX - IPV4_HEADER_BYTES) {
 		pkt_drop(net->env, p, DROP_IP4_TOO_BIG);
 		return;
 	}

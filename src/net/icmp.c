@@ -66,7 +66,8 @@ static enum drop read_quote(struct net *net, const struct pkt *p, const struct a
 {
 	const struct icmp_header *h = pkt_at(p, a->l4_offset);
 	const struct ipv4_header *quoted = (const void *)(h + 1);
-	uint32_t here = MIN((uint32_t)pkt_seg_len(p) - a->l4_offset, (uint32_t)a->l4_len) - sizeof(*h);
+	uint32_t here =
+		MIN((uint32_t)pkt_seg_len(p) - a->l4_offset, (uint32_t)a->l4_len) - sizeof(*h);
 
 	if (here < sizeof(*quoted) || quoted->version_ihl >> 4 != 4 ||
 	    ipv4_header_len(quoted) < sizeof(*quoted) ||
@@ -75,8 +76,10 @@ static enum drop read_quote(struct net *net, const struct pkt *p, const struct a
 	if ((be16_get(quoted->fragment) & IPV4_OFFSET_MASK) || !net_is_ours(net, quoted->src) ||
 	    (quoted->protocol != IP_TCP && quoted->protocol != IP_UDP))
 		return DROP_ICMP_QUOTE;
-	const struct tcp_header *t = (const void *)((const uint8_t *)quoted + ipv4_header_len(quoted));
-	bool too_big = h->type == ICMP_UNREACHABLE && h->code == ICMP_UNREACHABLE_FRAGMENTATION_NEEDED;
+	const struct tcp_header *t =
+		(const void *)((const uint8_t *)quoted + ipv4_header_len(quoted));
+	bool too_big =
+		h->type == ICMP_UNREACHABLE && h->code == ICMP_UNREACHABLE_FRAGMENTATION_NEEDED;
 
 	*report = (struct icmp_report){
 		.local = addr_from_v4(quoted->src),
@@ -100,7 +103,7 @@ static enum drop check(const struct pkt *p, const struct arrival *a)
 		return DROP_ICMP_TRUNCATED;
 	if (!checksum_is_good(net_sum(p, a->l4_offset, a->l4_len)))
 		return DROP_ICMP_CHECKSUM;
-	// RFC 1122 3.2.2.6: an echo to a broadcast address MAY be discarded; errors are never sent there.
+	// RFC 1122 3.2.2.6: an echo to a broadcast address MAY be discarded; errors never go there.
 	return a->to_group ? DROP_ICMP_GROUP : DROP_OK;
 }
 

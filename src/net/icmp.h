@@ -7,7 +7,8 @@
 #include "wire/icmp.h"
 
 // Takes p. True when report says something to TCP about one of its segments; UDP's are handled.
-bool icmp_input(struct net *net, struct pkt *p, struct arrival *arrival, struct icmp_report *report);
+bool icmp_input(struct net *net, struct pkt *p, struct arrival *arrival,
+		struct icmp_report *report);
 
 // Tells the sender of offender that it could not be delivered, unless RFC 1122 3.2.2 forbids it or
 // the rate limit does. Takes nothing.

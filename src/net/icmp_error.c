@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // ICMP errors that we send (RFC 1122 3.2.2): who may be told, how often, and what is quoted. Called
-// by the inputs of this floor beside the drop of the packet in question, which stays theirs.
+// by the inputs of this floor beside the drop of the packet in question, which stays theirs; calls
+// net_output. The quotation is a copy, entered in the ledger.
 #include "base/time.h"
 #include "net/icmp.h"
 #include "net/inside.h"
 #include "wire/checksum.h"
 
-#define BURST_ERRORS 50         // a bucketful, as Linux's icmp_msgs_burst
-#define ERROR_BYTES_MAX 576     // RFC 1812 4.3.2.3: as much as fits without exceeding 576 bytes
+#define BURST_ERRORS 50     // a bucketful, as Linux's icmp_msgs_burst
+#define ERROR_BYTES_MAX 576 // RFC 1812 4.3.2.3: as much as fits without exceeding 576 bytes
 
 // A token bucket measured in time. Each error costs 0, 1 or 2 shares at random, one on average, so
 // that nobody can count by it what we answered to others (CVE-2020-25705).
@@ -19,9 +20,9 @@ static bool within_rate(struct net *net)
 
 	net->icmp_refilled_ns = net->env->now_ns;
 	net->icmp_tokens = MIN(net->icmp_tokens + earned_ns, share_ns * BURST_ERRORS);
-	if (net->icmp_tokens < share_ns)
+	if (net->icmp_tokens < 2 * share_ns)
 		return false;
-	net->icmp_tokens -= MIN(cost_ns, net->icmp_tokens);
+	net->icmp_tokens -= cost_ns;
 	return true;
 }
 

@@ -73,8 +73,8 @@ struct net {
 	struct net_pmtu pmtu[PMTU_SLOTS];
 	struct timer pmtu_timer;
 	struct timer announce_timer;
-	uint64_t defend_next_ns;     // earliest time to defend an address again (RFC 5227 2.4)
-	uint64_t icmp_tokens;        // in nanoseconds of the configured rate
+	uint64_t defend_next_ns; // earliest time to defend an address again (RFC 5227 2.4)
+	uint64_t icmp_tokens;    // in nanoseconds of the configured rate
 	uint64_t icmp_refilled_ns;
 	uint16_t ip_id[IP_ID_SLOTS];
 };

@@ -35,7 +35,8 @@ static enum drop check_header(const struct pkt *p, const struct arrival *a,
 }
 
 // RFC 1122 3.2.1.3: where such a packet may not come from, and whether it is for us.
-static enum drop check_addresses(const struct net *net, struct arrival *a, const struct ipv4_header *h)
+static enum drop check_addresses(const struct net *net, struct arrival *a,
+				 const struct ipv4_header *h)
 {
 	uint32_t top = be32_get(h->src) >> 24;
 

@@ -101,7 +101,8 @@ void ip4_send(struct net *net, struct pkt *p, struct ip4_send *s)
 
 void ip4_fill_checksum(struct pkt *p, const struct net_out *out)
 {
-	uint32_t sum = checksum_pseudo(&out->path->local, &out->path->remote, out->protocol, pkt_len(p));
+	uint32_t sum =
+		checksum_pseudo(&out->path->local, &out->path->remote, out->protocol, pkt_len(p));
 	be16 field = {0};
 	void *place = pkt_at(p, out->checksum_offset);
 

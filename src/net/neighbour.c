@@ -16,10 +16,10 @@
 #define REACHABLE_NS (60 * NS_PER_S) // RFC 1122 2.3.2.1: "on the order of a minute"
 #define ASK_NS NS_PER_S              // the same place: at most one request a second; doubles
 #define ASK_TRIES 3
-#define PROBE_TRIES 2                // unicast polls (ibid., method 2), "typically 2"
-#define FAILED_NS (3 * NS_PER_S)     // no request in this time after nobody answered
-#define QUEUE_PKTS_MAX 8             // a neighbour; "at least one" (RFC 1122 2.3.2.2)
-#define SAMPLE 8                     // entries looked at for one to give up
+#define PROBE_TRIES 2            // unicast polls (ibid., method 2), "typically 2"
+#define FAILED_NS (3 * NS_PER_S) // no request in this time after nobody answered
+#define QUEUE_PKTS_MAX 8         // a neighbour; "at least one" (RFC 1122 2.3.2.2)
+#define SAMPLE 8                 // entries looked at for one to give up
 
 static uint32_t *bucket(struct net *net, uint16_t port_index, be32 addr)
 {

@@ -18,12 +18,12 @@
 
 enum neighbour_state {
 	NEIGHBOUR_FREE = 0,
-	NEIGHBOUR_NEW = 1 << 0,       // has a path, nobody asked yet
-	NEIGHBOUR_PENDING = 1 << 1,   // asked, packets wait
+	NEIGHBOUR_NEW = 1 << 0,     // has a path, nobody asked yet
+	NEIGHBOUR_PENDING = 1 << 1, // asked, packets wait
 	NEIGHBOUR_REACHABLE = 1 << 2,
-	NEIGHBOUR_PROBING = 1 << 3,   // old: asked again, still used
-	NEIGHBOUR_FAILED = 1 << 4,    // did not answer: packets are dropped for a while
-	NEIGHBOUR_FIXED = 1 << 5,     // the broadcast address of a port
+	NEIGHBOUR_PROBING = 1 << 3, // old: asked again, still used
+	NEIGHBOUR_FAILED = 1 << 4,  // did not answer: packets are dropped for a while
+	NEIGHBOUR_FIXED = 1 << 5,   // the broadcast address of a port
 };
 
 #define NEIGHBOUR_SENDABLE (NEIGHBOUR_REACHABLE | NEIGHBOUR_PROBING | NEIGHBOUR_FIXED)

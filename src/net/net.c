@@ -83,13 +83,16 @@ static int add_address(struct net *net, struct net_port *np, const struct addr *
 			       np->port->name);
 	be32 v4 = addr_to_v4(a);
 	uint32_t mask = route_mask(len);
-	struct route route = {.prefix = be32_get(v4), .port_index = (uint16_t)net->port_count, .len = len};
+	struct route route = {
+		.prefix = be32_get(v4), .port_index = (uint16_t)net->port_count, .len = len};
 
 	if (!route_add(&net->routes, &route))
 		return err_set(ERR_ROUTES_FULL, "%s/%u on port %s", addr_format(a, text), len,
 			       np->port->name);
 	np->address[np->address_count++] = (struct net_address){
-		.addr = v4, .mask = mask, .broadcast = len < 31 ? be32_of(be32_get(v4) | ~mask) : (be32){0}};
+		.addr = v4,
+		.mask = mask,
+		.broadcast = len < 31 ? be32_of(be32_get(v4) | ~mask) : (be32){0}};
 	return 0;
 }
 
@@ -132,7 +135,8 @@ int net_add_route(struct net *net, const struct addr *prefix, uint8_t len, const
 
 	if (!addr_is_v4(prefix) || !addr_is_v4(via) || len > 32)
 		return err_set(ERR_IPV6_NOT_YET, "the route via %s", addr_format(via, text));
-	struct route route = {.prefix = be32_get(addr_to_v4(prefix)), .via = addr_to_v4(via), .len = len};
+	struct route route = {
+		.prefix = be32_get(addr_to_v4(prefix)), .via = addr_to_v4(via), .len = len};
 	const struct route *link = route_find(&net->routes, route.via);
 
 	if (!link || link->via.raw != 0)

@@ -21,13 +21,13 @@ struct wheel;
 
 // Limits; zero is the default everywhere.
 struct net_config {
-	uint32_t neighbours_max;      // ARP entries, 1024
-	uint32_t neighbour_pkts_max;  // packets waiting for ARP, all neighbours together, 256
-	uint32_t fragment_contexts;   // datagrams under reassembly, 64
-	uint32_t fragment_bytes_max;  // of buffers they may pin (true size), 1 MiB
-	uint32_t udp_max;             // UDP sockets, 64; at most 65535
-	uint32_t udp_queue_pkts;      // datagrams received and not yet delivered, 4096
-	uint32_t icmp_errors_per_s;   // ICMP errors we send, 1000
+	uint32_t neighbours_max;     // ARP entries, 1024
+	uint32_t neighbour_pkts_max; // packets waiting for ARP, all neighbours together, 256
+	uint32_t fragment_contexts;  // datagrams under reassembly, 64
+	uint32_t fragment_bytes_max; // of buffers they may pin (true size), 1 MiB
+	uint32_t udp_max;            // UDP sockets, 64; at most 65535
+	uint32_t udp_queue_pkts;     // datagrams received and not yet delivered, 4096
+	uint32_t icmp_errors_per_s;  // ICMP errors we send, 1000
 };
 
 struct net_port_config {
@@ -58,10 +58,10 @@ void net_announce(struct net *net);
 // The way to one destination, remembered by connections so that a packet costs no lookup.
 // net_path_refresh checks it by generation and finds it anew when anything changed.
 struct net_path {
-	struct addr local;      // source address to use
+	struct addr local; // source address to use
 	struct addr remote;
-	uint32_t neighbour;     // index into the neighbour table
-	uint32_t generation;    // of routes and of that neighbour when it was found
+	uint32_t neighbour;  // index into the neighbour table
+	uint32_t generation; // of routes and of that neighbour when it was found
 	uint16_t port_index;
 	uint16_t mtu_bytes;     // of the path: the port's, or less after ICMP said so
 	uint32_t tso_bytes_max; // 0: the port does not segment
@@ -75,12 +75,12 @@ int net_path_find(struct net *net, const struct addr *local, const struct addr *
 struct net_out {
 	struct net_path *path; // refreshed in place when it went stale
 	uint8_t protocol;
-	uint8_t ttl;          // 0: the default, 64
+	uint8_t ttl; // 0: the default, 64
 	uint8_t dscp;
 	uint8_t ecn;
 	bool dont_fragment;
-	uint16_t l4_header_len;     // bytes of transport header at the start of the packet
-	uint16_t checksum_offset;   // of the checksum field in the transport header; 0: none to fill
+	uint16_t l4_header_len;   // bytes of transport header at the start of the packet
+	uint16_t checksum_offset; // of the checksum field in the transport header; 0: none to fill
 	uint16_t tso_segment_bytes; // >0: the port cuts; the packet may be larger than the MTU
 };
 

@@ -24,7 +24,7 @@ static uint16_t mtu_to(struct net *net, be32 remote, uint16_t port_mtu_bytes)
 	const struct net_pmtu *m = &net->pmtu[net_slot(net, remote, 0, PMTU_SLOTS)];
 
 	return m->remote.raw == remote.raw && m->mtu_bytes ? MIN(m->mtu_bytes, port_mtu_bytes)
-							    : port_mtu_bytes;
+							   : port_mtu_bytes;
 }
 
 void net_lower_mtu(struct net *net, const struct addr *remote, uint32_t mtu_bytes)
@@ -142,7 +142,8 @@ int net_path_find(struct net *net, const struct addr *local, const struct addr *
 
 static bool is_fresh(const struct net *net, const struct net_path *path)
 {
-	return path->generation == net->generation + net->neighbours.slot[path->neighbour].generation;
+	return path->generation ==
+	       net->generation + net->neighbours.slot[path->neighbour].generation;
 }
 
 bool path_refresh(struct net *net, struct net_path *path)

@@ -175,7 +175,8 @@ static enum drop check_place(const struct reassembly_context *c, struct pkt *p, 
 		return DROP_FRAGMENT_DUPLICATE;
 	if ((before && end_of(before) > start_of(p)) || (after && end_of(p) > start_of(after)))
 		return DROP_FRAGMENT_OVERLAP;
-	if (c->total_bytes && (end_of(p) > c->total_bytes || (!more && end_of(p) != c->total_bytes)))
+	if (c->total_bytes &&
+	    (end_of(p) > c->total_bytes || (!more && end_of(p) != c->total_bytes)))
 		return DROP_FRAGMENT_OVERLAP;
 	if (!more && c->last && end_of(c->last) > end_of(p))
 		return DROP_FRAGMENT_OVERLAP;
@@ -195,7 +196,8 @@ static bool make_room(struct net *net, const struct reassembly_context *c, uint3
 	return true;
 }
 
-static void link_in(struct net *net, struct reassembly_context *c, struct pkt *p, struct pkt *before)
+static void link_in(struct net *net, struct reassembly_context *c, struct pkt *p,
+		    struct pkt *before)
 {
 	uint32_t bytes = pinned_by(p);
 
@@ -238,7 +240,8 @@ static struct pkt *join(struct net *net, struct reassembly_context *c, struct ar
 	return part[0];
 }
 
-static enum drop check_fragment(const struct pkt *p, const struct arrival *a, uint32_t start, bool more)
+static enum drop check_fragment(const struct pkt *p, const struct arrival *a, uint32_t start,
+				bool more)
 {
 	if (a->l4_len == 0 || (more && a->l4_len % 8 != 0) ||
 	    start + a->l4_len > IPV4_BYTES_MAX - IPV4_HEADER_BYTES)

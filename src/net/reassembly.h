@@ -10,13 +10,13 @@ struct reassembly_context {
 	be16 id;
 	uint8_t protocol;
 	bool in_use;
-	bool refused;           // an overlap was seen: the datagram's further fragments are refused
+	bool refused; // an overlap was seen: the datagram's further fragments are refused
 	uint16_t count_pkts;
-	uint32_t have_bytes;    // payload
-	uint32_t total_bytes;   // payload of the whole datagram; 0: the last fragment is not here yet
-	uint32_t pinned_bytes;  // buffers
+	uint32_t have_bytes;  // payload
+	uint32_t total_bytes; // payload of the whole datagram; 0: the last fragment is not here yet
+	uint32_t pinned_bytes;    // buffers
 	struct pkt *first, *last; // sorted by offset, disjoint, through pkt_own()->queue_next
-	struct arrival arrival; // of the first fragment of the datagram, when it is here
+	struct arrival arrival;   // of the first fragment of the datagram, when it is here
 	struct timer timer;
 };
 

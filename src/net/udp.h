@@ -21,7 +21,8 @@ int udp_deliver(struct net *net, struct prism_event *events, int count);
 bool udp_pending(const struct net *net);
 
 // Requests. 0 or a negative errno with err_set; semantics as <prismnet/udp.h> says.
-int udp_open(struct net *net, const struct addr *local, uint16_t port, uint64_t user, prism_udp *udp);
+int udp_open(struct net *net, const struct addr *local, uint16_t port, uint64_t user,
+	     prism_udp *udp);
 int udp_close(struct net *net, prism_udp udp);
 int udp_endpoint(struct net *net, prism_udp udp, struct addr *local, uint16_t *port);
 

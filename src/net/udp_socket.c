@@ -74,7 +74,8 @@ static uint16_t choose_port(struct net *net, const struct addr *local)
 	return 0;
 }
 
-int udp_open(struct net *net, const struct addr *local, uint16_t port, uint64_t user, prism_udp *udp)
+int udp_open(struct net *net, const struct addr *local, uint16_t port, uint64_t user,
+	     prism_udp *udp)
 {
 	struct udp *u = &net->udp;
 	char text[ADDR_TEXT_BYTES];

@@ -76,7 +76,8 @@ __attribute__((target("avx2"))) static uint64_t add_blocks(const uint8_t *b, siz
 		odd2 = _mm256_add_epi64(odd2, _mm256_srli_epi64(w, 32));
 	}
 	even = _mm256_add_epi64(_mm256_add_epi64(even, even2), _mm256_add_epi64(odd, odd2));
-	__m128i half = _mm_add_epi64(_mm256_castsi256_si128(even), _mm256_extracti128_si256(even, 1));
+	__m128i half =
+		_mm_add_epi64(_mm256_castsi256_si128(even), _mm256_extracti128_si256(even, 1));
 
 	// Each lane is below 2^32 times twice the blocks: far from overflow for any packet.
 	return (uint64_t)_mm_extract_epi64(half, 0) + (uint64_t)_mm_extract_epi64(half, 1);

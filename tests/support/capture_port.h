@@ -34,7 +34,7 @@ static inline uint16_t capture_tx(struct port *port, struct pkt **pkts, uint16_t
 {
 	struct capture_port *c = CONTAINER_OF(port, struct capture_port, port);
 	uint32_t room = MIN(CAPTURE_PKTS - c->tx_count, c->tx_room);
-	uint32_t n = MIN(count, room);
+	uint32_t n = MIN((uint32_t)count, room);
 
 	memcpy(c->tx + c->tx_count, pkts, n * sizeof(*pkts));
 	c->tx_count += n;

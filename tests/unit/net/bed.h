@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "../../seed.h"
 #include "../../support/capture_port.h"
 #include "base/err.h"
 #include "base/time.h"
@@ -70,10 +71,9 @@ static inline uint64_t bed_drops(const struct bed *b, enum drop reason)
 static inline struct bed *bed_create_with(uint32_t flags, const struct net_config *config)
 {
 	struct bed *b = calloc(1, sizeof(*b));
-	const char *seed = getenv("PRISM_SEED");
 
 	b->env = (struct env){.now_ns = 1000, .counters = &b->counters, .trace = &b->trace};
-	rng_seed(&b->env.rng, seed ? strtoull(seed, NULL, 0) : 1);
+	rng_seed(&b->env.rng, 1);
 	memcpy(b->env.secret, "0123456789abcdef", 16);
 	static const char *const names[POOL_KINDS] = {"bed_rx", "bed_tx", "bed_head", "bed_ctrl"};
 	for (int i = 0; i < POOL_KINDS; i++)
@@ -202,8 +202,8 @@ static inline void *frame_add(struct frame *f, const void *bytes, size_t len)
 	return at;
 }
 
-static inline struct eth_header *frame_eth(struct frame *f, const uint8_t dst[6], const uint8_t src[6],
-					   uint16_t type)
+static inline struct eth_header *frame_eth(struct frame *f, const uint8_t dst[6],
+					   const uint8_t src[6], uint16_t type)
 {
 	f->len = 0;
 	struct eth_header *h = frame_add(f, NULL, sizeof(*h));
@@ -239,19 +239,23 @@ static inline void frame_finish(struct frame *f)
 	h->checksum = checksum_finish(checksum_add(0, h, ipv4_header_len(h)));
 }
 
-static inline void frame_udp(struct frame *f, be32 src, be32 dst, uint16_t port, const void *bytes,
-			     uint16_t len)
+struct run {
+	const void *bytes; // NULL: zeros
+	uint16_t len;
+};
+
+static inline void frame_udp(struct frame *f, be32 src, be32 dst, uint16_t port, struct run run)
 {
 	frame_ip4(f, src, dst, IP_UDP);
 	struct udp_header *u = frame_add(f, NULL, sizeof(*u));
 	struct addr s = addr_from_v4(src), d = addr_from_v4(dst);
 
-	frame_add(f, bytes, len);
+	frame_add(f, run.bytes, run.len);
 	u->src_port = be16_of(5000);
 	u->dst_port = be16_of(port);
-	u->len = be16_of((uint16_t)(8 + len));
-	u->checksum = checksum_finish(checksum_pseudo(&s, &d, IP_UDP, 8u + len) +
-				      checksum_add(0, u, 8u + len));
+	u->len = be16_of((uint16_t)(8 + run.len));
+	u->checksum = checksum_finish(checksum_pseudo(&s, &d, IP_UDP, 8u + run.len) +
+				      checksum_add(0, u, 8u + run.len));
 	frame_finish(f);
 }
 

@@ -4,12 +4,12 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "../../seed.h"
 #include "base/rand.h"
 
 // RFC 1071 1 by the letter, over bytes in network order.
@@ -22,15 +22,6 @@ static uint16_t naive(const uint8_t *b, size_t len)
 	while (sum >> 16)
 		sum = (sum & 0xffff) + (sum >> 16);
 	return (uint16_t)~sum;
-}
-
-static void seed(struct rng *r)
-{
-	const char *text = getenv("PRISM_SEED");
-	uint64_t s = text ? strtoull(text, NULL, 0) : 1;
-
-	printf("PRISM_SEED=%llu\n", (unsigned long long)s);
-	rng_seed(r, s);
 }
 
 static void fill(struct rng *r, uint8_t *b, size_t len)
@@ -46,12 +37,13 @@ static void sum_equals_the_definition_for_every_length_and_alignment(void **stat
 	static uint8_t room[64 + 10000];
 	struct rng r;
 
-	seed(&r);
+	rng_seed(&r, test_seed());
 	for (size_t len = 0; len <= 700; len++)
 		for (size_t align = 0; align < 64; align += len <= 300 ? 1 : 7) {
 			fill(&r, room + align, len);
-			assert_int_equal(be16_get(checksum_finish(checksum_add(0, room + align, len))),
-					 naive(room + align, len));
+			assert_int_equal(
+				be16_get(checksum_finish(checksum_add(0, room + align, len))),
+				naive(room + align, len));
 		}
 	for (size_t len = 701; len < 9100; len += 13) {
 		fill(&r, room + 3, len);
@@ -77,7 +69,7 @@ static void a_chain_cut_anywhere_has_the_same_sum(void **state)
 	static uint8_t b[4000];
 	struct rng r;
 
-	seed(&r);
+	rng_seed(&r, test_seed());
 	for (int round = 0; round < 3000; round++) {
 		size_t len = rng_below(&r, sizeof(b)), done = 0;
 		uint32_t sum = 0;
@@ -97,12 +89,12 @@ static void pseudo_header_is_that_of_each_family(void **state)
 {
 	struct rng r;
 
-	seed(&r);
+	rng_seed(&r, test_seed());
 	for (int round = 0; round < 1000; round++) {
 		uint32_t s = (uint32_t)rng_next(&r), d = (uint32_t)rng_next(&r);
 		uint16_t len = (uint16_t)rng_next(&r);
-		uint8_t h4[12] = {s >> 24, s >> 16, s >> 8, s, d >> 24, d >> 16, d >> 8, d, 0, 17,
-				  len >> 8, len};
+		uint8_t h4[12] = {s >> 24, s >> 16, s >> 8, s,  d >> 24,  d >> 16,
+				  d >> 8,  d,       0,      17, len >> 8, len};
 		uint8_t h6[40] = {0};
 		struct addr src = addr_from_v4(be32_of(s)), dst = addr_from_v4(be32_of(d));
 
@@ -123,7 +115,7 @@ static void updating_equals_summing_anew(void **state)
 {
 	struct rng r;
 
-	seed(&r);
+	rng_seed(&r, test_seed());
 	for (int round = 0; round < 20000; round++) {
 		union {
 			uint8_t byte[40];
@@ -149,7 +141,7 @@ static void a_message_with_its_checksum_is_good_and_a_flipped_bit_is_seen(void *
 	uint8_t b[60];
 	struct rng r;
 
-	seed(&r);
+	rng_seed(&r, test_seed());
 	for (int round = 0; round < 1000; round++) {
 		fill(&r, b, sizeof(b));
 		b[0] = b[1] = 0;

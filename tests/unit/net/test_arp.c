@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// ARP in virtual time: learning, asking, giving up, defending.
+#include "bed.h"
+
+static const uint8_t EVIL_MAC[6] = {2, 0, 0, 0, 0x66, 6};
+
+// Sends a datagram to a host: the way to make the stack want its address.
+static void want(struct bed *b, prism_udp udp, be32 to)
+{
+	struct pkt *p = pkt_alloc(b->env.pool[POOL_TX]);
+
+	memcpy(pkt_append(p, 4), "data", 4);
+	struct udp_to dst = {.remote = addr_from_v4(to), .remote_port = 9};
+	assert_int_equal(udp_send(b->net, udp, &dst, p), 0);
+	bed_conserved(b);
+}
+
+static void arp_in(struct bed *b, uint16_t operation, const uint8_t mac[6], be32 sender,
+		   be32 target)
+{
+	struct frame f;
+
+	frame_arp(&f, operation, mac, sender, target);
+	bed_in(b, 0, f.byte, f.len);
+}
+
+// The packet sent as number index is an ARP packet of this operation about target.
+static const struct arp_packet *arp_out(struct bed *b, uint32_t index, uint16_t operation,
+					be32 target)
+{
+	assert_true(index < b->port[0].tx_count);
+	assert_int_equal(capture_read(&b->port[0], index, b->out), 42);
+	assert_memory_equal(b->out + 12, "\x08\x06", 2);
+	const struct arp_packet *a = (const void *)(b->out + 14);
+	assert_int_equal(be16_get(a->operation), operation);
+	assert_int_equal(a->target.raw, target.raw);
+	assert_memory_equal(a->sender_mac, b->port[0].port.mac, 6);
+	return a;
+}
+
+static void a_request_for_us_is_answered_in_its_own_buffer(void **state)
+{
+	struct bed *b = bed_create();
+	uint32_t ctrl = pool_available(b->env.pool[POOL_CTRL]);
+
+	arp_in(b, ARP_REQUEST, PEER_MAC, PEER, OURS);
+	const struct arp_packet *a = arp_out(b, 0, ARP_REPLY, PEER);
+	assert_int_equal(a->sender.raw, OURS.raw);
+	assert_memory_equal(a->target_mac, PEER_MAC, 6);
+	assert_memory_equal(b->out, PEER_MAC, 6);
+	assert_int_equal(pool_available(b->env.pool[POOL_CTRL]), ctrl);
+	want(b, bed_open(b, 100), PEER); // learnt: no question
+	assert_int_equal(b->port[0].tx_count, 2);
+	bed_last_ip4(b);
+	bed_destroy(b);
+}
+
+static void a_probe_is_answered_and_teaches_nothing(void **state)
+{
+	struct bed *b = bed_create();
+
+	arp_in(b, ARP_REQUEST, PEER_MAC, IP(0, 0, 0, 0), OURS);
+	arp_out(b, 0, ARP_REPLY, IP(0, 0, 0, 0));
+	assert_null(neighbour_find(b->net, 0, IP(0, 0, 0, 0)));
+	bed_destroy(b);
+}
+
+static void packets_wait_for_the_answer_and_leave_in_order(void **state)
+{
+	struct bed *b = bed_create();
+	prism_udp udp = bed_open(b, 100);
+
+	for (int i = 0; i < 3; i++)
+		want(b, udp, PEER);
+	assert_int_equal(b->port[0].tx_count, 1);
+	arp_out(b, 0, ARP_REQUEST, PEER);
+	assert_int_equal(b->counters.value[COUNTER_queued_pkts], 3);
+	arp_in(b, ARP_REPLY, PEER_MAC, PEER, OURS);
+	assert_int_equal(b->port[0].tx_count, 4);
+	assert_int_equal(b->counters.value[COUNTER_queued_pkts], 0);
+	bed_last_ip4(b);
+	assert_memory_equal(b->out, PEER_MAC, 6);
+	bed_destroy(b);
+}
+
+static void silence_is_asked_three_times_and_then_believed(void **state)
+{
+	struct bed *b = bed_create();
+	prism_udp udp = bed_open(b, 100);
+
+	want(b, udp, PEER);
+	assert_int_equal(b->port[0].tx_count, 1);
+	bed_time(b, 1100 * NS_PER_MS);
+	assert_int_equal(b->port[0].tx_count, 2);
+	bed_time(b, 2 * NS_PER_S);
+	assert_int_equal(b->port[0].tx_count, 3);
+	assert_int_equal(bed_drops(b, DROP_ARP_UNREACHABLE), 0);
+	bed_time(b, 4 * NS_PER_S);
+	assert_int_equal(b->port[0].tx_count, 3);
+	assert_int_equal(bed_drops(b, DROP_ARP_UNREACHABLE), 1);
+	want(b, udp, PEER); // known to be silent
+	assert_int_equal(bed_drops(b, DROP_ARP_UNREACHABLE), 2);
+	assert_int_equal(b->port[0].tx_count, 3);
+	bed_time(b, 4 * NS_PER_S); // forgotten
+	want(b, udp, PEER);
+	assert_int_equal(b->port[0].tx_count, 4);
+	arp_in(b, ARP_REPLY, PEER_MAC, PEER, OURS);
+	assert_int_equal(b->port[0].tx_count, 5);
+	bed_destroy(b);
+}
+
+static void a_full_queue_gives_up_its_oldest(void **state)
+{
+	struct bed *b = bed_create();
+	prism_udp udp = bed_open(b, 100);
+
+	for (int i = 0; i < 11; i++)
+		want(b, udp, PEER);
+	assert_int_equal(bed_drops(b, DROP_ARP_QUEUE_FULL), 3);
+	assert_int_equal(b->counters.value[COUNTER_queued_pkts], 8);
+	bed_destroy(b);
+}
+
+static void all_queues_together_are_bounded(void **state)
+{
+	struct bed *b =
+		bed_create_with(PORT_TX_CHAINS, &(struct net_config){.neighbour_pkts_max = 4});
+	prism_udp udp = bed_open(b, 100);
+
+	for (uint8_t i = 0; i < 10; i++)
+		want(b, udp, IP(198, 18, 0, 100 + i));
+	assert_int_equal(b->counters.value[COUNTER_queued_pkts], 4);
+	assert_int_equal(bed_drops(b, DROP_ARP_QUEUE_FULL), 6);
+	want(b, udp, IP(198, 18, 0, 100)); // has one waiting: the newer one stays
+	assert_int_equal(b->counters.value[COUNTER_queued_pkts], 4);
+	bed_destroy(b);
+}
+
+static void a_used_entry_is_probed_before_it_expires(void **state)
+{
+	struct bed *b = bed_create();
+	prism_udp udp = bed_open(b, 100);
+
+	arp_in(b, ARP_REQUEST, PEER_MAC, PEER, OURS);
+	bed_time(b, 30 * NS_PER_S);
+	want(b, udp, PEER);
+	bed_clear(b);
+	bed_time(b, 30500 * NS_PER_MS);
+	assert_int_equal(b->port[0].tx_count, 1);
+	arp_out(b, 0, ARP_REQUEST, PEER);
+	assert_memory_equal(b->out, PEER_MAC, 6); // to it alone
+	want(b, udp, PEER);                       // still used meanwhile
+	bed_last_ip4(b);
+	arp_in(b, ARP_REPLY, PEER_MAC, PEER, OURS);
+	bed_clear(b);
+	bed_time(b, 10 * NS_PER_S);
+	assert_int_equal(b->port[0].tx_count, 0); // fresh again
+	bed_destroy(b);
+}
+
+static void a_probed_entry_that_stays_silent_is_forgotten(void **state)
+{
+	struct bed *b = bed_create();
+	prism_udp udp = bed_open(b, 100);
+
+	arp_in(b, ARP_REQUEST, PEER_MAC, PEER, OURS);
+	bed_time(b, 30 * NS_PER_S);
+	want(b, udp, PEER);
+	bed_time(b, 35 * NS_PER_S);
+	assert_null(neighbour_find(b->net, 0, PEER));
+	bed_clear(b);
+	want(b, udp, PEER);
+	arp_out(b, 0, ARP_REQUEST, PEER);
+	assert_memory_equal(b->out, "\xff\xff\xff\xff\xff\xff", 6);
+	bed_destroy(b);
+}
+
+static void an_unused_entry_is_forgotten_silently(void **state)
+{
+	struct bed *b = bed_create();
+
+	bed_meet(b, PEER, PEER_MAC);
+	bed_time(b, 61 * NS_PER_S);
+	assert_null(neighbour_find(b->net, 0, PEER));
+	assert_int_equal(b->port[0].tx_count, 0);
+	bed_destroy(b);
+}
+
+static void what_nobody_asked_is_not_learnt(void **state)
+{
+	struct bed *b = bed_create();
+
+	arp_in(b, ARP_REPLY, EVIL_MAC, PEER, OURS);
+	assert_int_equal(bed_drops(b, DROP_ARP_UNASKED), 1);
+	assert_null(neighbour_find(b->net, 0, PEER));
+	bed_meet(b, PEER, PEER_MAC);
+	arp_in(b, ARP_REPLY, EVIL_MAC, PEER, OURS);
+	assert_int_equal(bed_drops(b, DROP_ARP_UNASKED), 2);
+	want(b, bed_open(b, 100), PEER);
+	bed_last_ip4(b);
+	assert_memory_equal(b->out, PEER_MAC, 6);
+	bed_destroy(b);
+}
+
+static void hearsay_makes_us_ask_but_not_believe(void **state)
+{
+	struct bed *b = bed_create();
+	prism_udp udp = bed_open(b, 100);
+
+	bed_meet(b, PEER, PEER_MAC);
+	arp_in(b, ARP_REQUEST, EVIL_MAC, PEER, PEER); // gratuitous: the address moved?
+	assert_int_equal(bed_drops(b, DROP_ARP_NOT_OURS), 1);
+	arp_out(b, 0, ARP_REQUEST, PEER);
+	assert_memory_equal(b->out, "\xff\xff\xff\xff\xff\xff", 6);
+	want(b, udp, PEER);
+	bed_last_ip4(b);
+	assert_memory_equal(b->out, PEER_MAC, 6);
+	arp_in(b, ARP_REPLY, EVIL_MAC, PEER, OURS); // it did
+	want(b, udp, PEER);
+	bed_last_ip4(b);
+	assert_memory_equal(b->out, EVIL_MAC, 6);
+	bed_destroy(b);
+}
+
+static void talk_among_others_is_dropped_by_name(void **state)
+{
+	struct bed *b = bed_create();
+
+	arp_in(b, ARP_REQUEST, PEER_MAC, PEER, IP(198, 18, 0, 77));
+	assert_int_equal(bed_drops(b, DROP_ARP_NOT_OURS), 1);
+	assert_null(neighbour_find(b->net, 0, PEER));
+	arp_in(b, ARP_REQUEST, PEER_MAC, IP(10, 0, 0, 1), OURS);
+	assert_int_equal(bed_drops(b, DROP_ARP_OFF_LINK), 1);
+	arp_in(b, ARP_REQUEST, b->port[0].port.mac, OURS, OURS); // our announcement, come back
+	assert_int_equal(bed_drops(b, DROP_ARP_NOT_OURS), 2);
+	assert_int_equal(b->port[0].tx_count, 0);
+	bed_destroy(b);
+}
+
+static void malformed_packets_are_dropped_by_name(void **state)
+{
+	struct bed *b = bed_create();
+	struct frame f;
+	uint64_t count = 0;
+
+	for (int spoil = 0; spoil < 8; spoil++) {
+		struct arp_packet *a = frame_arp(&f, ARP_REQUEST, PEER_MAC, PEER, OURS);
+
+		switch (spoil) {
+		case 0:
+			a->hardware = be16_of(6);
+			break;
+		case 1:
+			a->protocol = be16_of(ETH_TYPE_IPV6);
+			break;
+		case 2:
+			a->hardware_len = 8;
+			break;
+		case 3:
+			a->protocol_len = 16;
+			break;
+		case 4:
+			a->operation = be16_of(3);
+			break;
+		case 5:
+			a->sender_mac[0] |= 1;
+			break;
+		case 6:
+			f.len--;
+			break;
+		case 7:
+			f.len = 14;
+			break;
+		}
+		bed_in(b, 0, f.byte, f.len);
+		assert_int_equal(bed_drops(b, DROP_ARP_MALFORMED), ++count);
+	}
+	assert_int_equal(b->port[0].tx_count, 0);
+	bed_destroy(b);
+}
+
+static void a_conflict_is_seen_and_defended_once_in_ten_seconds(void **state)
+{
+	struct bed *b = bed_create();
+
+	for (int i = 0; i < 5; i++)
+		arp_in(b, ARP_REQUEST, EVIL_MAC, OURS, OURS);
+	assert_int_equal(bed_drops(b, DROP_ARP_CONFLICT), 5);
+	assert_int_equal(b->port[0].tx_count, 1);
+	const struct arp_packet *a = arp_out(b, 0, ARP_REQUEST, OURS);
+	assert_int_equal(a->sender.raw, OURS.raw);
+	assert_int_equal(b->trace.record[0].event, EVENT_ARP_CONFLICT);
+	bed_time(b, 9 * NS_PER_S);
+	arp_in(b, ARP_REPLY, EVIL_MAC, OURS, PEER);
+	assert_int_equal(b->port[0].tx_count, 1);
+	bed_time(b, 2 * NS_PER_S);
+	arp_in(b, ARP_REPLY, EVIL_MAC, OURS, PEER);
+	assert_int_equal(b->port[0].tx_count, 2);
+	bed_destroy(b);
+}
+
+static void addresses_are_announced_twice(void **state)
+{
+	struct bed *b = bed_create();
+
+	net_announce(b->net);
+	bed_conserved(b);
+	arp_out(b, 0, ARP_REQUEST, OURS);
+	assert_int_equal(b->port[1].tx_count, 1);
+	bed_time(b, 10 * NS_PER_S);
+	assert_int_equal(b->port[0].tx_count, 2);
+	assert_int_equal(b->port[1].tx_count, 2);
+	bed_destroy(b);
+}
+
+static void forged_requests_do_not_lock_out_peers(void **state)
+{
+	struct bed *b = bed_create_with(PORT_TX_CHAINS, &(struct net_config){.neighbours_max = 64});
+	prism_udp udp = bed_open(b, 100);
+	uint32_t kept = 0;
+
+	bed_meet(b, PEER, PEER_MAC);
+	want(b, udp, PEER);
+	for (uint32_t i = 0; i < 5000; i++) {
+		b->env.now_ns += NS_PER_MS;
+		if (i % 10 == 0)
+			want(b, udp, PEER); // in use, so the forged ones are to go
+		arp_in(b, ARP_REQUEST, EVIL_MAC, IP(198, 18, 0, 3 + i % 250), OURS);
+		kept += neighbour_find(b->net, 0, PEER) &&
+			neighbour_find(b->net, 0, PEER)->state == NEIGHBOUR_REACHABLE;
+		bed_clear(b);
+	}
+	assert_true(kept > 4900);
+	bed_clear(b);
+	want(b, udp, IP(198, 18, 0, 254)); // and a new one gets in
+	assert_non_null(neighbour_find(b->net, 0, IP(198, 18, 0, 254)));
+	bed_destroy(b);
+}
+
+static void a_stale_path_is_found_anew(void **state)
+{
+	struct bed *b = bed_create_with(PORT_TX_CHAINS, &(struct net_config){.neighbours_max = 8});
+	struct addr any = {0}, to = addr_from_v4(PEER);
+	struct net_path path;
+
+	assert_int_equal(net_path_find(b->net, &any, &to, &path), 0);
+	uint32_t before = path.generation;
+	assert_true(path_refresh(b->net, &path));
+	assert_int_equal(path.generation, before);
+	for (uint8_t i = 0; i < 40; i++) // its slot goes to others
+		arp_in(b, ARP_REQUEST, EVIL_MAC, IP(198, 18, 0, 100 + i), OURS);
+	assert_null(neighbour_find(b->net, 0, PEER));
+	assert_true(path_refresh(b->net, &path));
+	assert_ptr_equal(neighbour_find(b->net, 0, PEER), &b->net->neighbours.slot[path.neighbour]);
+	bed_destroy(b);
+}
+
+static void an_empty_control_pool_is_counted(void **state)
+{
+	struct bed *b = bed_create();
+	struct pkt *all[8192];
+
+	assert_int_equal(pool_get(b->env.pool[POOL_CTRL], all, 8192), 0);
+	want(b, bed_open(b, 100), PEER);
+	assert_int_equal(b->counters.value[COUNTER_unmade_pkts], 1);
+	pool_put(all, 8192);
+	bed_time(b, 1100 * NS_PER_MS); // asked again
+	assert_int_equal(b->port[0].tx_count, 1);
+	bed_destroy(b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_request_for_us_is_answered_in_its_own_buffer),
+		cmocka_unit_test(a_probe_is_answered_and_teaches_nothing),
+		cmocka_unit_test(packets_wait_for_the_answer_and_leave_in_order),
+		cmocka_unit_test(silence_is_asked_three_times_and_then_believed),
+		cmocka_unit_test(a_full_queue_gives_up_its_oldest),
+		cmocka_unit_test(all_queues_together_are_bounded),
+		cmocka_unit_test(a_used_entry_is_probed_before_it_expires),
+		cmocka_unit_test(a_probed_entry_that_stays_silent_is_forgotten),
+		cmocka_unit_test(an_unused_entry_is_forgotten_silently),
+		cmocka_unit_test(what_nobody_asked_is_not_learnt),
+		cmocka_unit_test(hearsay_makes_us_ask_but_not_believe),
+		cmocka_unit_test(talk_among_others_is_dropped_by_name),
+		cmocka_unit_test(malformed_packets_are_dropped_by_name),
+		cmocka_unit_test(a_conflict_is_seen_and_defended_once_in_ten_seconds),
+		cmocka_unit_test(addresses_are_announced_twice),
+		cmocka_unit_test(forged_requests_do_not_lock_out_peers),
+		cmocka_unit_test(a_stale_path_is_found_anew),
+		cmocka_unit_test(an_empty_control_pool_is_counted),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
