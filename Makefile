@@ -38,9 +38,11 @@ fuzz:
 format:
 	@devtools/format $(if $(ALL),--all)
 
-install: build
-	@meson configure build $(if $(PREFIX),-Dprefix=$(PREFIX))
-	@meson install -C build --tags runtime,devel,man
+install:
+	@devtools/setup build
+	@devtools/build $(if $(PREFIX),-Dprefix=$(abspath $(PREFIX)))
+	@meson install -C build --no-rebuild --quiet
+	@echo 'installed; pkg-config finds it as prismnet'
 
 clean:
 	rm -rf build

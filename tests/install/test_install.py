@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What meson install leaves is usable from outside the tree, with nothing but pkg-config.
 
-    test_install.py BUILD VERSION
+    test_install.py BUILD VERSION PREFIX
 """
 import glob
 import os
@@ -14,8 +14,7 @@ import tempfile
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BUILD, VERSION = sys.argv[1], sys.argv[2]
-PREFIX = "usr/local"
+BUILD, VERSION, PREFIX = sys.argv[1], sys.argv[2], sys.argv[3].lstrip("/")
 
 
 def run(command, **more):
