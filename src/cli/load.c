@@ -261,9 +261,10 @@ static bool all_sent(const struct load *load)
 static bool phase_step(struct load *load, uint64_t now_ns)
 {
 	if (load->phase == LOAD_FIRST) {
-		if (load->first_done)
+		if (load->first_done && load_error_sum(load) == 0)
 			first_over(load, now_ns);
-		return load_error_sum(load) > 0 || now_ns >= load->end_ns || interrupted;
+		else
+			return load_error_sum(load) > 0 || now_ns >= load->end_ns || interrupted;
 	}
 	if (load->phase == LOAD_WARMUP && now_ns >= load->end_ns)
 		measure_begin(load, now_ns);
