@@ -91,7 +91,10 @@ static int stack_read(const char *values[], const struct load_options *options, 
 	if (code != CLI_OK)
 		return code;
 	stack->instance = "load";
-	stack->connections_max = MAX(stack->connections_max, 2 * options->connections + 1024);
+	stack->connections_max = MAX(stack->connections_max, 2 * options->connections + 16384);
+	// Whoever closes first keeps the port for 2 MSL; a generator of connections would be out of
+	// ports in a second. Its own segments are never old enough to disturb it.
+	stack->time_wait_ns = NS_PER_MS;
 	if (strcmp(options->kind, "udp-echo") == 0)
 		stack->udp_max = MAX(stack->udp_max, options->connections + 8);
 	if (values[OPTION_CORE])
