@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// ring_spsc: hand-over of pointers between two threads, in bursts. One thread puts, one takes; a
+// mesh of rings stands where others have a many-to-many queue.
+//
+//	slot:   . . [t] t+1 ... h-1 [h] . .        tail t <= head h <= t + capacity
+//	            taken from      put at
+//
+// Who writes, who reads. The producer alone writes `head` and the slots h .. t+capacity-1; the
+// consumer alone writes `tail` and reads the slots t .. h-1. These ranges are disjoint, so no slot
+// is accessed by both. Both indices count from 0 for ever (2^64 hand-overs at one a nanosecond last
+// 584 years), so equal means empty, a difference of the capacity means full, and no value comes
+// back: there is no ABA.
+//
+// What publishes. put writes slots, then stores head with release; take loads head with acquire.
+// A take that sees head = h therefore sees all slots below h, and all that the producer wrote
+// before: what the pointers point at. In the other direction take reads slots, then stores tail
+// with release; put loads tail with acquire, so that its next writes to those slots come after
+// these reads. Each side reads its own index relaxed: it is the only writer.
+//
+// What may be stale. Each side keeps the last value it saw of the other's index and loads anew only
+// when that one does not suffice: a hand-over then costs no shared cache line but the slots'.
+// Indices only grow, so an old value is a safe one: the producer thinks less is free, the consumer
+// less is there, than is true. When a side answers "full" or "empty" it has just loaded the index.
+//
+// Progress: wait-free. put and take are loops over the burst and nothing else; a thread stopped at
+// any instruction leaves the ring whole, and what it has not published as if it had not begun.
+#pragma once
+
+#include <stdint.h>
+
+#include "base/bits.h"
+
+struct ring {
+	// the producer's line
+	uint64_t head CACHE_ALIGNED; // the consumer loads it
+	uint64_t tail_seen;
+	// the consumer's line
+	uint64_t tail CACHE_ALIGNED; // the producer loads it
+	uint64_t head_seen;
+	// written once
+	uint64_t mask CACHE_ALIGNED;
+	void *slot[];
+};
+
+// capacity: a power of two, 1..2^31. NULL with err_set.
+struct ring *ring_spsc_create(uint32_t capacity);
+void ring_spsc_destroy(struct ring *ring);
+
+// Puts the first n of count items and returns n; less than count only when it is full.
+// The producer's thread.
+static inline uint32_t ring_spsc_put(struct ring *r, void *const *items, uint32_t count)
+{
+	uint64_t head = __atomic_load_n(&r->head, __ATOMIC_RELAXED);
+	uint64_t room = r->tail_seen + r->mask + 1 - head;
+
+	if (room < count) {
+		r->tail_seen = __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE);
+		room = r->tail_seen + r->mask + 1 - head;
+		count = (uint32_t)MIN(room, (uint64_t)count);
+	}
+	for (uint32_t i = 0; i < count; i++)
+		r->slot[(head + i) & r->mask] = items[i];
+	__atomic_store_n(&r->head, head + count, __ATOMIC_RELEASE);
+	return count;
+}
+
+// Takes up to count items in the order they were put and returns how many; less than count only
+// when no more are there. The consumer's thread.
+static inline uint32_t ring_spsc_take(struct ring *r, void **items, uint32_t count)
+{
+	uint64_t tail = __atomic_load_n(&r->tail, __ATOMIC_RELAXED);
+	uint64_t there = r->head_seen - tail;
+
+	if (there < count) {
+		r->head_seen = __atomic_load_n(&r->head, __ATOMIC_ACQUIRE);
+		there = r->head_seen - tail;
+		count = (uint32_t)MIN(there, (uint64_t)count);
+	}
+	for (uint32_t i = 0; i < count; i++)
+		items[i] = r->slot[(tail + i) & r->mask];
+	__atomic_store_n(&r->tail, tail + count, __ATOMIC_RELEASE);
+	return count;
+}
+
+// How many items wait: exact for either side when the other is quiet, at some recent moment else.
+static inline uint32_t ring_spsc_count(const struct ring *r)
+{
+	uint64_t tail = __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE);
+	uint64_t head = __atomic_load_n(&r->head, __ATOMIC_RELAXED);
+
+	return (uint32_t)MIN(head - tail, r->mask + 1);
+}
