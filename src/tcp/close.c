@@ -37,7 +37,7 @@ static void release(struct tcp *tcp, struct conn *c, enum prism_close_reason rea
 {
 	timers_closed(tcp, c);
 	sendq_clear(tcp, c);
-	early_clear(tcp, c);
+	early_clear(tcp, c, DROP_TCP_CLOSED);
 	conn_enter(tcp, c, CLOSED);
 	c->reason = (uint8_t)reason;
 	trace_add(tcp->env, EVENT_TCP_CLOSED, conn_index(tcp, c), reason, 0);
@@ -101,6 +101,8 @@ void close_fin_received(struct tcp *tcp, struct conn *c)
 	c->rcv.wnd -= MIN(c->rcv.wnd, 1u);
 	conn_set(c, CONN_ACK_NOW);
 	conn_mark(tcp, c);
+	// Nothing comes after a FIN, but the same FIN may have come early twice.
+	early_clear(tcp, c, DROP_TCP_OLD_DATA);
 	deliver_news(tcp, c, NEWS_EOF);
 	if (conn_in(c, ESTABLISHED))
 		conn_enter(tcp, c, CLOSE_WAIT);

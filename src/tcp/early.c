@@ -147,8 +147,8 @@ bool early_drain(struct tcp *tcp, struct conn *c)
 	return false;
 }
 
-void early_clear(struct tcp *tcp, struct conn *c)
+void early_clear(struct tcp *tcp, struct conn *c, enum drop reason)
 {
 	while (c->early)
-		pkt_drop(tcp->env, unlink_first(tcp, c), DROP_TCP_CLOSED);
+		pkt_drop(tcp->env, unlink_first(tcp, c), reason);
 }

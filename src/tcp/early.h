@@ -12,7 +12,7 @@ bool early_add(struct tcp *tcp, struct conn *c, struct pkt *p, uint64_t offset, 
 // Delivers what has become next in order. True when a FIN stands behind it.
 bool early_drain(struct tcp *tcp, struct conn *c);
 
-void early_clear(struct tcp *tcp, struct conn *c);
+void early_clear(struct tcp *tcp, struct conn *c, enum drop reason);
 
 // Cuts len bytes off the front of a packet, releasing segments that fall away whole. Takes p and
 // returns what is left of it.

@@ -225,6 +225,9 @@ static void text_or_fin(struct tcp *tcp, struct conn *c, struct segment *s)
 	bool fin;
 
 	owe_ack(tcp, c); // trimmed, early, filling a hole or ending: the peer should know at once
+	// What came early is given up for what comes in order: it would wait for that for ever.
+	if (pins_too_much(tcp, c) && s->seq <= c->rcv.nxt)
+		early_clear(tcp, c, DROP_TCP_RECEIVE_FULL);
 	if (pins_too_much(tcp, c)) {
 		pkt_drop(tcp->env, s->pkt, DROP_TCP_RECEIVE_FULL);
 		return;

@@ -266,7 +266,7 @@ static void command_send(struct script *sc, char *rest)
 {
 	struct peer_conn *c = conn(sc);
 	const uint8_t *bytes = sc->region + c->sent_bytes;
-	char how[16] = "copy";
+	char how[16] = "region";
 	uint32_t len = 0;
 	int error;
 
@@ -275,12 +275,12 @@ static void command_send(struct script *sc, char *rest)
 		script_fail(sc, "send needs a number of bytes");
 	if (strcmp(how, "buf") == 0)
 		error = send_buf(sc, bytes, len);
-	else if (strcmp(how, "region") == 0)
-		error = prism_tcp_send_region(worker(sc), c->conn, bytes, len);
+	else if (strcmp(how, "copy") == 0)
+		error = prism_tcp_send_copy(worker(sc), c->conn, bytes, len);
 	else if (strcmp(how, "borrowed") == 0)
 		error = prism_tcp_send_borrowed(worker(sc), c->conn, bytes, len, ++c->cookie);
 	else
-		error = prism_tcp_send_copy(worker(sc), c->conn, bytes, len);
+		error = prism_tcp_send_region(worker(sc), c->conn, bytes, len);
 	if (!error)
 		c->sent_bytes += len;
 	check_result(sc, rest, error);

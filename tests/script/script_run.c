@@ -9,7 +9,7 @@
 //                          than the tolerance later; +A..B: in between
 //   silence                the stack must send nothing for +T
 //   < icmp TYPE CODE seq N [mtu N]    the peer's error about the stack's segment at N
-//   listen PORT | connect | send N [copy|buf|region|borrowed] | close | abort | hold | release
+//   listen PORT | connect | send N [region|copy|buf|borrowed] | close | abort | hold | release
 //                          the application; "-> ENAME" says the call is refused so
 //   accept [<OPTIONS>]     the handshake of a connection the peer opens, in one word
 //   event NAME [...]       the next event of the connection: accepted, connected, data N, eof,

@@ -297,6 +297,7 @@ static int send_some(struct flows *flows, const struct flow *flow, int s, uint32
 		side->cookies_sent += error == 0;
 		return error;
 	default:
+		*len = MIN(*len, (uint32_t)PRISM_COPY_BYTES_MAX);
 		return prism_tcp_send_copy(worker, side->conn, bytes, *len);
 	}
 }
