@@ -8,6 +8,7 @@
 // one segment, no next), so a packet drawn needs only its first cache line written.
 #include "pkt/pool.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -35,8 +36,11 @@ static struct rte_mempool *create_empty(const struct pool_config *config)
 {
 	uint32_t flags = rte_eal_iova_mode() == RTE_IOVA_VA ? RTE_MEMPOOL_F_NO_IOVA_CONTIG : 0;
 	int node = config->numa_node < 0 ? SOCKET_ID_ANY : config->numa_node;
+	static uint32_t created; // two instances in one process both have a pool "rx"
+	char name[RTE_MEMPOOL_NAMESIZE];
 
-	return rte_mempool_create_empty(config->name, config->pkts,
+	snprintf(name, sizeof(name), "%.14s-%u", config->name, created++);
+	return rte_mempool_create_empty(name, config->pkts,
 					sizeof(struct pkt) + config->room_bytes,
 					MIN(POOL_CACHE_PKTS, config->pkts / 4),
 					sizeof(struct rte_pktmbuf_pool_private), node, flags);

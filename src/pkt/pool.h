@@ -11,7 +11,7 @@ struct pkt;
 struct pool;
 
 struct pool_config {
-	const char *name;    // unique within the process, at most 20 characters
+	const char *name;    // for messages; need not be unique
 	uint32_t pkts;       // how many packets it holds
 	uint16_t room_bytes; // a packet's buffer, PKT_HEADROOM_BYTES included
 	int numa_node;       // -1 for any

@@ -52,9 +52,12 @@ class Counting(unittest.TestCase):
 
     def test_a_skip_says_its_reason(self):
         line, said = count('<testsuite name="n" tests="1"><testcase name="a" classname="n">'
-                           "<skipped/><system-out>needs root</system-out></testcase></testsuite>")
+                           "<skipped/><system-out>needs root\n\n"
+                           "(test program exited with status code 77)</system-out></testcase>"
+                           "</testsuite>")
         self.assertEqual(line, "0 passed, 0 failed, 1 skipped")
         self.assertIn("needs root", said)
+        self.assertNotIn("77", said)
 
     def test_a_program_that_died_between_its_cases_is_a_failure(self):
         line, _ = count('<testsuite name="u" tests="3" errors="1" failures="0">'
