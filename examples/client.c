@@ -13,7 +13,8 @@ static bool handle(struct prism_worker *w, const struct prism_event *e)
 {
 	switch (e->type) {
 	case PRISM_EVENT_CONNECTED:
-		// A few bytes of ordinary memory are copied; see prism_tcp_send_region for the others.
+		// A few bytes of ordinary memory are copied; see prism_tcp_send_region for the
+		// others.
 		return prism_tcp_send_copy(w, e->conn, request, sizeof(request) - 1) == 0;
 	case PRISM_EVENT_DATA:
 		fwrite(e->data, 1, e->len, stdout);

@@ -144,12 +144,13 @@ static uint64_t due(const struct load *load, uint64_t now_ns, uint64_t *since_ns
 		return 0;
 	if (load->phase == LOAD_FIRST)
 		return load->issued == 0;
-	if (options->rate > 0) {
+	if (options->rate_hz > 0) {
 		double passed_s = (double)(now_ns - load->pace_ns) / 1e9;
-		uint64_t until_now = (uint64_t)(passed_s * options->rate) + 1;
+		uint64_t due_count = (uint64_t)(passed_s * options->rate_hz) + 1;
 
-		count = until_now > load->issued ? until_now - load->issued : 0;
-		*since_ns = load->pace_ns + (uint64_t)((double)load->issued / options->rate * 1e9);
+		count = due_count > load->issued ? due_count - load->issued : 0;
+		passed_s = (double)load->issued / options->rate_hz;
+		*since_ns = load->pace_ns + (uint64_t)(passed_s * 1e9);
 	}
 	if (options->requests > 0 && load->issued >= options->requests)
 		return 0;
@@ -200,7 +201,7 @@ static bool conn_proceed(struct load_conn *c, uint64_t now_ns)
 		return conn_begin(c);
 	}
 	// In open loop one each, so that the load spreads over the connections.
-	uint32_t n = 0, n_max = options->rate > 0 ? 1 : (uint32_t)MIN(count, options->pipeline);
+	uint32_t n = 0, n_max = options->rate_hz > 0 ? 1 : (uint32_t)MIN(count, options->pipeline);
 
 	for (; n < n_max && can_send(c); n++)
 		request_add(c, since_ns);
@@ -235,7 +236,8 @@ static void measure_begin(struct load *load, uint64_t now_ns)
 {
 	struct load_stats *stats = &load->stats;
 
-	// The pace of an open loop goes on; what is counted begins here. Errors count from the start.
+	// The pace of an open loop goes on; what is counted begins here. Errors count from the
+	// start.
 	load->phase = LOAD_MEASURE;
 	load->begin_ns = now_ns;
 	load->end_ns = now_ns + load->options->duration_ns;
@@ -268,7 +270,8 @@ static bool phase_step(struct load *load, uint64_t now_ns)
 	}
 	if (load->phase == LOAD_WARMUP && now_ns >= load->end_ns)
 		measure_begin(load, now_ns);
-	if (load->phase == LOAD_MEASURE && (now_ns >= load->end_ns || all_sent(load) || interrupted)) {
+	if (load->phase == LOAD_MEASURE &&
+	    (now_ns >= load->end_ns || all_sent(load) || interrupted)) {
 		load->phase = LOAD_FINISH;
 		load->stopped_ns = now_ns;
 		load->end_ns = now_ns + FINISH_NS;
@@ -354,7 +357,8 @@ static int run(struct load *load)
 	drive(load);
 	load_report(load);
 	load->kind->stop(load);
-	return load_error_sum(load) > 0 || (load->stats.requests == 0 && !interrupted) ? CLI_FAILED : CLI_OK;
+	return load_error_sum(load) > 0 || (load->stats.requests == 0 && !interrupted) ? CLI_FAILED
+										       : CLI_OK;
 }
 
 int cmd_load(int argc, char **argv)
@@ -376,7 +380,8 @@ int cmd_load(int argc, char **argv)
 		load.worker = prism_worker_get(load.prism, 0);
 		if (!options.quiet)
 			fprintf(stderr, "%s", prism_report(load.prism));
-		code = memory_init(&load) ? run(&load) : cli_error(CLI_FAILED, NULL, NULL, "out of memory");
+		code = memory_init(&load) ? run(&load)
+					  : cli_error(CLI_FAILED, NULL, NULL, "out of memory");
 		prism_close(load.prism);
 	}
 	free(load.conns);

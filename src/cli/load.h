@@ -17,13 +17,13 @@ struct load_options {
 	char host[LOAD_HOST_BYTES]; // Host header
 	char path[LOAD_PATH_BYTES];
 	uint32_t connections;
-	uint32_t pipeline;     // requests without an answer, a connection
-	bool new_connection;   // connect, request, reply, close
-	uint64_t duration_ns;  // of the measurement
+	uint32_t pipeline;    // requests without an answer, a connection
+	bool new_connection;  // connect, request, reply, close
+	uint64_t duration_ns; // of the measurement
 	uint64_t warmup_ns;
-	uint64_t requests;     // end after so many, 0: by time
-	double rate;           // requests a second whether answered or not, 0: as fast as they are
-	uint32_t size_bytes;   // echo: of a message
+	uint64_t requests;   // end after so many, 0: by time
+	double rate_hz;         // requests a second whether answered or not, 0: as fast as they are
+	uint32_t size_bytes; // echo: of a message
 	const char *expect_file; // http: the body that must come
 	bool json, quiet;
 };
@@ -43,18 +43,18 @@ enum load_error {
 extern const char *const load_error_names[LOAD_ERRORS];
 
 struct load_stats {
-	uint64_t requests; // answered
+	uint64_t requests;                   // answered
 	uint64_t sent_bytes, received_bytes; // payload
-	uint64_t connections; // established
+	uint64_t connections;                // established
 	uint64_t error[LOAD_ERRORS];
 	struct histogram *latency_ns;
 };
 
 enum load_phase {
-	LOAD_FIRST,   // one request, to see what comes back
+	LOAD_FIRST, // one request, to see what comes back
 	LOAD_WARMUP,
 	LOAD_MEASURE,
-	LOAD_FINISH,  // nothing new is sent; what is under way may end
+	LOAD_FINISH, // nothing new is sent; what is under way may end
 };
 
 enum load_conn_state {
@@ -111,12 +111,12 @@ struct load {
 	struct load_conn *ready_first, *ready_last;
 	uint32_t connecting;
 	enum load_phase phase;
-	bool first_done;     // LOAD_FIRST is over
-	uint64_t issued;     // requests sent in this phase's pace
-	uint64_t pace_ns;    // when the pace began
+	bool first_done;  // LOAD_FIRST is over
+	uint64_t issued;  // requests sent in this phase's pace
+	uint64_t pace_ns; // when the pace began
 	uint64_t outstanding;
 	uint64_t begin_ns, end_ns, stopped_ns; // of the measurement
-	struct load_stats stats; // of the measurement
+	struct load_stats stats;               // of the measurement
 };
 
 static inline struct load_conn *load_conn_at(const struct load *load, uint32_t index)
@@ -153,7 +153,8 @@ static inline void load_count_bytes(struct load *load, uint64_t sent_bytes, uint
 }
 
 // load_options.c: 0, or an exit code after it said what is wrong.
-int load_options_read(int argc, char **argv, struct load_options *options, struct prism_options *stack);
+int load_options_read(int argc, char **argv, struct load_options *options,
+		      struct prism_options *stack);
 
 // load_report.c
 void load_progress(const struct load *load, uint64_t now_ns);

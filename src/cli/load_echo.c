@@ -161,7 +161,8 @@ static void tcp_on_event(struct handler *handler, const struct prism_event *even
 		break;
 	case PRISM_EVENT_CLOSED:
 		load_conn_over(&e->c,
-			       event->reason == PRISM_CLOSE_DONE ? LOAD_ERROR_CLOSED : LOAD_ERROR_RESET,
+			       event->reason == PRISM_CLOSE_DONE ? LOAD_ERROR_CLOSED
+								 : LOAD_ERROR_RESET,
 			       false);
 		break;
 	default:
@@ -188,8 +189,11 @@ static void tcp_send(struct load_conn *c, uint32_t count)
 	tcp_send_some(e);
 }
 
-const struct load_kind load_tcp_echo = {.name = "tcp-echo", .conn_bytes = sizeof(struct echo_conn),
-					.start = echo_start, .stop = echo_stop, .open = tcp_open,
+const struct load_kind load_tcp_echo = {.name = "tcp-echo",
+					.conn_bytes = sizeof(struct echo_conn),
+					.start = echo_start,
+					.stop = echo_stop,
+					.open = tcp_open,
 					.send = tcp_send};
 
 // UDP: a socket has up to pipeline datagrams under way, answered in any order.
@@ -283,6 +287,10 @@ static int udp_open(struct load_conn *c)
 	return 0;
 }
 
-const struct load_kind load_udp_echo = {.name = "udp-echo", .conn_bytes = sizeof(struct load_conn),
-					.start = echo_start, .stop = echo_stop, .open = udp_open,
-					.send = udp_send, .check = udp_check};
+const struct load_kind load_udp_echo = {.name = "udp-echo",
+					.conn_bytes = sizeof(struct load_conn),
+					.start = echo_start,
+					.stop = echo_stop,
+					.open = udp_open,
+					.send = udp_send,
+					.check = udp_check};

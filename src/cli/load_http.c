@@ -302,7 +302,8 @@ static void closed(struct http_conn *h, uint32_t reason)
 	h->part = PART_NONE;
 	h->body_at = 0;
 	h->unsent = 0;
-	load_conn_over(&h->c, reason == PRISM_CLOSE_DONE ? LOAD_ERROR_CLOSED : LOAD_ERROR_RESET, retry);
+	load_conn_over(&h->c, reason == PRISM_CLOSE_DONE ? LOAD_ERROR_CLOSED : LOAD_ERROR_RESET,
+		       retry);
 }
 
 static void on_event(struct handler *handler, const struct prism_event *event)
@@ -369,10 +370,11 @@ static bool expected_read(struct http_load *http, const char *name)
 static int requests_make(struct http_load *http, const struct load_options *options)
 {
 	char text[LOAD_PATH_BYTES + LOAD_HOST_BYTES + 256];
-	int len = snprintf(text, sizeof(text),
-			   "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: prism-load\r\nAccept: */*\r\n%s\r\n",
-			   options->path, options->host,
-			   options->new_connection ? "Connection: close\r\n" : "");
+	int len = snprintf(
+		text, sizeof(text),
+		"GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: prism-load\r\nAccept: */*\r\n%s\r\n",
+		options->path, options->host,
+		options->new_connection ? "Connection: close\r\n" : "");
 
 	http->request_bytes = (uint32_t)len;
 	http->requests = prism_region_alloc(http->load->prism, (size_t)len * options->pipeline);
@@ -416,6 +418,9 @@ fail:
 	return -EINVAL;
 }
 
-const struct load_kind load_http = {.name = "http", .conn_bytes = sizeof(struct http_conn),
-				    .start = http_start, .stop = http_stop, .open = http_open,
+const struct load_kind load_http = {.name = "http",
+				    .conn_bytes = sizeof(struct http_conn),
+				    .start = http_start,
+				    .stop = http_stop,
+				    .open = http_open,
 				    .send = http_send};

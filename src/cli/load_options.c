@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The command line of prism load: what to load, and the stack to do it with (--port and friends,
-// or the ports of a configuration file).
+// The command line of prism load: what to load, and the stack to do it with: --port, --address and
+// --gateway, or the ports of a configuration file. Called by load.c; calls the table of options,
+// the units and prism_options. Names are not resolved: a stack of our own has no resolver.
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +41,8 @@ static int refuse(const char *option, const char *text, const char *remedy)
 static int count_read(const char *option, const char *text, uint64_t max, uint64_t *value)
 {
 	if (text && (units_count(text, value) != UNITS_OK || *value == 0 || *value > max))
-		return refuse(option, text, "write a whole number within the limits of prism help load");
+		return refuse(option, text,
+			      "write a whole number within the limits of prism help load");
 	return CLI_OK;
 }
 
@@ -66,20 +68,23 @@ static int stack_from_port(const char *values[], struct prism_options *stack)
 	struct prism_port_options *port = &stack->ports[0];
 
 	if (!values[OPTION_PORT] || !values[OPTION_ADDRESS])
-		return cli_error(CLI_USAGE, NULL, "give --port DEVICE and --address ADDRESS/BITS, or --config FILE",
+		return cli_error(CLI_USAGE, NULL,
+				 "give --port DEVICE and --address ADDRESS/BITS, or --config FILE",
 				 "no port to send from");
 	port->name = "load";
 	port->device = values[OPTION_PORT];
 	port->address_count = 1;
 	stack->port_count = 1;
 	if (!prefix_read(values[OPTION_ADDRESS], &port->addresses[0]))
-		return refuse("address", values[OPTION_ADDRESS], "write an address and its length, 198.18.0.1/24");
+		return refuse("address", values[OPTION_ADDRESS],
+			      "write an address and its length, 198.18.0.1/24");
 	if (values[OPTION_GATEWAY] && prism_addr_parse(values[OPTION_GATEWAY], &port->gateway) < 0)
 		return refuse("gateway", values[OPTION_GATEWAY], "write an address, 198.18.0.254");
 	return CLI_OK;
 }
 
-static int stack_read(const char *values[], const struct load_options *options, struct prism_options *stack)
+static int stack_read(const char *values[], const struct load_options *options,
+		      struct prism_options *stack)
 {
 	PRISM_OPTIONS_INIT(stack);
 	int code = CLI_OK;
@@ -110,7 +115,8 @@ static int target_read(const char *text, struct load_options *options)
 	size_t len = strcspn(at, "/");
 	char authority[LOAD_HOST_BYTES + 8];
 
-	if (len == 0 || len >= LOAD_HOST_BYTES || strlen(at + len) >= LOAD_PATH_BYTES || (!http && at[len]))
+	if (len == 0 || len >= LOAD_HOST_BYTES || strlen(at + len) >= LOAD_PATH_BYTES ||
+	    (!http && at[len]))
 		goto fail;
 	memcpy(authority, at, len);
 	authority[len] = 0;
@@ -136,13 +142,15 @@ static int numbers_read(const char *values[], struct load_options *options)
 	    count_read("pipeline", values[OPTION_PIPELINE], 1024, &pipeline) ||
 	    count_read("requests", values[OPTION_REQUESTS], UINT64_MAX, &options->requests))
 		return CLI_USAGE;
-	if (values[OPTION_DURATION] && !cli_time("duration", values[OPTION_DURATION], &options->duration_ns))
+	if (values[OPTION_DURATION] &&
+	    !cli_time("duration", values[OPTION_DURATION], &options->duration_ns))
 		return CLI_USAGE;
 	if (values[OPTION_REQUESTS] && !values[OPTION_DURATION])
 		options->duration_ns = 3600 * NS_PER_S;
-	if (values[OPTION_WARMUP] && !cli_time("warmup", values[OPTION_WARMUP], &options->warmup_ns))
+	if (values[OPTION_WARMUP] &&
+	    !cli_time("warmup", values[OPTION_WARMUP], &options->warmup_ns))
 		return CLI_USAGE;
-	if (values[OPTION_RATE] && (options->rate = strtod(values[OPTION_RATE], NULL)) <= 0)
+	if (values[OPTION_RATE] && (options->rate_hz = strtod(values[OPTION_RATE], NULL)) <= 0)
 		return refuse("rate", values[OPTION_RATE], "write requests a second, 50000");
 	if (values[OPTION_SIZE] && units_count(values[OPTION_SIZE], &size_bytes) != UNITS_OK &&
 	    units_size(values[OPTION_SIZE], &size_bytes) != UNITS_OK)
@@ -150,13 +158,15 @@ static int numbers_read(const char *values[], struct load_options *options)
 	bool udp = strcmp(options->kind, "udp-echo") == 0;
 
 	if (udp ? size_bytes < 8 || size_bytes > 1472 : size_bytes == 0 || size_bytes > (64 << 20))
-		return refuse("size", values[OPTION_SIZE], "udp-echo takes 8 to 1472 bytes, tcp-echo 1 byte to 64MiB");
+		return refuse("size", values[OPTION_SIZE],
+			      "udp-echo takes 8 to 1472 bytes, tcp-echo 1 byte to 64MiB");
 	options->connections = (uint32_t)connections;
 	options->size_bytes = (uint32_t)size_bytes;
 	options->new_connection = values[OPTION_NEW_CONNECTION] != NULL;
 	options->pipeline = options->new_connection ? 1 : (uint32_t)pipeline;
 	if (udp && options->new_connection)
-		return cli_error(CLI_USAGE, NULL, "leave --new-connection out", "UDP has no connections");
+		return cli_error(CLI_USAGE, NULL, "leave --new-connection out",
+				 "UDP has no connections");
 	return CLI_OK;
 }
 
@@ -170,7 +180,8 @@ static bool kind_known(const char *kind)
 	return false;
 }
 
-int load_options_read(int argc, char **argv, struct load_options *options, struct prism_options *stack)
+int load_options_read(int argc, char **argv, struct load_options *options,
+		      struct prism_options *stack)
 {
 	const char *values[CLI_OPTIONS_MAX];
 	int at = cli_options(argc, argv, values);
@@ -192,7 +203,8 @@ int load_options_read(int argc, char **argv, struct load_options *options, struc
 		return code;
 	if (values[OPTION_HOST]) {
 		if (strlen(values[OPTION_HOST]) >= LOAD_HOST_BYTES)
-			return refuse("host", values[OPTION_HOST], "write a name of at most 255 bytes");
+			return refuse("host", values[OPTION_HOST],
+				      "write a name of at most 255 bytes");
 		memcpy(options->host, values[OPTION_HOST], strlen(values[OPTION_HOST]) + 1);
 	}
 	return stack_read(values, options, stack);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The reading side of histograms. Used by tools and reports, never on the data path.
+// The reading side of histograms: quantiles, merging. Used by tools and reports, never on the data
+// path, whose side (histogram_add) is in the header. A quantile is the upper end of the bucket that
+// holds it, so it never flatters.
 #include "observe/histogram.h"
 
 #include <string.h>

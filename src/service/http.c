@@ -81,7 +81,8 @@ static int memory_init(struct http *http)
 {
 	const struct service_config *config = &http->service->config;
 	uint32_t conns = config->connections_max;
-	const struct http_root_config root = {.directory = config->root, .index = config->index,
+	const struct http_root_config root = {.directory = config->root,
+					      .index = config->index,
 					      .file_bytes_max = config->file_bytes_max,
 					      .region_alloc = region_alloc,
 					      .context = http->service->prism};

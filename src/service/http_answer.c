@@ -56,7 +56,8 @@ static bool etag_listed(struct text list, const struct http_file *file, bool wea
 }
 
 // RFC 9110 13.2.2. 200 to go on, or 304, or 412.
-static uint32_t preconditions(const struct http_parse *p, const char *base, const struct http_file *file)
+static uint32_t preconditions(const struct http_parse *p, const char *base,
+			      const struct http_file *file)
 {
 	struct text since;
 	uint64_t date_s;
@@ -70,7 +71,8 @@ static uint32_t preconditions(const struct http_parse *p, const char *base, cons
 			return 412;
 	}
 	if (p->present[HTTP_FIELD_IF_NONE_MATCH])
-		return etag_listed(field(p, base, HTTP_FIELD_IF_NONE_MATCH), file, true) ? 304 : 200;
+		return etag_listed(field(p, base, HTTP_FIELD_IF_NONE_MATCH), file, true) ? 304
+											 : 200;
 	if (p->present[HTTP_FIELD_IF_MODIFIED_SINCE]) {
 		since = field(p, base, HTTP_FIELD_IF_MODIFIED_SINCE);
 		if (http_date_read(since.at, since.len, &date_s) && file->modified_s <= date_s)
@@ -124,7 +126,8 @@ static enum range range_read(struct text t, uint64_t size, uint64_t *first, uint
 }
 
 // RFC 9110 13.1.5: the range counts only if what the client has is still the file.
-static bool if_range_holds(const struct http_parse *p, const char *base, const struct http_file *file)
+static bool if_range_holds(const struct http_parse *p, const char *base,
+			   const struct http_file *file)
 {
 	struct text t = field(p, base, HTTP_FIELD_IF_RANGE);
 	uint64_t date_s;

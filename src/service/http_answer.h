@@ -28,7 +28,8 @@ void http_answer_page(const struct http_root *root, uint16_t status, struct http
 uint32_t http_answer_head_bytes(const struct http_answer *answer);
 
 // Writes the header, empty line included; returns its length.
-uint32_t http_answer_write(const struct http_answer *answer, const char date[HTTP_DATE_BYTES], char *out);
+uint32_t http_answer_write(const struct http_answer *answer, const char date[HTTP_DATE_BYTES],
+			   char *out);
 
 // Body bytes that follow the header.
 static inline uint64_t http_answer_body_bytes(const struct http_answer *answer)

@@ -370,9 +370,12 @@ bool http_conn_open(struct http *http, prism_conn conn)
 	if (!c)
 		return false;
 	// A client that connects and says nothing has as long as one with half a request.
-	*c = (struct http_conn){.handler = {conn_on_event}, .http = http, .conn = conn,
+	*c = (struct http_conn){.handler = {conn_on_event},
+				.http = http,
+				.conn = conn,
 				.state = HTTP_IDLE,
-				.deadline_ns = deadline(http, http->service->config.request_timeout_ns)};
+				.deadline_ns =
+					deadline(http, http->service->config.request_timeout_ns)};
 	http->service->stats.connections++;
 	http->service->stats.connections_open++;
 	(void)prism_tcp_set_user(http->worker, conn, handler_cookie(&c->handler));

@@ -56,7 +56,6 @@ struct http {
 	struct http_input fresh; // for requests that arrive whole
 };
 
-
 // A new connection. False when no slot is left.
 bool http_conn_open(struct http *http, prism_conn conn);
 

@@ -30,7 +30,8 @@ static void civil_from_days(uint64_t unix_days, struct civil *c)
 	uint32_t day_of_era = (uint32_t)(z - era * DAYS_400_YEARS);
 	uint32_t year_of_era =
 		(day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-	uint32_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+	uint32_t day_of_year =
+		day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
 	uint32_t month = (5 * day_of_year + 2) / 153; // from March
 
 	c->day = day_of_year - (153 * month + 2) / 5 + 1;
@@ -128,7 +129,8 @@ static bool civil_read(const char *text, size_t len, struct civil *c)
 	if (!comma) { // asctime
 		if (len < 4 || !pattern_fits(" mmm BD DD:DD:DD DDDD", text + 3, len - 3))
 			return false;
-		*c = (struct civil){number(text + 20, 4), month_read(text + 4), number(text + 8, 2), 0, 0, 0};
+		*c = (struct civil){
+			number(text + 20, 4), month_read(text + 4), number(text + 8, 2), 0, 0, 0};
 		clock_read(text + 11, c);
 		return true;
 	}
@@ -136,7 +138,8 @@ static bool civil_read(const char *text, size_t len, struct civil *c)
 	size_t rest_len = len - (size_t)(rest - text);
 
 	if (pattern_fits(" DD mmm DDDD DD:DD:DD GMT", rest, rest_len)) {
-		*c = (struct civil){number(rest + 8, 4), month_read(rest + 4), number(rest + 1, 2), 0, 0, 0};
+		*c = (struct civil){
+			number(rest + 8, 4), month_read(rest + 4), number(rest + 1, 2), 0, 0, 0};
 		clock_read(rest + 13, c);
 		return true;
 	}
@@ -146,7 +149,12 @@ static bool civil_read(const char *text, size_t len, struct civil *c)
 
 	// RFC 9110 5.6.7: two digits that would lie more than 50 years ahead mean the past. Without
 	// a clock here: 70..99 are the last century, what servers wrote when this form was alive.
-	*c = (struct civil){year + (year >= 70 ? 1900 : 2000), month_read(rest + 4), number(rest + 1, 2), 0, 0, 0};
+	*c = (struct civil){year + (year >= 70 ? 1900 : 2000),
+			    month_read(rest + 4),
+			    number(rest + 1, 2),
+			    0,
+			    0,
+			    0};
 	clock_read(rest + 11, c);
 	return true;
 }

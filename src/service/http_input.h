@@ -16,8 +16,8 @@ struct http_site {
 // connection's until the request is answered.
 struct http_input {
 	struct http_parse parse;
-	struct http_answer answer; // phase BODY: given when the body is over
-	uint32_t used;             // bytes of text
+	struct http_answer answer;         // phase BODY: given when the body is over
+	uint32_t used;                     // bytes of text
 	char text[HTTP_REQUEST_BYTES_MAX]; // the request so far
 };
 

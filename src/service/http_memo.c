@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Answers by the bytes of their request; the argument for it is in the header. Called by
-// http_input.c before it parses anything.
+// Answers by the bytes of their request: same bytes, same parse, same answer; the whole argument is
+// in the header. Called by http_input.c before it parses anything. It never forgets but by
+// replacement: files do not change while a service runs, so an answer stays true.
 #include "service/http_memo.h"
 
 #include <string.h>
@@ -59,7 +60,8 @@ uint32_t http_memo_find(const struct http_memo *memo, const char *data, size_t l
 	return 0;
 }
 
-void http_memo_add(struct http_memo *memo, const char *data, size_t len, const struct http_answer *answer)
+void http_memo_add(struct http_memo *memo, const char *data, size_t len,
+		   const struct http_answer *answer)
 {
 	size_t first_len = line_len(data, len);
 

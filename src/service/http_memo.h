@@ -35,4 +35,5 @@ uint32_t http_memo_find(const struct http_memo *memo, const char *data, size_t l
 			struct http_answer *answer);
 
 // Remembers a complete request without body. Longer ones than HTTP_MEMO_BYTES_MAX are left out.
-void http_memo_add(struct http_memo *memo, const char *data, size_t len, const struct http_answer *answer);
+void http_memo_add(struct http_memo *memo, const char *data, size_t len,
+		   const struct http_answer *answer);

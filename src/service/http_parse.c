@@ -209,7 +209,8 @@ static uint16_t status_of(const struct http_parse *p, llhttp_errno_t error, cons
 	if (error == HPE_INVALID_VERSION || error == HPE_PAUSED_H2_UPGRADE)
 		return 505;
 	// RFC 9110 9.1: 501 for a method nobody knows; what is no name at all is a bad request.
-	if (error == HPE_INVALID_METHOD && at && at < to && ((*at >= 'A' && *at <= 'Z') || *at == ' '))
+	if (error == HPE_INVALID_METHOD && at && at < to &&
+	    ((*at >= 'A' && *at <= 'Z') || *at == ' '))
 		return 501;
 	return 400;
 }

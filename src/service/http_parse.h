@@ -43,7 +43,7 @@ struct http_parse {
 	uint16_t status; // FAILED: what to answer
 	bool close;      // the connection ends with this answer
 	bool has_body;
-	bool cut;        // the client waits for "100 Continue": answer instead, read no body
+	bool cut; // the client waits for "100 Continue": answer instead, read no body
 	bool repeated[HTTP_FIELDS];
 	bool present[HTTP_FIELDS];
 	struct http_span target, name;

@@ -26,7 +26,7 @@
 #include "service/http_status.h"
 
 #define PAGES_MAX 32
-#define HEAD_TEXT_BYTES 512      // all header lines but Location
+#define HEAD_TEXT_BYTES 512         // all header lines but Location
 #define REDIRECT_PATH_BYTES_MAX 400 // its head, three bytes a byte at the worst, fits a buffer
 
 struct http_root {
@@ -36,7 +36,7 @@ struct http_root {
 	uint32_t table_mask;
 	uint64_t bytes;
 	struct http_file pages[PAGES_MAX]; // in the order of http_status_at
-	char directory[PATH_MAX]; // resolved
+	char directory[PATH_MAX];          // resolved
 };
 
 static const uint8_t no_key[16]; // names are the operator's; ETags want the same value every start
@@ -95,7 +95,8 @@ static struct http_file *file_add(struct http_root *root, const char *path, size
 	struct http_file *file = &root->files[root->file_count++];
 
 	memcpy(text, path, len);
-	*file = (struct http_file){.path = text, .path_len = (uint32_t)len, .status = 200, .head = text + len};
+	*file = (struct http_file){
+		.path = text, .path_len = (uint32_t)len, .status = 200, .head = text + len};
 	return file;
 fail:
 	err_set(ERR_OUT_OF_MEMORY, "the list of files under %s", root->directory);
@@ -108,8 +109,9 @@ static int file_list(struct http_root *root, const char *on_disk, const struct s
 	const char *path = on_disk + strlen(root->directory);
 
 	if ((uint64_t)st->st_size > config->file_bytes_max)
-		return err_set(ERR_SERVICE_FILE_SIZE, "%s has %lld bytes, the limit is %llu", on_disk,
-			       (long long)st->st_size, (unsigned long long)config->file_bytes_max);
+		return err_set(ERR_SERVICE_FILE_SIZE, "%s has %lld bytes, the limit is %llu",
+			       on_disk, (long long)st->st_size,
+			       (unsigned long long)config->file_bytes_max);
 	struct http_file *file = file_add(root, path, strlen(path));
 
 	if (!file)
@@ -119,7 +121,8 @@ static int file_list(struct http_root *root, const char *on_disk, const struct s
 	return 0;
 }
 
-static int link_list(struct http_root *root, const char *on_disk, const struct http_root_config *config)
+static int link_list(struct http_root *root, const char *on_disk,
+		     const struct http_root_config *config)
 {
 	char target[PATH_MAX];
 	struct stat st;
@@ -128,9 +131,11 @@ static int link_list(struct http_root *root, const char *on_disk, const struct h
 	if (!realpath(on_disk, target) || stat(target, &st) < 0)
 		return err_set(ERR_SERVICE_FILE_UNREADABLE, "%s: %s", on_disk, strerror(errno));
 	if (strncmp(target, root->directory, len) != 0 || target[len] != '/')
-		return err_set(ERR_SERVICE_FILE_SPECIAL, "%s is a link to %s, outside the root", on_disk, target);
+		return err_set(ERR_SERVICE_FILE_SPECIAL, "%s is a link to %s, outside the root",
+			       on_disk, target);
 	if (!S_ISREG(st.st_mode))
-		return err_set(ERR_SERVICE_FILE_SPECIAL, "%s is a link to %s, not a file", on_disk, target);
+		return err_set(ERR_SERVICE_FILE_SPECIAL, "%s is a link to %s, not a file", on_disk,
+			       target);
 	return file_list(root, on_disk, &st, config);
 }
 
@@ -153,9 +158,11 @@ static int entry_list(struct http_root *root, FTS *walk, FTSENT *entry,
 	case FTS_DNR:
 	case FTS_ERR:
 	case FTS_NS:
-		return err_set(ERR_SERVICE_FILE_UNREADABLE, "%s: %s", entry->fts_path, strerror(entry->fts_errno));
+		return err_set(ERR_SERVICE_FILE_UNREADABLE, "%s: %s", entry->fts_path,
+			       strerror(entry->fts_errno));
 	default:
-		return err_set(ERR_SERVICE_FILE_SPECIAL, "%s is a device, socket or pipe", entry->fts_path);
+		return err_set(ERR_SERVICE_FILE_SPECIAL, "%s is a device, socket or pipe",
+			       entry->fts_path);
 	}
 }
 
@@ -189,8 +196,8 @@ static int file_read(const struct http_root *root, const struct http_file *file,
 {
 	char name[2 * PATH_MAX];
 
-	snprintf(name, sizeof(name), "%s%.*s", root->directory, (int)MIN(file->path_len, PATH_MAX - 1u),
-		 file->path);
+	snprintf(name, sizeof(name), "%s%.*s", root->directory,
+		 (int)MIN(file->path_len, PATH_MAX - 1u), file->path);
 	int fd = open(name, O_RDONLY | O_CLOEXEC);
 	uint64_t done = 0;
 	ssize_t n = fd < 0 ? -1 : 1;
@@ -207,7 +214,8 @@ static int file_read(const struct http_root *root, const struct http_file *file,
 	if (n < 0)
 		return err_set(ERR_SERVICE_FILE_UNREADABLE, "%s: %s", name, strerror(reason));
 	if (done < file->body_bytes)
-		return err_set(ERR_SERVICE_FILE_UNREADABLE, "%s: became shorter while it was read", name);
+		return err_set(ERR_SERVICE_FILE_UNREADABLE, "%s: became shorter while it was read",
+			       name);
 	return 0;
 }
 
@@ -216,7 +224,8 @@ static int file_read(const struct http_root *root, const struct http_file *file,
 static void head_write(struct http_file *file, const char *type)
 {
 	char *out = (char *)(uintptr_t)file->head;
-	int len = snprintf(out, HEAD_TEXT_BYTES, "Content-Length: %llu\r\n", (unsigned long long)file->body_bytes);
+	int len = snprintf(out, HEAD_TEXT_BYTES, "Content-Length: %llu\r\n",
+			   (unsigned long long)file->body_bytes);
 	char date[HTTP_DATE_BYTES];
 
 	file->length_len = (uint16_t)len;

@@ -11,9 +11,9 @@
 struct http_file {
 	const char *path; // "/a/b.html"; pages of http itself have none
 	uint32_t path_len;
-	uint16_t status;      // 200, or 301 for a directory's name without its slash
-	uint16_t length_len;  // bytes of head that are the Content-Length line
-	const char *head;     // header lines from Content-Length on, empty line included
+	uint16_t status;     // 200, or 301 for a directory's name without its slash
+	uint16_t length_len; // bytes of head that are the Content-Length line
+	const char *head;    // header lines from Content-Length on, empty line included
 	uint32_t head_len;
 	const uint8_t *body;
 	uint64_t body_bytes;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Two tables: the statuses with their first header bytes, and media types by extension.
+// Two tables: the statuses with their first header bytes (RFC 9110 15), and media types by extension
+// (IANA's registry). Called when a root is loaded and by http_answer.c. Content is not looked into to
+// guess its type: a name says what it is.
 #include "service/http_status.h"
 
 #include <string.h>
@@ -8,8 +10,10 @@
 #include "base/bits.h"
 
 #define STATUS(number, phrase, page_text) \
-	{number, sizeof("HTTP/1.1 " #number " " phrase "\r\nDate: ") - 1, \
-	 "HTTP/1.1 " #number " " phrase "\r\nDate: ", page_text}
+	{ \
+		number, sizeof("HTTP/1.1 " #number " " phrase "\r\nDate: ") - 1, \
+			"HTTP/1.1 " #number " " phrase "\r\nDate: ", page_text \
+	}
 #define STATUS_PAGE(number, phrase) STATUS(number, phrase, #number " " phrase "\n")
 
 static const struct http_status statuses[] = {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The table of services and their common life: defaults, start, drain, stop. Called by the prism
-// command; what a type does with an event is in its own file.
+// command; what a type does with an event is in its own file, reached through its handler without
+// coming by here.
 #include "service/service.h"
 
 #include <string.h>
@@ -51,7 +52,8 @@ int service_start(struct prism *prism, struct prism_worker *worker,
 	const struct service_type *type = type_find(config->type);
 
 	if (!type)
-		return err_set(ERR_SERVICE_TYPE, "service type \"%s\"", config->type ? config->type : "");
+		return err_set(ERR_SERVICE_TYPE, "service type \"%s\"",
+			       config->type ? config->type : "");
 	struct service *service = mem_map("service", sizeof(*service));
 
 	if (!service)

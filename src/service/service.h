@@ -26,28 +26,28 @@ static inline void handler_dispatch(const struct prism_event *event)
 
 // Zero means the default. Strings are borrowed until service_stop.
 struct service_config {
-	const char *type;              // "http", "echo", "discard"
-	struct prism_endpoint listen;  // address all zero: any of ours
-	uint32_t connections_max;      // default 16384; more are reset
-	const char *root;              // http: directory whose files are served
-	const char *index;             // http: file a directory stands for, default "index.html"
-	uint64_t file_bytes_max;       // http: a larger file refuses the start, default 1 GiB
-	uint64_t body_bytes_max;       // http: request bodies, read and ignored, default 64 KiB
-	uint64_t request_timeout_ns;   // http: from a request's first byte to its last, default 10 s
-	uint64_t idle_timeout_ns;      // http: between requests, default 60 s
-	uint64_t stall_timeout_ns;     // http: a reader that takes nothing, default 30 s
+	const char *type;             // "http", "echo", "discard"
+	struct prism_endpoint listen; // address all zero: any of ours
+	uint32_t connections_max;     // default 16384; more are reset
+	const char *root;             // http: directory whose files are served
+	const char *index;            // http: file a directory stands for, default "index.html"
+	uint64_t file_bytes_max;      // http: a larger file refuses the start, default 1 GiB
+	uint64_t body_bytes_max;      // http: request bodies, read and ignored, default 64 KiB
+	uint64_t request_timeout_ns;  // http: from a request's first byte to its last, default 10 s
+	uint64_t idle_timeout_ns;     // http: between requests, default 60 s
+	uint64_t stall_timeout_ns;    // http: a reader that takes nothing, default 30 s
 };
 
 // Written by the worker, read by whoever runs on its thread.
 struct service_stats {
-	uint64_t connections;          // accepted
+	uint64_t connections; // accepted
 	uint64_t connections_open;
-	uint64_t connections_refused;  // no slot was left
-	uint64_t requests;             // http requests answered; echo, discard: buffers handled
+	uint64_t connections_refused;   // no slot was left
+	uint64_t requests;              // http requests answered; echo, discard: buffers handled
 	uint64_t responses_by_class[6]; // http: [2] counts 2xx, and so on
-	uint64_t bytes;                // http: body bytes sent; echo, discard: bytes handled
-	uint64_t timeouts;             // connections ended for being slow
-	uint64_t errors;               // replies that could not be sent
+	uint64_t bytes;                 // http: body bytes sent; echo, discard: bytes handled
+	uint64_t timeouts;              // connections ended for being slow
+	uint64_t errors;                // replies that could not be sent
 };
 
 struct service;

@@ -19,7 +19,8 @@ struct slab {
 };
 
 // 0, or -1 with err_set.
-static inline int slab_init(struct slab *slab, const char *what, size_t object_bytes, uint32_t count)
+static inline int slab_init(struct slab *slab, const char *what, size_t object_bytes,
+			    uint32_t count)
 {
 	*slab = (struct slab){.object_bytes = bits_round_up(object_bytes, 16), .capacity = count};
 	slab->memory = mem_map(what, slab->object_bytes * count);

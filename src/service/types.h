@@ -6,7 +6,8 @@
 
 struct service_type {
 	const char *name;
-	// Takes memory and listens; sets service->state. 0, or a negative errno and nothing is held.
+	// Takes memory and listens; sets service->state. 0, or a negative errno and nothing is
+	// held.
 	int (*start)(struct service *service);
 	void (*drain)(struct service *service);
 	void (*stop)(struct service *service);

@@ -4,9 +4,9 @@
 // cuts.
 #include <stdlib.h>
 
+#include "../unit/service/site.h"
 #include "base/assert.h"
 #include "service/http_input.h"
-#include "../unit/service/site.h"
 
 static struct http_site site;
 
@@ -30,7 +30,8 @@ static struct http_site *site_get(void)
 }
 
 // Feeds pieces of at most piece_bytes; writes the statuses and returns how many.
-static uint32_t run(const uint8_t *data, size_t len, size_t piece_bytes, uint16_t statuses[ANSWERS_MAX])
+static uint32_t run(const uint8_t *data, size_t len, size_t piece_bytes,
+		    uint16_t statuses[ANSWERS_MAX])
 {
 	static struct http_input input;
 	uint32_t count = 0;

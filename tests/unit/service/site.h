@@ -66,7 +66,8 @@ static void *site_region_alloc(void *context, size_t bytes)
 
 static int site_load(uint64_t file_bytes_max, struct http_root **root)
 {
-	const struct http_root_config config = {.directory = site_directory, .index = "index.html",
+	const struct http_root_config config = {.directory = site_directory,
+						.index = "index.html",
 						.file_bytes_max = file_bytes_max,
 						.region_alloc = site_region_alloc};
 

@@ -55,12 +55,21 @@ static void all_three_forms_mean_the_same_second(void **state)
 
 static void what_is_no_date_is_refused(void **state)
 {
-	static const char *const wrong[] = {
-		"", "x", "Sun", "Sun,", "Sun, 06 Nov 1994", "Sun, 06 Nov 1994 08:49:37 CET",
-		"Sun, 06 Nov 1994 08:49:37 GMT ", "Sun, 06 Nuv 1994 08:49:37 GMT",
-		"Sun, 00 Nov 1994 08:49:37 GMT", "Sun, 32 Nov 1994 08:49:37 GMT",
-		"Sun, 06 Nov 1969 08:49:37 GMT", "Sun, 06 Nov 1994 24:49:37 GMT",
-		"Sun, 06 Nov 1994 08:60:37 GMT", "Sun Nov  6 08:49:37 199x", "784111777"};
+	static const char *const wrong[] = {"",
+					    "x",
+					    "Sun",
+					    "Sun,",
+					    "Sun, 06 Nov 1994",
+					    "Sun, 06 Nov 1994 08:49:37 CET",
+					    "Sun, 06 Nov 1994 08:49:37 GMT ",
+					    "Sun, 06 Nuv 1994 08:49:37 GMT",
+					    "Sun, 00 Nov 1994 08:49:37 GMT",
+					    "Sun, 32 Nov 1994 08:49:37 GMT",
+					    "Sun, 06 Nov 1969 08:49:37 GMT",
+					    "Sun, 06 Nov 1994 24:49:37 GMT",
+					    "Sun, 06 Nov 1994 08:60:37 GMT",
+					    "Sun Nov  6 08:49:37 199x",
+					    "784111777"};
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
 		assert_int_equal(read_or_zero(wrong[i]), 0);

@@ -136,11 +136,13 @@ static void a_file_is_sent_with_its_header(void **state)
 {
 	char expected[512];
 
-	snprintf(expected, sizeof(expected),
-		 "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 10\r\n"
-		 "ETag: %s\r\nLast-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\nAccept-Ranges: bytes\r\n"
-		 "Content-Type: application/octet-stream\r\n\r\n0123456789",
-		 etag);
+	snprintf(
+		expected, sizeof(expected),
+		"HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 10\r\n"
+		"ETag: %s\r\nLast-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+		"Accept-Ranges: bytes\r\n"
+		"Content-Type: application/octet-stream\r\n\r\n0123456789",
+		etag);
 	assert_string_equal(answer("GET /ten HTTP/1.1\r\nHost: x\r\n\r\n")->out, expected);
 }
 
@@ -171,7 +173,8 @@ static void statuses_are_these(void **state)
 	assert_status("CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n", 405, false);
 	assert_status("BREW /pot HTTP/1.1\r\nHost: x\r\n\r\n", 501, true);
 	assert_status("\x16\x03\x01 tls\r\n\r\n", 400, true);
-	assert_status("GET / HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n", 200, false);
+	assert_status("GET / HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n",
+		      200, false);
 }
 
 static void versions_and_hosts_are_checked(void **state)
@@ -193,8 +196,9 @@ static void versions_and_hosts_are_checked(void **state)
 static void connections_stay_or_end_as_asked(void **state)
 {
 	assert_status("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 200, true);
-	assert_non_null(strstr(answer("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")->out,
-			       "\r\nConnection: close\r\n"));
+	assert_non_null(
+		strstr(answer("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")->out,
+		       "\r\nConnection: close\r\n"));
 	assert_status("GET / HTTP/1.0\r\n\r\n", 200, true);
 	assert_status("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", 200, false);
 	assert_non_null(strstr(answer("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")->out,
@@ -206,7 +210,8 @@ static void bodies_are_read_and_ignored_up_to_a_limit(void **state)
 	static const char next[] = "GET /ten HTTP/1.1\r\nHost: x\r\n\r\n";
 	char text[1024];
 
-	snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello%s", next);
+	snprintf(text, sizeof(text),
+		 "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello%s", next);
 	assert_int_equal(answer(text)->count, 2);
 	snprintf(text, sizeof(text),
 		 "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -218,12 +223,18 @@ static void bodies_are_read_and_ignored_up_to_a_limit(void **state)
 	assert_int_equal(r->status[0], 405);
 	assert_int_equal(r->status[1], 200);
 	assert_status("GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 101\r\n\r\n", 413, true);
-	snprintf(text, sizeof(text),
-		 "GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n65\r\n%0101d\r\n0\r\n\r\n", 0);
+	snprintf(
+		text, sizeof(text),
+		"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+		"65\r\n%0101d\r\n0\r\n\r\n",
+		0);
 	assert_status(text, 413, true);
-	assert_status("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n", 405, true);
+	assert_status(
+		"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n",
+		405, true);
 	assert_status("GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n"
-		      "Transfer-Encoding: chunked\r\n\r\n", 400, true);
+		      "Transfer-Encoding: chunked\r\n\r\n",
+		      400, true);
 }
 
 static void long_requests_are_refused_by_name(void **state)
@@ -318,7 +329,8 @@ static void conditions_are_weighed(void **state)
 	condition_is("If-Unmodified-Since", "Sun, 06 Nov 1994 08:49:36 GMT", 412);
 	condition_is("If-Unmodified-Since", "Sun, 06 Nov 1994 08:49:37 GMT", 200);
 	// RFC 9110 13.1.3: with If-None-Match there, If-Modified-Since is ignored.
-	condition_is("If-None-Match: \"x\"\r\nIf-Modified-Since", "Sun, 06 Nov 1994 08:49:37 GMT", 200);
+	condition_is("If-None-Match: \"x\"\r\nIf-Modified-Since", "Sun, 06 Nov 1994 08:49:37 GMT",
+		     200);
 	snprintf(list, sizeof(list), "bytes=1-2\r\nIf-Range: %s", etag);
 	condition_is("Range", list, 206);
 	condition_is("Range", "bytes=1-2\r\nIf-Range: \"old\"", 200);
@@ -348,8 +360,10 @@ static void the_memo_tells_requests_apart_by_every_byte(void **state)
 
 	memo_clear();
 	http_input_init(&input);
-	assert_int_equal(http_input_next(&input, &site, first, sizeof(first) - 1, &a), sizeof(first) - 1);
-	assert_int_equal(http_memo_find(site.memo, first, sizeof(first) - 1, &a), sizeof(first) - 1);
+	assert_int_equal(http_input_next(&input, &site, first, sizeof(first) - 1, &a),
+			 sizeof(first) - 1);
+	assert_int_equal(http_memo_find(site.memo, first, sizeof(first) - 1, &a),
+			 sizeof(first) - 1);
 	assert_int_equal(a.status, 200);
 	assert_int_equal(http_memo_find(site.memo, second, sizeof(second) - 1, &a), 0);
 	assert_int_equal(http_memo_find(site.memo, first, sizeof(first) - 2, &a), 0);
@@ -362,7 +376,8 @@ static void requests_with_bodies_are_not_remembered(void **state)
 
 	memo_clear();
 	http_input_init(&input);
-	assert_int_equal(http_input_next(&input, &site, text, sizeof(text) - 1, &a), sizeof(text) - 1);
+	assert_int_equal(http_input_next(&input, &site, text, sizeof(text) - 1, &a),
+			 sizeof(text) - 1);
 	assert_int_equal(a.status, 200);
 	assert_int_equal(http_memo_find(site.memo, text, sizeof(text) - 1, &a), 0);
 }

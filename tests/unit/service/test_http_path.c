@@ -54,8 +54,8 @@ static void a_target_has_one_normal_form(void **state)
 
 static void no_target_climbs_above_the_root(void **state)
 {
-	static const char *const wrong[] = {"/..",         "/../etc/passwd", "/a/../../b",
-					    "/%2e%2e/x",   "/%2E%2E%2Fx",    "/.%2e/",
+	static const char *const wrong[] = {"/..",           "/../etc/passwd", "/a/../../b",
+					    "/%2e%2e/x",     "/%2E%2E%2Fx",    "/.%2e/",
 					    "/a/b/../../..", "http://h/..",    "//../x"};
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
@@ -64,8 +64,9 @@ static void no_target_climbs_above_the_root(void **state)
 
 static void what_is_no_target_is_refused(void **state)
 {
-	static const char *const wrong[] = {"", "*", "a", "ftp://h/x", "http:/x", "/%", "/%4", "/%zz",
-					    "/%00", "/a%0d%0ab", "/\x7f", "host:80"};
+	static const char *const wrong[] = {"",        "*",         "a",     "ftp://h/x",
+					    "http:/x", "/%",        "/%4",   "/%zz",
+					    "/%00",    "/a%0d%0ab", "/\x7f", "host:80"};
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
 		assert_string_equal(resolved(wrong[i]), "");

@@ -80,7 +80,8 @@ static void equal_bytes_have_equal_tags(void **state)
 	site_file("other", "0123456788");
 	assert_int_equal(site_load(1000, &root), 0);
 	assert_memory_equal(find(root, "/ten")->etag, find(root, "/same")->etag, HTTP_ETAG_BYTES);
-	assert_memory_not_equal(find(root, "/ten")->etag, find(root, "/other")->etag, HTTP_ETAG_BYTES);
+	assert_memory_not_equal(find(root, "/ten")->etag, find(root, "/other")->etag,
+				HTTP_ETAG_BYTES);
 	http_root_free(root);
 }
 
@@ -126,7 +127,8 @@ static void a_link_is_followed_inside_the_root_only(void **state)
 
 static void a_root_that_is_not_there_is_named(void **state)
 {
-	struct http_root_config config = {.directory = "/tmp/prism-absent", .index = "index.html",
+	struct http_root_config config = {.directory = "/tmp/prism-absent",
+					  .index = "index.html",
 					  .region_alloc = site_region_alloc};
 	struct http_root *root;
 
