@@ -11,9 +11,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/time.h"
+#include "observe/shm.h"
 #include "pkt/pool.h"
 
 // Descriptors of a port's rings when the configuration does not say: rx and tx together.
@@ -190,16 +193,63 @@ static int draw_secrets(const struct prism_options *o, struct worker_config *con
 	return 0;
 }
 
+static uint64_t wall_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+static void describe_ports(struct prism *p)
+{
+	for (uint32_t i = 0; i < p->port_count; i++) {
+		struct shm_port *row = shm_port(p->shm, i);
+
+		snprintf(row->name, sizeof(row->name), "%s", p->port[i]->name);
+		snprintf(row->device, sizeof(row->device), "%s", p->port[i]->device);
+		memcpy(row->mac, p->port[i]->mac, sizeof(p->port[i]->mac));
+		row->mtu_bytes = p->port[i]->mtu_bytes;
+	}
+}
+
+static int open_shared_memory(struct prism *p, uint64_t now_ns)
+{
+	const struct prism_options *o = &p->options;
+	struct shm_config config = {
+		.instance = o->instance,
+		.run_dir = o->run_dir,
+		.worker_count = 1,
+		.port_count = p->port_count,
+		.wall_ns = wall_ns(),
+		.now_ns = now_ns,
+	};
+
+	if (o->no_shared_memory)
+		return 0;
+	p->shm = shm_create(&config);
+	if (!p->shm)
+		return -err_infos[err_last()->id].number;
+	describe_ports(p);
+	return 0;
+}
+
 static int start_worker(struct prism *p)
 {
 	struct worker_config config = {.options = &p->options};
 	struct clock clock;
 	int error = draw_secrets(&p->options, &config);
 
-	if (error)
-		return error;
 	clock_init(&clock);
 	config.now_ns = clock_ns(&clock);
+	if (!error)
+		error = open_shared_memory(p, config.now_ns);
+	if (error)
+		return error;
+	if (p->shm) {
+		config.counters = shm_counters(p->shm, 0);
+		config.trace = shm_trace(p->shm, 0);
+	}
 	memcpy(config.port, p->port, sizeof(config.port));
 	memcpy(config.pool, p->pool, sizeof(config.pool));
 	p->worker = worker_create(&config);
@@ -207,6 +257,9 @@ static int start_worker(struct prism *p)
 		return -err_infos[err_last()->id].number;
 	p->worker->clock = clock;
 	p->worker->prism = p;
+	start_publish(p, config.now_ns);
+	if (p->shm)
+		shm_set_state(p->shm, SHM_RUNNING);
 	return 0;
 }
 
@@ -247,6 +300,8 @@ struct prism *start_open(const struct prism_options *given)
 
 void start_close(struct prism *p)
 {
+	if (p->shm)
+		shm_set_state(p->shm, SHM_STOPPING);
 	if (p->worker)
 		worker_destroy(p->worker);
 	for (uint32_t i = p->port_count; i-- > 0;)
@@ -256,10 +311,57 @@ void start_close(struct prism *p)
 			pool_destroy(p->pool[i]);
 	if (p->platform_up)
 		platform_stop();
+	if (p->shm)
+		shm_destroy(p->shm);
 	mem_unmap(p, sizeof(*p));
+}
+
+static void publish_worker(const struct prism *p, uint64_t now_ns)
+{
+	struct shm_worker *row = shm_worker(p->shm, 0);
+	struct tcp_counts counts;
+
+	tcp_count(p->worker->tcp, &counts);
+	cell_set(&row->heartbeat_ns, now_ns);
+	cell_set(&row->core, (uint64_t)p->options.core);
+	cell_set(&row->conns_half_open, counts.half_open);
+	cell_set(&row->conns_open, counts.open);
+	cell_set(&row->conns_time_wait, counts.time_wait);
+	cell_set(&row->timers, wheel_count(p->worker->wheel));
+}
+
+static void publish_ports(const struct prism *p)
+{
+	for (uint32_t i = 0; i < p->port_count; i++) {
+		struct shm_port_totals *row = shm_port_totals(p->shm, 0, i);
+
+		cell_set(&row->rx_pkts, p->port[i]->rx_pkts);
+		cell_set(&row->rx_bytes, p->port[i]->rx_bytes);
+		cell_set(&row->tx_pkts, p->port[i]->tx_pkts);
+		cell_set(&row->tx_bytes, p->port[i]->tx_bytes);
+	}
+}
+
+static void publish_pools(const struct prism *p)
+{
+	static const char *const names[POOL_KINDS] = {"rx", "tx", "head", "ctrl"};
+
+	for (int i = 0; i < POOL_KINDS; i++) {
+		struct shm_pool *row = shm_pool(p->shm, 0, (enum pool_kind)i);
+
+		if (!row->name[0])
+			snprintf(row->name, sizeof(row->name), "%s", names[i]);
+		cell_set(&row->capacity_pkts, pool_capacity(p->pool[i]));
+		cell_set(&row->available_pkts, pool_available(p->pool[i]));
+	}
 }
 
 void start_publish(struct prism *p, uint64_t now_ns)
 {
 	p->published_ns = now_ns;
+	if (!p->shm)
+		return;
+	publish_worker(p, now_ns);
+	publish_ports(p);
+	publish_pools(p);
 }
