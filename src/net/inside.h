@@ -63,6 +63,7 @@ struct net {
 	struct wheel *wheel;
 	uint32_t generation; // grows with every change of ports, routes or path MTUs
 	uint32_t port_count;
+	uint64_t special[4]; // last octets of our addresses and broadcast addresses
 	struct net_port port[PORTS_MAX];
 	struct neighbours neighbours;
 	struct udp udp;
@@ -89,8 +90,25 @@ static inline uint32_t net_slot(const struct net *net, be32 a, uint32_t more, ui
 	return (uint32_t)((uint64_t)m ^ (uint64_t)(m >> 64)) & (count - 1);
 }
 
+// True while nothing that path tells has changed since it was found.
+static inline bool net_path_is_fresh(const struct net *net, const struct net_path *path)
+{
+	return path->generation ==
+	       net->generation + net->neighbours.slot[path->neighbour].generation;
+}
+
 // True when one of our addresses on any port is a.
 bool net_is_ours(const struct net *net, be32 a);
+
+// False when a is certainly neither an address of ours nor the broadcast address of a network of
+// ours: a bit for each last octet that one of these has. One load instead of two walks for nearly
+// every source address there is.
+static inline bool net_may_be_special(const struct net *net, be32 a)
+{
+	uint32_t octet = a.raw >> 24;
+
+	return net->special[octet / 64] >> (octet % 64) & 1;
+}
 
 // True for 255.255.255.255 and the broadcast addresses of the port's networks.
 bool net_is_broadcast(const struct net *net, uint16_t port_index, be32 a);

@@ -28,10 +28,12 @@ static enum drop check_header(const struct pkt *p, const struct arrival *a,
 		return DROP_IP4_HEADER_LEN;
 	if (UNLIKELY(total_len < header_len || a->l3_offset + (uint32_t)total_len > pkt_len(p)))
 		return DROP_IP4_TOTAL_LEN;
-	if (pkt_ip_checksum(p) != CHECKSUM_GOOD &&
-	    UNLIKELY(!checksum_is_good(checksum_add(0, h, header_len))))
-		return DROP_IP4_CHECKSUM;
-	return DROP_OK;
+	if (pkt_ip_checksum(p) == CHECKSUM_GOOD)
+		return DROP_OK;
+	uint32_t sum = LIKELY(header_len == sizeof(*h)) ? checksum_header20(h)
+							: checksum_add(0, h, header_len);
+
+	return LIKELY(checksum_is_good(sum)) ? DROP_OK : DROP_IP4_CHECKSUM;
 }
 
 // RFC 1122 3.2.1.3: where such a packet may not come from, and whether it is for us.
@@ -42,12 +44,16 @@ static enum drop check_addresses(const struct net *net, struct arrival *a,
 
 	if (UNLIKELY(h->src.raw == h->dst.raw))
 		return DROP_IP4_LAND;
-	if (UNLIKELY(top == 0 || top == 127 || top >= 224 ||
-		     net_is_broadcast(net, a->port_index, h->src)))
+	if (UNLIKELY(top == 0 || top == 127 || top >= 224))
 		return DROP_IP4_MARTIAN;
-	if (UNLIKELY(net_is_ours(net, h->src)))
-		return DROP_IP4_SRC_OURS;
-	if (LIKELY(net_is_ours(net, h->dst)))
+	if (net_may_be_special(net, h->src)) {
+		if (net_is_broadcast(net, a->port_index, h->src))
+			return DROP_IP4_MARTIAN;
+		if (net_is_ours(net, h->src))
+			return DROP_IP4_SRC_OURS;
+	}
+	if (LIKELY((net->port[a->port_index].address[0].addr.raw == h->dst.raw && h->dst.raw) ||
+		   net_is_ours(net, h->dst)))
 		return a->to_group ? DROP_IP4_LINK_GROUP : DROP_OK;
 	if (net_is_broadcast(net, a->port_index, h->dst)) {
 		a->to_group = true;

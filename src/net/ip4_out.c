@@ -75,10 +75,12 @@ void ip4_send(struct net *net, struct pkt *p, struct ip4_send *s)
 		if (!p)
 			return;
 	}
-	struct ipv4_header h = {
+	struct ipv4_header *h = pkt_prepend(p, sizeof(*h));
+
+	*h = (struct ipv4_header){
 		.version_ihl = IPV4_VERSION_IHL,
 		.tos = s->tos,
-		.total_len = be16_of((uint16_t)(pkt_len(p) + sizeof(h))),
+		.total_len = be16_of((uint16_t)pkt_len(p)),
 		.id = be16_of(s->id),
 		.fragment = be16_of(s->fragment),
 		.ttl = s->ttl,
@@ -86,16 +88,14 @@ void ip4_send(struct net *net, struct pkt *p, struct ip4_send *s)
 		.src = addr_to_v4(&path->local),
 		.dst = addr_to_v4(&path->remote),
 	};
-
 	s->offload.ip_checksum = (np->port->flags & PORT_TX_IP_CHECKSUM) != 0;
 	if (!s->offload.ip_checksum)
-		h.checksum = header_checksum(&h);
+		h->checksum = header_checksum(h);
 	if (s->offload.ip_checksum || s->offload.tcp_checksum || s->offload.udp_checksum) {
 		s->offload.l2_len = np->l2_len;
-		s->offload.l3_len = sizeof(h);
+		s->offload.l3_len = sizeof(*h);
 		pkt_set_tx_offload(p, &s->offload);
 	}
-	memcpy(pkt_prepend(p, sizeof(h)), &h, sizeof(h));
 	neighbour_send(net, path->neighbour, p);
 }
 
@@ -103,11 +103,13 @@ void ip4_fill_checksum(struct pkt *p, const struct net_out *out)
 {
 	uint32_t sum =
 		checksum_pseudo(&out->path->local, &out->path->remote, out->protocol, pkt_len(p));
-	be16 field = {0};
 	void *place = pkt_at(p, out->checksum_offset);
+	be16 field;
 
-	memcpy(place, &field, sizeof(field));
-	field = checksum_finish(sum + net_sum(p, 0, pkt_len(p)));
+	// What is in the field is taken off the sum again: writing a zero first would make the
+	// loads of the sum wait for the store.
+	memcpy(&field, place, sizeof(field));
+	field = checksum_finish(sum + net_sum(p, 0, pkt_len(p)) + (uint16_t)~field.raw);
 	if (out->protocol == IP_UDP && field.raw == 0)
 		field.raw = 0xffff; // RFC 768: zero would say that there is none
 	memcpy(place, &field, sizeof(field));
@@ -151,7 +153,7 @@ void net_output(struct net *net, struct pkt *p, const struct net_out *out)
 	struct net_path *path = out->path;
 
 	counter_add(net->env, COUNTER_originated_pkts, 1);
-	if (UNLIKELY(!path_refresh(net, path))) {
+	if (UNLIKELY(!net_path_is_fresh(net, path)) && !path_refresh(net, path)) {
 		pkt_drop(net->env, p, DROP_NO_ROUTE);
 		return;
 	}

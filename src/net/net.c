@@ -74,6 +74,13 @@ void net_destroy(struct net *net)
 	mem_unmap(net, sizeof(*net));
 }
 
+static void mark_special(struct net *net, be32 a)
+{
+	uint32_t octet = a.raw >> 24;
+
+	net->special[octet / 64] |= UINT64_C(1) << (octet % 64);
+}
+
 static int add_address(struct net *net, struct net_port *np, const struct addr *a, uint8_t len)
 {
 	char text[ADDR_TEXT_BYTES];
@@ -89,6 +96,9 @@ static int add_address(struct net *net, struct net_port *np, const struct addr *
 	if (!route_add(&net->routes, &route))
 		return err_set(ERR_ROUTES_FULL, "%s/%u on port %s", addr_format(a, text), len,
 			       np->port->name);
+	mark_special(net, v4);
+	if (len < 31)
+		mark_special(net, be32_of(be32_get(v4) | ~mask));
 	np->address[np->address_count++] = (struct net_address){
 		.addr = v4,
 		.mask = mask,

@@ -140,17 +140,11 @@ int net_path_find(struct net *net, const struct addr *local, const struct addr *
 	}
 }
 
-static bool is_fresh(const struct net *net, const struct net_path *path)
-{
-	return path->generation ==
-	       net->generation + net->neighbours.slot[path->neighbour].generation;
-}
-
 bool path_refresh(struct net *net, struct net_path *path)
 {
 	struct addr local = path->local, remote = path->remote;
 
-	return LIKELY(is_fresh(net, path)) || path_find(net, &local, &remote, path) == 0;
+	return net_path_is_fresh(net, path) || path_find(net, &local, &remote, path) == 0;
 }
 
 struct net_path *path_get(struct net *net, const struct addr *local, const struct addr *remote)
@@ -160,7 +154,7 @@ struct net_path *path_get(struct net *net, const struct addr *local, const struc
 	struct net_path *path = &slot->path;
 
 	if (LIKELY(addr_equal(&path->remote, remote) && addr_equal(&slot->asked, local) &&
-		   is_fresh(net, path)))
+		   net_path_is_fresh(net, path)))
 		return path;
 	slot->asked = *local;
 	if (path_find(net, local, remote, path) == 0)

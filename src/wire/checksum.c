@@ -22,13 +22,6 @@ static inline uint64_t load64(const uint8_t *b)
 	return word;
 }
 
-static inline uint64_t add_round(uint64_t a, uint64_t b)
-{
-	uint64_t sum = a + b;
-
-	return sum + (sum < a);
-}
-
 // The last 0..7 bytes as a word with zeros behind them.
 static inline uint64_t load_tail(const uint8_t *b, size_t len)
 {
@@ -52,12 +45,6 @@ static inline uint64_t load_tail(const uint8_t *b, size_t len)
 		b += 2;
 	}
 	return len & 1 ? word | (uint64_t)*b << shift : word;
-}
-
-static uint32_t fold64(uint64_t sum)
-{
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	return (uint32_t)((sum & 0xffff) + ((sum >> 16) & 0xffff) + (sum >> 32));
 }
 
 // Whole blocks of 64 bytes.
@@ -88,20 +75,24 @@ uint32_t checksum_add(uint32_t sum, const void *bytes, size_t len)
 	const uint8_t *b = bytes;
 	uint64_t s = sum;
 
+	if (len < sizeof(uint64_t))
+		return checksum_from_words(s + load_tail(b, len)); // below 2^32 + 2^56
 	if (len >= VECTOR_BYTES_MIN && __builtin_cpu_supports("avx2")) {
 		size_t blocks = len & ~(size_t)63;
 
-		s = add_round(s, add_blocks(b, blocks));
+		s = checksum_add_word(s, add_blocks(b, blocks));
 		b += blocks;
 		len -= blocks;
 	}
 	for (; len >= 32; b += 32, len -= 32) {
-		s = add_round(s, load64(b));
-		s = add_round(s, load64(b + 8));
-		s = add_round(s, load64(b + 16));
-		s = add_round(s, load64(b + 24));
+		s = checksum_add_word(s, load64(b));
+		s = checksum_add_word(s, load64(b + 8));
+		s = checksum_add_word(s, load64(b + 16));
+		s = checksum_add_word(s, load64(b + 24));
 	}
 	for (; len >= 8; b += 8, len -= 8)
-		s = add_round(s, load64(b));
-	return fold64(add_round(s, load_tail(b, len)));
+		s = checksum_add_word(s, load64(b));
+	if (len) // the last 1..7 bytes are the top ones of the last eight, which are all there
+		s = checksum_add_word(s, load64(b + len - 8) >> (64 - 8 * len));
+	return checksum_from_words(s);
 }

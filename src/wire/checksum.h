@@ -10,12 +10,39 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/addr.h"
 #include "base/be.h"
 
 // sum and the sum of len bytes, at an even offset.
 uint32_t checksum_add(uint32_t sum, const void *bytes, size_t len);
+
+// Adds eight bytes; what does not fit goes round (RFC 1071 2 (A)).
+static inline uint64_t checksum_add_word(uint64_t sum, uint64_t word)
+{
+	uint64_t result = sum + word;
+
+	return result + (result < word);
+}
+
+// A sum of words as a partial sum.
+static inline uint32_t checksum_from_words(uint64_t sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	return (uint32_t)((sum & 0xffff) + ((sum >> 16) & 0xffff) + (sum >> 32));
+}
+
+// The twenty bytes of an IPv4 header without options, without a loop.
+static inline uint32_t checksum_header20(const void *header)
+{
+	uint64_t word[2];
+	uint32_t last;
+
+	memcpy(word, header, sizeof(word));
+	memcpy(&last, (const char *)header + sizeof(word), sizeof(last));
+	return checksum_from_words(checksum_add_word(checksum_add_word(word[0], word[1]), last));
+}
 
 // The sum as 16 bits. 0 only for a sum of nothing but zeros.
 static inline uint16_t checksum_fold(uint32_t sum)
@@ -49,14 +76,12 @@ static inline bool checksum_is_good(uint32_t sum)
 static inline uint32_t checksum_pseudo(const struct addr *src, const struct addr *dst,
 				       uint8_t protocol, uint32_t len)
 {
-	uint64_t sum = (uint64_t)src->word[0] + src->word[1] + src->word[2] + src->word[3];
+	uint64_t sum = checksum_add_word(src->half[0], src->half[1]);
 
-	sum += (uint64_t)dst->word[0] + dst->word[1] + dst->word[2] + dst->word[3];
-	sum += be32_of(len).raw;
-	sum += be32_of(protocol).raw;
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + ((sum >> 16) & 0xffff) + (sum >> 32);
-	return (uint32_t)sum;
+	sum = checksum_add_word(sum, dst->half[0]);
+	sum = checksum_add_word(sum, dst->half[1]);
+	return checksum_from_words(
+		checksum_add_word(sum, (uint64_t)be32_of(len).raw + be32_of(protocol).raw));
 }
 
 // The checksum after a 16-bit word of the message changed (RFC 1624 3, equation 3).

@@ -146,6 +146,12 @@ static void addresses_that_cannot_be(void **state)
 	expect_drop(b, &f, DROP_IP4_NOT_OURS);
 	f = segment(PEER, IP(224, 0, 0, 251));
 	expect_drop(b, &f, DROP_IP4_MULTICAST);
+	b->net->port[0].address_count = 0; // a port without an address has not that of nobody
+	b->net->port[0].address[0] = (struct net_address){0};
+	f = segment(PEER, IP(0, 0, 0, 0));
+	expect_drop(b, &f, DROP_IP4_NOT_OURS);
+	bed_destroy(b);
+	b = bed_create();
 	f = segment(PEER, OURS);
 	memset(f.byte, 0xff, 6); // to everybody on the link, but to one host
 	expect_drop(b, &f, DROP_IP4_LINK_GROUP);

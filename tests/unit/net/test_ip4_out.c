@@ -135,7 +135,8 @@ static void what_the_port_grants_is_left_to_it(void **state)
 	assert_int_equal(h->checksum.raw, 0);
 	assert_int_equal(t->checksum.raw,
 			 checksum_fold(checksum_pseudo(&path.local, &path.remote, 6, 121)));
-	// The other side of such a wire accepts what is unfinished where that is agreed, only there.
+	// The other side of such a wire accepts what is unfinished where that is agreed, only
+	// there.
 	struct arrival a = {.src = path.local,
 			    .dst = path.remote,
 			    .l4_offset = 34,

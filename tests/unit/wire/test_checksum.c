@@ -52,6 +52,19 @@ static void sum_equals_the_definition_for_every_length_and_alignment(void **stat
 	}
 }
 
+static void a_header_of_twenty_bytes_sums_as_any_run(void **state)
+{
+	uint8_t b[21];
+	struct rng r;
+
+	rng_seed(&r, test_seed());
+	for (int round = 0; round < 20000; round++) {
+		fill(&r, b, sizeof(b));
+		assert_int_equal(be16_get(checksum_finish(checksum_header20(b + 1))),
+				 naive(b + 1, 20));
+	}
+}
+
 static void bytes_outside_the_run_do_not_count(void **state)
 {
 	for (size_t len = 0; len <= 300; len++) {
@@ -157,6 +170,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sum_equals_the_definition_for_every_length_and_alignment),
+		cmocka_unit_test(a_header_of_twenty_bytes_sums_as_any_run),
 		cmocka_unit_test(bytes_outside_the_run_do_not_count),
 		cmocka_unit_test(a_chain_cut_anywhere_has_the_same_sum),
 		cmocka_unit_test(pseudo_header_is_that_of_each_family),
