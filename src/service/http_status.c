@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Two tables: the statuses with their first header bytes (RFC 9110 15), and media types by extension
-// (IANA's registry). Called when a root is loaded and by http_answer.c. Content is not looked into to
-// guess its type: a name says what it is.
+// Two tables: the statuses with their first header bytes (RFC 9110 15), and media types by
+// extension (IANA's registry). Called when a root is loaded and by http_answer.c. Content is not
+// looked into to guess its type: a name says what it is.
 #include "service/http_status.h"
 
 #include <string.h>

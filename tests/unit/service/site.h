@@ -57,14 +57,14 @@ static void site_remove(void)
 	site_region = NULL;
 }
 
-static void *site_region_alloc(void *context, size_t bytes)
+__attribute__((unused)) static void *site_region_alloc(void *context, size_t bytes)
 {
 	(void)context;
 	site_region = malloc(bytes);
 	return site_region;
 }
 
-static int site_load(uint64_t file_bytes_max, struct http_root **root)
+__attribute__((unused)) static int site_load(uint64_t file_bytes_max, struct http_root **root)
 {
 	const struct http_root_config config = {.directory = site_directory,
 						.index = "index.html",

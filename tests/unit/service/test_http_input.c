@@ -136,13 +136,12 @@ static void a_file_is_sent_with_its_header(void **state)
 {
 	char expected[512];
 
-	snprintf(
-		expected, sizeof(expected),
-		"HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 10\r\n"
-		"ETag: %s\r\nLast-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
-		"Accept-Ranges: bytes\r\n"
-		"Content-Type: application/octet-stream\r\n\r\n0123456789",
-		etag);
+	snprintf(expected, sizeof(expected),
+		 "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 10\r\n"
+		 "ETag: %s\r\nLast-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+		 "Accept-Ranges: bytes\r\n"
+		 "Content-Type: application/octet-stream\r\n\r\n0123456789",
+		 etag);
 	assert_string_equal(answer("GET /ten HTTP/1.1\r\nHost: x\r\n\r\n")->out, expected);
 }
 
@@ -223,11 +222,10 @@ static void bodies_are_read_and_ignored_up_to_a_limit(void **state)
 	assert_int_equal(r->status[0], 405);
 	assert_int_equal(r->status[1], 200);
 	assert_status("GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 101\r\n\r\n", 413, true);
-	snprintf(
-		text, sizeof(text),
-		"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-		"65\r\n%0101d\r\n0\r\n\r\n",
-		0);
+	snprintf(text, sizeof(text),
+		 "GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+		 "65\r\n%0101d\r\n0\r\n\r\n",
+		 0);
 	assert_status(text, 413, true);
 	assert_status(
 		"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n",
