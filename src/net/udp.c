@@ -216,6 +216,8 @@ int udp_reply(struct net *net, const struct prism_event *event, struct pkt *p)
 
 	if (UNLIKELY(!s))
 		return err_set(ERR_STALE_HANDLE, "udp %llx", (unsigned long long)event->udp.id);
+	if (UNLIKELY(event->type != PRISM_EVENT_DATAGRAM))
+		return err_set(ERR_INVALID_ARGUMENT, "udp_reply to an event that is no datagram");
 	memcpy(&local, event->local, sizeof(local));
 	memcpy(&remote, event->peer, sizeof(remote));
 	// A datagram to a broadcast address is answered from an address of our own.

@@ -212,6 +212,7 @@ static void an_error_about_a_datagram_becomes_an_event(void **state)
 	assert_int_equal(e.peer_port, 40000);
 	struct addr any = {0}, far = addr_from_v4(FAR);
 	assert_memory_equal(e.peer, &far, 16);
+	assert_int_equal(udp_reply(b->net, &e, NULL), -EINVAL); // there is nothing to answer
 	h = (struct icmp_header){.type = ICMP_UNREACHABLE,
 				 .code = ICMP_UNREACHABLE_FRAGMENTATION_NEEDED};
 	h.next_hop.mtu_bytes = be16_of(1300);
