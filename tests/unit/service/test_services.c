@@ -133,6 +133,8 @@ static void stop(void)
 
 	while (seen.hoard_count > 0)
 		prism_buf_release(client_worker, seen.hoard[--seen.hoard_count]);
+	if (seen.eof) // it was closed in order
+		UNTIL(seen.closed);
 	if (!seen.closed)
 		prism_tcp_abort(client_worker, seen.conn);
 	UNTIL(seen.closed && service_stats_of(service)->connections_open == 0);
@@ -181,7 +183,8 @@ static void pipelined_requests_wait_for_a_large_one(void **state)
 	connect_to_server();
 	say("GET /ten HTTP/1.1\r\nHost: x\r\n\r\nGET /big HTTP/1.1\r\nHost: x\r\n\r\nGET /t");
 	turn();
-	say("en HTTP/1.1\r\nHost: x\r\n\r\nGET /big HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+	say("en HTTP/1.1\r\nHost: x\r\n\r\n"
+	    "GET /big HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
 	UNTIL(seen.eof);
 	assert_true(ends_with(big, sizeof(big)));
 	assert_int_equal(service_stats_of(service)->requests, 4);
