@@ -15,13 +15,18 @@ static const struct cli_option run_options[] = {
 	{"quiet", 'q', NULL, "no live summary, no log lines; errors only"},
 };
 
+static const struct cli_option doctor_options[] = {
+	{"json", 'j', NULL, "the findings as JSON"},
+};
+
 static const struct cli_option explain_options[] = {
 	{"list", 'l', NULL, "all names, one a line"},
 };
 
 // The order is load_options.c's.
 static const struct cli_option load_options[] = {
-	{"port", 'p', "DEVICE", "where to send from: memif:SOCKET,role=client, af_xdp:IFACE, tap:NAME, ..."},
+	{"port", 'p', "DEVICE",
+	 "where to send from: memif:SOCKET,role=client, af_xdp:IFACE, tap:NAME, ..."},
 	{"address", 'a', "ADDRESS/BITS", "our address on it"},
 	{"gateway", 'g', "ADDRESS", "the way to a target outside that network"},
 	{"config", 'f', "FILE", "take ports and limits from a configuration file instead"},
@@ -31,13 +36,26 @@ static const struct cli_option load_options[] = {
 	{"duration", 'd', "TIME", "how long to measure, default 10s"},
 	{"warmup", 'w', "TIME", "how long to run before that, default none"},
 	{"requests", 'r', "COUNT", "end after so many"},
-	{"rate", 'R', "COUNT", "requests a second, answered or not; latency counts from when each was due"},
+	{"rate", 'R', "COUNT",
+	 "requests a second, answered or not; latency counts from when each was due"},
 	{"size", 's', "BYTES", "echo: of a message, default 64"},
 	{"host", 'H', "NAME", "http: the Host header, default as in the target"},
 	{"expect-file", 'e', "FILE", "http: the body that must come back, default the first one"},
 	{"core", 'C', "NUMBER", "the core to run on"},
 	{"json", 'j', NULL, "the report as JSON"},
 	{"quiet", 'q', NULL, "no progress lines"},
+};
+
+static const struct cli_option top_options[] = {
+	{"once", '1', NULL, "print one picture as plain text and end"},
+	{"interval", 'i', "TIME", "between two looks, default 1s"},
+	{"instance", 'n', "NAME", "which instance, when there are several"},
+};
+
+static const struct cli_option stats_options[] = {
+	{"json", 'j', NULL, "everything as one JSON object"},
+	{"instance", 'n', "NAME", "which instance, when there are several"},
+	{"interval", 'i', "TIME", "print what was added, again and again after so long"},
 };
 
 static const struct cli_option help_options[] = {
@@ -56,19 +74,35 @@ const struct cli_command cli_commands[] = {
 	 .more = "Each finding has its line and column, the line itself, and what to write "
 		 "instead. Nothing is started, and no privilege is needed."},
 	{.name = "config", .arguments = "schema | init | show FILE", .words = "schema init show",
-	 .run = cmd_config, .sentence = "the configuration's schema, a sample, or effective values",
+	 .run = cmd_config,
+	 .sentence = "the configuration's schema, a sample, or effective values",
 	 .more = "schema prints a JSON Schema, for editors that complete and check while you "
 		 "write. init prints a commented file with every key. show prints what a file "
 		 "comes to: each value, and whether the file or the default gave it."},
+	{.name = "doctor", .arguments = "[FILE]", .words = "FILE", .run = cmd_doctor,
+	 OPTIONS(doctor_options),
+	 .sentence = "what this machine can do, and what stands in the way",
+	 .more = "Each finding is OK, WARN or FAIL with the measured fact and the line that mends "
+		 "it; then a verdict for each kind of port. With a FILE, the verdict counts for "
+		 "the kinds it uses. Ends with 3 when something needed is missing."},
 	{.name = "explain", .arguments = "NAME...", .run = cmd_explain, OPTIONS(explain_options),
 	 .sentence = "what an error, drop reason, counter, event or close reason means",
 	 .more = "What happened, the likely cause, what to do, and the RFC it comes from."},
 	{.name = "load", .arguments = "http | tcp-echo | udp-echo TARGET",
 	 .words = "http tcp-echo udp-echo", .run = cmd_load, OPTIONS(load_options),
 	 .sentence = "put load on a server, from a stack of our own, and check what comes back",
-	 .more = "TARGET is http://ADDRESS[:PORT]/PATH or ADDRESS:PORT. It speaks to any server and "
-		 "compares every byte of every answer. Ends with requests a second, latencies and "
+	 .more = "TARGET is http://ADDRESS[:PORT]/PATH or ADDRESS:PORT. It speaks to any server "
+		 "and compares every byte of every answer. Ends with requests a second, latencies and "
 		 "errors by kind; the exit code is 1 when there was any error."},
+	{.name = "top", .arguments = "", .run = cmd_top, OPTIONS(top_options),
+	 .sentence = "watch an instance: workers, ports, connections, drops",
+	 .more = "Reads the instance's shared memory only: it works on a running, a stuck and a "
+		 "dead one, and costs the instance nothing. Keys: s sorts drops by rate or by "
+		 "total, q quits."},
+	{.name = "stats", .arguments = "[PATTERN]", .run = cmd_stats, OPTIONS(stats_options),
+	 .sentence = "an instance's numbers, as lines or as JSON",
+	 .more = "Names are stable. PATTERN keeps those that match, for example 'drop.*'. Works "
+		 "on a running, a stuck and a dead instance."},
 	{.name = "help", .arguments = "[COMMAND]", .run = cmd_help, OPTIONS(help_options),
 	 .sentence = "this list, or everything about one command"},
 	{.name = "completion", .arguments = "bash | zsh | fish", .words = "bash zsh fish",

@@ -149,7 +149,7 @@ static void print(const struct explanation *e)
 	if (e->cause[0])
 		printf("  why:    %s\n", e->cause);
 	if (e->remedy[0])
-		printf("  do:     %s\n", e->remedy);
+		printf("  do:     %s\n", strcmp(e->remedy, "none") ? e->remedy : "nothing");
 	if (e->source[0])
 		printf("  source: %s\n", e->source);
 }

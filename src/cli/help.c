@@ -218,3 +218,39 @@ bool help_print_completion(const char *shell, FILE *out)
 		return false;
 	return true;
 }
+
+int cmd_help(int argc, char **argv)
+{
+	const char *values[CLI_OPTIONS_MAX];
+	int at = cli_options(argc, argv, values);
+
+	if (at < 0)
+		return CLI_USAGE;
+	if (values[0]) {
+		help_print_manual(stdout);
+		return CLI_OK;
+	}
+	if (at == argc) {
+		help_print(stdout);
+		return CLI_OK;
+	}
+	const struct cli_command *command = cli_command_find(argv[at]);
+	if (!command)
+		return cli_error(CLI_USAGE, NULL, "prism help lists them",
+				 "there is no command `%s`", argv[at]);
+	help_print_command(command, stdout);
+	return CLI_OK;
+}
+
+int cmd_completion(int argc, char **argv)
+{
+	const char *values[CLI_OPTIONS_MAX];
+	int at = cli_options(argc, argv, values);
+
+	if (at < 0)
+		return CLI_USAGE;
+	if (at + 1 != argc || !help_print_completion(argv[at], stdout))
+		return cli_error(CLI_USAGE, NULL, "prism completion bash, zsh or fish",
+				 "for which shell?");
+	return CLI_OK;
+}

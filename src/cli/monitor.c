@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// prism run's second thread: signals, the time to end, the live summary. It reads what the worker
-// publishes and writes one cell, run->stop. Low priority: on a box with few cores it must not take
-// the worker's.
+// prism run's second thread: signals, the time to end, the live summary, the control socket. It
+// reads what the worker publishes and writes one cell, run->stop. Low priority: on a box with few
+// cores it must not take the worker's.
 
 #include "cli/run.h"
 
@@ -76,7 +76,9 @@ static void *watch(void *argument)
 	setpriority(PRIO_PROCESS, 0, 10); // on Linux: of this thread
 	summary_begin(&summary, run, live);
 	while (!cell_get(&run->ended)) {
-		struct pollfd fds[] = {{run->signal_fd, POLLIN, 0}, {run->wake_fd, POLLIN, 0}};
+		struct pollfd fds[] = {{run->signal_fd, POLLIN, 0},
+				       {run->wake_fd, POLLIN, 0},
+				       {run->server.fd, POLLIN, 0}}; // -1 is passed over
 		uint64_t now_ns = clock_now_ns(), end_ns = begin_ns + run->duration_ns;
 		uint64_t wait_ns = look_ns > now_ns ? look_ns - now_ns : 0;
 
@@ -84,8 +86,10 @@ static void *watch(void *argument)
 			cell_set(&run->stop, RUN_DRAIN);
 		if (run->duration_ns && end_ns > now_ns && end_ns - now_ns < wait_ns)
 			wait_ns = end_ns - now_ns;
-		poll(fds, 2, (int)(wait_ns / NS_PER_MS) + 1);
+		poll(fds, 3, (int)(wait_ns / NS_PER_MS) + 1);
 		take_signals(run);
+		if (fds[2].revents & POLLIN)
+			server_serve(&run->server);
 		if (clock_now_ns() < look_ns)
 			continue;
 		look_ns += every_ns;

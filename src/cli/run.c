@@ -20,6 +20,7 @@
 #include "cli/cli.h"
 #include "cli/file.h"
 #include "cli/namespace.h"
+#include "observe/instance.h"
 #include "sync/cell.h"
 
 #define EVENTS 64
@@ -139,6 +140,32 @@ static void plan_region(struct config *config)
 		config->options.region_mib = (uint32_t)(bytes >> 20) + 1;
 }
 
+// The control socket shows the instance's own shared-memory file.
+static int open_server(struct run *run)
+{
+	const struct prism_options *options = &run->config->options;
+	char path[INSTANCE_PATH_BYTES];
+	int error;
+
+	if (!run->config->control_socket)
+		return 0;
+	error = server_open(&run->server, run->config->control_socket);
+	if (!error)
+		error = instance_find(options->run_dir, options->instance, path);
+	if (!error) {
+		run->server.reader = shm_reader_open(path);
+		error = run->server.reader ? 0 : -EIO;
+	}
+	return error;
+}
+
+static void close_server(struct run *run)
+{
+	server_close(&run->server);
+	if (run->server.reader)
+		shm_reader_close(run->server.reader);
+}
+
 static void say_services(const struct run *run)
 {
 	const struct prism_options *options = &run->config->options;
@@ -178,7 +205,7 @@ static int run_open(struct run *run)
 	int code = CLI_OK;
 
 	run->worker = prism_worker_get(run->prism, 0);
-	if (start_services(run) != 0)
+	if (start_services(run) != 0 || open_server(run) != 0)
 		code = cli_last_error(CLI_ENVIRONMENT);
 	if (code == CLI_OK)
 		code = monitor_start(run);
@@ -190,6 +217,7 @@ static int run_open(struct run *run)
 		drain(run);
 		monitor_stop(run);
 	}
+	close_server(run);
 	stop_services(run);
 	return code;
 }
@@ -197,8 +225,14 @@ static int run_open(struct run *run)
 static int run_config(struct run *run)
 {
 	bool inside = namespace_needed(run->config);
-	int code = inside ? namespace_enter() : CLI_OK;
+	char run_dir[INSTANCE_PATH_BYTES];
+	int code;
 
+	// Where this user's tools look: inside a namespace the user's name is gone.
+	if (instance_run_dir(NULL, run_dir) != 0)
+		return cli_last_error(CLI_ENVIRONMENT);
+	run->config->options.run_dir = run_dir;
+	code = inside ? namespace_enter() : CLI_OK;
 	if (code == CLI_OK)
 		code = monitor_prepare(run);
 	if (code != CLI_OK)
@@ -215,13 +249,14 @@ static int run_config(struct run *run)
 		say_namespace();
 	code = run_open(run);
 	prism_close(run->prism);
+	run->config->options.run_dir = NULL;
 	return code;
 }
 
 int cmd_run(int argc, char **argv)
 {
 	const char *values[CLI_OPTIONS_MAX];
-	struct run run = {.signal_fd = -1, .wake_fd = -1};
+	struct run run = {.signal_fd = -1, .wake_fd = -1, .server.fd = -1};
 	int at = cli_options(argc, argv, values);
 
 	if (at < 0 || (values[0] && !cli_time("duration", values[0], &run.duration_ns)))

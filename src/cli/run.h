@@ -8,13 +8,10 @@
 #include <stdint.h>
 
 #include "control/config.h"
+#include "control/server.h"
 #include "service/service.h"
 
-enum run_stop {
-	RUN_GO,
-	RUN_DRAIN,
-	RUN_END
-};
+enum run_stop { RUN_GO, RUN_DRAIN, RUN_END };
 
 struct run {
 	struct config *config;
@@ -28,8 +25,9 @@ struct run {
 	uint64_t ended;       // cell; the worker writes, the monitor reads
 
 	pthread_t monitor;
-	int signal_fd; // SIGINT, SIGTERM
-	int wake_fd;   // the worker ended
+	struct server server; // the control socket; its descriptor is -1 without one
+	int signal_fd;        // SIGINT, SIGTERM
+	int wake_fd;          // the worker ended
 };
 
 // Blocks the signals (before anything makes a thread), then starts the thread. 0, or an exit code.

@@ -14,10 +14,7 @@ struct schema_field;
 // A list item's address in YAML is enough for one screen of services; each is one listener.
 #define CONFIG_SERVICES_MAX 32
 
-enum config_idle {
-	IDLE_SLEEP,
-	IDLE_POLL
-};
+enum config_idle { IDLE_SLEEP, IDLE_POLL };
 
 // A value the file gave, and where. Everything else is a default.
 struct config_set {

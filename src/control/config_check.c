@@ -70,14 +70,15 @@ static const char *address_text(struct config *config, const struct prism_addr *
 	return config_text(config, "%s", addr_format(&addr, text));
 }
 
-// The networks our ports are in.
-static bool is_on_link(const struct config *config, const struct prism_addr *address)
+// In a network of this port, or of any when port is NULL.
+static bool is_on_link(const struct config *config, const struct prism_port_options *port,
+		       const struct prism_addr *address)
 {
 	for (uint32_t p = 0; p < config->options.port_count; p++) {
-		const struct prism_port_options *port = &config->options.ports[p];
+		const struct prism_port_options *one = &config->options.ports[p];
 
-		for (uint32_t i = 0; i < port->address_count; i++)
-			if (prefix_holds(&port->addresses[i], address))
+		for (uint32_t i = 0; (!port || port == one) && i < one->address_count; i++)
+			if (prefix_holds(&one->addresses[i], address))
 				return true;
 	}
 	return false;
@@ -194,20 +195,22 @@ static void check_port_unique(struct config *config, const struct prism_port_opt
 	}
 }
 
-static void check_gateway(struct config *config, const struct prism_addr *gateway,
-			  const void *where)
+// A next hop: of a port's default route, or, when port is NULL, of an entry under routes:.
+static void check_next_hop(struct config *config, const struct prism_port_options *port,
+			   const struct prism_addr *hop)
 {
-	if (is_any(gateway))
+	struct place place = config_place(config, hop);
+
+	if (is_any(hop))
 		return;
-	struct diags *diags = &config->diags;
-	const char *text = address_text(config, gateway);
-	if (is_ours(config, gateway))
-		diag_hint(diag_add(diags, config_place(config, where),
+	const char *text = address_text(config, hop);
+	if (is_ours(config, hop))
+		diag_hint(diag_add(&config->diags, place,
 				   "`%s` is our own address: packets would go in a circle", text),
 			  "name the router's address");
-	else if (!is_on_link(config, gateway))
-		diag_hint(diag_add(diags, config_place(config, where),
-				   "`%s` is in no network of our ports", text),
+	else if (!is_on_link(config, port, hop))
+		diag_hint(diag_add(&config->diags, place, "`%s` is in no network of %s", text,
+				   port ? "this port" : "our ports"),
 			  "a next hop must be reachable directly; check it and the prefix lengths "
 			  "under addresses:");
 }
@@ -224,7 +227,7 @@ static void check_ports(struct config *config)
 			check_address_once(config, port, &port->addresses[i]);
 		}
 		check_kernel_addresses(config, port);
-		check_gateway(config, &port->gateway, &port->gateway);
+		check_next_hop(config, port, &port->gateway);
 	}
 	if (config->options.port_count == 0 && config->diags.count == 0)
 		diag_hint(diag_add(&config->diags, (struct place){0}, "there is no port%s",
@@ -246,7 +249,7 @@ static void check_routes(struct config *config)
 				  "the network is %u.%u.%u.%u/%u", (v4 & mask) >> 24,
 				  (v4 & mask) >> 16 & 255, (v4 & mask) >> 8 & 255, v4 & mask & 255,
 				  route->prefix.len);
-		check_gateway(config, &route->via, &route->via);
+		check_next_hop(config, NULL, &route->via);
 	}
 }
 

@@ -357,12 +357,6 @@ static void read_cpu_list(struct config *config, const struct schema_field *fiel
 		*(int *)((char *)base + field->offset) = (int)cpu;
 }
 
-static bool is_text(enum schema_kind kind)
-{
-	return kind == SCHEMA_TEXT || kind == SCHEMA_NAME || kind == SCHEMA_DEVICE ||
-	       kind == SCHEMA_PATH;
-}
-
 void config_value_read(struct config *config, const struct schema_field *field, void *base,
 		       const struct yaml_node *node)
 {
@@ -376,7 +370,7 @@ void config_value_read(struct config *config, const struct schema_field *field, 
 		diag_hint(diag_add(&config->diags, node->place, "`%s` cannot be %s", field->key,
 				   yaml_kind_name(node)),
 			  "for example %s: %s", field->key, field->example);
-	else if (node->plain && node->text[0] == '\0' && !is_text(field->kind))
+	else if (node->plain && node->text[0] == '\0')
 		diag_hint(diag_add(&config->diags, node->key ? node->key->place : node->place,
 				   "`%s` has no value", field->key),
 			  "for example %s: %s", field->key, field->example);

@@ -8,20 +8,20 @@
 #include <stdint.h>
 
 enum schema_kind {
-	SCHEMA_TEXT,    // const char *
-	SCHEMA_NAME,    // const char *: letters, digits, '-', '_'
-	SCHEMA_DEVICE,  // const char *: KIND:REST
-	SCHEMA_PATH,    // const char *: relative to the file's folder
-	SCHEMA_NUMBER,  // an integer of width bytes
-	SCHEMA_TIME,    // an integer of width bytes, nanoseconds
-	SCHEMA_SIZE,    // an integer of width bytes, bytes / scale
-	SCHEMA_BOOL,    // bool
-	SCHEMA_CHOICE,  // an enum, the index into choices
-	SCHEMA_WORD,    // const char *: one of choices
-	SCHEMA_ADDRESS, // struct prism_addr
-	SCHEMA_PREFIX,  // struct prism_prefix
+	SCHEMA_TEXT,     // const char *
+	SCHEMA_NAME,     // const char *: letters, digits, '-', '_'
+	SCHEMA_DEVICE,   // const char *: KIND:REST
+	SCHEMA_PATH,     // const char *: relative to the file's folder
+	SCHEMA_NUMBER,   // an integer of width bytes
+	SCHEMA_TIME,     // an integer of width bytes, nanoseconds
+	SCHEMA_SIZE,     // an integer of width bytes, bytes / scale
+	SCHEMA_BOOL,     // bool
+	SCHEMA_CHOICE,   // an enum, the index into choices
+	SCHEMA_WORD,     // const char *: one of choices
+	SCHEMA_ADDRESS,  // struct prism_addr
+	SCHEMA_PREFIX,   // struct prism_prefix
 	SCHEMA_PREFIXES, // struct prism_prefix[], and uint32_t at count_offset
-	SCHEMA_WORKERS, // int: the cpu of the one worker, -1 for any
+	SCHEMA_WORKERS,  // int: the cpu of the one worker, -1 for any
 };
 
 struct schema_field {

@@ -26,7 +26,7 @@ struct builder {
 
 const char *yaml_kind_name(const struct yaml_node *node)
 {
-	static const char *const names[] = {"a value", "a mapping (key: value)", "a list"};
+	static const char *const names[] = {"a single value", "a mapping (key: value)", "a list"};
 
 	return names[node->kind];
 }

@@ -8,11 +8,7 @@
 
 #include "control/diag.h"
 
-enum yaml_kind {
-	YAML_SCALAR,
-	YAML_MAP,
-	YAML_LIST
-};
+enum yaml_kind { YAML_SCALAR, YAML_MAP, YAML_LIST };
 
 struct yaml_node {
 	enum yaml_kind kind;
@@ -37,5 +33,5 @@ struct yaml {
 int yaml_load(struct yaml *yaml, const char *path, struct diags *diags);
 void yaml_free(struct yaml *yaml);
 
-// "a text", "a list", "a mapping", for messages.
+// "a single value", "a list", "a mapping (key: value)", for messages.
 const char *yaml_kind_name(const struct yaml_node *node);

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The control socket. prism run's second thread polls it and serves one client at a time: a
+// request is a line and an answer is read from shared memory, so nobody waits long. HTTP/1.1
+// without keep-alive (RFC 9112 9.6): the answer says Connection: close and the end of the stream
+// ends it. Deliberately absent: request bodies, anything that changes the instance.
+
+#include "control/server.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "control/stats.h"
+
+#define REQUEST_BYTES_MAX 8192
+
+// True when somebody accepts on the socket at address.
+static bool answers(const struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool alive = fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof *address) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return alive;
+}
+
+static int listen_on(int fd, const struct sockaddr_un *address)
+{
+	// Nobody may connect between bind and chmod.
+	mode_t mask = umask(0117);
+	int error = bind(fd, (const struct sockaddr *)address, sizeof *address) == 0 ? 0 : -errno;
+
+	umask(mask);
+	if (!error && listen(fd, 16) != 0)
+		error = -errno;
+	return error;
+}
+
+int server_open(struct server *server, const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct stat st;
+
+	*server = (struct server){.fd = -1, .path = path};
+	snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+	if (lstat(path, &st) == 0) {
+		if (!S_ISSOCK(st.st_mode))
+			return err_set(ERR_CONTROL_SOCKET_FAILED, "%s is there and is no socket",
+				       path);
+		if (answers(&address))
+			return err_set(ERR_CONTROL_SOCKET_TAKEN, "%s is answered already", path);
+		unlink(path);
+	}
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int error = fd < 0 ? -errno : listen_on(fd, &address);
+	if (error) {
+		if (fd >= 0)
+			close(fd);
+		return err_set(ERR_CONTROL_SOCKET_FAILED, "%s: %s", path, strerror(-error));
+	}
+	server->fd = fd;
+	return 0;
+}
+
+void server_close(struct server *server)
+{
+	if (server->fd < 0)
+		return;
+	close(server->fd);
+	unlink(server->path);
+	server->fd = -1;
+}
+
+static char *answer(const char *status, const char *type, const char *body, bool head_only)
+{
+	char *text = NULL;
+
+	if (asprintf(&text,
+		     "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
+		     "Connection: close\r\nCache-Control: no-store\r\n\r\n%s",
+		     status, type, strlen(body), head_only ? "" : body) < 0)
+		return NULL;
+	return text;
+}
+
+static char *json_body(json_t *json)
+{
+	char *text = json_dumps(json, JSON_INDENT(2));
+
+	json_decref(json);
+	return text;
+}
+
+static char *metrics_body(struct server *server)
+{
+	enum stats_state state = stats_look(server->reader);
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	if (!out)
+		return NULL;
+	stats_metrics(server->reader, state, out);
+	fclose(out);
+	return text;
+}
+
+static char *body_of(struct server *server, const char *path, size_t path_len, const char **type)
+{
+	static const char *const paths[] = {"/v1/stats", "/v1/ports", "/metrics"};
+	size_t which = 0;
+
+	while (which < 3 &&
+	       (strlen(paths[which]) != path_len || strncmp(paths[which], path, path_len) != 0))
+		which++;
+	if (which == 3 || !server->reader)
+		return NULL;
+	*type = "application/json";
+	if (which == 0) {
+		enum stats_state state = stats_look(server->reader);
+
+		return json_body(stats_json(server->reader, state));
+	}
+	if (which == 1) {
+		shm_reader_refresh(server->reader);
+		return json_body(stats_ports_json(server->reader));
+	}
+	*type = "text/plain; version=0.0.4; charset=utf-8";
+	return metrics_body(server);
+}
+
+char *server_answer(struct server *server, const char *request)
+{
+	bool head_only = strncmp(request, "HEAD ", 5) == 0;
+	const char *path = strchr(request, ' '), *type = "text/plain";
+
+	if (!path || !strstr(request, " HTTP/1."))
+		return answer("400 Bad Request", type, "not a request of HTTP/1.1\n", false);
+	if (!head_only && strncmp(request, "GET ", 4) != 0)
+		return answer("405 Method Not Allowed\r\nAllow: GET, HEAD", type,
+			      "GET and HEAD only\n", false);
+	char *body = body_of(server, path + 1, strcspn(path + 1, " ?"), &type);
+	if (!body)
+		return answer("404 Not Found", "text/plain",
+			      "there is /v1/stats, /v1/ports and /metrics\n", head_only);
+	char *text = answer("200 OK", type, body, head_only);
+	free(body);
+	return text;
+}
+
+// Reads until the empty line that ends the head.
+static bool read_request(int fd, char *request)
+{
+	size_t len = 0;
+
+	while (len < REQUEST_BYTES_MAX) {
+		ssize_t got = read(fd, request + len, REQUEST_BYTES_MAX - len);
+
+		if (got <= 0)
+			return false;
+		len += (size_t)got;
+		request[len] = '\0';
+		if (strstr(request, "\r\n\r\n") || strstr(request, "\n\n"))
+			return true;
+	}
+	return false;
+}
+
+static void write_all(int fd, const char *text)
+{
+	size_t len = strlen(text);
+
+	while (len > 0) {
+		ssize_t put = send(fd, text, len, MSG_NOSIGNAL);
+
+		if (put <= 0)
+			return; // the client left, or took nothing for a second
+		text += put;
+		len -= (size_t)put;
+	}
+}
+
+void server_serve(struct server *server)
+{
+	struct timeval patience = {.tv_sec = 1};
+	char request[REQUEST_BYTES_MAX + 1];
+	int fd = accept4(server->fd, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+	if (read_request(fd, request)) {
+		char *text = server_answer(server, request);
+
+		if (text)
+			write_all(fd, text);
+		free(text);
+	}
+	close(fd);
+}

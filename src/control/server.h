@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The control socket: HTTP/1.1 over a UNIX socket, for tools on the same machine.
+#pragma once
+
+#include "observe/shm_reader.h"
+
+struct server {
+	int fd;           // listening; poll it for reading
+	const char *path; // borrowed until server_close
+	struct shm_reader *reader;
+};
+
+// Mode 0660. A socket left by a dead process is replaced, a living one is ERR_CONTROL_SOCKET_TAKEN.
+// 0 or a negative errno with err_set.
+int server_open(struct server *server, const char *path);
+void server_close(struct server *server);
+
+// Answers one client that is waiting to be accepted. Blocks, for at most a second a client.
+void server_serve(struct server *server);
+
+// The answer to a request's first line, for tests: status line, headers and body in memory from
+// malloc.
+char *server_answer(struct server *server, const char *request);

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The control socket: who may have it, what it answers.
+
+#include "control/server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/err.h"
+
+static char folder[] = "/tmp/prism-server-XXXXXX";
+static char path[64];
+
+static int connect_to_it(void)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+	if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static void the_socket_is_for_owner_and_group(void **state)
+{
+	struct server server;
+	struct stat st;
+
+	assert_int_equal(server_open(&server, path), 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0660);
+	server_close(&server);
+	assert_int_equal(stat(path, &st), -1); // nothing stays behind
+}
+
+static void a_living_socket_is_refused_by_name(void **state)
+{
+	struct server first, second;
+
+	assert_int_equal(server_open(&first, path), 0);
+	assert_int_equal(server_open(&second, path), -EADDRINUSE);
+	assert_int_equal(err_last()->id, ERR_CONTROL_SOCKET_TAKEN);
+	server_close(&second); // which must not take the first one's away
+	int fd = connect_to_it();
+	assert_true(fd >= 0);
+	close(fd);
+	server_close(&first);
+}
+
+static void a_dead_socket_is_replaced(void **state)
+{
+	struct server dead, server;
+
+	assert_int_equal(server_open(&dead, path), 0);
+	close(dead.fd); // as if its process had died
+	assert_int_equal(server_open(&server, path), 0);
+	int fd = connect_to_it();
+	assert_true(fd >= 0);
+	close(fd);
+	server_close(&server);
+}
+
+static void a_file_that_is_no_socket_is_left_alone(void **state)
+{
+	struct server server;
+	struct stat st;
+
+	close(open(path, O_CREAT | O_WRONLY, 0600));
+	assert_true(server_open(&server, path) < 0);
+	assert_int_equal(err_last()->id, ERR_CONTROL_SOCKET_FAILED);
+	assert_int_equal(stat(path, &st), 0);
+	unlink(path);
+}
+
+static void a_missing_folder_is_said(void **state)
+{
+	struct server server;
+
+	assert_true(server_open(&server, "/no/such/folder/c.sock") < 0);
+	assert_non_null(strstr(err_last()->message, "No such file or directory"));
+}
+
+static void expect_status(const char *request, const char *status)
+{
+	struct server server = {.fd = -1};
+	char *text = server_answer(&server, request);
+
+	assert_int_equal(strncmp(text, status, strlen(status)), 0);
+	assert_non_null(strstr(text, "\r\nConnection: close\r\n"));
+	free(text);
+}
+
+static void other_requests_are_told_what_there_is(void **state)
+{
+	expect_status("GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 404 ");
+	expect_status("GET /metricsx HTTP/1.1\r\n\r\n", "HTTP/1.1 404 ");
+	expect_status("POST /v1/stats HTTP/1.1\r\n\r\n", "HTTP/1.1 405 ");
+	expect_status("nonsense\r\n\r\n", "HTTP/1.1 400 ");
+}
+
+static void *serve_one(void *argument)
+{
+	struct server *server = argument;
+
+	while (access(path, F_OK) != 0)
+		;
+	server_serve(server);
+	return NULL;
+}
+
+static void a_client_that_dribbles_its_request_is_answered(void **state)
+{
+	static const char request[] = "GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n";
+	struct server server;
+	char answer[256] = "";
+	pthread_t thread;
+
+	assert_int_equal(server_open(&server, path), 0);
+	int fd = connect_to_it(); // waits in the backlog
+	pthread_create(&thread, NULL, serve_one, &server);
+	for (size_t i = 0; i < sizeof request - 1; i++)
+		assert_int_equal(write(fd, &request[i], 1), 1);
+	assert_true(read(fd, answer, sizeof answer - 1) > 0);
+	assert_non_null(strstr(answer, "HTTP/1.1 404 Not Found"));
+	pthread_join(thread, NULL);
+	close(fd);
+	server_close(&server);
+}
+
+static int begin(void **state)
+{
+	if (!mkdtemp(folder))
+		return -1;
+	snprintf(path, sizeof path, "%s/c.sock", folder);
+	return 0;
+}
+
+static int end(void **state)
+{
+	return rmdir(folder);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_socket_is_for_owner_and_group),
+		cmocka_unit_test(a_living_socket_is_refused_by_name),
+		cmocka_unit_test(a_dead_socket_is_replaced),
+		cmocka_unit_test(a_file_that_is_no_socket_is_left_alone),
+		cmocka_unit_test(a_missing_folder_is_said),
+		cmocka_unit_test(other_requests_are_told_what_there_is),
+		cmocka_unit_test(a_client_that_dribbles_its_request_is_answered),
+	};
+
+	return cmocka_run_group_tests(tests, begin, end);
+}
