@@ -19,9 +19,6 @@
 // Timers fired in one turn at most, so that a million due at once do not stop the ports.
 #define FIRED_MAX 4096
 
-// Bursts taken from one port in a turn, before time and the application get their share.
-#define PORT_BURSTS_MAX 4
-
 // What worker_create made itself.
 struct worker_own {
 	struct counters counters;
@@ -32,17 +29,16 @@ static void worker_receive(struct prism_worker *w)
 {
 	struct pkt *pkts[BURST_PKTS];
 
+	// An application that has not taken all its news makes the ports' rings fill, not ours.
+	if (w->undelivered)
+		return;
 	for (uint32_t i = 0; i < w->port_count; i++) {
-		for (int burst = 0; burst < PORT_BURSTS_MAX; burst++) {
-			uint16_t n = port_rx(&w->env, w->port[i], pkts, BURST_PKTS);
+		uint16_t n = port_rx(&w->env, w->port[i], pkts, BURST_PKTS);
 
-			if (n == 0)
-				break;
-			w->worked = true;
-			stack_input(w, (uint16_t)i, pkts, n);
-			if (n < BURST_PKTS)
-				break;
-		}
+		if (n == 0)
+			continue;
+		w->worked = true;
+		stack_input(w, (uint16_t)i, pkts, n);
 	}
 }
 
@@ -52,6 +48,7 @@ static int worker_deliver(struct prism_worker *w, struct prism_event *events, in
 
 	n += udp_deliver(w->net, events + n, count - n);
 	n += app_timers_deliver(w->timers, events + n, count - n);
+	w->undelivered = n == count;
 	return n;
 }
 

@@ -28,6 +28,7 @@ struct prism_worker {
 	uint32_t port_count;
 	bool worked;          // the turn found something to do
 	bool last_turn_busy;  // the one before this did
+	bool undelivered;     // the last turn's events filled what the application gave
 	uint64_t last_turn_ns;
 	struct clock clock;   // only prism_poll reads it
 	struct prism *prism;  // NULL in simulations

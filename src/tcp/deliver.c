@@ -2,9 +2,11 @@
 // News for the application: who has some is remembered here, tcp_deliver writes it as events after
 // the burst. Called by all that goes on in tcp/, and by the worker's turn.
 //
-// Three queues in this order: births (ACCEPTED, CONNECTED), text of all connections in the order it
-// came, and the rest (EOF, SENT, WRITABLE, CLOSED). So a connection is announced before its text,
-// and ends after it; no connection needs a receive queue of its own.
+// Three queues in this order: text of all connections in the order it came, the rest (EOF, SENT,
+// WRITABLE, CLOSED), and births (ACCEPTED, CONNECTED). Text of a connection not announced yet is
+// passed over until the next delivery. So a connection is announced before its text and ends after
+// it, and no stream of new connections keeps the others waiting; no connection needs a receive
+// queue of its own.
 #include "tcp/deliver.h"
 
 #include "observe/counter.h"
@@ -38,17 +40,20 @@ void deliver_news(struct tcp *tcp, struct conn *c, unsigned news)
 		push(tcp, news & NEWS_BIRTH ? &tcp->births : &tcp->ready, c);
 }
 
+static void pkts_append(struct pkt_list *list, struct pkt *p)
+{
+	pkt_own(p)->queue_next = NULL;
+	if (list->head)
+		pkt_own(list->tail)->queue_next = p;
+	else
+		list->head = p;
+	list->tail = p;
+}
+
 static void queue_text(struct tcp *tcp, struct pkt *p, uint64_t handle)
 {
-	struct pkt_own *own = pkt_own(p);
-
-	own->queue_next = NULL;
-	own->owner = handle;
-	if (tcp->data.head)
-		pkt_own(tcp->data.tail)->queue_next = p;
-	else
-		tcp->data.head = p;
-	tcp->data.tail = p;
+	pkt_own(p)->owner = handle;
+	pkts_append(&tcp->data, p);
 }
 
 // A chain becomes packets of one segment each: an event is one run of bytes.
@@ -88,25 +93,16 @@ void deliver_text(struct tcp *tcp, struct conn *c, struct pkt *p)
 	queue_text(tcp, p, conn_handle(tcp, c));
 }
 
-// True when an event was written.
-static bool text_event(struct tcp *tcp, struct pkt *p, struct prism_event *e)
+static void text_event(struct pkt *p, const struct conn *c, struct prism_event *e)
 {
-	uint64_t handle = pkt_own(p)->owner;
-	struct conn *c = conn_of(tcp, handle);
-
-	if (UNLIKELY(!c || conn_is(c, CONN_DISCARD))) {
-		pkt_free_seg(p);
-		return false;
-	}
 	*e = (struct prism_event){
 		.type = PRISM_EVENT_DATA,
 		.len = pkt_len(p),
 		.user = c->user,
-		.conn = {handle},
+		.conn = {pkt_own(p)->owner},
 		.data = pkt_data(p),
 		.buf = (struct prism_buf *)p,
 	};
-	return true;
 }
 
 // The next thing a connection has to say, in this order.
@@ -145,19 +141,38 @@ static int deliver_births(struct tcp *tcp, struct prism_event *events, int count
 	return n;
 }
 
-static int deliver_data(struct tcp *tcp, struct prism_event *events, int count)
+// Text of connections that are announced; that of the others goes to unborn.
+static int deliver_data(struct tcp *tcp, struct prism_event *events, int count,
+			struct pkt_list *unborn)
 {
 	int n = 0;
 
 	while (tcp->data.head && n < count) {
 		struct pkt *p = tcp->data.head;
+		struct conn *c = conn_of(tcp, pkt_own(p)->owner);
 
 		tcp->data.head = pkt_own(p)->queue_next;
 		if (tcp->data.head)
 			bits_prefetch(tcp->data.head);
-		n += text_event(tcp, p, &events[n]);
+		if (UNLIKELY(!c || conn_is(c, CONN_DISCARD)))
+			pkt_free_seg(p);
+		else if (UNLIKELY(c->news & NEWS_BIRTH))
+			pkts_append(unborn, p);
+		else
+			text_event(p, c, &events[n++]);
 	}
 	return n;
+}
+
+// Puts the text that was passed over back in front.
+static void pass_over(struct tcp *tcp, const struct pkt_list *unborn)
+{
+	if (LIKELY(!unborn->head))
+		return;
+	pkt_own(unborn->tail)->queue_next = tcp->data.head;
+	if (!tcp->data.head)
+		tcp->data.tail = unborn->tail;
+	tcp->data.head = unborn->head;
 }
 
 static int deliver_rest(struct tcp *tcp, struct prism_event *events, int count)
@@ -179,15 +194,15 @@ static int deliver_rest(struct tcp *tcp, struct prism_event *events, int count)
 
 int tcp_deliver(struct tcp *tcp, struct prism_event *events, int count)
 {
-	int n = deliver_births(tcp, events, count);
+	struct pkt_list unborn = {0};
+	int n = deliver_data(tcp, events, count, &unborn);
 
-	// The application gives a new connection its own user before anything else is said of it.
-	if (n > 0 || tcp->births.head != NO_INDEX)
-		return n;
-	n = deliver_data(tcp, events, count);
 	if (!tcp->data.head)
 		n += deliver_rest(tcp, events + n, count - n);
-	return n;
+	pass_over(tcp, &unborn);
+	// The application gives a new connection its own user before anything else is said of it:
+	// what follows comes with the next delivery.
+	return n + deliver_births(tcp, events + n, count - n);
 }
 
 void tcp_uncharge(struct tcp *tcp, struct pkt *p)
