@@ -40,7 +40,8 @@ int device_parse_kind(struct device *d, const char *port_name, const char *text)
 
 	*d = (struct device){.port_name = port_name, .text = text};
 	if (!colon || !take(d->kind, sizeof(d->kind), text, colon))
-		return err_set(ERR_PORT_BAD_DEVICE, "%s: device '%s' is not KIND:NAME", port_name, text);
+		return err_set(ERR_PORT_BAD_DEVICE, "%s: device '%s' is not KIND:NAME", port_name,
+			       text);
 	return 0;
 }
 
@@ -73,12 +74,13 @@ int device_check_options(const struct device *d, const char *const *known, const
 		const char *near = device_nearest(d->option[i].key, known);
 
 		return err_set(ERR_PORT_BAD_DEVICE, "%s: %s: has no option '%s'%s%s%s; write %s",
-			       d->port_name, d->kind, d->option[i].key, near ? ", did you mean '" : "",
-			       near ? near : "", near ? "'?" : "", form);
+			       d->port_name, d->kind, d->option[i].key,
+			       near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "",
+			       form);
 	}
 	if (!d->target[0])
-		return err_set(ERR_PORT_BAD_DEVICE, "%s: '%s' names nothing; write %s", d->port_name,
-			       d->text, form);
+		return err_set(ERR_PORT_BAD_DEVICE, "%s: '%s' names nothing; write %s",
+			       d->port_name, d->text, form);
 	return 0;
 }
 
@@ -100,8 +102,9 @@ int device_number(const struct device *d, const char *key, uint32_t range[2], ui
 	unsigned long long number = strtoull(text, &end, 10);
 
 	if (end == text || *end || number < range[0] || number > range[1])
-		return err_set(ERR_PORT_BAD_DEVICE, "%s: %s=%s in '%s' is not a number from %u to %u",
-			       d->port_name, key, text, d->text, range[0], range[1]);
+		return err_set(ERR_PORT_BAD_DEVICE,
+			       "%s: %s=%s in '%s' is not a number from %u to %u", d->port_name, key,
+			       text, d->text, range[0], range[1]);
 	*value = (uint32_t)number;
 	return 0;
 }

@@ -28,9 +28,9 @@
 #include "port/platform.h"
 
 static struct {
-	bool running;  // rte_eal_init succeeded, here or in the application
-	bool ours;     // here
-	bool started;  // between platform_start and platform_stop
+	bool running; // rte_eal_init succeeded, here or in the application
+	bool ours;    // here
+	bool started; // between platform_start and platform_stop
 	uint32_t memory_mib;
 	struct platform_report report;
 } eal;
@@ -90,8 +90,8 @@ static void args_add_cores(struct args *a, int main_core)
 			continue;
 		while (to < CPU_SETSIZE && CPU_ISSET(to, &cpus))
 			to++;
-		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%d-%d", len ? "," : "", from,
-					to - 1);
+		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%d-%d", len ? "," : "",
+					from, to - 1);
 	}
 	args_add(a, "--lcores=0@(%s)", list);
 }
@@ -103,12 +103,15 @@ static int choose_memory(const struct platform_config *config, struct platform_r
 
 	report->hugepages = config->memory != MEMORY_PLAIN && free_mib >= config->memory_mib &&
 			    pages.page_kib != 0;
-	report->page_kib = report->hugepages ? pages.page_kib : (uint32_t)(sysconf(_SC_PAGESIZE) / 1024);
+	report->page_kib =
+		report->hugepages ? pages.page_kib : (uint32_t)(sysconf(_SC_PAGESIZE) / 1024);
 	if (config->memory == MEMORY_HUGEPAGES && !report->hugepages)
-		return err_set(ERR_EAL_NO_HUGEPAGES,
-			       "memory: hugepages asks for %u MiB, %llu MiB are free (%llu of %llu pages)",
-			       config->memory_mib, (unsigned long long)free_mib,
-			       (unsigned long long)pages.free_count, (unsigned long long)pages.total_count);
+		return err_set(
+			ERR_EAL_NO_HUGEPAGES,
+			"memory: hugepages asks for %u MiB, %llu MiB are free (%llu of %llu pages)",
+			config->memory_mib, (unsigned long long)free_mib,
+			(unsigned long long)pages.free_count,
+			(unsigned long long)pages.total_count);
 	return 0;
 }
 
@@ -201,8 +204,8 @@ static void describe_memory(const struct platform_config *config, struct platfor
 	uint32_t mib = config->memory_mib;
 
 	if (report->hugepages) {
-		snprintf(report->sentence, sizeof(report->sentence),
-			 "hugepages of %u KiB", report->page_kib);
+		snprintf(report->sentence, sizeof(report->sentence), "hugepages of %u KiB",
+			 report->page_kib);
 		return;
 	}
 	uint32_t large_mib = memory_collapse();
@@ -227,7 +230,8 @@ static int check_config(const struct platform_config *config)
 		return err_set(ERR_EAL_ONCE, "instance %s: another stack is open in this process",
 			       config->instance);
 	if (eal.ours && config->memory_mib > eal.memory_mib)
-		return err_set(ERR_EAL_ONCE, "instance %s asks for %u MiB, DPDK was started with %u MiB",
+		return err_set(ERR_EAL_ONCE,
+			       "instance %s asks for %u MiB, DPDK was started with %u MiB",
 			       config->instance, config->memory_mib, eal.memory_mib);
 	return 0;
 }
@@ -281,4 +285,3 @@ void platform_stop(void)
 	pool_regions_free();
 	eal.started = false;
 }
-

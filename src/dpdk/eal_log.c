@@ -26,6 +26,7 @@ static struct {
 // flow rules on tap interfaces, which it does not use, and about servers not there yet.
 static const char *const harmless[] = {
 	"Failed to register mp action callback", // memif
+	"hugepages reported on node",            // EAL looks for every size there is
 	"Failed to connect socket",              // memif; the client tries again
 	"Failed to send start req to secondary", // tap
 	"Failed to send stop req to secondary",

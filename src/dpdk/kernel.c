@@ -32,7 +32,8 @@ bool kernel_has_default_route(const char *name)
 	if (!routes)
 		return false;
 	while (!found && fgets(line, sizeof(line), routes))
-		found = sscanf(line, "%15s %lx %*x %*x %*d %*d %*d %lx", interface, &destination, &mask) == 3 &&
+		found = sscanf(line, "%15s %lx %*x %*x %*d %*d %*d %lx", interface, &destination,
+			       &mask) == 3 &&
 			destination == 0 && mask == 0 && strcmp(interface, name) == 0;
 	fclose(routes);
 	return found;
@@ -179,7 +180,8 @@ static void add_attribute(struct request *r, unsigned short type, const void *va
 	attribute->rta_type = type;
 	attribute->rta_len = (unsigned short)RTA_LENGTH(len);
 	memcpy(RTA_DATA(attribute), value, len);
-	r->header.nlmsg_len = (uint32_t)(NLMSG_ALIGN(r->header.nlmsg_len) + RTA_ALIGN(attribute->rta_len));
+	r->header.nlmsg_len =
+		(uint32_t)(NLMSG_ALIGN(r->header.nlmsg_len) + RTA_ALIGN(attribute->rta_len));
 }
 
 int kernel_add_address(const char *name, const struct addr *addr, uint8_t prefix_len)
@@ -228,7 +230,8 @@ uint32_t kernel_xdp_program(const char *name)
 	if (n <= 0)
 		return 0;
 	struct nlmsghdr *header = (void *)reply;
-	struct rtattr *xdp = find_attribute(IFLA_RTA(NLMSG_DATA(header)), IFLA_PAYLOAD(header), IFLA_XDP);
+	struct rtattr *xdp =
+		find_attribute(IFLA_RTA(NLMSG_DATA(header)), IFLA_PAYLOAD(header), IFLA_XDP);
 	struct rtattr *id =
 		xdp ? find_attribute(RTA_DATA(xdp), RTA_PAYLOAD(xdp), IFLA_XDP_PROG_ID) : NULL;
 

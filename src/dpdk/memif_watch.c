@@ -111,14 +111,16 @@ static bool memory_fd_restored(const struct dpdk_port *p)
 // Looks after one port with the gate shut. True when traffic may flow.
 static bool tend(struct dpdk_port *p)
 {
-	bool memory_there = memory_fd_restored(p);
-
+	memory_fd_restored(p);
 	if (connected(p))
 		return true;
-	if (!p->client || !memory_there || now_ns() < p->retry_ns)
+	if (!p->client || now_ns() < p->retry_ns)
 		return false;
 	if (p->started)
 		rte_eth_dev_stop(p->id);
+	p->started = false;
+	if (!memory_fd_restored(p)) // stopping closed it again
+		return false;
 	p->started = rte_eth_dev_start(p->id) == 0;
 	p->retry_ns = now_ns() + (p->started ? HANDSHAKE_NS : 0);
 	return false;

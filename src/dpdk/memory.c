@@ -47,7 +47,8 @@ struct hugepages memory_hugepages(void)
 
 		found.free_count = read_count(found.page_kib, "free_hugepages");
 		found.total_count = read_count(found.page_kib, "nr_hugepages");
-		found.free_count -= reserved_count < found.free_count ? reserved_count : found.free_count;
+		found.free_count -=
+			reserved_count < found.free_count ? reserved_count : found.free_count;
 		if (!best.page_kib ||
 		    found.free_count * found.page_kib > best.free_count * best.page_kib)
 			best = found;

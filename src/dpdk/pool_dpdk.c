@@ -130,7 +130,8 @@ static struct region *regions;
 
 void *pool_region_alloc(size_t bytes)
 {
-	struct region *region = rte_malloc("prism region", sizeof(*region) + bytes, CACHE_LINE_BYTES);
+	struct region *region =
+		rte_malloc("prism region", sizeof(*region) + bytes, CACHE_LINE_BYTES);
 
 	if (!region) {
 		err_set(ERR_OUT_OF_MEMORY, "a region of %zu bytes in packet memory", bytes);
@@ -167,7 +168,8 @@ static int claim(const char *name, size_t offset, size_t bytes)
 int pool_claim_field(void)
 {
 	static_assert(offsetof(struct pkt_own, queue_next) == 0 &&
-			      sizeof(((struct pkt_own *)0)->queue_next) == sizeof(rte_mbuf_timestamp_t),
+			      sizeof(((struct pkt_own *)0)->queue_next) ==
+				      sizeof(rte_mbuf_timestamp_t),
 		      "the arrival time lies on the queue link");
 	int result = claim(COMPAT_TIMESTAMP_FIELD_NAME, PKT_OWN_OFFSET, 8);
 

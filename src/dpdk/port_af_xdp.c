@@ -9,6 +9,7 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -80,15 +81,16 @@ static int check_interface(const struct device *d, const struct port_config *con
 		return err_set(ERR_PORT_NO_INTERFACE, "%s: %s: no interface %s here", d->port_name,
 			       d->text, d->target);
 	if (kernel_has_default_route(d->target) && !config->allow_default_route_device)
-		return err_set(ERR_PORT_DEFAULT_ROUTE, "%s: %s: the default route leaves through %s",
-			       d->port_name, d->text, d->target);
+		return err_set(ERR_PORT_DEFAULT_ROUTE,
+			       "%s: %s: the default route leaves through %s", d->port_name, d->text,
+			       d->target);
 	if (queue >= queue_count)
 		return err_set(ERR_PORT_BAD_DEVICE, "%s: %s: %s has %u queues, counted from 0",
 			       d->port_name, d->text, d->target, queue_count);
 	program = kernel_xdp_program(d->target);
 	if (program)
-		return err_set(ERR_PORT_XDP_PRESENT, "%s: %s: program %u is on %s", d->port_name, d->text,
-			       program, d->target);
+		return err_set(ERR_PORT_XDP_PRESENT, "%s: %s: program %u is on %s", d->port_name,
+			       d->text, program, d->target);
 	if (geteuid() != 0)
 		return err_set(ERR_PORT_NO_PRIVILEGE, "%s: %s: user %u", d->port_name, d->text,
 			       (unsigned int)geteuid());
@@ -104,23 +106,25 @@ static void describe_af_xdp(struct plan *plan, const struct device *d, uint32_t 
 		snprintf(others, sizeof(others),
 			 "; %s has %u queues, only queue %u is Prism's (ethtool -L %s combined 1)",
 			 d->target, queue_count, queue, d->target);
-	snprintf(plan->chosen, sizeof(plan->chosen), "net_af_xdp, %s queue %u, busy polling", d->target,
-		 queue);
+	snprintf(plan->chosen, sizeof(plan->chosen), "net_af_xdp, %s queue %u, busy polling",
+		 d->target, queue);
 	snprintf(plan->cost, sizeof(plan->cost), "a system call per burst%s", others);
 }
 
 static int plan_af_xdp(struct plan *plan, const struct device *d, const struct port_config *config)
 {
 	static const char *const modes[] = {"auto", "generic", NULL};
-	const char *mode = device_option(d, "mode", "auto"), *program = device_option(d, "xdp_prog", NULL);
+	const char *mode = device_option(d, "mode", "auto"),
+		   *program = device_option(d, "xdp_prog", NULL);
 	uint32_t queue = 0, busy_budget = 64;
 	int result = 0;
 
 	if (strcmp(mode, modes[0]) != 0 && strcmp(mode, modes[1]) != 0)
-		return err_set(ERR_PORT_BAD_DEVICE, "%s: mode=%s in '%s'; write %s", d->port_name, mode,
-			       d->text, FORM);
+		return err_set(ERR_PORT_BAD_DEVICE, "%s: mode=%s in '%s'; write %s", d->port_name,
+			       mode, d->text, FORM);
 	if (strlen(d->target) >= IFNAMSIZ)
-		return err_set(ERR_PORT_NO_INTERFACE, "%s: %s: the name is too long", d->port_name, d->text);
+		return err_set(ERR_PORT_NO_INTERFACE, "%s: %s: the name is too long", d->port_name,
+			       d->text);
 	if (device_number(d, "queue", (uint32_t[]){0, 1023}, &queue) ||
 	    device_number(d, "busy_budget", (uint32_t[]){0, 1024}, &busy_budget))
 		return -EINVAL;
@@ -129,13 +133,57 @@ static int plan_af_xdp(struct plan *plan, const struct device *d, const struct p
 		return result;
 	snprintf(plan->name, sizeof(plan->name), "net_af_xdp_%s_%u", d->target, queue);
 	snprintf(plan->args, sizeof(plan->args),
-		 "iface=%s,start_queue=%u,queue_count=1,busy_budget=%u,force_copy=%d%s%s", d->target, queue,
-		 busy_budget, mode[0] == 'g', program ? ",xdp_prog=" : "", program ? program : "");
+		 "iface=%s,start_queue=%u,queue_count=1,busy_budget=%u,force_copy=%d%s%s",
+		 d->target, queue, busy_budget, mode[0] == 'g', program ? ",xdp_prog=" : "",
+		 program ? program : "");
 	describe_af_xdp(plan, d, queue);
 	// veth hands over what the kernel left unfinished; real cards never do, and lose nothing by it.
 	plan->flags = PORT_RX_PARTIAL_CHECKSUM | PORT_TX_CHAINS;
 	plan->no_offloads = true;
 	return 0;
+}
+
+// DPDK 22.11's driver does not always close its socket, and the kernel keeps the queue taken as
+// long as it is open. So it is remembered, and closed here if the driver did not.
+static struct dpdk_port *open_ports[PORTS_MAX];
+
+static bool is_af_xdp(int fd)
+{
+	int domain = 0;
+	socklen_t len = sizeof(domain);
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_XDP;
+}
+
+static bool is_owned(int fd)
+{
+	for (int i = 0; i < PORTS_MAX; i++)
+		if (open_ports[i] && open_ports[i]->socket_fd == fd)
+			return true;
+	return false;
+}
+
+static int started_af_xdp(struct dpdk_port *p, const struct port_config *config)
+{
+	for (int fd = 0; fd < 1024 && p->socket_fd < 0; fd++)
+		if (is_af_xdp(fd) && !is_owned(fd))
+			p->socket_fd = fd;
+	for (int i = 0; i < PORTS_MAX; i++) {
+		if (open_ports[i])
+			continue;
+		open_ports[i] = p;
+		break;
+	}
+	return 0;
+}
+
+static void closed_af_xdp(struct dpdk_port *p)
+{
+	if (p->socket_fd >= 0 && is_af_xdp(p->socket_fd))
+		close(p->socket_fd);
+	for (int i = 0; i < PORTS_MAX; i++)
+		if (open_ports[i] == p)
+			open_ports[i] = NULL;
 }
 
 static const struct port_ops af_xdp_ops = {.rx = ethdev_rx, .tx = af_xdp_tx, .close = ethdev_close};
@@ -144,4 +192,6 @@ const struct kind kind_af_xdp = {.name = "af_xdp",
 				 .form = FORM,
 				 .options = af_xdp_options,
 				 .plan = plan_af_xdp,
+				 .started = started_af_xdp,
+				 .closed = closed_af_xdp,
 				 .ops = &af_xdp_ops};

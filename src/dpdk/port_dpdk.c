@@ -11,13 +11,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/err.h"
 #include "dpdk/eal_log.h"
 #include "port/pair.h"
 
 static const struct kind *const kinds[] = {&kind_tap,  &kind_memif, &kind_af_xdp, &kind_pcap,
-					   &kind_vdev, &kind_null,  &kind_ring,	  &kind_pci};
+					   &kind_vdev, &kind_null,  &kind_ring,   &kind_pci};
 
 // Descriptors a ring when neither configuration nor kind says otherwise: a turn's burst many
 // times over.
@@ -51,8 +52,9 @@ static int unknown_kind(const struct device *d)
 		names[i + 1] = kinds[i]->name;
 	const char *near = device_nearest(d->kind, names);
 
-	return err_set(ERR_PORT_UNKNOWN_DEVICE, "%s: device '%s' is of no known kind%s%s%s", d->port_name,
-		       d->text, near ? ", did you mean '" : "", near ? near : "", near ? ":'?" : "");
+	return err_set(ERR_PORT_UNKNOWN_DEVICE, "%s: device '%s' is of no known kind%s%s%s",
+		       d->port_name, d->text, near ? ", did you mean '" : "", near ? near : "",
+		       near ? ":'?" : "");
 }
 
 // One offload in words and in bits: what we ask for, and what having it gives.
@@ -69,7 +71,8 @@ static const struct offload offloads[] = {
 	{"tso", RTE_ETH_TX_OFFLOAD_TCP_TSO, 0, PORT_TX_TSO},
 	{"chains", RTE_ETH_TX_OFFLOAD_MULTI_SEGS, 0, PORT_TX_CHAINS},
 	{"rx checksums", 0,
-	 RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM,
+	 RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM |
+		 RTE_ETH_RX_OFFLOAD_UDP_CKSUM,
 	 PORT_RX_CHECKSUM},
 };
 
@@ -85,8 +88,9 @@ static void __attribute__((format(printf, 2, 3))) list_add(char text[160], const
 	va_end(list);
 }
 
-static void negotiate(struct port *port, const struct plan *plan, const struct rte_eth_dev_info *info,
-		      struct rte_eth_conf *conf, struct port_report *report)
+static void negotiate(struct port *port, const struct plan *plan,
+		      const struct rte_eth_dev_info *info, struct rte_eth_conf *conf,
+		      struct port_report *report)
 {
 	port->flags = plan->flags;
 	for (size_t i = 0; i < ARRAY_COUNT(offloads); i++) {
@@ -115,8 +119,8 @@ static void negotiate(struct port *port, const struct plan *plan, const struct r
 }
 
 // The frame must fit the driver and, where it cannot scatter, one packet of the pool.
-static int choose_mtu(struct dpdk_port *p, const struct plan *plan, const struct port_config *config,
-		      const struct rte_eth_dev_info *info)
+static int choose_mtu(struct dpdk_port *p, const struct plan *plan,
+		      const struct port_config *config, const struct rte_eth_dev_info *info)
 {
 	uint16_t mtu_bytes = config->mtu_bytes ? config->mtu_bytes : 1500;
 
@@ -130,16 +134,16 @@ static int choose_mtu(struct dpdk_port *p, const struct plan *plan, const struct
 
 static int failed(const struct port_config *config, const char *step, int result)
 {
-	return err_set(ERR_PORT_START_FAILED, "%s: %s: %s: %s (%s)", config->name, config->device, step,
-		       eal_log_first_error(), strerror(-result));
+	return err_set(ERR_PORT_START_FAILED, "%s: %s: %s: %s (%s)", config->name, config->device,
+		       step, eal_log_first_error(), strerror(-result));
 }
 
-static int set_up_queues(struct dpdk_port *p, const struct plan *plan, const struct port_config *config,
-			 const struct rte_eth_dev_info *info)
+static int set_up_queues(struct dpdk_port *p, const struct plan *plan,
+			 const struct port_config *config, const struct rte_eth_dev_info *info)
 {
-	uint16_t rx_pkts = config->queue_pkts   ? config->queue_pkts
+	uint16_t rx_pkts = config->queue_pkts ? config->queue_pkts
 			   : plan->queue_pkts ? plan->queue_pkts
-						: QUEUE_PKTS;
+					      : QUEUE_PKTS;
 	uint16_t tx_pkts = rx_pkts;
 	int result = rte_eth_dev_adjust_nb_rx_tx_desc(p->id, &rx_pkts, &tx_pkts);
 
@@ -196,7 +200,8 @@ static int start(struct dpdk_port *p, const struct port_config *config)
 	return p->kind->started ? p->kind->started(p, config) : 0;
 }
 
-static int find_device(struct dpdk_port *p, const struct plan *plan, const struct port_config *config)
+static int find_device(struct dpdk_port *p, const struct plan *plan,
+		       const struct port_config *config)
 {
 	int result = plan->pci ? 0 : rte_eal_hotplug_add("vdev", plan->name, plan->args);
 
@@ -226,7 +231,8 @@ static int choose_kind(struct dpdk_port *p, struct device *d, const struct port_
 	return result ? result : device_check_options(d, p->kind->options, p->kind->form);
 }
 
-static int open_ethdev(struct dpdk_port *p, const struct port_config *config, struct port_report *report)
+static int open_ethdev(struct dpdk_port *p, const struct port_config *config,
+		       struct port_report *report)
 {
 	struct plan plan = {0};
 	struct device device;
@@ -254,27 +260,46 @@ static int open_ethdev(struct dpdk_port *p, const struct port_config *config, st
 	return result;
 }
 
-int port_open(const struct port_config *config, struct port **port, struct port_report *report)
+static int open_once(const struct port_config *config, struct port **port,
+		     struct port_report *report)
 {
-	if (strncmp(config->device, "pair:", strlen("pair:")) == 0)
-		return pair_open(config, port, report);
 	struct dpdk_port *p = aligned_alloc(CACHE_LINE_BYTES, sizeof(*p));
 
 	if (!p)
 		return err_set(ERR_OUT_OF_MEMORY, "port %s", config->name);
-	*report = (struct port_report){0};
 	memset(p, 0, sizeof(*p));
+	*report = (struct port_report){0};
+	p->socket_fd = -1;
 	p->rx_pool = (struct rte_mempool *)config->rx_pool;
 	snprintf(p->port.name, sizeof(p->port.name), "%s", config->name);
 	snprintf(p->port.device, sizeof(p->port.device), "%s", config->device);
 	int result = open_ethdev(p, config, report);
 
-	if (result) {
+	if (result)
 		ethdev_close(&p->port);
-		return result;
+	else
+		*port = &p->port;
+	return result;
+}
+
+int port_open(const struct port_config *config, struct port **port, struct port_report *report)
+{
+	const struct timespec pause = {.tv_nsec = 50000000};
+	bool af_xdp = strncmp(config->device, "af_xdp:", strlen("af_xdp:")) == 0;
+	int result = -EBUSY;
+
+	if (strncmp(config->device, "pair:", strlen("pair:")) == 0)
+		return pair_open(config, port, report);
+	// The kernel frees an AF_XDP queue a little after its last user went (a restart, say), and does
+	// not tell when: a second's patience.
+	for (int tries = af_xdp ? 20 : 1; tries > 0; tries--) {
+		result = open_once(config, port, report);
+		if (result == 0 || err_last()->id != ERR_PORT_START_FAILED)
+			break;
+		if (tries > 1)
+			nanosleep(&pause, NULL);
 	}
-	*port = &p->port;
-	return 0;
+	return result;
 }
 
 void ethdev_close(struct port *port)
@@ -290,6 +315,8 @@ void ethdev_close(struct port *port)
 		rte_eth_dev_close(p->id);
 	else if (p->name[0])
 		rte_eal_hotplug_remove("vdev", p->name);
+	if (p->name[0] && p->kind->closed)
+		p->kind->closed(p);
 	eal_log_release(0);
 	free(p);
 }

@@ -24,15 +24,19 @@ struct plan {
 
 struct kind {
 	const char *name;
-	const char *form;           // shown when the string is wrong
-	const char *const *options; // NULL-terminated; NULL: everything after the colon is the target
-	int (*plan)(struct plan *plan, const struct device *device, const struct port_config *config);
+	const char *form; // shown when the string is wrong
+	const char *const
+		*options; // NULL-terminated; NULL: everything after the colon is the target
+	int (*plan)(struct plan *plan, const struct device *device,
+		    const struct port_config *config);
 	// Starts the device where rte_eth_dev_start alone is not the way. May be NULL.
 	int (*start)(struct dpdk_port *p);
 	// Once the device runs: the kernel's end, addresses. May be NULL.
 	int (*started)(struct dpdk_port *p, const struct port_config *config);
 	// Before the device goes. May be NULL.
 	void (*closing)(struct dpdk_port *p);
+	// After it went: what the driver leaves behind. May be NULL.
+	void (*closed)(struct dpdk_port *p);
 	const struct port_ops *ops;
 };
 
@@ -45,6 +49,8 @@ struct dpdk_port {
 	struct rte_mempool *rx_pool;
 	char name[64];    // of the DPDK device
 	char target[128]; // of the device string
+
+	int socket_fd; // af_xdp alone: the driver's socket, -1 for none
 
 	// memif alone
 	bool client;

@@ -18,10 +18,11 @@
 #include "dpdk/memif_watch.h"
 #include "dpdk/port_dpdk.h"
 
-static const char *const memif_options[] = {"role",  "id",	  "bsize", "rsize",
-					    "mac", "secret", "zero-copy", NULL};
+static const char *const memif_options[] = {"role", "id",     "bsize",     "rsize",
+					    "mac",  "secret", "zero-copy", NULL};
 
-#define FORM "memif:SOCKET[,role=server|client][,id=N][,bsize=BYTES][,rsize=LOG2][,mac=MAC][,zero-copy=yes]"
+#define FORM \
+	"memif:SOCKET[,role=server|client][,id=N][,bsize=BYTES][,rsize=LOG2][,mac=MAC][,zero-copy=yes]"
 
 // Empty turns between two looks at what the peer has read: rare enough to leave its cache lines
 // alone, soon enough (some ten microseconds) that nobody waits for buffers.
@@ -60,7 +61,8 @@ static int make_way(const struct device *d)
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
-		return err_set(ERR_OUT_OF_MEMORY, "%s: a socket: %s", d->port_name, strerror(errno));
+		return err_set(ERR_OUT_OF_MEMORY, "%s: a socket: %s", d->port_name,
+			       strerror(errno));
 	strcpy(address.sun_path, d->target);
 	int result = connect(fd, (struct sockaddr *)&address, sizeof(address)) ? errno : 0;
 
@@ -80,8 +82,8 @@ static int check_path(const struct device *d, bool server)
 	char directory[128];
 
 	if (strlen(d->target) >= sizeof(((struct sockaddr_un *)0)->sun_path))
-		return err_set(ERR_PORT_SOCKET_PATH, "%s: %s has %zu characters", d->port_name, d->target,
-			       strlen(d->target));
+		return err_set(ERR_PORT_SOCKET_PATH, "%s: %s has %zu characters", d->port_name,
+			       d->target, strlen(d->target));
 	snprintf(directory, sizeof(directory), "%s", d->target);
 	char *slash = strrchr(directory, '/');
 
@@ -90,8 +92,8 @@ static int check_path(const struct device *d, bool server)
 	else
 		slash[slash == directory] = '\0';
 	if (access(directory, server ? W_OK : X_OK))
-		return err_set(ERR_PORT_SOCKET_PATH, "%s: %s: directory %s: %s", d->port_name, d->text,
-			       directory, strerror(errno));
+		return err_set(ERR_PORT_SOCKET_PATH, "%s: %s: directory %s: %s", d->port_name,
+			       d->text, directory, strerror(errno));
 	return 0;
 }
 
@@ -106,7 +108,8 @@ static int plan_memif(struct plan *plan, const struct device *d, const struct po
 
 	if ((!server && strcmp(role, "client") != 0) ||
 	    (strcmp(zero_copy, "yes") != 0 && strcmp(zero_copy, "no") != 0))
-		return err_set(ERR_PORT_BAD_DEVICE, "%s: '%s'; write %s", d->port_name, d->text, FORM);
+		return err_set(ERR_PORT_BAD_DEVICE, "%s: '%s'; write %s", d->port_name, d->text,
+			       FORM);
 	if (server && zero_copy[0] == 'y')
 		return err_set(ERR_PORT_BAD_DEVICE,
 			       "%s: '%s': zero-copy is the client's; give this side role=client",
@@ -123,14 +126,16 @@ static int plan_memif(struct plan *plan, const struct device *d, const struct po
 	static uint32_t serial; // two ports may share a socket; their DPDK devices need two names
 
 	snprintf(plan->name, sizeof(plan->name), "net_memif%u", serial++);
-	snprintf(plan->args, sizeof(plan->args),
-		 "role=%s,id=%u,bsize=%u,rsize=%u,socket=%s,socket-abstract=no,zero-copy=%s%s%s%s%s",
-		 role, id, room_bytes, ring_log2, d->target, zero_copy, mac ? ",mac=" : "",
-		 mac ? mac : "", secret ? ",secret=" : "", secret ? secret : "");
-	snprintf(plan->chosen, sizeof(plan->chosen), "net_memif, %s of %.100s, id %u%s", role, d->target,
-		 id, zero_copy[0] == 'y' ? ", zero copy" : "");
+	snprintf(
+		plan->args, sizeof(plan->args),
+		"role=%s,id=%u,bsize=%u,rsize=%u,socket=%s,socket-abstract=no,zero-copy=%s%s%s%s%s",
+		role, id, room_bytes, ring_log2, d->target, zero_copy, mac ? ",mac=" : "",
+		mac ? mac : "", secret ? ",secret=" : "", secret ? secret : "");
+	snprintf(plan->chosen, sizeof(plan->chosen), "net_memif, %s of %.100s, id %u%s", role,
+		 d->target, id, zero_copy[0] == 'y' ? ", zero copy" : "");
 	snprintf(plan->cost, sizeof(plan->cost), "%s",
-		 zero_copy[0] == 'y' ? "" : "this side copies each packet to or from shared memory");
+		 zero_copy[0] == 'y' ? ""
+				     : "this side copies each packet to or from shared memory");
 	plan->mtu_is_ours = true;
 	return 0;
 }

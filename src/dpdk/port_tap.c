@@ -34,11 +34,13 @@ static int plan_tap(struct plan *plan, const struct device *d, const struct port
 	struct rte_ether_addr parsed;
 
 	if (strlen(d->target) >= IFNAMSIZ || strpbrk(d->target, "/ "))
-		return err_set(ERR_PORT_BAD_DEVICE, "%s: '%s' is no interface name (1 to %d characters)",
-			       d->port_name, d->target, IFNAMSIZ - 1);
-	if (mac && (rte_ether_unformat_addr(mac, &parsed) || !rte_is_valid_assigned_ether_addr(&parsed)))
-		return err_set(ERR_PORT_BAD_DEVICE, "%s: mac=%s is no unicast MAC address", d->port_name,
-			       mac);
+		return err_set(ERR_PORT_BAD_DEVICE,
+			       "%s: '%s' is no interface name (1 to %d characters)", d->port_name,
+			       d->target, IFNAMSIZ - 1);
+	if (mac &&
+	    (rte_ether_unformat_addr(mac, &parsed) || !rte_is_valid_assigned_ether_addr(&parsed)))
+		return err_set(ERR_PORT_BAD_DEVICE, "%s: mac=%s is no unicast MAC address",
+			       d->port_name, mac);
 	if (kernel_has_interface(d->target))
 		return err_set(ERR_PORT_INTERFACE_EXISTS, "%s: %s: interface %s is there already",
 			       d->port_name, d->text, d->target);

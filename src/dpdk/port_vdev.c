@@ -28,8 +28,8 @@ static int plan_pcap(struct plan *plan, const struct device *d, const struct por
 	snprintf(plan->name, sizeof(plan->name), "net_pcap%u", serial++);
 	snprintf(plan->args, sizeof(plan->args), "%s%s%s%s%s", in_len ? "rx_pcap=" : "", path,
 		 in_len && out ? "," : "", out ? "tx_pcap=" : "", out ? out : "");
-	snprintf(plan->chosen, sizeof(plan->chosen), "net_pcap, %.70s to %.70s", in_len ? path : "nothing",
-		 out ? out : "nowhere");
+	snprintf(plan->chosen, sizeof(plan->chosen), "net_pcap, %.70s to %.70s",
+		 in_len ? path : "nothing", out ? out : "nowhere");
 	plan->mtu_is_ours = true;
 	plan->flags = PORT_TX_CHAINS;
 	return 0;
@@ -42,8 +42,8 @@ static int plan_vdev(struct plan *plan, const struct device *d, const struct por
 	int name_len = (int)strcspn(text, ",");
 
 	if (name_len == 0 || name_len >= (int)sizeof(plan->name))
-		return err_set(ERR_PORT_BAD_DEVICE, "%s: '%s'; write vdev:NAME[,ARGUMENTS]", d->port_name,
-			       d->text);
+		return err_set(ERR_PORT_BAD_DEVICE, "%s: '%s'; write vdev:NAME[,ARGUMENTS]",
+			       d->port_name, d->text);
 	snprintf(plan->name, sizeof(plan->name), "%.*s", name_len, text);
 	snprintf(plan->args, sizeof(plan->args), "%s", text[name_len] ? text + name_len + 1 : "");
 	snprintf(plan->chosen, sizeof(plan->chosen), "%.150s", text);
@@ -72,13 +72,14 @@ static int plan_pci(struct plan *plan, const struct device *d, const struct port
 
 	if (sscanf(d->target, "%x:%x:%x.%x%n", &domain, &bus, &slot, &function, &end) != 4 ||
 	    d->target[end])
-		return err_set(ERR_PORT_BAD_DEVICE, "%s: '%s'; write pci:0000:01:00.0", d->port_name,
-			       d->text);
+		return err_set(ERR_PORT_BAD_DEVICE, "%s: '%s'; write pci:0000:01:00.0",
+			       d->port_name, d->text);
 	snprintf(plan->name, sizeof(plan->name), "%04x:%02x:%02x.%x", domain, bus, slot, function);
 	if (!config->allow_default_route_device && kernel_interface_of_pci(plan->name, interface) &&
 	    kernel_has_default_route(interface))
-		return err_set(ERR_PORT_DEFAULT_ROUTE, "%s: %s is %s, which carries the default route",
-			       d->port_name, plan->name, interface);
+		return err_set(ERR_PORT_DEFAULT_ROUTE,
+			       "%s: %s is %s, which carries the default route", d->port_name,
+			       plan->name, interface);
 	snprintf(plan->chosen, sizeof(plan->chosen), "the whole card %s", plan->name);
 	plan->pci = true;
 	return 0;

@@ -38,9 +38,12 @@ void raw_open(struct raw *raw, const char *device, int core)
 	struct port_report report;
 
 	snprintf(instance, sizeof(instance), "raw-%d", core);
-	struct platform_config platform = {.instance = instance, .memory_mib = 128, .main_core = core,
-		.extra_args = getenv("RAW_EAL_ARGS")};
-	struct pool_config pool = {.name = "raw", .pkts = 32767, .room_bytes = 2176, .numa_node = -1};
+	struct platform_config platform = {.instance = instance,
+					   .memory_mib = 128,
+					   .main_core = core,
+					   .extra_args = getenv("RAW_EAL_ARGS")};
+	struct pool_config pool = {
+		.name = "raw", .pkts = 32767, .room_bytes = 2176, .numa_node = -1};
 
 	memset(raw, 0, sizeof(*raw));
 	raw->env.counters = &raw->counters;

@@ -27,9 +27,10 @@ struct load {
 static void write_packet(struct pkt *p, uint16_t len, uint64_t now_ns)
 {
 	static const uint8_t head[42] = {
-		2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0,                  // ethernet
-		0x45, 0, 0, 50, 0, 0, 0, 0, 64, 17, 0, 0,                  // IPv4, UDP
-		198, 18, 0, 1, 198, 18, 0, 2, 0x12, 0x34, 0, 7, 0, 30, 0, 0 // 198.18.0.1 to .2, port 7
+		2,    0,  0, 0,  0,   1,  2, 0, 0,    0,    0, 2, 8, 0, // ethernet
+		0x45, 0,  0, 50, 0,   0,  0, 0, 64,   17,   0, 0,       // IPv4, UDP
+		198,  18, 0, 1,  198, 18, 0, 2, 0x12, 0x34, 0, 7, 0, 30,
+		0,    0 // 198.18.0.1 to .2, port 7
 	};
 	uint8_t *at = pkt_append(p, len);
 

@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Every kind of port on real devices, in a network namespace of the test's own: packets pass, wrong
+// input is refused by name, and opening and closing twenty times leaves nothing behind. Needs root;
+// exits 77 with a reason where it cannot run.
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <net/if.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/err.h"
+#include "dpdk/kernel.h"
+#include "pkt/pool.h"
+#include "port/platform.h"
+#include "port/port.h"
+
+#define TIMES 20
+
+static struct pool *rx_pool, *tx_pool;
+static char dir[] = "/tmp/prism-ports-XXXXXX";
+
+static void run(const char *command)
+{
+	if (system(command) != 0)
+		fail_msg("%s", command);
+}
+
+static void start_platform(const char *instance)
+{
+	struct platform_config config = {.instance = instance, .memory_mib = 96, .main_core = -1};
+	struct platform_report report;
+	struct pool_config rx = {.name = "rx", .pkts = 12287, .room_bytes = 2176, .numa_node = -1};
+	struct pool_config tx = {.name = "tx", .pkts = 4095, .room_bytes = 2176, .numa_node = -1};
+
+	if (platform_start(&config, &report)) {
+		fprintf(stderr, "%s\n", err_last()->message);
+		abort();
+	}
+	rx_pool = pool_create(&rx);
+	tx_pool = pool_create(&tx);
+	if (!rx_pool || !tx_pool)
+		abort();
+}
+
+static int open_port(const char *device, struct port **port)
+{
+	struct port_report report;
+	struct port_config config = {.name = "p0", .device = device, .rx_pool = rx_pool};
+
+	config.kernel_addresses[0].addr = addr_from_v4_octets(198, 18, 0, 1);
+	config.kernel_addresses[0].prefix_len = 24;
+	config.kernel_address_count = strncmp(device, "tap:", 4) == 0;
+	return port_open(&config, port, &report);
+}
+
+static struct port *must_open(const char *device)
+{
+	struct port *port;
+
+	if (open_port(device, &port))
+		fail_msg("%s: %s", device, err_last()->message);
+	return port;
+}
+
+static void must_refuse(const char *device, enum err id)
+{
+	struct port *port;
+
+	assert_true(open_port(device, &port) < 0);
+	assert_string_equal(err_infos[err_last()->id].name, err_infos[id].name);
+}
+
+static uint32_t count_entries(const char *path)
+{
+	uint32_t count = 0;
+	DIR *d = opendir(path);
+
+	for (struct dirent *e; d && (e = readdir(d));)
+		count++;
+	if (d)
+		closedir(d);
+	return count;
+}
+
+static uint32_t buffers_out(void)
+{
+	return pool_capacity(rx_pool) - pool_available(rx_pool) + pool_capacity(tx_pool) -
+	       pool_available(tx_pool);
+}
+
+// Opens and closes; afterwards as many descriptors, interfaces and buffers are in use as before.
+static void open_and_close(const char *device, uint32_t kept_fds)
+{
+	port_close(must_open(device)); // the first may load libraries that keep a descriptor
+	uint32_t fds = count_entries("/proc/self/fd"), interfaces = count_entries("/sys/class/net");
+	uint32_t buffers = buffers_out(), files = count_entries(dir);
+
+	for (int i = 0; i < TIMES; i++)
+		port_close(must_open(device));
+	assert_int_equal(count_entries("/proc/self/fd"), fds + TIMES * kept_fds);
+	assert_int_equal(count_entries("/sys/class/net"), interfaces);
+	assert_int_equal(count_entries(dir), files);
+	assert_int_equal(buffers_out(), buffers);
+}
+
+static void swap_bytes(uint8_t *a, uint8_t *b, size_t n)
+{
+	uint8_t t[8];
+
+	memcpy(t, a, n);
+	memcpy(a, b, n);
+	memcpy(b, t, n);
+}
+
+// Sends every UDP packet back to where it came from for up to a second or until it sent one.
+static bool echo_udp_once(struct port *port)
+{
+	struct pkt *pkts[BURST_PKTS];
+	time_t until = time(NULL) + 2;
+
+	while (time(NULL) < until) {
+		uint16_t n = port->ops->rx(port, pkts, BURST_PKTS);
+
+		for (uint16_t i = 0; i < n; i++) {
+			uint8_t *eth = pkt_data(pkts[i]);
+			bool is_udp = eth[12] == 8 && eth[13] == 0 && eth[23] == 17;
+
+			swap_bytes(eth, eth + 6, 6);
+			swap_bytes(eth + 26, eth + 30, 4);
+			swap_bytes(eth + 34, eth + 36, 2);
+			eth[40] = eth[41] = 0; // no UDP checksum: a veth hands over unfinished ones
+			if (!is_udp || port->ops->tx(port, &pkts[i], 1) == 0)
+				pkt_free(pkts[i]);
+			else
+				return true;
+		}
+	}
+	return false;
+}
+
+static int udp_socket(uint16_t port_number)
+{
+	struct sockaddr_in local = {.sin_family = AF_INET, .sin_port = htons(port_number)};
+	struct timeval patience = {.tv_sec = 1};
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&local, sizeof(local)), 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	return fd;
+}
+
+// A datagram from the kernel to our_address and back through the port.
+static void kernel_gets_its_datagram_back(struct port *port, const char *interface,
+					  const char *our_address)
+{
+	char command[160], text[] = "there and back", got[64] = "";
+	struct sockaddr_in peer = {.sin_family = AF_INET, .sin_port = htons(7)};
+	const uint8_t *m = port->mac;
+	int fd = udp_socket(5000);
+
+	snprintf(command, sizeof(command),
+		 "ip neigh replace %s lladdr %02x:%02x:%02x:%02x:%02x:%02x dev %s", our_address, m[0],
+		 m[1], m[2], m[3], m[4], m[5], interface);
+	run(command);
+	inet_pton(AF_INET, our_address, &peer.sin_addr);
+	assert_int_equal(sendto(fd, text, sizeof(text), 0, (struct sockaddr *)&peer, sizeof(peer)),
+			 sizeof(text));
+	assert_true(echo_udp_once(port));
+	assert_int_equal(recv(fd, got, sizeof(got), 0), sizeof(text));
+	assert_string_equal(got, text);
+	close(fd);
+}
+
+static void tap_carries_packets_both_ways(void **state)
+{
+	struct port *port = must_open("tap:ptap0");
+	uint8_t kernel_mac[6];
+
+	assert_int_equal(kernel_get_mac("ptap0", kernel_mac), 0);
+	assert_memory_not_equal(kernel_mac, port->mac, 6);
+	kernel_gets_its_datagram_back(port, "ptap0", "198.18.0.2");
+	port_close(port);
+	assert_false(kernel_has_interface("ptap0"));
+}
+
+static void tap_opens_twenty_times_and_leaves_nothing(void **state)
+{
+	open_and_close("tap:ptap0", 0);
+}
+
+static void tap_refuses_a_name_that_is_taken(void **state)
+{
+	must_refuse("tap:pva", ERR_PORT_INTERFACE_EXISTS);
+}
+
+static void wrong_device_strings_are_refused_by_name(void **state)
+{
+	must_refuse("tpa:x", ERR_PORT_UNKNOWN_DEVICE);
+	assert_non_null(strstr(err_last()->message, "did you mean 'tap:'"));
+	must_refuse("eth0", ERR_PORT_BAD_DEVICE);
+	must_refuse("tap:x,mca=02:00:00:00:00:01", ERR_PORT_BAD_DEVICE);
+	assert_non_null(strstr(err_last()->message, "did you mean 'mac'"));
+	must_refuse("tap:x,mac=zz", ERR_PORT_BAD_DEVICE);
+	must_refuse("tap:a-name-longer-than-the-kernel-takes", ERR_PORT_BAD_DEVICE);
+	must_refuse("tap:", ERR_PORT_BAD_DEVICE);
+	must_refuse("memif:/nowhere/at/all.sock", ERR_PORT_SOCKET_PATH);
+	must_refuse("memif:/tmp/x.sock,role=master", ERR_PORT_BAD_DEVICE);
+	must_refuse("memif:/tmp/x.sock,zero-copy=yes", ERR_PORT_BAD_DEVICE);
+	must_refuse("memif:/tmp/x.sock,rsize=99", ERR_PORT_BAD_DEVICE);
+	must_refuse("af_xdp:nosuch0", ERR_PORT_NO_INTERFACE);
+	must_refuse("af_xdp:pva,queue=77", ERR_PORT_BAD_DEVICE);
+	must_refuse("pcap:/nowhere.pcap", ERR_PORT_NO_FILE);
+	must_refuse("pcap:", ERR_PORT_BAD_DEVICE);
+	must_refuse("pci:01:00", ERR_PORT_BAD_DEVICE);
+	must_refuse("pci:0000:7f:1f.7", ERR_PORT_NO_CARD);
+	must_refuse("vdev:net_nosuch0", ERR_PORT_START_FAILED);
+}
+
+static void the_card_of_the_default_route_is_refused(void **state)
+{
+	run("ip route add default via 198.19.0.9 dev pvb");
+	assert_true(kernel_has_default_route("pvb"));
+	must_refuse("af_xdp:pvb", ERR_PORT_DEFAULT_ROUTE);
+	run("ip route del default");
+}
+
+static void af_xdp_carries_packets_both_ways(void **state)
+{
+	struct port *port = must_open("af_xdp:pva");
+
+	assert_true(kernel_xdp_program("pva") != 0);
+	assert_true(port->flags & PORT_RX_PARTIAL_CHECKSUM);
+	kernel_gets_its_datagram_back(port, "pvb", "198.19.0.2");
+	port_close(port);
+	assert_int_equal(kernel_xdp_program("pva"), 0);
+}
+
+// DPDK 22.11's driver does not return the buffers it gave to the kernel, so each time has a pool of
+// its own, as a stack that is opened again has; libxdp 1.3 keeps two descriptors of its maps.
+static void af_xdp_opens_twenty_times_and_leaves_nothing(void **state)
+{
+	struct pool *shared = rx_pool;
+	uint32_t fds = count_entries("/proc/self/fd");
+
+	for (int i = 0; i < TIMES; i++) {
+		struct pool_config config = {.name = "own", .pkts = 8191, .room_bytes = 2176, .numa_node = -1};
+
+		rx_pool = pool_create(&config);
+		assert_non_null(rx_pool);
+		port_close(must_open("af_xdp:pva"));
+		pool_destroy(rx_pool);
+		assert_int_equal(kernel_xdp_program("pva"), 0);
+	}
+	rx_pool = shared;
+	assert_true(count_entries("/proc/self/fd") <= fds + 2 * TIMES);
+}
+
+static void memif_opens_twenty_times_and_leaves_nothing(void **state)
+{
+	char device[128];
+
+	snprintf(device, sizeof(device), "memif:%s/m.sock,role=client", dir);
+	open_and_close(device, 0);
+	// DPDK 22.11's driver never closes a listening socket, whose name it does remove.
+	snprintf(device, sizeof(device), "memif:%s/m.sock", dir);
+	open_and_close(device, 1);
+}
+
+static void pcap_null_and_ring_open_twenty_times(void **state)
+{
+	char device[128];
+
+	snprintf(device, sizeof(device), "pcap:,%s/out.pcap", dir);
+	open_and_close(device, 0);
+	open_and_close("null:0", 0);
+}
+
+// What the client sends: a header of its own, a reference to another packet, bytes of a region.
+#define CHAINS 2000
+static const char region_text[] = "bytes of a region that many packets refer to";
+
+static struct pkt *make_chain(struct pkt *payload, const char *region, uint32_t number)
+{
+	struct pkt *head = pkt_alloc(tx_pool);
+	struct pkt *reference = head ? pkt_ref(tx_pool, payload, 5, 100) : NULL;
+	struct pkt *tail = reference ? pkt_ref_region(tx_pool, region, sizeof(region_text)) : NULL;
+
+	if (!tail) {
+		pkt_free(head);
+		pkt_free(reference);
+		return NULL;
+	}
+	memcpy(pkt_append(head, sizeof(number)), &number, sizeof(number));
+	pkt_chain(head, reference);
+	pkt_chain(head, tail);
+	return head;
+}
+
+static bool is_expected(struct pkt *p, uint32_t number)
+{
+	const uint8_t *at = pkt_data(p);
+	bool good = pkt_len(p) == 4 + 100 + sizeof(region_text) && memcmp(at, &number, 4) == 0;
+
+	for (uint32_t i = 0; good && i < 100; i++)
+		good = at[4 + i] == (uint8_t)(i + 5);
+	return good && memcmp(at + 104, region_text, sizeof(region_text)) == 0;
+}
+
+// The other process: receives all chains in order; its exit status says whether they were right.
+static int receive_chains(const char *device)
+{
+	struct pkt *pkts[BURST_PKTS];
+	time_t until = time(NULL) + 20;
+	uint32_t number = 0;
+	struct port *port;
+
+	start_platform("ports-peer");
+	if (open_port(device, &port))
+		return 2;
+	while (number < CHAINS && time(NULL) < until) {
+		uint16_t n = port->ops->rx(port, pkts, BURST_PKTS);
+
+		for (uint16_t i = 0; i < n; i++) {
+			if (!is_expected(pkts[i], number++))
+				return 3;
+			pkt_free(pkts[i]);
+		}
+	}
+	port_close(port);
+	return number == CHAINS ? 0 : 4;
+}
+
+static pid_t peer;
+static char peer_device[128], client_device[160];
+
+static void memif_sends_chains_of_references_without_copying(void **state)
+{
+	struct port *port = must_open(client_device);
+	char *region = pool_region_alloc(sizeof(region_text));
+	struct pkt *payload = pkt_alloc(tx_pool), *chain = NULL;
+	time_t until = time(NULL) + 20;
+	int status;
+
+	assert_non_null(region);
+	memcpy(region, region_text, sizeof(region_text));
+	for (int i = 0; i < 200; i++)
+		*(uint8_t *)pkt_append(payload, 1) = (uint8_t)i;
+	for (uint32_t sent = 0; sent < CHAINS && time(NULL) < until;) {
+		struct pkt *unused[BURST_PKTS];
+
+		assert_int_equal(port->ops->rx(port, unused, BURST_PKTS), 0);
+		chain = chain ? chain : make_chain(payload, region, sent);
+		if (chain && port->ops->tx(port, &chain, 1) == 1) {
+			chain = NULL;
+			sent++;
+		}
+	}
+	assert_int_equal(waitpid(peer, &status, 0), peer);
+	assert_int_equal(WEXITSTATUS(status), 0);
+	pkt_free(payload);
+	port_close(port);
+}
+
+static const char *why_not(void)
+{
+	if (geteuid() != 0)
+		return "needs root: it makes network interfaces";
+	if (unshare(CLONE_NEWNET | CLONE_NEWNS))
+		return "the kernel gives no network namespace";
+	// sysfs shows the namespace it was mounted in.
+	if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("sysfs", "/sys", "sysfs", 0, NULL))
+		return "sysfs cannot be mounted for the namespace";
+	return NULL;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(memif_sends_chains_of_references_without_copying),
+		cmocka_unit_test(tap_carries_packets_both_ways),
+		cmocka_unit_test(tap_opens_twenty_times_and_leaves_nothing),
+		cmocka_unit_test(tap_refuses_a_name_that_is_taken),
+		cmocka_unit_test(wrong_device_strings_are_refused_by_name),
+		cmocka_unit_test(the_card_of_the_default_route_is_refused),
+		cmocka_unit_test(af_xdp_carries_packets_both_ways),
+		cmocka_unit_test(af_xdp_opens_twenty_times_and_leaves_nothing),
+		cmocka_unit_test(memif_opens_twenty_times_and_leaves_nothing),
+		cmocka_unit_test(pcap_null_and_ring_open_twenty_times),
+	};
+	const char *reason = why_not();
+
+	if (reason) {
+		printf("skipped: %s\n", reason);
+		return 77;
+	}
+	if (!mkdtemp(dir))
+		return 1;
+	snprintf(peer_device, sizeof(peer_device), "memif:%s/chain.sock", dir);
+	snprintf(client_device, sizeof(client_device), "%s,role=client,zero-copy=yes", peer_device);
+	peer = fork(); // before EAL: each process has its own
+	if (peer == 0)
+		_exit(receive_chains(peer_device));
+	start_platform("ports");
+	run("ip link set lo up; ip link add pva type veth peer name pvb; ip link set pva up;"
+	    "ip link set pvb up; ip addr add 198.19.0.1/24 dev pvb");
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	char command[64];
+
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	run(command);
+	return failed;
+}
