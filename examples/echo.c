@@ -1,23 +1,54 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A TCP echo server without a copy: what arrives is sent back in the buffer it came in.
-//
 //   cc echo.c $(pkg-config --cflags --libs prismnet) -o echo && sudo ./echo echo.yaml
 //   nc 198.18.0.2 7
-#include <errno.h>
 #include <prismnet/prism.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+struct peer {
+	struct prism_buf *first, *last; // arrived, not sent yet; unreleased, so its window closes
+	bool eof;                       // it has said all
+};
+
+static void echo(struct prism_worker *w, prism_conn conn, struct peer *p)
+{
+	while (p->first) {
+		struct prism_buf *next = prism_buf_next(p->first);
+
+		if (prism_tcp_send(w, conn, p->first) < 0)
+			return; // no room: WRITABLE follows; or it is over: CLOSED does
+		p->first = next;
+	}
+	if (p->eof)
+		prism_tcp_close(w, conn);
+}
 
 static void handle(struct prism_worker *w, const struct prism_event *e)
 {
-	if (e->type == PRISM_EVENT_DATA) {
-		int status = prism_tcp_send(w, e->conn, e->buf);
+	struct peer *p = (struct peer *)(uintptr_t)e->user;
 
-		if (status < 0)
-			prism_buf_release(w, e->buf); // still ours
-		if (status == -EAGAIN)
-			prism_tcp_abort(w, e->conn); // it sends 4 MiB and reads nothing
-	} else if (e->type == PRISM_EVENT_EOF) {
-		prism_tcp_close(w, e->conn); // after what is still queued
+	if (e->type == PRISM_EVENT_ACCEPTED) {
+		p = calloc(1, sizeof(*p));
+		if (!p || prism_tcp_set_user(w, e->conn, (uintptr_t)p) < 0)
+			abort();
+	} else if (e->type == PRISM_EVENT_CLOSED) {
+		for (struct prism_buf *next; p->first; p->first = next) {
+			next = prism_buf_next(p->first);
+			prism_buf_release(w, p->first);
+		}
+		free(p);
+	} else {
+		if (e->type == PRISM_EVENT_DATA) {
+			prism_buf_set_next(e->buf, NULL);
+			if (p->first)
+				prism_buf_set_next(p->last, e->buf);
+			else
+				p->first = e->buf;
+			p->last = e->buf;
+		}
+		p->eof |= e->type == PRISM_EVENT_EOF;
+		echo(w, e->conn, p);
 	}
 }
 
@@ -33,17 +64,13 @@ int main(int argc, char **argv)
 		return prism_error_print("echo"), 1;
 	struct prism *prism = prism_open(&options);
 
-	if (!prism)
-		return prism_error_print("echo"), 1;
-	struct prism_worker *w = prism_worker_get(prism, 0);
-
-	if (prism_tcp_listen(w, &local, 0, &listener) < 0)
+	if (!prism || prism_tcp_listen(prism_worker_get(prism, 0), &local, 0, &listener) < 0)
 		return prism_error_print("echo"), 1;
 	printf("%s", prism_report(prism));
 	for (;;) {
-		int count = prism_poll(w, events, 64);
+		int count = prism_poll(prism_worker_get(prism, 0), events, 64);
 
 		for (int i = 0; i < count; i++)
-			handle(w, &events[i]);
+			handle(prism_worker_get(prism, 0), &events[i]);
 	}
 }
