@@ -208,12 +208,11 @@ static void describe_memory(const struct platform_config *config, struct platfor
 			 report->page_kib);
 		return;
 	}
-	uint32_t large_mib = memory_collapse();
-
-	snprintf(report->sentence, sizeof(report->sentence),
-		 "plain pages (%u MiB gathered into large ones); reserved hugepages are faster and "
-		 "cards need them: sysctl vm.nr_hugepages=%u",
-		 large_mib, mib / 2 + 1);
+	snprintf(
+		report->sentence, sizeof(report->sentence),
+		"plain pages of %u KiB, no hugepages: more TLB misses, and cards (pci:) may refuse; "
+		"sysctl vm.nr_hugepages=%u",
+		report->page_kib, mib / 2 + 1);
 }
 
 static int check_config(const struct platform_config *config)

@@ -1,19 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Facts about huge pages from sysfs, and large pages for plain memory. Called by eal.c at start
-// and by probe.c for prism doctor.
+// Facts about huge pages from sysfs. Called by eal.c at start.
 #include "dpdk/memory.h"
 
 #include <dirent.h>
 #include <stdio.h>
-#include <sys/mman.h>
-
-#include "dpdk/compat.h"
 
 #define HUGEPAGES_DIR "/sys/kernel/mm/hugepages"
-
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25 // linux/mman.h since 6.1; older C libraries do not have it
-#endif
 
 static uint64_t read_count(uint32_t page_kib, const char *what)
 {
@@ -55,45 +47,4 @@ struct hugepages memory_hugepages(void)
 	}
 	closedir(dir);
 	return best;
-}
-
-struct extent {
-	char *start;
-	size_t bytes;
-};
-
-static int first_list(const struct rte_memseg_list *list, void *opaque)
-{
-	struct extent *extent = opaque;
-
-	if (list->external)
-		return 0;
-	*extent = (struct extent){list->base_va, list->len};
-	return 1;
-}
-
-// Only pages that are there can be gathered; what EAL wrote already stays.
-static void touch(char *start, size_t bytes)
-{
-	for (size_t at = 0; at < bytes; at += 4096) {
-		volatile char *page = start + at;
-
-		*page = *page;
-	}
-}
-
-uint32_t memory_collapse(void)
-{
-	const size_t step_bytes = 2 << 20;
-	struct extent extent = {0};
-	uint32_t done_mib = 0;
-
-	if (rte_memseg_list_walk(first_list, &extent) != 1)
-		return 0;
-	for (size_t at = 0; at + step_bytes <= extent.bytes; at += step_bytes) {
-		touch(extent.start + at, step_bytes);
-		if (madvise(extent.start + at, step_bytes, MADV_COLLAPSE) == 0)
-			done_mib += step_bytes >> 20;
-	}
-	return done_mib;
 }

@@ -15,7 +15,3 @@ struct hugepages {
 
 // The page size whose free pages hold most.
 struct hugepages memory_hugepages(void);
-
-// Asks the kernel to put its large pages under plain memory after the fact (Linux 6.1 and later);
-// works without privileges and without reserving. Returns how many MiB it did.
-uint32_t memory_collapse(void);

@@ -41,6 +41,8 @@ void raw_open(struct raw *raw, const char *device, int core)
 	struct platform_config platform = {.instance = instance,
 					   .memory_mib = 128,
 					   .main_core = core,
+					   .memory =
+						   getenv("RAW_PLAIN") ? MEMORY_PLAIN : MEMORY_AUTO,
 					   .extra_args = getenv("RAW_EAL_ARGS")};
 	struct pool_config pool = {
 		.name = "raw", .pkts = 32767, .room_bytes = 2176, .numa_node = -1};
