@@ -184,23 +184,36 @@ static int free_slot(const struct bucket *b)
 	return match ? __builtin_ctz(match) / 8 : -1;
 }
 
-// The bucket and slot that hold the key, or NULL.
-static struct bucket *lookup(const struct table *t, const struct flow_key *key, uint64_t hash,
-			     int *slot)
+// The rest of a lookup after its first bucket. Apart, so that the usual case needs few registers.
+__attribute__((noinline)) static struct bucket *
+lookup_on(const struct table *t, const struct flow_key *key, uint64_t hash, int *slot)
 {
 	struct probe p = probe_first(t, hash);
 
-	for (uint32_t i = 0; i < PROBES_MAX; i++) {
+	for (uint32_t i = 1; i < PROBES_MAX; i++) {
+		probe_next(t, hash, &p);
 		struct bucket *b = &t->buckets[p.bucket];
 
 		*slot = slot_of(b, key, p.tag);
 		if (*slot >= 0)
 			return b;
-		if (LIKELY(b->overflow == 0))
+		if (b->overflow == 0)
 			return NULL;
-		probe_next(t, hash, &p);
 	}
 	return NULL;
+}
+
+// The bucket and slot that hold the key, or NULL.
+static inline struct bucket *lookup(const struct table *t, const struct flow_key *key, uint64_t hash,
+				    int *slot)
+{
+	struct probe p = probe_first(t, hash);
+	struct bucket *b = &t->buckets[p.bucket];
+
+	*slot = slot_of(b, key, p.tag);
+	if (LIKELY(*slot >= 0))
+		return b;
+	return LIKELY(b->overflow == 0) ? NULL : lookup_on(t, key, hash, slot);
 }
 
 bool table_find(const struct table *t, const struct flow_key *key, uint64_t hash, uint32_t *value)
