@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Addresses as text, for configuration, logs and tools. Pure; any thread.
+// Addresses as text. Called for configuration, messages and tools, never for a packet. Pure; any
+// thread. Deliberately not here: ports, prefixes, names.
 // RFC 4291 2.2 (what is read), RFC 5952 4 (what is written).
 #include "base/addr.h"
 

@@ -38,9 +38,13 @@ COLD void assert_failed(const char *file, int line, const char *condition)
 {
 	void (*hook)(void) = failure_hook;
 	char number[12];
-	struct iovec message[] = {words("prism: bug: "), words(file), words(":"),
-				  decimal(number, (unsigned)line), words(": assertion failed: "),
-				  words(condition), words("\n")};
+	struct iovec message[] = {words("prism: bug: "),
+				  words(file),
+				  words(":"),
+				  decimal(number, (unsigned)line),
+				  words(": assertion failed: "),
+				  words(condition),
+				  words("\n")};
 
 	if (writev(STDERR_FILENO, message, ARRAY_COUNT(message)) < 0)
 		abort();

@@ -14,7 +14,8 @@ _Noreturn void assert_failed(const char *file, int line, const char *condition);
 void assert_set_hook(void (*hook)(void));
 
 #define ASSERT(condition) \
-	(__builtin_expect(!!(condition), 1) ? (void)0 : assert_failed(__FILE__, __LINE__, #condition))
+	(__builtin_expect(!!(condition), 1) ? (void)0 \
+					    : assert_failed(__FILE__, __LINE__, #condition))
 
 #ifdef PRISM_DCHECK
 #define DCHECK(condition) ASSERT(condition)

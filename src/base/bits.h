@@ -14,20 +14,22 @@
 #define CACHE_LINE_BYTES 64
 #define CACHE_ALIGNED __attribute__((aligned(CACHE_LINE_BYTES)))
 #define ARRAY_COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
+#define CONTAINER_OF(pointer, type, member) \
+	((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
-#define MIN(a, b) \
+// Each argument is evaluated once. The names differ at each use, so that MIN(MIN(a, b), c) shadows
+// nothing.
+#define BITS_PASTE_(a, b) a##b
+#define BITS_CHOOSE_(a, b, less, x, y) \
 	({ \
-		__auto_type min_a_ = (a); \
-		__auto_type min_b_ = (b); \
-		min_a_ < min_b_ ? min_a_ : min_b_; \
+		__auto_type x = (a); \
+		__auto_type y = (b); \
+		x less y ? x : y; \
 	})
-#define MAX(a, b) \
-	({ \
-		__auto_type max_a_ = (a); \
-		__auto_type max_b_ = (b); \
-		max_a_ > max_b_ ? max_a_ : max_b_; \
-	})
+#define BITS_NAMED_(a, b, less, n) \
+	BITS_CHOOSE_(a, b, less, BITS_PASTE_(bits_a_, n), BITS_PASTE_(bits_b_, n))
+#define MIN(a, b) BITS_NAMED_(a, b, <, __COUNTER__)
+#define MAX(a, b) BITS_NAMED_(a, b, >, __COUNTER__)
 
 static inline bool bits_is_pow2(uint64_t x)
 {

@@ -27,5 +27,5 @@ struct env {
 	struct counters *counters;
 	struct trace *trace;
 	struct pool *pool[POOL_KINDS];
-	uint8_t secret[16]; // keys hashes, sequence numbers and port choice; from the kernel at start
+	uint8_t secret[16]; // from the kernel at start; keys hashes, ISNs and port choice
 };

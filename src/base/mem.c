@@ -34,7 +34,8 @@ static size_t mapped_bytes(size_t bytes)
 // Maps a page more than asked for and gives back what lies before and after the aligned part.
 static void *map_aligned(size_t size, size_t align)
 {
-	char *raw = mmap(NULL, size + align, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *raw = mmap(NULL, size + align, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			 -1, 0);
 
 	if (raw == MAP_FAILED)
 		return NULL;
@@ -57,7 +58,8 @@ void *mem_map(const char *what, size_t bytes)
 	if (!memory)
 		goto fail;
 	if (bytes >= HUGE_BYTES)
-		madvise(memory, size, MADV_HUGEPAGE); // advice: without huge pages it is only slower
+		madvise(memory, size,
+			MADV_HUGEPAGE); // advice: without huge pages it is only slower
 	// An older kernel does not know the call (EINVAL) and fills pages when they are first used.
 	if (madvise(memory, size, MADV_POPULATE_WRITE) < 0 && errno != EINVAL) {
 		munmap(memory, size);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Seeding of the generator in rand.h: four outputs of splitmix64 (Vigna, 2015), as its authors
 // recommend, so that near-by seeds give unrelated streams and the all-zero state cannot occur.
+// Called once for each worker and test.
 #include "base/rand.h"
 
 static uint64_t splitmix64(uint64_t *state)

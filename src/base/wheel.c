@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The timer wheel: ten levels of 64 slots; a slot of level n is 32^n ticks wide. A timer lies on the
-// finest level whose 64 slots reach its tick, and moves to finer ones as its time comes near.
+// The timer wheel: ten levels of 64 slots; a slot of level n is 32^n ticks wide. A timer lies on
+// the finest level whose 64 slots reach its tick, and moves to finer ones as its time comes near.
 // Called by tcp/, net/ and api/ to arm and stop, by the worker's turn to run.
 //
 //   level 1   |....k....|...k+1...|...k+2...|  ...      slots of 32 ticks
 //   level 0   |||||||||||||||||||||                     64 slots of 1 tick: always k and k+1 whole
 //
-// 64 slots of one level cover two slots of the next. So while time is inside slot k, slot k+1 can be
-// emptied downwards bit by bit (move_ahead, a bounded number at each tick): when a million timers
-// share a slot no tick pays for them all. What is left when k+1 begins is moved at once: that
-// happens only after a jump of the clock. Each timer moves at most nine times in its life.
+// 64 slots of one level cover two slots of the next. So while time is inside slot k, slot k+1 can
+// be emptied downwards bit by bit (move_ahead, a bounded number at each tick): when a million
+// timers share a slot no tick pays for them all. What is left when k+1 begins is moved at once:
+// that happens only after a jump of the clock. Each timer moves at most nine times in its life.
 //
 // Bitmaps name the slots in use, and stop_tick the next tick at which there is anything to do;
 // between stops a run is one comparison. Deliberately not here: order within a tick.
@@ -40,7 +40,7 @@ struct kind {
 
 struct wheel {
 	uint64_t tick;      // all before and at this tick have fired, or stand in due or firing
-	uint64_t stop_tick; // no occupied slot begins before it; TIME_NEVER_NS when none is occupied
+	uint64_t stop_tick; // no occupied slot begins before it; TIME_NEVER_NS: none is occupied
 	uint64_t count;
 	struct timer *due;    // armed for a time not after tick: the next run's
 	struct timer *firing; // taken out of their slot, being fired

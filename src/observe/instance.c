@@ -103,7 +103,8 @@ static bool is_instance_file(const char *name)
 	return name[0] != '.' && len > 4 && strcmp(name + len - 4, ".shm") == 0;
 }
 
-static uint32_t list_dir(const char *dir, void (*seen)(void *context, const char *path), void *context)
+static uint32_t list_dir(const char *dir, void (*seen)(void *context, const char *path),
+			 void *context)
 {
 	char path[INSTANCE_PATH_BYTES + NAME_MAX];
 	const struct dirent *entry;
@@ -157,7 +158,8 @@ int instance_find(const char *run_dir, const char *name, char out[INSTANCE_PATH_
 		if (place(i, dir) && path_exists(dir, name, out))
 			return 0;
 	}
-	return err_set(ERR_SHM_MISSING, "no %s.shm in %s", name, run_dir ? run_dir : "the usual places");
+	return err_set(ERR_SHM_MISSING, "no %s.shm in %s", name,
+		       run_dir ? run_dir : "the usual places");
 }
 
 uint64_t instance_process_start(uint32_t pid)
@@ -179,10 +181,11 @@ uint64_t instance_process_start(uint32_t pid)
 	// The name, field 2, is in parentheses and may hold anything, more parentheses too.
 	const char *after_name = strrchr(text, ')');
 
-	if (!after_name || sscanf(after_name + 1,
-				  " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s"
-				  " %*s %*s %llu",
-				  &state, &ticks) != 2)
+	if (!after_name ||
+	    sscanf(after_name + 1,
+		   " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s"
+		   " %*s %*s %llu",
+		   &state, &ticks) != 2)
 		return 0;
 	return state == 'Z' || state == 'X' ? 0 : ticks;
 }

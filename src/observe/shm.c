@@ -34,15 +34,17 @@ struct shm {
 	}
 #define BYTES(row, member, bytes_kind, text) \
 	{ \
-		.name = #member, .sentence = text, .kind = bytes_kind, .offset = offsetof(struct row, member), \
-		.bytes = sizeof(((struct row *)0)->member) \
+		.name = #member, .sentence = text, .kind = bytes_kind, \
+		.offset = offsetof(struct row, member), .bytes = sizeof(((struct row *)0)->member) \
 	}
 
 static const struct shm_field worker_fields[] = {
 	NUMBER(shm_worker, heartbeat_ns, SHM_GAUGE, "nanoseconds", "time of the last turn"),
 	NUMBER(shm_worker, core, SHM_GAUGE, "", "processor the worker runs on"),
-	NUMBER(shm_worker, conns_half_open, SHM_GAUGE, "connections", "handshakes not yet complete"),
-	NUMBER(shm_worker, conns_open, SHM_GAUGE, "connections", "connections established or closing"),
+	NUMBER(shm_worker, conns_half_open, SHM_GAUGE, "connections",
+	       "handshakes not yet complete"),
+	NUMBER(shm_worker, conns_open, SHM_GAUGE, "connections",
+	       "connections established or closing"),
 	NUMBER(shm_worker, conns_time_wait, SHM_GAUGE, "connections", "connections in TIME-WAIT"),
 	NUMBER(shm_worker, timers, SHM_GAUGE, "timers", "timers armed"),
 };
@@ -89,12 +91,14 @@ static const struct {
 	uint32_t row_bytes;
 	uint32_t rows_per_worker;
 } tables[TABLES] = {
-	[WORKER] = {"worker", worker_fields, ARRAY_COUNT(worker_fields), sizeof(struct shm_worker), 1},
+	[WORKER] = {"worker", worker_fields, ARRAY_COUNT(worker_fields), sizeof(struct shm_worker),
+		    1},
 	[COUNTER] = {"counter", NULL, COUNTER_FIELDS, sizeof(struct counters), 1},
 	[PORT] = {"port", port_fields, ARRAY_COUNT(port_fields), sizeof(struct shm_port), 0},
 	[PORT_TOTALS] = {"port_totals", port_totals_fields, ARRAY_COUNT(port_totals_fields),
 			 sizeof(struct shm_port_totals), PORTS_MAX},
-	[POOL] = {"pool", pool_fields, ARRAY_COUNT(pool_fields), sizeof(struct shm_pool), POOL_KINDS},
+	[POOL] = {"pool", pool_fields, ARRAY_COUNT(pool_fields), sizeof(struct shm_pool),
+		  POOL_KINDS},
 	[TRACE] = {"trace", trace_fields, ARRAY_COUNT(trace_fields), sizeof(struct trace), 1},
 	[EVENT] = {"event", event_fields, ARRAY_COUNT(event_fields), sizeof(struct shm_event), 0},
 };
@@ -227,13 +231,15 @@ static struct shm_head *map_new_file(const char *path, uint64_t bytes)
 	}
 	error = posix_fallocate(fd, 0, (off_t)bytes);
 	if (!error) {
-		memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
+		memory =
+			mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
 		error = errno;
 	}
 	close(fd);
 	if (memory == MAP_FAILED) {
 		unlink(path);
-		err_set(ERR_SHM_CREATE, "%s, %lu bytes: %s", path, (unsigned long)bytes, strerror(error));
+		err_set(ERR_SHM_CREATE, "%s, %lu bytes: %s", path, (unsigned long)bytes,
+			strerror(error));
 		return NULL;
 	}
 	return memory;
@@ -246,7 +252,8 @@ static int check_free(const char *path)
 	int error = 0;
 
 	if (reader && shm_reader_alive(reader))
-		error = err_set(ERR_INSTANCE_RUNNING, "%s, process %u", path, shm_reader_head(reader)->pid);
+		error = err_set(ERR_INSTANCE_RUNNING, "%s, process %u", path,
+				shm_reader_head(reader)->pid);
 	shm_reader_close(reader);
 	return error;
 }

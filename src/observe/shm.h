@@ -60,10 +60,10 @@ struct shm_head {
 	uint32_t head_bytes;
 	uint64_t file_bytes;
 	uint32_t pid;
-	uint32_t state;            // enum shm_state
-	uint64_t pid_start_ticks;  // /proc/PID/stat field 22: tells a reused pid
-	uint64_t start_wall_ns;    // since 1970
-	uint64_t start_ns;         // on the clock of the workers' heartbeats
+	uint32_t state;           // enum shm_state
+	uint64_t pid_start_ticks; // /proc/PID/stat field 22: tells a reused pid
+	uint64_t start_wall_ns;   // since 1970
+	uint64_t start_ns;        // on the clock of the workers' heartbeats
 	char version[32];
 	char instance[SHM_INSTANCE_BYTES];
 	uint32_t worker_count;
@@ -76,7 +76,7 @@ struct shm_head {
 
 // Rows of the tables.
 
-struct shm_worker { // "worker"
+struct shm_worker {            // "worker"
 	uint64_t heartbeat_ns; // now_ns of the last turn
 	uint64_t core;
 	uint64_t conns_half_open, conns_open, conns_time_wait;

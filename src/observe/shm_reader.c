@@ -24,8 +24,8 @@
 struct shm_reader {
 	int fd;
 	size_t bytes;
-	char *copy;                     // of the file; its head and fields are not looked at after open
-	struct shm_head head;           // checked once
+	char *copy;           // of the file; its head and fields are not looked at after open
+	struct shm_head head; // checked once
 	const struct shm_field *fields; // checked once; a copy too
 	size_t fields_bytes;
 	char path[INSTANCE_PATH_BYTES];
@@ -40,9 +40,10 @@ static bool head_is_sound(const struct shm_head *h)
 {
 	uint64_t fields_bytes = (uint64_t)h->field_count * sizeof(struct shm_field);
 
-	return is_text(h->version, sizeof(h->version)) && is_text(h->instance, sizeof(h->instance)) &&
-	       h->table_count <= SHM_TABLES_MAX && h->fields_offset % 8 == 0 &&
-	       h->fields_offset <= h->file_bytes && fields_bytes <= h->file_bytes - h->fields_offset;
+	return is_text(h->version, sizeof(h->version)) &&
+	       is_text(h->instance, sizeof(h->instance)) && h->table_count <= SHM_TABLES_MAX &&
+	       h->fields_offset % 8 == 0 && h->fields_offset <= h->file_bytes &&
+	       fields_bytes <= h->file_bytes - h->fields_offset;
 }
 
 static bool table_is_sound(const struct shm_head *h, const struct shm_table *t)
@@ -52,7 +53,8 @@ static bool table_is_sound(const struct shm_head *h, const struct shm_table *t)
 	return is_text(t->name, sizeof(t->name)) && t->offset % 8 == 0 && t->row_bytes % 8 == 0 &&
 	       t->offset <= h->file_bytes && rows_bytes <= h->file_bytes - t->offset &&
 	       (uint64_t)h->worker_count * t->rows_per_worker <= t->rows &&
-	       t->field_first <= h->field_count && t->field_count <= h->field_count - t->field_first;
+	       t->field_first <= h->field_count &&
+	       t->field_count <= h->field_count - t->field_first;
 }
 
 static bool field_is_sound(const struct shm_table *t, const struct shm_field *f)
@@ -131,8 +133,8 @@ static int check_head(struct shm_reader *r)
 	if (memcmp(r->head.magic, SHM_MAGIC, sizeof(r->head.magic)) != 0)
 		return err_set(ERR_SHM_FOREIGN, "%s: it does not begin with " SHM_MAGIC, r->path);
 	if (r->head.layout != SHM_LAYOUT || r->head.head_bytes != sizeof(r->head))
-		return err_set(ERR_SHM_VERSION, "%s: layout %u, this tool knows %d", r->path, r->head.layout,
-			       SHM_LAYOUT);
+		return err_set(ERR_SHM_VERSION, "%s: layout %u, this tool knows %d", r->path,
+			       r->head.layout, SHM_LAYOUT);
 	if (r->head.file_bytes != r->bytes)
 		return damaged(r, "its size is not what its head says");
 	return head_is_sound(&r->head) ? 0 : damaged(r, "the head");
@@ -315,7 +317,7 @@ void shm_reader_trace_range(const struct shm_reader *r, uint32_t worker, uint64_
 	const struct shm_table *t = shm_reader_table(r, "trace");
 	const struct shm_field *records = shm_reader_find(r, t, "record");
 	const struct shm_field *written = shm_reader_find(r, t, "written");
-	uint64_t now = 0;
+	uint64_t latest = 0;
 
 	*first = *end = 0;
 	if (!records || records->kind != SHM_RECORDS || !written || worker >= t->rows)
@@ -324,10 +326,11 @@ void shm_reader_trace_range(const struct shm_reader *r, uint32_t worker, uint64_
 	off_t place = (off_t)(copy_at(r, t, worker, written) - r->copy);
 
 	*end = shm_reader_u64(r, t, worker, written);
-	if (pread(r->fd, &now, sizeof(now), place) != sizeof(now) || now < *end)
-		now = *end;
-	// Overwritten since the copy: now - *end of the oldest, and one more may be half written.
-	uint64_t lost = MIN(now - *end, capacity - 1) + 1;
+	if (pread(r->fd, &latest, sizeof(latest), place) != sizeof(latest) || latest < *end)
+		latest = *end;
+	// Overwritten since the copy: latest - *end of the oldest, and one more may be half
+	// written.
+	uint64_t lost = MIN(latest - *end, capacity - 1) + 1;
 
 	*first = *end - MIN(*end, capacity - lost);
 }

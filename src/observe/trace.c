@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The names of trace events, made from their list. Read by tools and tests; recording is the inline
-// in the header.
+// The names of trace events, made from their list event.def. Read by tools and tests, and copied
+// into the shared-memory file when it is made; recording is the inline in the header.
+// Deliberately not here: formatting. The file carries the sentences, and who prints fills them in.
 #include "observe/trace.h"
 
 #include <assert.h>

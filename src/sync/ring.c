@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Birth and death of rings; what happens between is inline in the header, with its argument.
-// Called when workers are created and when they have ended: never while a thread uses the ring.
+// Called when workers are created and when they have ended: never while a thread uses the ring,
+// so nothing here needs an order. Calls mem_map.
 #include "sync/ring.h"
 
 #include <assert.h>

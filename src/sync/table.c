@@ -204,8 +204,8 @@ lookup_on(const struct table *t, const struct flow_key *key, uint64_t hash, int 
 }
 
 // The bucket and slot that hold the key, or NULL.
-static inline struct bucket *lookup(const struct table *t, const struct flow_key *key, uint64_t hash,
-				    int *slot)
+static inline struct bucket *lookup(const struct table *t, const struct flow_key *key,
+				    uint64_t hash, int *slot)
 {
 	struct probe p = probe_first(t, hash);
 	struct bucket *b = &t->buckets[p.bucket];

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// SipHash-2-4 against the vectors of its reference implementation; hash_flow for what a table needs.
+// SipHash-2-4 against the vectors of its reference implementation; hash_flow for what a table
+// needs.
+// needs.
 #include "base/hash.h"
 
 #include <setjmp.h>
@@ -14,7 +16,8 @@
 
 static void siphash_gives_the_reference_vectors(void **state)
 {
-	// siphash24.c, vectors[]: key 00..0f, input 00..len-1. Length 15 is in the paper's appendix A.
+	// siphash24.c, vectors[]: key 00..0f, input 00..len-1. Length 15 is in the paper's appendix
+	// A.
 	static const struct {
 		size_t len;
 		uint64_t hash;

@@ -58,9 +58,18 @@ static void timer_fires_at_the_first_tick_not_before_its_deadline(void **state)
 {
 	static const uint64_t starts_ns[] = {0, 12345, UINT64_C(1) << 62, (UINT64_C(1) << 63) - 3,
 					     (UINT64_C(1) << 63) + TICK_NS};
-	static const uint64_t delays_ns[] = {1, TICK_NS - 1, TICK_NS, TICK_NS + 1, 63 * TICK_NS,
-					     64 * TICK_NS, 65 * TICK_NS, NS_PER_MS, 200 * NS_PER_MS,
-					     60 * NS_PER_S, 7200 * NS_PER_S, 86400 * 365 * NS_PER_S};
+	static const uint64_t delays_ns[] = {1,
+					     TICK_NS - 1,
+					     TICK_NS,
+					     TICK_NS + 1,
+					     63 * TICK_NS,
+					     64 * TICK_NS,
+					     65 * TICK_NS,
+					     NS_PER_MS,
+					     200 * NS_PER_MS,
+					     60 * NS_PER_S,
+					     7200 * NS_PER_S,
+					     86400 * 365 * NS_PER_S};
 
 	for (size_t i = 0; i < ARRAY_COUNT(starts_ns) * ARRAY_COUNT(delays_ns); i++) {
 		uint64_t start_ns = starts_ns[i / ARRAY_COUNT(delays_ns)];

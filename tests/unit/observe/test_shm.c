@@ -92,8 +92,9 @@ static void every_counter_and_drop_is_read_by_its_name(void **state)
 	}
 	assert_int_equal(shm_reader_sum(r, "counter", "nonsense"), 0);
 	assert_int_equal(shm_reader_sum(r, "nonsense", "rx_pkts"), 0);
-	assert_int_equal(shm_reader_unaccounted(r), counters_unaccounted(shm_counters(shm, 0)) +
-							    counters_unaccounted(shm_counters(shm, 1)));
+	assert_int_equal(shm_reader_unaccounted(r),
+			 counters_unaccounted(shm_counters(shm, 0)) +
+				 counters_unaccounted(shm_counters(shm, 1)));
 	shm_reader_close(r);
 	shm_destroy(shm);
 }
@@ -137,16 +138,20 @@ static void ports_pools_and_workers_are_read_by_name(void **state)
 
 	assert_int_equal(port->rows, 1);
 	assert_string_equal(shm_reader_text(r, port, 0, shm_reader_find(r, port, "name")), "p0");
-	assert_string_equal(shm_reader_text(r, port, 0, shm_reader_find(r, port, "device")), "tap:prism0");
-	assert_memory_equal(shm_reader_mac(r, port, 0, shm_reader_find(r, port, "mac")), "\2\0\0\0\0\7", 6);
+	assert_string_equal(shm_reader_text(r, port, 0, shm_reader_find(r, port, "device")),
+			    "tap:prism0");
+	assert_memory_equal(shm_reader_mac(r, port, 0, shm_reader_find(r, port, "mac")),
+			    "\2\0\0\0\0\7", 6);
 	assert_string_equal(shm_reader_text(r, port, 1, shm_reader_find(r, port, "name")), "");
 	assert_int_equal(shm_reader_sum(r, "port_totals", "rx_pkts"), 7);
 	assert_int_equal(pool->rows, 2 * pool->rows_per_worker);
 	assert_int_equal(shm_reader_u64(r, pool, pool->rows_per_worker + POOL_CTRL,
 					shm_reader_find(r, pool, "available_pkts")),
 			 9);
-	assert_int_equal(shm_reader_u64(r, worker, 1, shm_reader_find(r, worker, "heartbeat_ns")), 77);
-	assert_int_equal(shm_reader_u64(r, worker, 2, shm_reader_find(r, worker, "heartbeat_ns")), 0);
+	assert_int_equal(shm_reader_u64(r, worker, 1, shm_reader_find(r, worker, "heartbeat_ns")),
+			 77);
+	assert_int_equal(shm_reader_u64(r, worker, 2, shm_reader_find(r, worker, "heartbeat_ns")),
+			 0);
 	shm_reader_close(r);
 	shm_destroy(shm);
 }
@@ -192,8 +197,9 @@ static void trace_gives_the_whole_records_that_are_left(void **state)
 	assert_int_equal(end, 0);
 	const struct shm_table *events = shm_reader_table(r, "event");
 
-	assert_string_equal(shm_reader_text(r, events, EVENT_TCP_STATE, shm_reader_find(r, events, "name")),
-			    "TCP_STATE");
+	assert_string_equal(
+		shm_reader_text(r, events, EVENT_TCP_STATE, shm_reader_find(r, events, "name")),
+		"TCP_STATE");
 	shm_reader_close(r);
 	shm_destroy(shm);
 }
@@ -269,7 +275,13 @@ static void instances_are_listed_and_found(void **state)
 
 static void bad_names_and_directories_are_refused(void **state)
 {
-	static const char *const bad[] = {"", "a/b", "../x", ".x", "a b", "\xc3\xa4",
+	static const char *const bad[] = {
+		"",
+		"a/b",
+		"../x",
+		".x",
+		"a b",
+		"\xc3\xa4",
 		"0123456789012345678901234567890123456789012345678901234567890123"};
 
 	for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
@@ -323,7 +335,8 @@ static void foreign_files_are_refused_by_name(void **state)
 // Touches all a reader offers; AddressSanitizer and the kernel watch.
 static uint64_t read_everything(struct shm_reader *r)
 {
-	static const char *const names[] = {"worker", "counter", "port", "port_totals", "pool", "event"};
+	static const char *const names[] = {"worker",      "counter", "port",
+					    "port_totals", "pool",    "event"};
 	const struct shm_field *f;
 	uint64_t sum = 0, first, end;
 
@@ -332,7 +345,8 @@ static uint64_t read_everything(struct shm_reader *r)
 
 		for (uint32_t i = 0; (f = shm_reader_field(r, t, i)); i++) {
 			for (uint32_t row = 0; row < MIN(t->rows, 50u); row++)
-				sum += shm_reader_u64(r, t, row, f) + strlen(shm_reader_text(r, t, row, f)) +
+				sum += shm_reader_u64(r, t, row, f) +
+				       strlen(shm_reader_text(r, t, row, f)) +
 				       shm_reader_mac(r, t, row, f)[5] + strlen(f->sentence);
 		}
 	}
@@ -379,7 +393,8 @@ static void flipped_bytes_never_crash_a_reader(void **state)
 		char saved[8];
 
 		for (uint64_t i = 0; i < flips; i++) {
-			place[i] = rng_below(&rng, round % 2 ? sizeof(struct shm_head) : MIN(interesting, bytes));
+			place[i] = rng_below(&rng, round % 2 ? sizeof(struct shm_head)
+							     : MIN(interesting, bytes));
 			saved[i] = image[place[i]];
 			image[place[i]] = (char)(rng_below(&rng, 4) ? rng_next(&rng) : 0xff);
 		}

@@ -56,7 +56,8 @@ static void random_bursts_agree_with_a_count(void **state)
 
 		for (int step = 0; step < 20000; step++) {
 			uint32_t count = (uint32_t)rng_below(&rng, BURST + 1);
-			uint32_t expected = (uint32_t)MIN((uint64_t)count, capacity - (put - taken));
+			uint32_t expected =
+				(uint32_t)MIN((uint64_t)count, capacity - (put - taken));
 
 			for (uint32_t i = 0; i < count; i++)
 				items[i] = item(put + i);
@@ -109,7 +110,8 @@ static void *consume(void *context)
 
 	rng_seed(&rng, p->seed + 1);
 	while (next < HAND_OVERS) {
-		uint32_t count = ring_spsc_take(p->there, items, 1 + (uint32_t)rng_below(&rng, BURST));
+		uint32_t count =
+			ring_spsc_take(p->there, items, 1 + (uint32_t)rng_below(&rng, BURST));
 
 		for (uint32_t i = 0; i < count; i++, next++) {
 			struct message *m = items[i];
@@ -134,13 +136,15 @@ static void two_threads_hand_over_whole_messages_in_order(void **state)
 	pthread_t thread;
 	struct rng rng;
 
-	p = (struct pair){.there = ring_spsc_create(32), .back = ring_spsc_create(64), .seed = test_seed()};
+	p = (struct pair){
+		.there = ring_spsc_create(32), .back = ring_spsc_create(64), .seed = test_seed()};
 	rng_seed(&rng, p.seed);
 	for (int i = 0; i < MESSAGES; i++)
 		spare[i] = &p.message[i];
 	assert_int_equal(pthread_create(&thread, NULL, consume, &p), 0);
 	while (next < HAND_OVERS) {
-		uint32_t count = (uint32_t)MIN(MIN(rng_below(&rng, BURST), HAND_OVERS - next), spare_count);
+		uint32_t count =
+			(uint32_t)MIN(MIN(rng_below(&rng, BURST), HAND_OVERS - next), spare_count);
 		void **burst = &spare[spare_count - count];
 
 		for (uint32_t i = 0; i < count; i++)
