@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "base/rand.h"
 #include "pkt/pkt.h"
 #include "pkt/pool.h"
 
@@ -58,18 +59,18 @@ static struct pkt *pkt_create(struct pool *pool)
 }
 
 // The fault that tests ask for.
-static uint32_t fail_every;
-static uint32_t requests;
+static uint32_t fail_ppm;
+static struct rng fail_rng;
 
-void pool_heap_fail_every(uint32_t n)
+void pool_heap_fail(uint32_t ppm, uint64_t seed)
 {
-	fail_every = n;
-	requests = 0;
+	fail_ppm = ppm;
+	rng_seed(&fail_rng, seed);
 }
 
 int pool_get(struct pool *pool, struct pkt **pkts, uint32_t count)
 {
-	if (fail_every && ++requests % fail_every == 0)
+	if (fail_ppm && rng_chance_ppm(&fail_rng, fail_ppm))
 		return -1;
 	if (pool->config.pkts - pool->in_use < count)
 		return -1;

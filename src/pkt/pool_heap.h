@@ -4,5 +4,5 @@
 
 #include <stdint.h>
 
-// From now on every n-th request for packets, of any pool, is refused; 0: none is.
-void pool_heap_fail_every(uint32_t n);
+// From now on requests for packets, of any pool, are refused by chance; 0: none is.
+void pool_heap_fail(uint32_t ppm, uint64_t seed);

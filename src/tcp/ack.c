@@ -60,11 +60,12 @@ void ack_advance(struct tcp *tcp, struct conn *c, const struct segment *s)
 		conn_mark(tcp, c);
 }
 
-// RFC 5681 2: outstanding data, no text, no SYN or FIN, the same ack, the same window.
+// RFC 5681 2: outstanding data, no text, no SYN or FIN, the same ack, the same window. A closed
+// window says no to probes by the very same ACK, and nothing is lost.
 static bool is_duplicate(const struct conn *c, const struct segment *s)
 {
 	return s->ack == c->snd.una && conn_outstanding(c) && s->len == 0 &&
-	       !(s->flags & (TCP_SYN | TCP_FIN)) && s->wnd == c->snd.wnd;
+	       !(s->flags & (TCP_SYN | TCP_FIN)) && s->wnd == c->snd.wnd && s->wnd != 0;
 }
 
 // The window opened: what was probed with is sent again with what follows it.

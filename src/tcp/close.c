@@ -70,7 +70,8 @@ void close_abort(struct tcp *tcp, struct conn *c, enum prism_close_reason reason
 static void enter_time_wait(struct tcp *tcp, struct conn *c)
 {
 	conn_enter(tcp, c, TIME_WAIT);
-	output_ack(tcp, c);
+	if (conn_is(c, CONN_ACK_NOW)) // the FIN came just now; after CLOSING it is answered already
+		output_ack(tcp, c);
 	timewait_add(tcp, c);
 	release(tcp, c, PRISM_CLOSE_DONE);
 }

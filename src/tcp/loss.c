@@ -70,6 +70,8 @@ bool loss_ack_advanced(struct tcp *tcp, struct conn *c, uint32_t acked_bytes)
 {
 	c->dupacks = 0;
 	c->loss.rtx_nxt = MAX(c->loss.rtx_nxt, c->snd.una);
+	if (UNLIKELY(c->loss.rtx_nxt < c->loss.rtx_end)) // slow start goes on with what was lost
+		conn_mark(tcp, c);
 	if (conn_is(c, CONN_AFTER_RTO) && c->snd.una > c->loss.recover)
 		conn_unset(c, CONN_AFTER_RTO);
 	if (LIKELY(!conn_is(c, CONN_RECOVERY)))

@@ -228,20 +228,20 @@ static bool send_new(struct tcp *tcp, struct conn *c)
 }
 
 // RFC 9293 MUST-36: one octet beyond a closed window. It counts as sent; its timer goes on.
+// RFC 9293 3.8.6.2.1: of a window too small to be worth it, all of it, now that time has passed.
 static COLD bool send_window_probe(struct tcp *tcp, struct conn *c)
 {
-	bool again = conn_outstanding(c) != 0;
+	uint64_t window = MIN(MAX(c->snd.wnd, 1u), c->mss_bytes);
 	uint64_t space;
 
 	if (c->snd.una >= c->snd.end) {
 		conn_unset(c, CONN_WINDOW_PROBE);
 		return true;
 	}
-	space = send_text(tcp, c, c->snd.una, 1);
+	space = send_text(tcp, c, c->snd.una, (uint32_t)MIN(window, c->snd.end - c->snd.una));
 	if (!space)
 		return false;
-	if (!again)
-		c->snd.nxt += space;
+	c->snd.nxt = MAX(c->snd.nxt, c->snd.una + space);
 	conn_unset(c, CONN_WINDOW_PROBE);
 	return true;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/time.h"
+#include "wire/arp.h"
 #include "wire/checksum.h"
 #include "wire/ipv4.h"
 
@@ -52,6 +53,30 @@ static _Noreturn void broken(const char *what)
 	abort();
 }
 
+// The peer has asked for our address before anything else, so that its own is known and answers
+// leave at once.
+static void introduce(struct world *world)
+{
+	uint8_t frame[60] = {0};
+	struct arp_packet *arp = (void *)(frame + FUZZ_L3_AT);
+	const uint8_t *mac = pair_port(world->pair, 1)->mac;
+
+	memset(frame, 0xff, 6);
+	memcpy(frame + 6, mac, 6);
+	frame[12] = 0x08;
+	frame[13] = 0x06;
+	*arp = (struct arp_packet){.hardware = be16_of(1),
+				   .protocol = be16_of(0x0800),
+				   .hardware_len = 6,
+				   .protocol_len = 4,
+				   .operation = be16_of(1),
+				   .sender = be32_of(0xc6120002),
+				   .target = be32_of(0xc6120001)};
+	memcpy(arp->sender_mac, mac, 6);
+	fuzz_send(world, frame, sizeof(frame));
+	fuzz_settle(world, NULL, 0);
+}
+
 struct world *fuzz_world(void)
 {
 	struct world_config config;
@@ -79,6 +104,7 @@ struct world *fuzz_world(void)
 	    prism_udp_open(world->node[0].worker, &udp, 0, &socket))
 		broken("the stack refuses to listen");
 	fuzz_settle(world, NULL, 0);
+	introduce(world);
 	return world;
 }
 

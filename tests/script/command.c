@@ -65,22 +65,25 @@ static void send_icmp(struct script *sc, const char *rest)
 {
 	struct seg_ends ends = peer_ends(sc), quoted = ends;
 	struct seg s;
-	uint8_t frame[200], quote[200];
+	static uint8_t frame[200], quote[SEG_FRAME_BYTES_MAX];
 	struct icmp_header *icmp = (void *)(frame + 34);
 	struct ipv4_header *ip = (void *)(frame + 14);
-	unsigned type, code, mtu_bytes = 0;
+	unsigned type, code, mtu_bytes = 0, quoted_len = 0;
 	long seq = 0;
 
-	if (sscanf(rest, "icmp %u %u seq %ld mtu %u", &type, &code, &seq, &mtu_bytes) < 3)
+	if (sscanf(rest, "icmp %u %u seq %ld len %u mtu %u", &type, &code, &seq, &quoted_len,
+		   &mtu_bytes) < 3)
 		script_fail(sc, "icmp needs TYPE CODE seq N");
 	seg_init(&s);
 	s.flags = 0x10;
 	s.seq = seq + conn(sc)->stack_isn;
+	s.len = quoted_len;
 	quoted.src = ends.dst;
 	quoted.dst = ends.src;
 	quoted.src_port = ends.dst_port;
 	quoted.dst_port = ends.src_port;
-	uint32_t len = seg_build(&s, &quoted, quote);
+	seg_build(&s, &quoted, quote);
+	uint32_t len = 14 + 20 + 8; // RFC 792: the header and 64 bits
 
 	memcpy(frame, quote, 34);
 	memcpy(frame, ends.dst_mac, 6);
@@ -310,6 +313,23 @@ static void command_accept(struct script *sc, char *rest)
 	run_text(sc, command_event, "accepted%s", "");
 }
 
+// The peer sends its first N bytes one by one and has each acknowledged: a connection past the
+// start of its life, where ACKs are not delayed. The next sequence number is N + 1.
+static void command_talk(struct script *sc, char *rest)
+{
+	int count = atoi(rest);
+
+	for (int i = 1; i <= count; i++) {
+		char text[SCRIPT_LINE_BYTES];
+
+		snprintf(text, sizeof(text), "A %d:%d ack 1 win 65535", i, i + 1);
+		run_text(sc, command_in, "%s", text);
+		snprintf(text, sizeof(text), "A 1 ack %d", i + 1);
+		run_text(sc, command_out, "%s", text);
+		run_text(sc, command_event, "data 1%s", "");
+	}
+}
+
 static void command_close(struct script *sc, char *rest)
 {
 	arrive(sc);
@@ -479,6 +499,7 @@ const struct script_command script_commands[] = {
 	{"listen", command_listen},
 	{"connect", command_connect},
 	{"accept", command_accept},
+	{"talk", command_talk},
 	{"send", command_send},
 	{"close", command_close},
 	{"abort", command_abort},

@@ -8,10 +8,11 @@
 //   > SEGMENT              the stack must send it now, +T: at that time and not earlier, nor more
 //                          than the tolerance later; +A..B: in between
 //   silence                the stack must send nothing for +T
-//   < icmp TYPE CODE seq N [mtu N]    the peer's error about the stack's segment at N
+//   < icmp TYPE CODE seq N [len N mtu N]    the peer's error about the stack's segment at N
 //   listen PORT | connect | send N [region|copy|buf|borrowed] | close | abort | hold | release
 //                          the application; "-> ENAME" says the call is refused so
 //   accept [<OPTIONS>]     the handshake of a connection the peer opens, in one word
+//   talk N                 the peer's first N bytes one by one, each acknowledged
 //   event NAME [...]       the next event of the connection: accepted, connected, data N, eof,
 //                          sent, writable, closed REASON
 //   conn N                 talk about the N-th connection from now on (peer port 40000 + N)

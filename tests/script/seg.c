@@ -186,10 +186,10 @@ const char *seg_parse(char *text, struct seg *s)
 		if (!end)
 			return "the options have no end";
 		*end = '\0';
-		*options = '\0';
 		error = parse_options(options + 1, s);
 		if (error)
 			return error;
+		memset(options, ' ', (size_t)(end - options + 1)); // words may follow
 	}
 	error = parse_flags(strsep(&text, " "), s);
 	if (error)

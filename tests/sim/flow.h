@@ -44,9 +44,8 @@ struct side {
 	uint32_t reason;
 	uint64_t sent_bytes, received_bytes;
 	uint64_t cookies_sent, cookies_back;
-	uint64_t
-		paused_until_ns; // also after a send that found no buffer
-	struct held *held;       // ring of HELD_MAX
+	uint64_t paused_until_ns; // also after a send that found no buffer
+	struct held *held;        // ring of HELD_MAX
 	uint32_t held_first, held_count;
 };
 

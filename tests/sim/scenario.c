@@ -62,6 +62,7 @@ static void draw_options(struct rng *rng, struct prism_options *o)
 {
 	o->send_bytes_max = (uint32_t)log_uniform(rng, 16384, 4 << 20);
 	o->receive_bytes_max = (uint32_t)log_uniform(rng, 32768, 2 << 20);
+	o->time_wait_ns = 30 * NS_PER_S; // longer than a lost last ACK takes to be asked for again
 	if (coin(rng))
 		o->keepalive_ns = log_uniform(rng, NS_PER_S, 20 * NS_PER_S);
 	if (coin(rng))
@@ -185,14 +186,14 @@ void scenario_draw(struct scenario *sc, uint64_t seed)
 	if (rng_below(&rng, 4) == 0)
 		sc->stall_ppm = (uint32_t)log_uniform(&rng, 1000, 100000);
 	if (rng_below(&rng, 6) == 0)
-		sc->fail_every = (uint32_t)log_uniform(&rng, 2, 200);
+		sc->fail_ppm = (uint32_t)log_uniform(&rng, 1000, 400000);
 	if (rng_below(&rng, 8) == 0)
 		for (int kind = 0; kind < POOL_KINDS; kind++)
 			sc->world.pool_pkts[kind] = (uint32_t)log_uniform(&rng, 64, 512);
 	if (rng_below(&rng, 8) == 0)
 		sc->world.rx_room_bytes = (uint16_t)(256 + rng_below(&rng, 2000));
 	sc->harsh = loss_ppm(&sc->world.faults[0]) + loss_ppm(&sc->world.faults[1]) > HARSH_PPM ||
-		    sc->fail_every || sc->world.pool_pkts[POOL_TX] <= 512;
+		    sc->fail_ppm || sc->world.pool_pkts[POOL_TX] <= 512;
 	draw_flows(&rng, &sc->flows, 1000 * NS_PER_S);
 	rng_seed(&sc->flows.rng, rng_next(&rng));
 }

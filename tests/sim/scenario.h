@@ -8,10 +8,10 @@
 struct scenario {
 	struct world_config world;
 	struct flows flows;
-	uint64_t heal_ns;    // from the start
-	uint32_t stall_ppm;  // of steps, after which a worker gets no turn for a while
-	uint32_t fail_every; // every so-maniest request for a buffer fails, until the heal
-	bool harsh;          // so bad that giving up is an answer too
+	uint64_t heal_ns;   // from the start
+	uint32_t stall_ppm; // of steps, after which a worker gets no turn for a while
+	uint32_t fail_ppm;  // of requests for a buffer, until the heal
+	bool harsh;         // so bad that giving up is an answer too
 };
 
 void scenario_draw(struct scenario *sc, uint64_t seed);

@@ -41,7 +41,7 @@ static void heal(struct world *world)
 		pair_set_faults(
 			world->pair, end,
 			&(struct pair_faults){.delay_ns = NS_PER_MS, .rate_bits_s = 1000000000});
-	pool_heap_fail_every(0);
+	pool_heap_fail(0, 0);
 }
 
 static void stall(struct scenario *sc, struct world *world)
@@ -67,7 +67,7 @@ static const char *run_faulty(struct scenario *sc, struct world *world)
 	uint64_t heal_ns = world->now_ns + sc->heal_ns;
 	const char *failure = NULL;
 
-	pool_heap_fail_every(sc->fail_every);
+	pool_heap_fail(sc->fail_ppm, sc->world.seed);
 	while (!failure && world->now_ns < heal_ns && !flows_over(&sc->flows)) {
 		failure = step(sc, world, heal_ns);
 		stall(sc, world);
