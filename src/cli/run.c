@@ -53,6 +53,7 @@ static void serve(struct run *run)
 {
 	bool sleeps = run->config->idle == IDLE_SLEEP;
 	uint64_t busy_ns = 0; // when there was last something to do
+	bool napped = false;  // before this turn
 
 	while (cell_get(&run->stop) == RUN_GO) {
 		int count = turn(run);
@@ -61,9 +62,11 @@ static void serve(struct run *run)
 		if (!sleeps)
 			continue;
 		idle_ns = count ? 0 : prism_idle_ns(run->worker, NAP_NS_MAX);
-		if (idle_ns == 0)
+		// A timer that was due when a nap ended is no reason to stay awake.
+		if (count || (idle_ns == 0 && !napped))
 			busy_ns = now_ns;
-		else if (now_ns - busy_ns > IDLE_BEFORE_SLEEP_NS)
+		napped = idle_ns > 0 && now_ns - busy_ns > IDLE_BEFORE_SLEEP_NS;
+		if (napped)
 			nap(idle_ns);
 	}
 }

@@ -34,10 +34,8 @@ static void keep(void *context, const struct stats_value *value)
 
 static void print_value(const struct stats_value *value)
 {
-	if (strcmp(value->name, "unaccounted") == 0)
-		printf("%-48s %" PRId64 "\n", value->name, (int64_t)value->value);
-	else
-		printf("%-48s %" PRIu64 "\n", value->name, value->value);
+	// Signed: some gauges go below zero (unaccounted, a core of -1 for any).
+	printf("%-48s %" PRId64 "\n", value->name, (int64_t)value->value);
 }
 
 static int print_lines(struct shm_reader *reader, enum stats_state state, const char *pattern)

@@ -46,7 +46,7 @@ static void sample(FILE *out, const char *name, const char *labels, const char *
 		fprintf(out, "%s%s %" PRIu64 ".%09" PRIu64 "\n", name, labels, value / 1000000000,
 			value % 1000000000);
 	else
-		fprintf(out, "%s%s %" PRIu64 "\n", name, labels, value);
+		fprintf(out, "%s%s %" PRId64 "\n", name, labels, (int64_t)value);
 }
 
 static bool is_number(const struct shm_field *field)

@@ -27,8 +27,7 @@ const char *stats_state_name(enum stats_state state);
 enum stats_state stats_look(struct shm_reader *reader);
 
 struct stats_value {
-	char name
-		[128]; // "rx_pkts", "drop.TCP_CHECKSUM", "port.p0.rx_bytes", "pool.rx.capacity_pkts"
+	char name[128]; // "rx_pkts", "drop.TCP_CHECKSUM", "port.p0.rx_bytes"
 	uint64_t value;
 	bool gauge;
 	const char *unit;
