@@ -8,11 +8,12 @@ INTEGER = (r"(?:u?int(?:8|16|32|64)_t|size_t|ssize_t|unsigned(?: int| long| char
            r"int|long(?: long)?|double|float)")
 DECLARED = re.compile(r"\b" + INTEGER + r"\s+\*?(\w+)\s*(?=[;=,)\[:])")
 NEEDS_UNIT = re.compile(
-    r"(?:^|_)(time|timeout|delay|interval|deadline|duration|elapsed|age|rto|rtt|srtt|now|period|"
+    r"(?:^|_)(time|timeout|delay|interval|deadline|duration|elapsed|age|rto|rtt|srtt|period|"
     r"latency|size|window|memory|cwnd|ssthresh|speed|rate)(?:_|$)")
 UNITS = {"ns", "us", "ms", "s", "seconds", "minutes", "bytes", "kib", "mib", "gib", "pkts", "segs",
          "pct", "ppm", "hz", "bits", "cycles", "tick", "ticks", "turns", "records", "bps", "gbps",
-         "pps", "count", "index", "shift", "id", "kind", "flag", "flags", "type", "raw", "at"}
+         "pps", "count", "index", "shift", "id", "kind", "flag", "flags", "type", "raw", "at",
+         "fd"}
 
 
 def check_units(tree):
