@@ -53,11 +53,12 @@ static struct pkt *text_of(const struct segment *s)
 	return p;
 }
 
-// A connection may pin only so much: twice the window, because small segments in large buffers
-// cost more than what the window counts.
-static bool pins_too_much(const struct tcp *tcp, const struct conn *c)
+// A connection may pin only so much: three times the window, because small segments in large
+// buffers cost more than what the window counts. What came early may use two of the three, so that
+// there is always room for the segment that fills the hole in front of it.
+static inline bool pins_too_much(const struct tcp *tcp, const struct conn *c, bool early)
 {
-	return c->rcv.charged > 2 * (uint64_t)tcp->config.receive_bytes_max;
+	return c->rcv.charged > (early ? 2 : 3) * (uint64_t)tcp->config.receive_bytes_max;
 }
 
 // Text in order, all of it in the window.
@@ -226,9 +227,9 @@ static void text_or_fin(struct tcp *tcp, struct conn *c, struct segment *s)
 
 	owe_ack(tcp, c); // trimmed, early, filling a hole or ending: the peer should know at once
 	// What came early is given up for what comes in order: it would wait for that for ever.
-	if (pins_too_much(tcp, c) && s->seq <= c->rcv.nxt)
+	if (pins_too_much(tcp, c, false) && s->seq <= c->rcv.nxt)
 		early_clear(tcp, c, DROP_TCP_RECEIVE_FULL);
-	if (pins_too_much(tcp, c)) {
+	if (pins_too_much(tcp, c, s->seq > c->rcv.nxt)) {
 		pkt_drop(tcp->env, s->pkt, DROP_TCP_RECEIVE_FULL);
 		return;
 	}
@@ -257,7 +258,7 @@ static void input_established(struct tcp *tcp, struct conn *c, struct segment *s
 	timers_peer_heard(tcp, c);
 	if (s->len == 0)
 		pkt_consume(tcp->env, s->pkt);
-	else if (UNLIKELY(pins_too_much(tcp, c)))
+	else if (UNLIKELY(pins_too_much(tcp, c, false)))
 		text_or_fin(tcp, c, s);
 	else
 		text_arrives(tcp, c, s);

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "peer.h"
+
+static void text_in_order_is_delivered_and_acknowledged(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_open(b);
+	peer_seg(b, (struct in){.flags = ACK | PSH, .seq = 1, .ack = 1, .len = 100});
+	assert_int_equal(b->received, 100);
+	assert_true(b->in_order);
+	expect(b, ACK, 1, 101, 0);
+	peer_destroy(b);
+}
+
+// RFC 9293 MUST-58, MUST-59: a burst is processed whole, then one ACK leaves.
+static void a_burst_gets_one_ack(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_open(b);
+	for (uint32_t i = 0; i < 10; i++)
+		peer_in(b, (struct in){.flags = ACK, .seq = 1 + 1000 * i, .ack = 1, .len = 1000});
+	expect_nothing(b);
+	peer_turn(b);
+	expect(b, ACK, 1, 10001, 0);
+	expect_nothing(b);
+	assert_int_equal(b->received, 10000);
+	assert_true(b->in_order);
+	peer_destroy(b);
+}
+
+// RFC 9293 MUST-40: the delay of an ACK stays below half a second.
+static void a_lone_segment_is_acknowledged_a_little_later(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_open_calm(b);
+	peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 1, .len = 100});
+	expect_nothing(b);
+	peer_time(b, 39 * NS_PER_MS);
+	expect_nothing(b);
+	peer_time(b, 2 * NS_PER_MS);
+	expect(b, ACK, 1, 101, 0);
+	peer_destroy(b);
+}
+
+static void every_second_full_segment_is_acknowledged_at_once(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_open_calm(b);
+	peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 1, .len = 1460});
+	expect_nothing(b);
+	peer_seg(b, (struct in){.flags = ACK, .seq = 1461, .ack = 1, .len = 1460});
+	expect(b, ACK, 1, 2921, 0);
+	peer_destroy(b);
+}
+
+static void a_reply_carries_the_ack(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_open(b);
+	peer_in(b, (struct in){.flags = ACK, .seq = 1, .ack = 1, .len = 100});
+	peer_deliver(b);
+	peer_host_sends(b, 50, 50);
+	expect(b, ACK | PSH, 1, 101, 50);
+	peer_time(b, NS_PER_S / 10);
+	expect_nothing(b);
+	peer_destroy(b);
+}
+
+static void old_text_is_acknowledged_again_and_dropped(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_open(b);
+	peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 1, .len = 100});
+	expect(b, ACK, 1, 101, 0);
+	peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 1, .len = 100});
+	expect(b, ACK, 1, 101, 0);
+	assert_int_equal(peer_drops(b, DROP_TCP_OLD_DATA), 1);
+	peer_seg(b, (struct in){.flags = ACK, .seq = 51, .ack = 1, .len = 100}); // half of it is new
+	expect(b, ACK, 1, 151, 0);
+	assert_int_equal(b->received, 150);
+	assert_true(b->in_order);
+	peer_destroy(b);
+}
+
+static void text_beyond_the_window_is_cut_off(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_open(b);
+	peer_conn(b)->rcv.wnd = 500;
+	peer_seg(b, (struct in){.flags = ACK | FIN, .seq = 1, .ack = 1, .len = 1000});
+	assert_int_equal(b->received, 500);
+	assert_int_equal(b->eof, 0);
+	expect(b, ACK, 1, 501, 0);
+	peer_seg(b, (struct in){.flags = ACK, .seq = 100000, .ack = 1, .len = 1000});
+	expect(b, ACK, 1, 501, 0);
+	assert_int_equal(peer_drops(b, DROP_TCP_OUTSIDE_WINDOW), 1);
+	peer_destroy(b);
+}
+
+// RFC 9293 MUST-66: with a closed window ACK and RST still count.
+static void a_closed_window_takes_acks_and_resets(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_open(b);
+	peer_host_sends(b, 100, 100);
+	expect(b, ACK, 1, 1, 100);
+	b->hold = true;
+	peer_conn(b)->rcv.wnd = 0;
+	peer_conn(b)->rcv.charged = 60000;
+	peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 101, .len = 1});
+	expect(b, ACK, 101, 1, 0);
+	assert_int_equal(b->out.window, 0);
+	assert_int_equal(peer_conn(b)->snd.una, peer_conn(b)->snd.nxt);
+	assert_int_equal(peer_drops(b, DROP_TCP_OUTSIDE_WINDOW), 1);
+	peer_seg(b, (struct in){.flags = RST, .seq = 1});
+	assert_int_equal(b->reason, PRISM_CLOSE_RESET);
+	peer_destroy(b);
+}
+
+// RFC 5961 4.2: a SYN is asked about, wherever its number lies.
+static void a_syn_inside_a_connection_is_challenged(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_open(b);
+	peer_seg(b, (struct in){.flags = SYN, .seq = 5});
+	expect(b, ACK, 1, 1, 0);
+	peer_seg(b, (struct in){.flags = SYN, .seq = 5000000});
+	expect(b, ACK, 1, 1, 0);
+	assert_int_equal(peer_drops(b, DROP_TCP_SYN_CHALLENGED), 2);
+	assert_int_equal(peer_count(b, COUNTER_tcp_challenge_acks), 2);
+	assert_int_equal(peer_state(b), ESTABLISHED);
+	peer_destroy(b);
+}
+
+static void challenge_acks_are_limited(void **state)
+{
+	struct peer *b = peer_create();
+	uint32_t acks = 0;
+
+	(void)state;
+	peer_open(b);
+	for (int i = 0; i < 3000; i++) {
+		peer_seg(b, (struct in){.flags = SYN, .seq = 5});
+		acks += peer_read(b);
+		peer_clear(b);
+	}
+	assert_in_range(acks, 500, 1500);
+	assert_int_equal(peer_drops(b, DROP_TCP_SYN_CHALLENGED), 3000);
+	peer_destroy(b);
+}
+
+// RFC 5961 5.2
+static void acks_of_the_future_or_of_long_ago_are_challenged(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_open(b);
+	peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 2, .len = 10});
+	expect(b, ACK, 1, 1, 0);
+	peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 1u - 70000, .len = 10});
+	expect(b, ACK, 1, 1, 0);
+	assert_int_equal(peer_drops(b, DROP_TCP_ACK_UNACCEPTABLE), 2);
+	assert_int_equal(b->received, 0);
+	peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 0, .len = 10}); // a little old: text counts
+	assert_int_equal(b->received, 10);
+	peer_seg(b, (struct in){.flags = 0, .seq = 11, .len = 10});
+	assert_int_equal(peer_drops(b, DROP_TCP_NO_ACK), 1);
+	peer_destroy(b);
+}
+
+// RFC 7323 5.3
+static void an_older_timestamp_is_a_duplicate_from_the_past(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	b->ts = true;
+	peer_open(b);
+	b->ts_value += 10;
+	peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 1, .len = 10});
+	expect(b, ACK, 1, 11, 0);
+	assert_int_equal(b->out.o.ts_echo, 1010);
+	peer_seg(b, (struct in){.flags = ACK, .seq = 11, .ack = 1, .len = 10, .ts_back = 5});
+	expect(b, ACK, 1, 11, 0);
+	assert_int_equal(peer_drops(b, DROP_TCP_PAWS), 1);
+	peer_seg(b, (struct in){.flags = ACK, .seq = 11, .ack = 1, .len = 10, .no_ts = true});
+	expect_nothing(b);
+	assert_int_equal(peer_drops(b, DROP_TCP_NO_TIMESTAMP), 1);
+	peer_time(b, 25ull * 24 * 3600 * NS_PER_S); // RFC 7323 5.5: too old to compare with
+	peer_seg(b, (struct in){.flags = ACK, .seq = 11, .ack = 1, .len = 10, .ts_back = 5});
+	assert_int_equal(b->received, 20);
+	peer_destroy(b);
+}
+
+// RFC 7323 4.3: a delayed ACK echoes the first segment it covers.
+static void a_delayed_ack_echoes_the_earliest_timestamp(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	b->ts = true;
+	peer_open_calm(b);
+	b->ts_value = 2000;
+	peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 1, .len = 1448});
+	b->ts_value = 2010;
+	peer_seg(b, (struct in){.flags = ACK, .seq = 1449, .ack = 1, .len = 1448});
+	expect(b, ACK, 1, 2897, 0);
+	assert_int_equal(b->out.o.ts_echo, 2000);
+	peer_destroy(b);
+}
+
+static void urgent_text_is_ordinary_text(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_open(b);
+	peer_seg(b, (struct in){.flags = ACK | URG, .seq = 1, .ack = 1, .len = 10});
+	assert_int_equal(b->received, 10);
+	peer_destroy(b);
+}
+
+static void padding_of_the_link_is_not_text(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_open(b);
+	peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 1, .len = 2, .pad_bytes = 20});
+	assert_int_equal(b->received, 2);
+	assert_true(b->in_order);
+	peer_destroy(b);
+}
+
+static void a_connection_pins_only_so_much(void **state)
+{
+	struct tcp_config config = peer_config();
+
+	(void)state;
+	config.receive_bytes_max = 20000;
+	struct peer *b = peer_create_on(&config, PORT_TX_CHAINS);
+
+	peer_open(b);
+	b->hold = true;
+	for (uint32_t i = 0; i < 40; i++) // 2304 bytes each for one byte of text
+		peer_seg(b, (struct in){.flags = ACK, .seq = 1 + i, .ack = 1, .len = 1});
+	assert_in_range(b->received, 60000 / 2304, 60000 / 2304 + 2);
+	assert_true(peer_drops(b, DROP_TCP_RECEIVE_FULL) > 10);
+	peer_release(b);
+	peer_turn(b);
+	peer_seg(b, (struct in){.flags = ACK, .seq = 1 + (uint32_t)b->received, .ack = 1, .len = 100});
+	assert_true(b->in_order);
+	assert_in_range(b->received, 60000 / 2304 + 100, 60000 / 2304 + 102);
+	peer_destroy(b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(text_in_order_is_delivered_and_acknowledged),
+		cmocka_unit_test(a_burst_gets_one_ack),
+		cmocka_unit_test(a_lone_segment_is_acknowledged_a_little_later),
+		cmocka_unit_test(every_second_full_segment_is_acknowledged_at_once),
+		cmocka_unit_test(a_reply_carries_the_ack),
+		cmocka_unit_test(old_text_is_acknowledged_again_and_dropped),
+		cmocka_unit_test(text_beyond_the_window_is_cut_off),
+		cmocka_unit_test(a_closed_window_takes_acks_and_resets),
+		cmocka_unit_test(a_syn_inside_a_connection_is_challenged),
+		cmocka_unit_test(challenge_acks_are_limited),
+		cmocka_unit_test(acks_of_the_future_or_of_long_ago_are_challenged),
+		cmocka_unit_test(an_older_timestamp_is_a_duplicate_from_the_past),
+		cmocka_unit_test(a_delayed_ack_echoes_the_earliest_timestamp),
+		cmocka_unit_test(urgent_text_is_ordinary_text),
+		cmocka_unit_test(padding_of_the_link_is_not_text),
+		cmocka_unit_test(a_connection_pins_only_so_much),
+	};
+
+	return run_peer_tests(tests);
+}
