@@ -9,44 +9,13 @@
 #include "observe/counter.h"
 #include "tcp/sendq.h"
 
-// A handle: worker (8 bits), generation (32), index (24). Generation starts at 1, so no handle is 0.
-#define HANDLE_INDEX_BITS 24
-#define HANDLE_GENERATION_SHIFT HANDLE_INDEX_BITS
-#define HANDLE_WORKER_SHIFT 56
-
 // The first offset of a stream: its low 32 bits are the wire's number, and "before the first" is
 // still positive.
 #define OFFSET_BASE (UINT64_C(1) << 32)
 
-struct flow_key tuple_key(const struct addr *local, const struct addr *remote, uint16_t local_port,
-			  uint16_t remote_port)
-{
-	return (struct flow_key){{local->half[0], local->half[1], remote->half[0], remote->half[1],
-				  (uint64_t)local_port << 16 | remote_port}};
-}
-
 struct flow_key conn_key(const struct conn *c)
 {
 	return tuple_key(&c->path.local, &c->path.remote, c->local_port, c->remote_port);
-}
-
-uint64_t conn_handle(const struct tcp *tcp, const struct conn *c)
-{
-	return (uint64_t)tcp->env->worker_index << HANDLE_WORKER_SHIFT |
-	       (uint64_t)c->generation << HANDLE_GENERATION_SHIFT | conn_index(tcp, c);
-}
-
-struct conn *conn_of(const struct tcp *tcp, uint64_t handle)
-{
-	uint32_t index = handle & ((1u << HANDLE_INDEX_BITS) - 1);
-	struct conn *c;
-
-	if (UNLIKELY(index >= tcp->config.connections_max))
-		return NULL;
-	c = &tcp->conn[index];
-	if (UNLIKELY(conn_handle(tcp, c) != handle))
-		return NULL;
-	return c;
 }
 
 // Fields that do not start at zero; the slot is zero elsewhere (conn_reap, or fresh memory).
@@ -155,11 +124,9 @@ static void check_timers(const struct conn *c)
 	// RFC 6298 5.1: something outstanding, so the timer runs.
 	ASSERT(conn_in(c, CLOSED) || conn_outstanding(c) == 0 || c->retransmit_ns != TIME_NEVER_NS);
 }
-#endif
 
 void conn_check(const struct tcp *tcp, const struct conn *c)
 {
-#ifdef PRISM_DCHECK
 	ASSERT(bits_is_pow2(c->state));
 	if (conn_in(c, CLOSED)) {
 		ASSERT(c->sendq.head == NO_INDEX);
@@ -169,8 +136,5 @@ void conn_check(const struct tcp *tcp, const struct conn *c)
 	check_send(tcp, c);
 	check_receive(tcp, c);
 	check_timers(c);
-#else
-	(void)tcp;
-	(void)c;
-#endif
 }
+#endif

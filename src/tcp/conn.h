@@ -298,8 +298,13 @@ static inline uint64_t conn_earliest_ns(const struct conn *c)
 }
 
 struct flow_key conn_key(const struct conn *c);
-struct flow_key tuple_key(const struct addr *local, const struct addr *remote, uint16_t local_port,
-			  uint16_t remote_port);
+
+static inline struct flow_key tuple_key(const struct addr *local, const struct addr *remote,
+					uint16_t local_port, uint16_t remote_port)
+{
+	return (struct flow_key){{local->half[0], local->half[1], remote->half[0], remote->half[1],
+				  (uint64_t)local_port << 16 | remote_port}};
+}
 
 // A slot with the fields every connection starts from, in the given state, entered in the table
 // under tuple. NULL when none is left; the caller says which refusal that is.
@@ -313,9 +318,39 @@ void conn_start_receive(struct conn *c, uint32_t irs);
 // Gives the slot back once nothing refers to it: closed, told, on no list.
 void conn_reap(struct tcp *tcp, struct conn *c);
 
+// A handle: worker (8 bits), generation (32), index (24). Generation starts at 1, so no handle is 0.
+#define HANDLE_INDEX_BITS 24
+#define HANDLE_WORKER_SHIFT 56
+
+static inline uint64_t conn_handle_at(const struct tcp *tcp, uint32_t index)
+{
+	return (uint64_t)tcp->env->worker_index << HANDLE_WORKER_SHIFT |
+	       (uint64_t)tcp->conn[index].generation << HANDLE_INDEX_BITS | index;
+}
+
+static inline uint64_t conn_handle(const struct tcp *tcp, const struct conn *c)
+{
+	return conn_handle_at(tcp, conn_index(tcp, c));
+}
+
 // Handle -> connection, or NULL when it is stale.
-struct conn *conn_of(const struct tcp *tcp, uint64_t handle);
-uint64_t conn_handle(const struct tcp *tcp, const struct conn *c);
+static inline struct conn *conn_of(const struct tcp *tcp, uint64_t handle)
+{
+	uint32_t index = handle & ((1u << HANDLE_INDEX_BITS) - 1);
+
+	if (UNLIKELY(index >= tcp->config.connections_max ||
+		     conn_handle_at(tcp, index) != handle))
+		return NULL;
+	return &tcp->conn[index];
+}
 
 // The invariants of a connection; runs after every event where DCHECK is on.
+#ifdef PRISM_DCHECK
 void conn_check(const struct tcp *tcp, const struct conn *c);
+#else
+static inline void conn_check(const struct tcp *tcp, const struct conn *c)
+{
+	(void)tcp;
+	(void)c;
+}
+#endif

@@ -185,17 +185,20 @@ static bool worth_sending(const struct conn *c, uint64_t len)
 	return len >= c->mss_bytes || c->snd.nxt + len == c->snd.end || len >= c->snd.wnd_max / 2;
 }
 
-// RFC 5681 4.1: after an idle timeout cwnd says nothing about the network any more.
-static void note_text_sent(struct tcp *tcp, struct conn *c)
+static inline void note_text_sent(struct tcp *tcp, struct conn *c)
 {
 	c->cc.sent_ms = (uint32_t)(tcp->env->now_ns >> 20);
 }
 
-static void restart_after_idle(struct tcp *tcp, struct conn *c)
+// RFC 5681 4.1: after an idle timeout cwnd says nothing about the network any more. No timeout is
+// shorter than the configured minimum, which is tested first because it is at hand.
+static inline void restart_after_idle(struct tcp *tcp, struct conn *c)
 {
 	uint32_t idle_ms = (uint32_t)(tcp->env->now_ns >> 20) - c->cc.sent_ms;
+	uint64_t idle_ns = (uint64_t)idle_ms << 20;
 
-	if (conn_outstanding(c) == 0 && UNLIKELY((uint64_t)idle_ms << 20 > rtt_rto_ns(tcp, c)))
+	if (UNLIKELY(idle_ns > tcp->config.rto_ns_min) && conn_outstanding(c) == 0 &&
+	    idle_ns > rtt_rto_ns(tcp, c))
 		cc_after_idle(c);
 }
 

@@ -175,7 +175,9 @@ static void note_sent(struct tcp *tcp, const struct conn *c, struct send_desc *d
 	d->sent_ns = tcp->env->now_ns;
 }
 
-struct pkt *sendq_segment(struct tcp *tcp, struct conn *c, uint64_t offset, uint32_t *len,
+// A segment of several runs, or of a part of one: a header packet and references, or the first
+// run's packet and what follows it.
+static struct pkt *gather(struct tcp *tcp, struct conn *c, uint64_t offset, uint32_t *len,
 			  uint16_t segs_max)
 {
 	uint32_t index = find(tcp, c, offset);
@@ -219,6 +221,32 @@ struct pkt *sendq_segment(struct tcp *tcp, struct conn *c, uint64_t offset, uint
 	pkt_set_chain(head, segs, total);
 	*len = total;
 	return head;
+}
+
+// The segment is one run's own packet: nothing to allocate, nothing to link.
+static inline struct pkt *run_itself(struct tcp *tcp, struct conn *c, uint32_t index, uint64_t offset,
+				     uint32_t len)
+{
+	struct send_desc *d = &tcp->desc[index];
+
+	pkt_set_view(d->pkt, d->buffer_offset, (uint16_t)len);
+	pkt_clear_offload(d->pkt);
+	pkt_hold(d->pkt);
+	note_sent(tcp, c, d, offset);
+	if (offset + len > c->snd.nxt)
+		c->sendq.next = index;
+	return d->pkt;
+}
+
+struct pkt *sendq_segment(struct tcp *tcp, struct conn *c, uint64_t offset, uint32_t *len,
+			  uint16_t segs_max)
+{
+	uint32_t index = find(tcp, c, offset);
+	struct send_desc *d = &tcp->desc[index];
+
+	if (LIKELY(*len <= d->len && usable_as_head(d, offset)))
+		return run_itself(tcp, c, index, offset, *len);
+	return gather(tcp, c, offset, len, segs_max);
 }
 
 void sendq_check(const struct tcp *tcp, const struct conn *c)

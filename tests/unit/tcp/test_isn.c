@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "peer.h"
+#include "tcp/isn.h"
+
+// RFC 9293 MUST-8: the clock drives it. MUST-9: nobody without the secret can compute it.
+static void first_numbers_follow_the_clock_and_the_secret(void **state)
+{
+	struct env a = {.now_ns = NS_PER_S, .secret = "0123456789abcde"};
+	struct env b = {.now_ns = NS_PER_S, .secret = "0123456789abcdf"};
+	struct flow_key k = {{1, 2, 3, 4, 5}}, l = {{1, 2, 3, 4, 6}};
+	uint32_t first = isn_of(&a, &k);
+
+	(void)state;
+	assert_int_equal(isn_of(&a, &k), first);
+	assert_int_not_equal(isn_of(&a, &l), first);
+	assert_int_not_equal(isn_of(&b, &k), first);
+	a.now_ns += 1000 * 4096;
+	assert_int_equal(isn_of(&a, &k), first + 1000);
+}
+
+static void the_timestamp_clock_ticks_every_millisecond_or_so(void **state)
+{
+	struct env a = {.now_ns = 0, .secret = "0123456789abcde"};
+	uint32_t first = isn_ts_now(&a);
+
+	(void)state;
+	a.now_ns = 1000u << 20;
+	assert_int_equal(isn_ts_now(&a), first + 1000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(first_numbers_follow_the_clock_and_the_secret),
+		cmocka_unit_test(the_timestamp_clock_ticks_every_millisecond_or_so),
+	};
+
+	return run_peer_tests(tests);
+}

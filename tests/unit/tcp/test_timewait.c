@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "peer.h"
+
+// Leaves a record; the peer's next is 2, ours too.
+static void wait_state(struct peer *b)
+{
+	peer_open(b);
+	tcp_close(b->tcp, b->conn);
+	peer_turn(b);
+	expect(b, FIN | ACK, 1, 1, 0);
+	peer_seg(b, (struct in){.flags = FIN | ACK, .seq = 1, .ack = 2});
+	expect(b, ACK, 2, 2, 0);
+}
+
+static uint32_t waiting(struct peer *b)
+{
+	struct tcp_counts counts;
+
+	tcp_count(b->tcp, &counts);
+	return counts.time_wait;
+}
+
+// RFC 9293 MUST-13: 2 MSL, and a FIN that comes again starts them anew.
+static void it_lasts_two_msl_from_the_last_fin(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	wait_state(b);
+	peer_time(b, 40 * NS_PER_S);
+	peer_seg(b, (struct in){.flags = FIN | ACK, .seq = 1, .ack = 2});
+	expect(b, ACK, 2, 2, 0);
+	peer_time(b, 40 * NS_PER_S);
+	assert_int_equal(waiting(b), 1);
+	peer_time(b, 21 * NS_PER_S);
+	assert_int_equal(waiting(b), 0);
+	peer_destroy(b);
+}
+
+static void old_segments_are_answered_and_a_reset_ends_it(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	wait_state(b);
+	peer_seg(b, (struct in){.flags = ACK, .seq = 2, .ack = 2}); // nothing new
+	expect_nothing(b);
+	peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 2, .len = 1});
+	expect(b, ACK, 2, 2, 0);
+	assert_int_equal(peer_drops(b, DROP_TCP_TIME_WAIT), 1);
+	peer_seg(b, (struct in){.flags = RST, .seq = 1});
+	assert_int_equal(waiting(b), 1);
+	peer_seg(b, (struct in){.flags = RST, .seq = 2});
+	assert_int_equal(waiting(b), 0);
+	peer_destroy(b);
+}
+
+// RFC 1122 4.2.2.13, RFC 6191 2
+static void a_newer_syn_begins_a_new_connection(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	wait_state(b);
+	uint32_t before = b->host_iss;
+
+	peer_seg(b, (struct in){.flags = SYN, .seq = 0}); // the old one: no
+	expect(b, ACK, 2, 2, 0);
+	peer_seg(b, (struct in){.flags = SYN, .seq = 5000});
+	assert_true(peer_read(b));
+	assert_int_equal(b->out.flags, SYN | ACK);
+	assert_int_equal(b->out.ack, 5001);
+	assert_true((int32_t)(b->host_iss - before) > 65536);
+	assert_int_equal(waiting(b), 0);
+	peer_seg(b, (struct in){.flags = ACK, .seq = 5001, .ack = 1});
+	assert_int_equal(b->accepted, 2);
+	peer_destroy(b);
+}
+
+static void with_timestamps_the_clock_tells_new_from_old(void **state)
+{
+	static const uint8_t later[] = {8, 10, 0, 0, 4, 0, 0, 0, 0, 0, 1, 1};
+	struct peer *b = peer_create();
+
+	(void)state;
+	b->ts = true;
+	wait_state(b);
+	peer_seg(b, (struct in){.flags = SYN, .seq = 0, .options = later, .options_len = 12});
+	assert_true(peer_read(b));
+	assert_int_equal(b->out.flags, SYN | ACK);
+	peer_destroy(b);
+}
+
+static void a_full_ring_gives_up_its_oldest(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	wait_state(b);
+	for (uint16_t i = 0; i < 20; i++) {
+		uint16_t port = (uint16_t)(6000 + i);
+
+		peer_seg(b, (struct in){.flags = SYN, .src_port = port});
+		expect(b, SYN | ACK, 0, 1, 0);
+		peer_seg(b, (struct in){.flags = ACK, .src_port = port, .seq = 1, .ack = 1});
+		tcp_close(b->tcp, b->conn);
+		peer_turn(b);
+		expect(b, FIN | ACK, 1, 1, 0);
+		peer_seg(b, (struct in){.flags = FIN | ACK, .src_port = port, .seq = 1, .ack = 2});
+		expect(b, ACK, 2, 2, 0);
+	}
+	assert_int_equal(waiting(b), 16);
+	assert_int_equal(peer_count(b, COUNTER_tcp_time_wait_evicted), 5);
+	peer_time(b, 61 * NS_PER_S);
+	assert_int_equal(waiting(b), 0);
+	peer_destroy(b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_lasts_two_msl_from_the_last_fin),
+		cmocka_unit_test(old_segments_are_answered_and_a_reset_ends_it),
+		cmocka_unit_test(a_newer_syn_begins_a_new_connection),
+		cmocka_unit_test(with_timestamps_the_clock_tells_new_from_old),
+		cmocka_unit_test(a_full_ring_gives_up_its_oldest),
+	};
+
+	return run_peer_tests(tests);
+}
