@@ -81,7 +81,7 @@ struct peer {
 	struct net *net;
 	struct tcp *tcp;
 	struct capture_port port;
-	uint32_t tx_read;
+	uint32_t tx_read, arp_seen;
 	uint32_t host_iss;
 	bool ts; // segments carry timestamps
 	uint32_t ts_value, ts_seen;
@@ -141,9 +141,10 @@ static inline void peer_walk(struct peer *b)
 static inline void peer_clear(struct peer *b)
 {
 	capture_clear(&b->port);
-	b->tx_read = 0;
+	b->tx_read = b->arp_seen = 0;
 }
 
+// The peer asks for the host, which makes it known.
 static inline void peer_meet(struct peer *b)
 {
 	uint8_t frame[42] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0x20, 1, 8, 6};
@@ -155,7 +156,23 @@ static inline void peer_meet(struct peer *b)
 	a->target = be32_of(0xc6120002);
 	assert_true(capture_put(&b->port, b->env.pool[POOL_RX], frame, sizeof(frame)));
 	peer_walk(b);
-	peer_clear(b);
+}
+
+static inline bool peer_is_arp(const struct pkt *p)
+{
+	return pkt_data(p)[12] == 8 && pkt_data(p)[13] == 6;
+}
+
+// The host checks from time to time that its neighbour is there.
+static inline void peer_answer_arp(struct peer *b)
+{
+	uint32_t sent = b->port.tx_count;
+
+	for (; b->arp_seen < sent; b->arp_seen++) {
+		if (peer_is_arp(b->port.tx[b->arp_seen]))
+			peer_meet(b);
+	}
+	b->arp_seen = b->port.tx_count;
 }
 
 static inline struct peer *peer_create_on(const struct tcp_config *config, uint32_t port_flags)
@@ -179,6 +196,7 @@ static inline struct peer *peer_create_on(const struct tcp_config *config, uint3
 	b->in_order = true;
 	b->ts_value = 1000;
 	peer_meet(b);
+	peer_clear(b);
 	return b;
 }
 
@@ -296,6 +314,7 @@ static inline void peer_turn(struct peer *b)
 	tcp_flush(b->tcp);
 	port_tx_flush(&b->env, &b->port.port);
 	peer_deliver(b);
+	peer_answer_arp(b);
 	assert_int_equal(counters_unaccounted(&b->counters), 0);
 }
 
@@ -325,6 +344,8 @@ static inline bool peer_read(struct peer *b)
 	struct tcp_header *h = (void *)(ip + 1);
 	struct out *o = &b->out;
 
+	while (b->tx_read < b->port.tx_count && peer_is_arp(b->port.tx[b->tx_read]))
+		b->tx_read++;
 	if (b->tx_read == b->port.tx_count)
 		return false;
 	uint32_t len = capture_read(&b->port, b->tx_read++, frame);

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "peer.h"
+
+// Ten segments are out, unread.
+static void send_ten(struct peer *b)
+{
+	peer_open(b);
+	peer_host_sends(b, 14600, 1460);
+	for (uint32_t i = 0; i < 10; i++)
+		expect(b, ACK, 1 + 1460 * i, 1, 1460);
+}
+
+static void duplicate(struct peer *b, uint32_t ack)
+{
+	peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = ack});
+}
+
+// RFC 9293 MUST-19, RFC 5681 3.2
+static void three_duplicates_resend_the_first(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	send_ten(b);
+	duplicate(b, 1);
+	duplicate(b, 1);
+	expect_nothing(b);
+	duplicate(b, 1);
+	expect(b, ACK, 1, 1, 1460);
+	expect_nothing(b);
+	assert_int_equal(peer_conn(b)->cc.ssthresh, 7300);
+	assert_int_equal(peer_count(b, COUNTER_tcp_fast_retransmits), 1);
+	peer_destroy(b);
+}
+
+// RFC 6582 3.2, step 3
+static void a_partial_ack_resends_the_next_hole(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	send_ten(b);
+	for (int i = 0; i < 3; i++)
+		duplicate(b, 1);
+	expect(b, ACK, 1, 1, 1460);
+	duplicate(b, 4381); // two more arrived; the fourth is missing too
+	expect(b, ACK, 4381, 1, 1460);
+	duplicate(b, 14601);
+	assert_false(conn_is(peer_conn(b), CONN_RECOVERY));
+	assert_true(peer_conn(b)->cc.cwnd <= 7300);
+	peer_destroy(b);
+}
+
+// RFC 3042
+static void the_first_two_duplicates_let_new_segments_out(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_open(b);
+	peer_host_sends(b, 20440, 1460);
+	for (uint32_t i = 0; i < 10; i++)
+		expect(b, ACK, 1 + 1460 * i, 1, 1460);
+	duplicate(b, 1);
+	expect(b, ACK, 14601, 1, 1460);
+	duplicate(b, 1);
+	expect(b, ACK, 16061, 1, 1460);
+	expect_nothing(b);
+	peer_destroy(b);
+}
+
+static void text_or_a_new_window_is_no_duplicate(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	send_ten(b);
+	for (uint32_t i = 0; i < 4; i++)
+		peer_seg(b, (struct in){.flags = ACK, .seq = 1 + i, .ack = 1, .len = 1});
+	for (uint16_t i = 0; i < 4; i++)
+		peer_seg(b, (struct in){.flags = ACK, .seq = 5, .ack = 1, .window = (uint16_t)(50000 + i)});
+	assert_int_equal(peer_count(b, COUNTER_tcp_fast_retransmits), 0);
+	peer_destroy(b);
+}
+
+// RFC 6298 5.4 to 5.6: one segment, then twice as long. RFC 9293 MUST-18, MUST-19.
+static void a_timeout_resends_one_segment_and_backs_off(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	send_ten(b);
+	peer_time(b, 210 * NS_PER_MS);
+	expect(b, ACK, 1, 1, 1460);
+	expect_nothing(b);
+	assert_int_equal(peer_conn(b)->cc.cwnd, 1460);
+	peer_time(b, 390 * NS_PER_MS);
+	expect_nothing(b);
+	peer_time(b, 20 * NS_PER_MS);
+	expect(b, ACK, 1, 1, 1460);
+	duplicate(b, 1461); // goes on where the hole is, two at a time
+	expect(b, ACK, 1461, 1, 1460);
+	expect(b, ACK, 2921, 1, 1460);
+	expect_nothing(b);
+	duplicate(b, 14601); // the rest had arrived
+	expect_nothing(b);
+	assert_int_equal(peer_conn(b)->retransmit_ns, TIME_NEVER_NS);
+	peer_destroy(b);
+}
+
+// RFC 6582 4.2
+static void after_a_timeout_old_duplicates_mean_nothing(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	send_ten(b);
+	peer_time(b, 210 * NS_PER_MS);
+	expect(b, ACK, 1, 1, 1460);
+	for (int i = 0; i < 5; i++)
+		duplicate(b, 1);
+	assert_int_equal(peer_count(b, COUNTER_tcp_fast_retransmits), 0);
+	peer_destroy(b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(three_duplicates_resend_the_first),
+		cmocka_unit_test(a_partial_ack_resends_the_next_hole),
+		cmocka_unit_test(the_first_two_duplicates_let_new_segments_out),
+		cmocka_unit_test(text_or_a_new_window_is_no_duplicate),
+		cmocka_unit_test(a_timeout_resends_one_segment_and_backs_off),
+		cmocka_unit_test(after_a_timeout_old_duplicates_mean_nothing),
+	};
+
+	return run_peer_tests(tests);
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "peer.h"
+
+// RFC 9293 MUST-41, MUST-42: one port, several listeners; the closest address answers, and a
+// listener does not disturb what it has already accepted.
+static void listeners_share_a_port_by_address(void **state)
+{
+	struct peer *b = peer_create();
+	struct addr any = {0}, ours = addr_from_v4_octets(198, 18, 0, 2);
+	struct addr other = addr_from_v4_octets(198, 18, 0, 77);
+	prism_listener l;
+
+	(void)state;
+	peer_open(b);
+	assert_int_equal(tcp_listen(b->tcp, &any, 80, 1, &l), -EADDRINUSE);
+	assert_int_equal(tcp_listen(b->tcp, &ours, 80, 1, &l), 0);
+	assert_int_equal(tcp_listen(b->tcp, &ours, 80, 1, &l), -EADDRINUSE);
+	assert_int_equal(tcp_listen(b->tcp, &other, 80, 1, &l), -EADDRNOTAVAIL); // RFC 9293 MUST-43
+	assert_int_equal(tcp_listen(b->tcp, &any, 0, 1, &l), -EINVAL);
+	assert_int_equal(tcp_listen(b->tcp, &any, 81, 1, &l), 0);
+	assert_int_equal(tcp_listen(b->tcp, &any, 82, 1, &l), 0);
+	assert_int_equal(tcp_listen(b->tcp, &any, 83, 1, &l), -ENFILE);
+	assert_int_equal(peer_state(b), ESTABLISHED);
+	peer_destroy(b);
+}
+
+// RFC 9293 MUST-43, MUST-44, MUST-45: the local address is the caller's or the path's, and stays.
+static void connect_refuses_what_cannot_be(void **state)
+{
+	struct peer *b = peer_create();
+	struct tcp_tuple t = {.remote = addr_from_v4_octets(198, 18, 0, 1), .remote_port = 5000};
+	prism_conn conn;
+
+	(void)state;
+	t.local = addr_from_v4_octets(198, 18, 0, 77);
+	assert_int_equal(tcp_connect(b->tcp, &t, 1, &conn), -EADDRNOTAVAIL);
+	t.local = addr_from_v4_octets(198, 18, 0, 2);
+	t.local_port = 4000;
+	assert_int_equal(tcp_connect(b->tcp, &t, 1, &conn), 0);
+	assert_int_equal(tcp_connect(b->tcp, &t, 1, &conn), -EADDRINUSE);
+	t.remote_port = 0;
+	assert_int_equal(tcp_connect(b->tcp, &t, 1, &conn), -EINVAL);
+	t.remote = addr_from_v4_octets(203, 0, 113, 1); // no route
+	t.remote_port = 1;
+	t.local_port = 0;
+	assert_int_equal(tcp_connect(b->tcp, &t, 1, &conn), -ENETUNREACH);
+	peer_destroy(b);
+}
+
+static void a_full_table_refuses_to_connect(void **state)
+{
+	struct peer *b = peer_create();
+	struct tcp_tuple t = {.remote = addr_from_v4_octets(198, 18, 0, 1), .remote_port = 5000};
+	prism_conn conn;
+
+	(void)state;
+	for (int i = 0; i < 16; i++)
+		assert_int_equal(tcp_connect(b->tcp, &t, 1, &conn), 0);
+	assert_int_equal(tcp_connect(b->tcp, &t, 1, &conn), -ENFILE);
+	peer_destroy(b);
+}
+
+static void sends_are_all_or_none_and_room_is_announced(void **state)
+{
+	struct tcp_config config = peer_config();
+	uint8_t *region = pool_region_alloc(20000);
+
+	(void)state;
+	memset(region, 1, 20000);
+	config.send_bytes_max = 10000;
+	struct peer *b = peer_create_on(&config, PORT_TX_CHAINS);
+
+	peer_open(b);
+	assert_int_equal(tcp_send_region(b->tcp, b->conn, region, 20000, NULL), -EINVAL);
+	assert_int_equal(tcp_credit(b->tcp, b->conn), 10000);
+	assert_int_equal(tcp_send_region(b->tcp, b->conn, region, 8000, NULL), 0);
+	assert_int_equal(tcp_send_region(b->tcp, b->conn, region, 8000, NULL), -EAGAIN);
+	assert_int_equal(tcp_credit(b->tcp, b->conn), 2000);
+	peer_turn(b);
+	assert_int_equal(b->writable, 0);
+	peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 8001});
+	assert_int_equal(b->writable, 1);
+	assert_int_equal(tcp_credit(b->tcp, b->conn), 10000);
+	peer_destroy(b);
+}
+
+static void a_stale_handle_is_refused_everywhere(void **state)
+{
+	struct peer *b = peer_create();
+	struct tcp_tuple t;
+
+	(void)state;
+	peer_open(b);
+	peer_seg(b, (struct in){.flags = RST, .seq = 1});
+	assert_int_equal(b->closed, 1);
+	assert_int_equal(tcp_send_region(b->tcp, b->conn, "x", 1, NULL), -ESTALE);
+	assert_int_equal(tcp_close(b->tcp, b->conn), -ESTALE);
+	assert_int_equal(tcp_abort(b->tcp, b->conn), -ESTALE);
+	assert_int_equal(tcp_set_user(b->tcp, b->conn, 1), -ESTALE);
+	assert_int_equal(tcp_tuple_of(b->tcp, b->conn, &t), -ESTALE);
+	assert_int_equal(tcp_set_option(b->tcp, b->conn, TCP_SET_DSCP, 1), -ESTALE);
+	assert_int_equal(tcp_credit(b->tcp, b->conn), 0);
+	peer_destroy(b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(listeners_share_a_port_by_address),
+		cmocka_unit_test(connect_refuses_what_cannot_be),
+		cmocka_unit_test(a_full_table_refuses_to_connect),
+		cmocka_unit_test(sends_are_all_or_none_and_room_is_announced),
+		cmocka_unit_test(a_stale_handle_is_refused_everywhere),
+	};
+
+	return run_peer_tests(tests);
+}

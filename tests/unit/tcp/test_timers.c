@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "peer.h"
+#include "tcp/rtt.h"
+
+// RFC 9293 MUST-20: past R1 the path is asked for again, past R2 the connection ends.
+static void without_answers_a_connection_ends_after_r2(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_open(b);
+	peer_host_sends(b, 10, 10);
+	peer_time(b, 95 * NS_PER_S);
+	assert_int_equal(b->closed, 0);
+	peer_time(b, 70 * NS_PER_S);
+	assert_int_equal(b->reason, PRISM_CLOSE_TIMEOUT);
+	peer_destroy(b);
+}
+
+// RFC 9293 MUST-21
+static void r2_is_the_applications_to_choose(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_open(b);
+	assert_int_equal(tcp_set_option(b->tcp, b->conn, TCP_SET_GIVE_UP_S, 5), 0);
+	peer_host_sends(b, 10, 10);
+	peer_time(b, 15 * NS_PER_S);
+	assert_int_equal(b->reason, PRISM_CLOSE_TIMEOUT);
+	peer_destroy(b);
+}
+
+// RFC 9293 MUST-24, MUST-25: off until somebody asks, connection by connection.
+static void keep_alive_is_off_by_default(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_open(b);
+	peer_time(b, 10000 * NS_PER_S);
+	expect_nothing(b);
+	assert_int_equal(b->closed, 0);
+	peer_destroy(b);
+}
+
+// RFC 9293 MUST-26, MUST-27, MUST-28: after an idle interval of the application's choice.
+static void probes_leave_after_an_idle_interval(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_open(b);
+	assert_int_equal(tcp_set_option(b->tcp, b->conn, TCP_SET_KEEPALIVE_S, 7200), 0);
+	peer_time(b, 7000 * NS_PER_S);
+	peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 1}); // not idle
+	peer_time(b, 7100 * NS_PER_S);
+	expect_nothing(b);
+	peer_time(b, 101 * NS_PER_S);
+	expect(b, ACK, 0, 1, 0);
+	peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 1});
+	peer_time(b, 7100 * NS_PER_S);
+	expect_nothing(b);
+	peer_destroy(b);
+}
+
+// RFC 9293 MUST-29: one probe without an answer proves nothing; nine do.
+static void nine_unanswered_probes_end_it(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_open(b);
+	assert_int_equal(tcp_set_option(b->tcp, b->conn, TCP_SET_KEEPALIVE_S, 10), 0);
+	peer_time(b, (10 + 8 * 75 + 1) * NS_PER_S);
+	assert_int_equal(b->closed, 0);
+	assert_int_equal(peer_count(b, COUNTER_tcp_keepalive_probes), 9);
+	peer_time(b, 75 * NS_PER_S);
+	assert_int_equal(b->reason, PRISM_CLOSE_KEEPALIVE);
+	peer_destroy(b);
+}
+
+static void a_busy_connection_touches_the_wheel_rarely(void **state)
+{
+	struct peer *b = peer_create();
+	uint64_t armed_at;
+
+	(void)state;
+	peer_open(b);
+	peer_host_sends(b, 10, 10);
+	armed_at = peer_conn(b)->timer.deadline_ns;
+	for (uint32_t i = 1; i < 100; i++) {
+		peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 1 + 10 * i});
+		b->env.now_ns += NS_PER_MS;
+		peer_host_sends(b, 10, 10);
+		assert_int_equal(peer_conn(b)->timer.deadline_ns, armed_at);
+	}
+	peer_destroy(b);
+}
+
+// RFC 9293 MUST-18: RFC 6298's estimate, and Karn's rule.
+static void the_timeout_follows_the_round_trip(void **state)
+{
+	struct peer *b = peer_create();
+	struct conn *c;
+
+	(void)state;
+	peer_open(b);
+	c = peer_conn(b);
+	c->rtt.srtt_us = 0;
+	assert_int_equal(rtt_rto_ns(b->tcp, c), NS_PER_S);
+	rtt_sample(c, 100 * NS_PER_MS);
+	assert_int_equal(c->rtt.srtt_us, 100000);
+	assert_int_equal(c->rtt.rttvar_us, 50000);
+	assert_int_equal(rtt_rto_ns(b->tcp, c), 300 * NS_PER_MS);
+	rtt_sample(c, 180 * NS_PER_MS);
+	assert_int_equal(c->rtt.srtt_us, 110000);
+	assert_int_equal(c->rtt.rttvar_us, 57500);
+	c->backoff = 2;
+	assert_int_equal(rtt_rto_ns(b->tcp, c), 4 * 340 * NS_PER_MS);
+	c->backoff = 20;
+	assert_int_equal(rtt_rto_ns(b->tcp, c), RTO_NS_MAX);
+	c->backoff = 0;
+	peer_destroy(b);
+}
+
+static void what_was_sent_twice_measures_nothing(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_open(b);
+	peer_host_sends(b, 10, 10);
+	uint32_t srtt_us = peer_conn(b)->rtt.srtt_us;
+
+	peer_time(b, 2 * NS_PER_S);
+	peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 11});
+	assert_int_equal(peer_conn(b)->rtt.srtt_us, srtt_us);
+	peer_destroy(b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(without_answers_a_connection_ends_after_r2),
+		cmocka_unit_test(r2_is_the_applications_to_choose),
+		cmocka_unit_test(keep_alive_is_off_by_default),
+		cmocka_unit_test(probes_leave_after_an_idle_interval),
+		cmocka_unit_test(nine_unanswered_probes_end_it),
+		cmocka_unit_test(a_busy_connection_touches_the_wheel_rarely),
+		cmocka_unit_test(the_timeout_follows_the_round_trip),
+		cmocka_unit_test(what_was_sent_twice_measures_nothing),
+	};
+
+	return run_peer_tests(tests);
+}
