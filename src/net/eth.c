@@ -44,6 +44,7 @@ enum next eth_input(struct net *net, uint16_t port_index, struct pkt *p, struct 
 	a->port_index = port_index;
 	a->l3_offset = sizeof(*h);
 	a->vlan_id = 0;
+	a->flow_hash = 0;
 	a->to_group = eth_is_group(h->dst);
 	a->checksum_partial_ok = (np->port->flags & PORT_RX_PARTIAL_CHECKSUM) != 0;
 	a->l4_checksum = pkt_l4_checksum(p);

@@ -23,6 +23,7 @@ struct arrival {
 	enum pkt_checksum l4_checksum;
 	uint16_t vlan_id;       // 0 without tag
 	uint8_t src_mac[6];
+	uint64_t flow_hash; // of the flow table, once tcp_prefetch has made it; 0: not yet
 };
 
 // Where a packet goes after a step. DONE: the step took it (dropped, consumed or queued).

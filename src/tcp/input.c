@@ -328,6 +328,7 @@ void tcp_input(struct tcp *tcp, struct pkt *p, const struct arrival *arrival)
 {
 	struct segment s;
 	struct flow_key key;
+	uint64_t hash;
 	uint32_t owner;
 	enum drop reason = segment_read(p, arrival, &s);
 	struct conn *c;
@@ -338,7 +339,8 @@ void tcp_input(struct tcp *tcp, struct pkt *p, const struct arrival *arrival)
 		return;
 	}
 	key = tuple_key(&arrival->dst, &arrival->src, s.dst_port, s.src_port);
-	if (UNLIKELY(!table_find(tcp->table, &key, table_hash(tcp->table, &key), &owner))) {
+	hash = LIKELY(arrival->flow_hash) ? arrival->flow_hash : table_hash(tcp->table, &key);
+	if (UNLIKELY(!table_find(tcp->table, &key, hash, &owner))) {
 		open_stranger(tcp, &s, 0);
 		return;
 	}
@@ -355,7 +357,7 @@ void tcp_input(struct tcp *tcp, struct pkt *p, const struct arrival *arrival)
 		input_conn(tcp, c, &s);
 }
 
-void tcp_prefetch(struct tcp *tcp, const struct pkt *p, const struct arrival *arrival)
+void tcp_prefetch(struct tcp *tcp, const struct pkt *p, struct arrival *arrival)
 {
 	const struct tcp_header *h = pkt_at(p, arrival->l4_offset);
 	struct flow_key key;
@@ -363,5 +365,6 @@ void tcp_prefetch(struct tcp *tcp, const struct pkt *p, const struct arrival *ar
 	if (UNLIKELY(pkt_seg_len(p) < arrival->l4_offset + TCP_HEADER_BYTES))
 		return;
 	key = tuple_key(&arrival->dst, &arrival->src, be16_get(h->dst_port), be16_get(h->src_port));
-	table_prefetch(tcp->table, table_hash(tcp->table, &key));
+	arrival->flow_hash = table_hash(tcp->table, &key);
+	table_prefetch(tcp->table, arrival->flow_hash);
 }

@@ -45,8 +45,8 @@ void tcp_destroy(struct tcp *tcp);
 // A segment that passed IP. Takes p. arrival's l4_offset and l4_len delimit it.
 void tcp_input(struct tcp *tcp, struct pkt *p, const struct arrival *arrival);
 
-// Fetches ahead what tcp_input will need for this packet (hash, bucket, connection).
-void tcp_prefetch(struct tcp *tcp, const struct pkt *p, const struct arrival *arrival);
+// Fetches ahead what tcp_input will need for this packet: makes the hash, loads the bucket.
+void tcp_prefetch(struct tcp *tcp, const struct pkt *p, struct arrival *arrival);
 
 // An ICMP error about one of our segments (RFC 5927 checks apply). Does not take anything.
 void tcp_icmp_error(struct tcp *tcp, const struct icmp_report *report);
