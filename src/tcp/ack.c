@@ -81,7 +81,8 @@ static COLD void window_opened(struct tcp *tcp, struct conn *c)
 
 void ack_update_window(struct tcp *tcp, struct conn *c, const struct segment *s)
 {
-	bool was_closed, newer = c->snd.wl1 < s->seq || (c->snd.wl1 == s->seq && s->ack >= c->snd.una);
+	bool was_closed,
+		newer = c->snd.wl1 < s->seq || (c->snd.wl1 == s->seq && s->ack >= c->snd.una);
 
 	if (!newer)
 		return;

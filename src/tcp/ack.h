@@ -2,8 +2,8 @@
 // What an acknowledgment changes.
 #pragma once
 
-#include "tcp/segment.h"
 #include "tcp/conn.h"
+#include "tcp/segment.h"
 
 // una moves to ack, which lies in (una, nxt]: releases, measures, lets more fly.
 void ack_advance(struct tcp *tcp, struct conn *c, const struct segment *s);

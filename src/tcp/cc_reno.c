@@ -17,25 +17,26 @@ static void slow_start(struct conn *c, uint32_t acked_bytes)
 {
 	uint32_t step = MIN(acked_bytes, 2u * c->mss_bytes);
 
-	c->cc.cwnd = MIN(c->cc.cwnd + step, CWND_MAX);
+	c->cc.cwnd_bytes = MIN(c->cc.cwnd_bytes + step, CWND_MAX);
 }
 
 // One segment a round trip: count bytes, no division (RFC 5681 3.1, the recommended way).
 static void avoid_congestion(struct conn *c, uint32_t acked_bytes)
 {
 	c->cc.acked += acked_bytes;
-	if (c->cc.acked < c->cc.cwnd)
+	if (c->cc.acked < c->cc.cwnd_bytes)
 		return;
-	c->cc.acked -= c->cc.cwnd;
-	c->cc.cwnd = MIN(c->cc.cwnd + c->mss_bytes, CWND_MAX);
+	c->cc.acked -= c->cc.cwnd_bytes;
+	c->cc.cwnd_bytes = MIN(c->cc.cwnd_bytes + c->mss_bytes, CWND_MAX);
 }
 
 static void reno_on_ack(struct conn *c, const struct cc_sample *s)
 {
-	// RFC 7661's point in its simplest form: a window that was not used is not known to be good.
+	// RFC 7661's point in its simplest form: a window that was not used is not known to be
+	// good.
 	if (s->app_limited)
 		return;
-	if (c->cc.cwnd < c->cc.ssthresh)
+	if (c->cc.cwnd_bytes < c->cc.ssthresh_bytes)
 		slow_start(c, s->acked_bytes);
 	else
 		avoid_congestion(c, s->acked_bytes);
@@ -43,8 +44,8 @@ static void reno_on_ack(struct conn *c, const struct cc_sample *s)
 
 static void reno_on_loss(struct conn *c, const struct cc_sample *s)
 {
-	c->cc.ssthresh = half_of_flight(c, s);
-	c->cc.cwnd = c->cc.ssthresh + 3u * c->mss_bytes; // RFC 5681 3.2, step 3
+	c->cc.ssthresh_bytes = half_of_flight(c, s);
+	c->cc.cwnd_bytes = c->cc.ssthresh_bytes + 3u * c->mss_bytes; // RFC 5681 3.2, step 3
 	c->cc.acked = 0;
 }
 
@@ -52,8 +53,8 @@ static void reno_on_rto(struct conn *c, const struct cc_sample *s)
 {
 	// RFC 5681 3.1: ssthresh is held when the same segment times out again.
 	if (c->backoff == 0)
-		c->cc.ssthresh = half_of_flight(c, s);
-	c->cc.cwnd = c->mss_bytes;
+		c->cc.ssthresh_bytes = half_of_flight(c, s);
+	c->cc.cwnd_bytes = c->mss_bytes;
 	c->cc.acked = 0;
 }
 
@@ -62,7 +63,7 @@ static void reno_on_recovered(struct conn *c, const struct cc_sample *s)
 	// RFC 6582 3.2, step 3, full acknowledgment, (1): no burst after recovery.
 	uint64_t flight = MAX(s->in_flight_bytes, (uint64_t)c->mss_bytes);
 
-	c->cc.cwnd = (uint32_t)MIN((uint64_t)c->cc.ssthresh, flight + c->mss_bytes);
+	c->cc.cwnd_bytes = (uint32_t)MIN((uint64_t)c->cc.ssthresh_bytes, flight + c->mss_bytes);
 }
 
 const struct cc_ops cc_reno = {

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // How connections end: FIN both ways, reset, abort (RFC 9293 3.6, 3.10.4, 3.10.5; RFC 5961). Called
-// by input.c, timers.c and request.c. What stays of a connection that closed first is timewait.c's.
+// by input.c, timers.c and request.c; calls sendq.c, early.c and the table to release. What stays
+// of a connection that closed first is timewait.c's.
 #include "tcp/close.h"
 
 #include "observe/counter.h"
 #include "observe/trace.h"
 #include "tcp/deliver.h"
-#include "tcp/output.h"
 #include "tcp/early.h"
+#include "tcp/output.h"
 #include "tcp/sendq.h"
 #include "tcp/state.h"
 #include "tcp/timers.h"
@@ -57,8 +58,8 @@ void close_now(struct tcp *tcp, struct conn *c, enum prism_close_reason reason)
 
 void close_abort(struct tcp *tcp, struct conn *c, enum prism_close_reason reason)
 {
-	// RFC 9293 3.10.5: in SYN-SENT the peer knows nothing yet; in LAST-ACK and CLOSING both sides
-	// have said all there is.
+	// RFC 9293 3.10.5: in SYN-SENT the peer knows nothing yet; in LAST-ACK and CLOSING both
+	// sides have said all there is.
 	if (conn_in(c, SYN_RECEIVED | ESTABLISHED | FIN_WAIT_1 | FIN_WAIT_2 | CLOSE_WAIT))
 		output_reset(tcp, c);
 	if (conn_in(c, ESTABLISHED | CLOSE_WAIT))
@@ -145,11 +146,12 @@ enum drop close_reset_received(struct tcp *tcp, struct conn *c, const struct seg
 	}
 	if (conn_in(c, ESTABLISHED | CLOSE_WAIT))
 		counter_add(tcp->env, COUNTER_tcp_estab_resets, 1);
-	// RFC 9293 MUST-12: the application is told whether the connection was closed or aborted. What
-	// the peer has not acknowledged when it resets may never have reached it.
+	// RFC 9293 MUST-12: the application is told whether the connection was closed or aborted.
+	// What the peer has not acknowledged when it resets may never have reached it.
 	if (conn_in(c, CLOSING | LAST_ACK) && c->snd.una >= c->snd.end)
 		close_now(tcp, c, PRISM_CLOSE_DONE);
 	else
-		close_now(tcp, c, conn_in(c, SYN_RECEIVED) ? PRISM_CLOSE_REFUSED : PRISM_CLOSE_RESET);
+		close_now(tcp, c,
+			  conn_in(c, SYN_RECEIVED) ? PRISM_CLOSE_REFUSED : PRISM_CLOSE_RESET);
 	return DROP_OK;
 }

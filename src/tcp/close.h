@@ -2,8 +2,8 @@
 // How connections end.
 #pragma once
 
-#include "tcp/segment.h"
 #include "tcp/conn.h"
+#include "tcp/segment.h"
 
 // Over: nothing is sent any more, all buffers go back, CLOSED is owed to the application.
 void close_now(struct tcp *tcp, struct conn *c, enum prism_close_reason reason);

@@ -49,7 +49,7 @@ struct conn *conn_create(struct tcp *tcp, const struct net_path *path, uint16_t 
 	tcp->conn_free = c->flush_next;
 	tcp->conn_count++;
 	set_defaults(tcp, c, state);
-	c->path = *path;
+	c->path = *path; // RFC 9293 MUST-45: the local address stays
 	c->local_port = local_port;
 	c->remote_port = remote_port;
 	return c;
@@ -94,7 +94,7 @@ static void check_send(const struct tcp *tcp, const struct conn *c)
 	ASSERT(c->snd.nxt <= c->snd.end || conn_is(c, CONN_FIN_QUEUED) || conn_in(c, SYN_SENT));
 	ASSERT(c->loss.rtx_nxt >= c->loss.rtx_end || c->loss.rtx_end <= c->snd.nxt);
 	ASSERT(c->loss.rtx_nxt >= c->loss.rtx_end || c->loss.rtx_nxt >= c->snd.una);
-	ASSERT(!conn_in(c, STATES_SYNCHRONIZED) || c->cc.cwnd >= c->mss_bytes);
+	ASSERT(!conn_in(c, STATES_SYNCHRONIZED) || c->cc.cwnd_bytes >= c->mss_bytes);
 	ASSERT(!conn_in(c, STATES_SYNCHRONIZED) || c->mss_bytes > 0);
 	sendq_check(tcp, c);
 }

@@ -45,20 +45,20 @@ enum state {
 #define STATES_SYNCHRONIZED (STATES_RECEIVING | STATES_SENDING | TIME_WAIT)
 
 enum conn_flag {
-	CONN_IN_FLUSH = 1 << 0,    // on the list of those with something to say
-	CONN_IN_READY = 1 << 1,    // on the list of those with news for the application
-	CONN_ACK_NOW = 1 << 2,     // an ACK leaves at the next flush, alone if need be
-	CONN_FIN_QUEUED = 1 << 3,  // the application closed: FIN stands behind snd.end
-	CONN_TS = 1 << 4,          // timestamps agreed on (RFC 7323)
-	CONN_WANTS_ROOM = 1 << 5,  // a send was refused; WRITABLE is owed
-	CONN_RECOVERY = 1 << 6,    // fast recovery until loss.recover (RFC 6582)
-	CONN_PERSIST = 1 << 7,     // the retransmission deadline is a zero-window probe's
-	CONN_RTX_NOW = 1 << 8,     // one retransmission goes out whatever cwnd says
+	CONN_IN_FLUSH = 1 << 0,   // on the list of those with something to say
+	CONN_IN_READY = 1 << 1,   // on the list of those with news for the application
+	CONN_ACK_NOW = 1 << 2,    // an ACK leaves at the next flush, alone if need be
+	CONN_FIN_QUEUED = 1 << 3, // the application closed: FIN stands behind snd.end
+	CONN_TS = 1 << 4,         // timestamps agreed on (RFC 7323)
+	CONN_WANTS_ROOM = 1 << 5, // a send was refused; WRITABLE is owed
+	CONN_RECOVERY = 1 << 6,   // fast recovery until loss.recover (RFC 6582)
+	CONN_PERSIST = 1 << 7,    // the retransmission deadline is a zero-window probe's
+	CONN_RTX_NOW = 1 << 8,    // one retransmission goes out whatever cwnd says
 	CONN_SYN_RETRANSMITTED = 1 << 9,
-	CONN_PROBE = 1 << 10,      // a keep-alive probe is due
-	CONN_DISCARD = 1 << 11,    // undelivered data is not wanted any more
-	CONN_SOFT_ERROR = 1 << 12, // ICMP said unreachable while connecting
-	CONN_AFTER_RTO = 1 << 13,  // no fast retransmit below loss.recover (RFC 6582 4.2)
+	CONN_PROBE = 1 << 10,        // a keep-alive probe is due
+	CONN_DISCARD = 1 << 11,      // undelivered data is not wanted any more
+	CONN_SOFT_ERROR = 1 << 12,   // ICMP said unreachable while connecting
+	CONN_AFTER_RTO = 1 << 13,    // no fast retransmit below loss.recover (RFC 6582 4.2)
 	CONN_WINDOW_PROBE = 1 << 14, // one octet may leave although the window is closed
 	CONN_APP_LIMITED = 1 << 15,  // the last flush sent all there was
 };
@@ -82,8 +82,8 @@ enum news {
 
 struct conn {
 	// Line 0: who, and the sending side.
-	uint16_t state;   // enum state, one bit; conn_enter is the only writer
-	uint16_t flags;   // enum conn_flag
+	uint16_t state; // enum state, one bit; conn_enter is the only writer
+	uint16_t flags; // enum conn_flag
 	uint32_t generation;
 	uint32_t flush_next; // list of those with something to say; free list while unused
 	uint32_t ready_next; // list of those with news
@@ -104,24 +104,24 @@ struct conn {
 
 	// Line 1: the receiving side, the queue, the congestion window.
 	struct {
-		uint64_t nxt;          // RCV.NXT
-		uint32_t wnd;          // RCV.WND: what the peer was told, less what came since
-		uint32_t unacked;      // sequence space received since our last ACK
-		uint32_t charged;      // true size of buffers undelivered, unreleased or out of order
-		uint32_t ts_recent;    // TS.Recent
+		uint64_t nxt;       // RCV.NXT
+		uint32_t wnd;       // RCV.WND: what the peer was told, less what came since
+		uint32_t unacked;   // sequence space received since our last ACK
+		uint32_t charged;   // true size of buffers undelivered, unreleased or out of order
+		uint32_t ts_recent; // TS.Recent
 	} rcv;
 	struct {
 		uint32_t head, tail; // descriptors from una to end
 		uint32_t next;       // the one with nxt in it, or NO_INDEX
 	} sendq;
 	struct {
-		uint32_t cwnd;     // bytes
-		uint32_t ssthresh; // bytes
-		uint32_t acked;    // bytes counted toward the next increase
-		uint32_t sent_ms;  // when text last left (RFC 5681 4.1)
+		uint32_t cwnd_bytes;
+		uint32_t ssthresh_bytes;
+		uint32_t acked;   // bytes counted toward the next increase
+		uint32_t sent_ms; // when text last left (RFC 5681 4.1)
 	} cc;
 	uint32_t ts_recent_s; // when TS.Recent was taken, seconds (RFC 7323 5.5)
-	uint64_t user; // the application's cookie
+	uint64_t user;        // the application's cookie
 
 	// Line 2: time.
 	uint64_t retransmit_ns; // retransmission or window probe due; TIME_NEVER_NS: off
@@ -129,7 +129,7 @@ struct conn {
 	uint64_t idle_ns;       // keep-alive or FIN-WAIT-2 timeout due
 	struct timer timer;     // one token, armed no later than the earliest of the three
 	struct {
-		uint32_t srtt_us;   // 0: not measured yet
+		uint32_t srtt_us; // 0: not measured yet
 		uint32_t rttvar_us;
 	} rtt;
 
@@ -147,9 +147,9 @@ struct conn {
 		uint64_t rtx_nxt; // next to retransmit
 		uint64_t rtx_end; // end of what counts as lost; nothing when rtx_nxt >= rtx_end
 	} loss;
-	struct pkt *early;   // last out-of-order packet; its successor is the first (circular)
+	struct pkt *early;    // last out-of-order packet; its successor is the first (circular)
 	uint64_t sent_cookie; // of the last borrowed range acknowledged
-	uint32_t stalled_ms; // when retransmissions began to go unanswered; 0: they do not
+	uint32_t stalled_ms;  // when retransmissions began to go unanswered; 0: they do not
 	uint16_t keepalive_s; // 0: off
 	uint16_t r2_s;        // RFC 9293 3.8.3: give up after this long
 	uint64_t cc_private[2];
@@ -318,7 +318,8 @@ void conn_start_receive(struct conn *c, uint32_t irs);
 // Gives the slot back once nothing refers to it: closed, told, on no list.
 void conn_reap(struct tcp *tcp, struct conn *c);
 
-// A handle: worker (8 bits), generation (32), index (24). Generation starts at 1, so no handle is 0.
+// A handle: worker (8 bits), generation (32), index (24). Generation starts at 1, so no handle is
+// 0.
 #define HANDLE_INDEX_BITS 24
 #define HANDLE_WORKER_SHIFT 56
 
@@ -338,8 +339,7 @@ static inline struct conn *conn_of(const struct tcp *tcp, uint64_t handle)
 {
 	uint32_t index = handle & ((1u << HANDLE_INDEX_BITS) - 1);
 
-	if (UNLIKELY(index >= tcp->config.connections_max ||
-		     conn_handle_at(tcp, index) != handle))
+	if (UNLIKELY(index >= tcp->config.connections_max || conn_handle_at(tcp, index) != handle))
 		return NULL;
 	return &tcp->conn[index];
 }

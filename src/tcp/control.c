@@ -23,7 +23,7 @@ static struct tcp_header *write_header(uint8_t *at, const struct bare *b, uint32
 		.ack = be32_of(b->ack),
 		.data_offset = (uint8_t)(header_len / 4 << 4),
 		.flags = b->flags,
-		.window = be16_of(b->window),
+		.window = be16_of(b->wnd_units),
 	};
 	return h;
 }
@@ -79,7 +79,7 @@ bool output_ack(struct tcp *tcp, struct conn *c)
 {
 	struct bare b = bare_of(c, TCP_ACK);
 
-	b.window = window_offer(tcp, c);
+	b.wnd_units = window_offer(tcp, c);
 	if (!output_bare(tcp, &b))
 		return false;
 	window_told(c);

@@ -95,7 +95,8 @@ bool early_add(struct tcp *tcp, struct conn *c, struct pkt *p, uint64_t offset, 
 		}
 		p = early_trim_front(p, (uint32_t)overlap);
 	}
-	after = before == c->early && begin_of(before) <= offset ? NULL : pkt_own(before)->queue_next;
+	after = before == c->early && begin_of(before) <= offset ? NULL
+								 : pkt_own(before)->queue_next;
 	kept_end = after ? MIN(end, begin_of(after)) : end;
 	if (kept_end < end)
 		fin = false;

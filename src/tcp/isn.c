@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// First sequence numbers (RFC 6528), where the search for a local port begins (RFC 6056 3.3.3) and
-// the timestamp clock (RFC 7323 5.4). Called by open.c and output.c; the secret is env's.
+// First sequence numbers (RFC 6528, keyed SipHash under the worker's secret), where the search for
+// a local port begins (RFC 6056 3.3.3) and the timestamp clock (RFC 7323 5.4). Called by open.c and
+// output.c; the secret is env's.
 #include "tcp/isn.h"
 
 #include <string.h>

@@ -12,5 +12,6 @@ uint32_t isn_of(const struct env *env, const struct flow_key *key);
 uint32_t isn_port_offset(const struct env *env, const struct addr *local, const struct addr *remote,
 			 uint16_t remote_port);
 
-// Timestamp clock: 2^20 ns a tick (RFC 7323 5.4: between 1 ms and 1 s), from an offset nobody knows.
+// Timestamp clock: 2^20 ns a tick (RFC 7323 5.4: between 1 ms and 1 s), from an offset nobody
+// knows.
 uint32_t isn_ts_now(const struct env *env);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What is lost: duplicate ACKs, NewReno's partial ACKs, the timeout (RFC 5681 3.2, RFC 6582). Called
-// by ack.c and timers.c; marks a range [rtx_nxt, rtx_end) that output.c sends again. How much may
-// fly is asked of cc_*.c.
+// What is lost: duplicate ACKs, NewReno's partial ACKs, the timeout (RFC 5681 3.2, RFC 6582).
+// Called by ack.c and timers.c; marks a range [rtx_nxt, rtx_end) that output.c sends again. How
+// much may fly is asked of cc_*.c.
 //
 // Not here: SACK, RACK. Their scoreboard is the descriptors of the send queue; without SACK one
 // range says all there is to know.
@@ -42,7 +42,7 @@ static void enter_recovery(struct tcp *tcp, struct conn *c)
 void loss_duplicate_ack(struct tcp *tcp, struct conn *c)
 {
 	if (conn_is(c, CONN_RECOVERY)) { // RFC 5681 3.2, step 4: a segment has left the network
-		c->cc.cwnd += c->mss_bytes;
+		c->cc.cwnd_bytes += c->mss_bytes;
 		conn_mark(tcp, c);
 		return;
 	}
@@ -60,9 +60,9 @@ void loss_duplicate_ack(struct tcp *tcp, struct conn *c)
 // RFC 6582 3.2, step 3, partial acknowledgment: the next hole is lost too.
 static void partial_ack(struct tcp *tcp, struct conn *c, uint32_t acked_bytes)
 {
-	c->cc.cwnd -= MIN(c->cc.cwnd - c->mss_bytes, acked_bytes);
+	c->cc.cwnd_bytes -= MIN(c->cc.cwnd_bytes - c->mss_bytes, acked_bytes);
 	if (acked_bytes >= c->mss_bytes)
-		c->cc.cwnd += c->mss_bytes;
+		c->cc.cwnd_bytes += c->mss_bytes;
 	resend_first(tcp, c);
 }
 

@@ -31,7 +31,8 @@ static struct listener *listener_for(struct tcp *tcp, const struct segment *s)
 
 		if (!l->open || l->port != s->dst_port)
 			continue;
-		if (addr_equal(&l->local, &s->arrival->dst)) // RFC 9293 MUST-41, 42: the closest
+		// RFC 9293 MUST-41, MUST-42: the closest answers, whatever else is on the port
+		if (addr_equal(&l->local, &s->arrival->dst))
 			return l;
 		if (addr_is_any(&l->local))
 			any = l;
@@ -71,7 +72,7 @@ static bool send_syn_ack(struct tcp *tcp, struct half_open *h)
 					.remote_port = h->remote_port,
 					.seq = h->iss,
 					.ack = h->irs + 1,
-					.window = first_window(tcp),
+					.wnd_units = first_window(tcp),
 					.flags = TCP_SYN | TCP_ACK,
 				});
 }
@@ -84,8 +85,8 @@ static void acknowledge(struct tcp *tcp, struct half_open *h)
 				 .remote_port = h->remote_port,
 				 .seq = h->iss + 1,
 				 .ack = h->irs + 1,
-				 .window = (uint16_t)(first_window(tcp) >>
-						      (h->has_scale ? tcp->rcv_scale : 0)),
+				 .wnd_units = (uint16_t)(first_window(tcp) >>
+							 (h->has_scale ? tcp->rcv_scale : 0)),
 				 .flags = TCP_ACK,
 				 .has_ts = h->has_ts,
 				 .ts_echo = h->ts_recent,
@@ -154,7 +155,8 @@ static uint32_t isn_above(uint32_t isn, uint32_t floor)
 
 static void fill(struct tcp *tcp, struct half_open *h, struct segment *s, uint32_t isn_floor)
 {
-	struct flow_key key = tuple_key(&s->arrival->dst, &s->arrival->src, s->dst_port, s->src_port);
+	struct flow_key key =
+		tuple_key(&s->arrival->dst, &s->arrival->src, s->dst_port, s->src_port);
 	struct tcp_options o;
 
 	segment_syn_options(s, &o);
@@ -207,6 +209,7 @@ void open_stranger(struct tcp *tcp, struct segment *s, uint32_t isn_floor)
 	enum drop reason;
 
 	// RFC 9293 MUST-57: SYNs to groups are dropped silently; all else to a group is not TCP.
+	// RFC 9293 MUST-63: invalid sources were dropped as martians by net/ip4.c.
 	if (s->arrival->to_group) {
 		pkt_drop(tcp->env, s->pkt, DROP_TCP_TO_GROUP);
 		return;
@@ -297,7 +300,7 @@ static bool listener_is_open(const struct tcp *tcp, const struct half_open *h)
 static enum drop half_open_refuses(struct tcp *tcp, struct half_open *h, struct segment *s)
 {
 	uint32_t ahead = s->raw_seq - (h->irs + 1);
-	uint32_t window = first_window(tcp);
+	uint32_t window_bytes = first_window(tcp);
 
 	if (s->flags & TCP_SYN && s->raw_seq == h->irs && !(s->flags & TCP_ACK)) {
 		send_syn_ack(tcp, h); // the same SYN again: our answer was lost
@@ -309,13 +312,13 @@ static enum drop half_open_refuses(struct tcp *tcp, struct half_open *h, struct 
 			forget(tcp, h);
 			return DROP_TCP_HALF_OPEN_RESET;
 		}
-		if (ahead < window && close_challenge_allowed(tcp))
+		if (ahead < window_bytes && close_challenge_allowed(tcp))
 			acknowledge(tcp, h);
-		return ahead < window ? DROP_TCP_RST_CHALLENGED : DROP_TCP_RST_OUTSIDE_WINDOW;
+		return ahead < window_bytes ? DROP_TCP_RST_CHALLENGED : DROP_TCP_RST_OUTSIDE_WINDOW;
 	}
 	if (h->has_ts && s->has_ts && (int32_t)(s->ts_value - h->ts_recent) < 0)
 		return DROP_TCP_PAWS;
-	if (ahead >= window || s->flags & TCP_SYN) { // first; fourth: RFC 5961 4.2
+	if (ahead >= window_bytes || s->flags & TCP_SYN) { // first; fourth: RFC 5961 4.2
 		if (close_challenge_allowed(tcp))
 			acknowledge(tcp, h);
 		return s->flags & TCP_SYN ? DROP_TCP_SYN_CHALLENGED : DROP_TCP_OUTSIDE_WINDOW;
@@ -357,7 +360,7 @@ bool open_send_syn(struct tcp *tcp, struct conn *c)
 		.local_port = c->local_port,
 		.remote_port = c->remote_port,
 		.seq = (uint32_t)c->snd.una,
-		.window = first_window(tcp),
+		.wnd_units = first_window(tcp),
 		.flags = TCP_SYN,
 		.dscp = c->dscp,
 	};

@@ -2,8 +2,8 @@
 // How connections begin.
 #pragma once
 
-#include "tcp/segment.h"
 #include "tcp/conn.h"
+#include "tcp/segment.h"
 
 // What is known of a connection between SYN and the last ACK of its handshake: much less than a
 // connection, so that a flood of SYNs fills a small array and nothing else.

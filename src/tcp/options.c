@@ -26,7 +26,7 @@ static bool read_scale(const uint8_t *at, uint32_t len, bool syn, struct tcp_opt
 {
 	if (len != 3)
 		return false;
-	out->has_scale = syn; // RFC 7323 2.2: ignored outside of SYNs
+	out->has_scale = syn;                            // RFC 7323 2.2: ignored outside of SYNs
 	out->scale = MIN(at[2], (uint8_t)TCP_SCALE_MAX); // RFC 7323 2.3: above 14, use 14
 	return true;
 }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // May I send, how much, build it (RFC 9293 3.8, RFC 5681, RFC 3042, RFC 7323). Called by the flush
 // once a turn for each connection that has something to say; calls sendq.c for the bytes and
-// net_output for the way. Lost text goes before new text, an ACK alone only when nothing carries it.
+// net_output for the way. Lost text goes before new text, an ACK alone only when nothing carries
+// it.
 //
 // Nagle's algorithm is off: what the application sends in one turn is collected anyway and leaves
-// as full segments and one rest (RFC 9293 3.7.4 lets an application turn it off, MUST-17; here that
-// is the default). The sender's silly-window avoidance stays (RFC 9293 3.8.6.2.1).
+// as full segments and one rest (RFC 9293 3.7.4 lets an application turn it off, RFC 9293
+// MUST-17; here that is the default). RFC 9293 MUST-60: nothing waits for ever. The sender's
+// silly-window avoidance stays (RFC 9293 3.8.6.2.1).
 #include "tcp/output.h"
 
 #include "net/net.h"
@@ -61,7 +63,8 @@ COLD void output_mtu_changed(struct tcp *tcp, struct conn *c)
 }
 
 // Puts TCP's header in front of p and sends it. RFC 9293 MUST-2: net_output fills in the checksum.
-static void send_segment(struct tcp *tcp, struct conn *c, struct pkt *p, uint64_t offset, uint8_t flags)
+static void send_segment(struct tcp *tcp, struct conn *c, struct pkt *p, uint64_t offset,
+			 uint8_t flags)
 {
 	uint16_t header_len = (uint16_t)(TCP_HEADER_BYTES + output_options_bytes(c));
 	uint32_t text_len = pkt_len(p);
@@ -139,12 +142,12 @@ static uint32_t packet_bytes(const struct conn *c)
 // segment more out.
 static uint64_t cwnd_room(const struct conn *c)
 {
-	uint64_t cwnd = c->cc.cwnd;
+	uint64_t cwnd_bytes = c->cc.cwnd_bytes;
 	uint64_t in_flight = conn_in_flight(c);
 
 	if (UNLIKELY(c->dupacks) && !conn_is(c, CONN_RECOVERY | CONN_AFTER_RTO))
-		cwnd += (uint64_t)MIN(c->dupacks, (uint8_t)2) * c->mss_bytes;
-	return cwnd > in_flight ? cwnd - in_flight : 0;
+		cwnd_bytes += (uint64_t)MIN(c->dupacks, (uint8_t)2) * c->mss_bytes;
+	return cwnd_bytes > in_flight ? cwnd_bytes - in_flight : 0;
 }
 
 static void count_retransmit(struct tcp *tcp, struct conn *c, uint64_t offset, uint64_t space)
@@ -163,8 +166,8 @@ static COLD bool send_lost(struct tcp *tcp, struct conn *c)
 		if (cwnd_room(c) < c->mss_bytes && !conn_is(c, CONN_RTX_NOW))
 			return true;
 		if (from < text_end)
-			space = send_text(tcp, c, from, (uint32_t)MIN(text_end - from,
-								      (uint64_t)c->mss_bytes));
+			space = send_text(tcp, c, from,
+					  (uint32_t)MIN(text_end - from, (uint64_t)c->mss_bytes));
 		else
 			space = send_fin(tcp, c);
 		if (!space)
@@ -234,14 +237,14 @@ static bool send_new(struct tcp *tcp, struct conn *c)
 // RFC 9293 3.8.6.2.1: of a window too small to be worth it, all of it, now that time has passed.
 static COLD bool send_window_probe(struct tcp *tcp, struct conn *c)
 {
-	uint64_t window = MIN(MAX(c->snd.wnd, 1u), c->mss_bytes);
+	uint64_t window_bytes = MIN(MAX(c->snd.wnd, 1u), c->mss_bytes);
 	uint64_t space;
 
 	if (c->snd.una >= c->snd.end) {
 		conn_unset(c, CONN_WINDOW_PROBE);
 		return true;
 	}
-	space = send_text(tcp, c, c->snd.una, (uint32_t)MIN(window, c->snd.end - c->snd.una));
+	space = send_text(tcp, c, c->snd.una, (uint32_t)MIN(window_bytes, c->snd.end - c->snd.una));
 	if (!space)
 		return false;
 	c->snd.nxt = MAX(c->snd.nxt, c->snd.una + space);
@@ -258,7 +261,7 @@ static COLD void send_keepalive(struct tcp *tcp, struct conn *c)
 		.remote_port = c->remote_port,
 		.seq = (uint32_t)c->snd.nxt - 1,
 		.ack = (uint32_t)c->rcv.nxt,
-		.window = window_offer(tcp, c),
+		.wnd_units = window_offer(tcp, c),
 		.flags = TCP_ACK,
 		.dscp = c->dscp,
 		.has_ts = conn_is(c, CONN_TS),
@@ -294,7 +297,7 @@ static inline void wait_for_window(struct tcp *tcp, struct conn *c)
 {
 	if (c->snd.nxt < c->snd.end && conn_outstanding(c) == 0)
 		timers_window_closed(tcp, c);
-	if (c->snd.nxt == c->snd.end && 2 * conn_in_flight(c) < c->cc.cwnd)
+	if (c->snd.nxt == c->snd.end && 2 * conn_in_flight(c) < c->cc.cwnd_bytes)
 		conn_set(c, CONN_APP_LIMITED);
 	else
 		conn_unset(c, CONN_APP_LIMITED);

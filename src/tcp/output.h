@@ -2,8 +2,8 @@
 // May I send, how much, build it.
 #pragma once
 
-#include "tcp/segment.h"
 #include "tcp/conn.h"
+#include "tcp/segment.h"
 
 // A segment without text, of a connection or not: SYN, ACK, RST.
 struct bare {
@@ -11,7 +11,7 @@ struct bare {
 	const struct tcp_options *syn; // the options of a SYN, or NULL
 	uint16_t local_port, remote_port;
 	uint32_t seq, ack;
-	uint16_t window; // as on the wire
+	uint16_t wnd_units; // the window field, as on the wire
 	uint8_t flags;
 	uint8_t dscp;
 	bool has_ts;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Requests of the application (RFC 9293 3.9.1, 3.10.1 to 3.10.6). Called by api/; every refusal has
-// a name. Nothing is transmitted here: the connection is marked and tcp_flush sends.
+// a name. Nothing is transmitted here: the connection is marked and tcp_flush sends. Calls conn.c,
+// sendq.c, close.c; asks net/ for paths.
+#include "tcp/request.h"
 #include "base/err.h"
 #include "net/net.h"
 #include "observe/counter.h"
@@ -9,7 +11,6 @@
 #include "tcp/conn.h"
 #include "tcp/isn.h"
 #include "tcp/output.h"
-#include "tcp/request.h"
 #include "tcp/sendq.h"
 #include "tcp/state.h"
 #include "tcp/timers.h"
@@ -121,14 +122,21 @@ static uint16_t choose_port(struct tcp *tcp, const struct net_path *path, uint16
 	return 0;
 }
 
+static bool is_group(const struct addr *a)
+{
+	return addr_is_v4(a) ? a->byte[12] >= 224 : a->byte[0] == 0xff;
+}
+
 static int find_path(struct tcp *tcp, const struct tcp_tuple *tuple, struct net_path *path)
 {
 	char text[ADDR_TEXT_BYTES];
 
-	if (tuple->remote_port == 0 || addr_is_any(&tuple->remote))
+	// RFC 9293 MUST-46: no connection to a group or to nobody.
+	if (tuple->remote_port == 0 || addr_is_any(&tuple->remote) || is_group(&tuple->remote))
 		return err_set(ERR_INVALID_ARGUMENT, "connect to %s port %u",
 			       addr_format(&tuple->remote, text), tuple->remote_port);
-	// RFC 9293 MUST-43, MUST-44: the application may choose the local address, or the path does.
+	// RFC 9293 MUST-43, MUST-44: the application may choose the local address, or the path
+	// does.
 	if (!addr_is_any(&tuple->local) && !net_is_local(tcp->net, &tuple->local))
 		return err_set(ERR_ADDRESS_NOT_OURS, "connect from %s",
 			       addr_format(&tuple->local, text));
@@ -164,7 +172,8 @@ int tcp_connect(struct tcp *tcp, const struct tcp_tuple *tuple, uint64_t user, p
 	int error = find_path(tcp, tuple, &path);
 
 	if (!error && tcp->conn_free == NO_INDEX)
-		error = err_set(ERR_CONNECTIONS_FULL, "%u connections", tcp->config.connections_max);
+		error = err_set(ERR_CONNECTIONS_FULL, "%u connections",
+				tcp->config.connections_max);
 	if (!error)
 		error = find_port(tcp, tuple, &path, &port, &isn_floor);
 	if (error)
@@ -177,7 +186,7 @@ int tcp_connect(struct tcp *tcp, const struct tcp_tuple *tuple, uint64_t user, p
 	conn_start_send(c, isn_floor && (int32_t)(isn - isn_floor) <= 0 ? isn_floor : isn);
 	c->user = user;
 	c->mss_bytes = TCP_MSS_DEFAULT;
-	c->cc.cwnd = c->mss_bytes;
+	c->cc.cwnd_bytes = c->mss_bytes;
 	conn_enter(tcp, c, SYN_SENT);
 	counter_add(tcp->env, COUNTER_tcp_active_opens, 1);
 	conn_mark(tcp, c);

@@ -22,8 +22,8 @@ void rtt_sample(struct conn *c, uint64_t rtt_ns)
 		return;
 	}
 	// RFC 6298 2.3, alpha 1/8, beta 1/4
-	c->rtt.rttvar_us = (uint32_t)((3 * (uint64_t)c->rtt.rttvar_us +
-				       distance(c->rtt.srtt_us, r)) / 4);
+	c->rtt.rttvar_us =
+		(uint32_t)((3 * (uint64_t)c->rtt.rttvar_us + distance(c->rtt.srtt_us, r)) / 4);
 	c->rtt.srtt_us = MAX((uint32_t)((7 * (uint64_t)c->rtt.srtt_us + r) / 8), 1u);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // An arriving segment, decoded: header, checksum, options (RFC 9293 3.1, RFC 1122 4.2.2.7). Called
-// by input.c first of all; says by name why something is not a segment.
+// by input.c first of all; says by name why something is not a segment. Calls net/ for the
+// checksum. Not here: 64-bit offsets of a connection, which input.c makes with offset_near.
 #include "tcp/segment.h"
 
 #include "net/net.h"

@@ -150,7 +150,8 @@ static bool usable_as_head(const struct send_desc *d, uint64_t offset)
 }
 
 // len bytes of the run from offset on, as a packet of one segment, or NULL.
-static struct pkt *take_run(struct tcp *tcp, const struct send_desc *d, uint64_t offset, uint32_t len)
+static struct pkt *take_run(struct tcp *tcp, const struct send_desc *d, uint64_t offset,
+			    uint32_t len)
 {
 	uint32_t skip = (uint32_t)(offset - d->offset);
 
@@ -162,8 +163,8 @@ static struct pkt *take_run(struct tcp *tcp, const struct send_desc *d, uint64_t
 		pkt_hold(d->pkt);
 		return d->pkt;
 	}
-	return pkt_ref_buffer(tcp->env->pool[POOL_HEAD], d->pkt, (uint16_t)(d->buffer_offset + skip),
-			      (uint16_t)len);
+	return pkt_ref_buffer(tcp->env->pool[POOL_HEAD], d->pkt,
+			      (uint16_t)(d->buffer_offset + skip), (uint16_t)len);
 }
 
 // Remembers that these bytes leave now; first when they are new, again otherwise.
@@ -224,8 +225,8 @@ static struct pkt *gather(struct tcp *tcp, struct conn *c, uint64_t offset, uint
 }
 
 // The segment is one run's own packet: nothing to allocate, nothing to link.
-static inline struct pkt *run_itself(struct tcp *tcp, struct conn *c, uint32_t index, uint64_t offset,
-				     uint32_t len)
+static inline struct pkt *run_itself(struct tcp *tcp, struct conn *c, uint32_t index,
+				     uint64_t offset, uint32_t len)
 {
 	struct send_desc *d = &tcp->desc[index];
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // TCP as a whole: its memory, its flush, its end, what ICMP says about it. Called by the worker's
-// turn; calls output.c for each connection with something to say.
+// turn; calls output.c for each connection with something to say. ICMP: RFC 9293 3.9.2.2,
+// RFC 5927. Not here: requests (request.c), events (deliver.c).
 #include "tcp/tcp.h"
 
 #include "base/err.h"
@@ -14,6 +15,8 @@
 #include "tcp/state.h"
 #include "tcp/timers.h"
 #include "tcp/timewait.h"
+
+#define ACK_DELAY_NS_MAX (499 * NS_PER_MS)
 
 static size_t time_wait_records(const struct tcp_config *config)
 {
@@ -56,10 +59,10 @@ static bool map_memory(struct tcp *tcp)
 
 	tcp->conn = mem_map("connections", config->connections_max * sizeof(*tcp->conn));
 	tcp->desc = mem_map("send descriptors", config->send_descs_max * sizeof(*tcp->desc));
-	tcp->half_open = mem_map("half-open connections",
-				 config->half_open_max * sizeof(*tcp->half_open));
-	tcp->time_wait = mem_map("TIME-WAIT records",
-				 time_wait_records(config) * sizeof(*tcp->time_wait));
+	tcp->half_open =
+		mem_map("half-open connections", config->half_open_max * sizeof(*tcp->half_open));
+	tcp->time_wait =
+		mem_map("TIME-WAIT records", time_wait_records(config) * sizeof(*tcp->time_wait));
 	tcp->listener = mem_map("listeners", config->listeners_max * sizeof(*tcp->listener));
 	tcp->time_wait_mask = (uint32_t)time_wait_records(config) - 1;
 	tcp->table = table_create((uint32_t)(config->connections_max + config->half_open_max +
@@ -100,6 +103,8 @@ struct tcp *tcp_create(const struct tcp_config *config, struct env *env, struct 
 	if (!tcp)
 		return NULL;
 	tcp->config = *config;
+	// RFC 9293 MUST-40: below half a second.
+	tcp->config.delayed_ack_ns = MIN(config->delayed_ack_ns, ACK_DELAY_NS_MAX);
 	tcp->env = env;
 	tcp->net = net;
 	tcp->wheel = wheel;
@@ -212,11 +217,12 @@ static void path_shrank(struct tcp *tcp, struct conn *c, uint32_t mtu_bytes)
 	output_mtu_changed(tcp, c);
 }
 
-// RFC 9293 MUST-54: the report names its connection. RFC 5927 4.1: what it quotes must be in flight.
+// RFC 9293 MUST-54: the report names its connection. RFC 5927 4.1: what it quotes must be in
+// flight.
 void tcp_icmp_error(struct tcp *tcp, const struct icmp_report *report)
 {
-	struct flow_key key = tuple_key(&report->local, &report->remote, report->local_port,
-					report->remote_port);
+	struct flow_key key =
+		tuple_key(&report->local, &report->remote, report->local_port, report->remote_port);
 	enum icmp_meaning meaning = meaning_of(report);
 	struct conn *c;
 	uint32_t owner;
@@ -234,6 +240,7 @@ void tcp_icmp_error(struct tcp *tcp, const struct icmp_report *report)
 	else if (meaning == ICMP_HARD && conn_in(c, SYN_SENT | SYN_RECEIVED))
 		close_now(tcp, c, PRISM_CLOSE_UNREACHABLE);
 	else if (meaning == ICMP_SOFT && conn_in(c, SYN_SENT | SYN_RECEIVED))
-		conn_set(c, CONN_SOFT_ERROR);
-	// RFC 5927 5.2: in a synchronized connection hard errors are soft, and soft ones are waited out.
+		conn_set(c, CONN_SOFT_ERROR); // RFC 9293 MUST-47: said with the end
+	// RFC 5927 5.2: in a synchronized connection hard errors are soft, and soft ones are waited
+	// out.
 }

@@ -28,6 +28,7 @@
 
 void timers_window_closed(struct tcp *tcp, struct conn *c)
 {
+	// RFC 9293 MUST-35: also when it shrank to nothing.
 	if (c->retransmit_ns != TIME_NEVER_NS)
 		return;
 	conn_set(c, CONN_PERSIST);
@@ -54,11 +55,13 @@ static void keepalive_in(struct tcp *tcp, struct conn *c, uint64_t delay_ns)
 void timers_peer_heard_slow(struct tcp *tcp, struct conn *c)
 {
 	c->probes = 0;
-	// Probes were further apart than the interval may be, so this can be earlier than the token.
+	// Probes were further apart than the interval may be, so this can be earlier than the
+	// token.
 	keepalive_in(tcp, c, conn_in(c, FIN_WAIT_2) ? FIN_WAIT_2_NS : c->keepalive_s * NS_PER_S);
 }
 
-// RFC 9293 MUST-25: off unless somebody asked.
+// RFC 9293 MUST-25: off unless somebody asked. RFC 9293 MUST-28: then the interval is his; the
+// documentation proposes two hours.
 void timers_established(struct tcp *tcp, struct conn *c)
 {
 	c->idle_ns = TIME_NEVER_NS;
@@ -92,6 +95,7 @@ static uint64_t r2_ns(const struct conn *c)
 	return c->r2_s ? c->r2_s * NS_PER_S : R2_NS_DEFAULT; // RFC 9293 MUST-21
 }
 
+// RFC 9293 MUST-22: SYNs are handled as text is, with a longer R2.
 // RFC 9293 MUST-20: more than R2 without an answer, so the connection is closed.
 static bool gave_up(struct tcp *tcp, struct conn *c)
 {
@@ -107,8 +111,9 @@ static bool gave_up(struct tcp *tcp, struct conn *c)
 	if (waited_ns < r2_ns(c))
 		return false;
 	if (conn_in(c, SYN_SENT | SYN_RECEIVED))
-		close_now(tcp, c, conn_is(c, CONN_SOFT_ERROR) ? PRISM_CLOSE_UNREACHABLE
-							      : PRISM_CLOSE_CONNECT_TIMEOUT);
+		close_now(tcp, c,
+			  conn_is(c, CONN_SOFT_ERROR) ? PRISM_CLOSE_UNREACHABLE
+						      : PRISM_CLOSE_CONNECT_TIMEOUT);
 	else
 		close_now(tcp, c, PRISM_CLOSE_TIMEOUT);
 	return true;

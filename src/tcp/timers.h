@@ -58,7 +58,7 @@ static inline void timers_ack_delayed(struct tcp *tcp, struct conn *c)
 {
 	if (c->ack_ns != TIME_NEVER_NS)
 		return;
-	c->ack_ns = tcp->env->now_ns + tcp->config.delayed_ack_ns;
+	c->ack_ns = tcp->env->now_ns + tcp->config.delayed_ack_ns; // RFC 9293 MUST-40
 	timers_arm(tcp, c, c->ack_ns);
 }
 

@@ -114,7 +114,7 @@ void timewait_add(struct tcp *tcp, struct conn *c)
 		.rcv_nxt = (uint32_t)c->rcv.nxt,
 		.ts_recent = c->rcv.ts_recent,
 		.has_ts = conn_is(c, CONN_TS),
-		.window = (uint16_t)MIN(c->rcv.wnd >> c->rcv_scale, UINT32_C(65535)),
+		.wnd_units = (uint16_t)MIN(c->rcv.wnd >> c->rcv_scale, UINT32_C(65535)),
 	};
 
 	table_remove(tcp->table, &key, table_hash(tcp->table, &key));
@@ -131,7 +131,7 @@ static void acknowledge(struct tcp *tcp, const struct time_wait *t)
 		.seq = t->snd_nxt,
 		.ack = t->rcv_nxt,
 		.flags = TCP_ACK,
-		.window = t->window,
+		.wnd_units = t->wnd_units,
 		.has_ts = t->has_ts,
 		.ts_echo = t->ts_recent,
 	};

@@ -2,8 +2,8 @@
 // TIME-WAIT: what stays of a connection that closed first.
 #pragma once
 
-#include "tcp/segment.h"
 #include "tcp/conn.h"
+#include "tcp/segment.h"
 
 struct time_wait {
 	struct addr local, remote;
@@ -13,7 +13,7 @@ struct time_wait {
 	uint64_t expires_ns; // 0: the record is a gap
 	uint8_t has_ts;
 	uint8_t unused;
-	uint16_t window;   // as last offered, scaled
+	uint16_t wnd_units; // as last offered, scaled
 };
 static_assert(sizeof(struct time_wait) == CACHE_LINE_BYTES, "a line for each");
 

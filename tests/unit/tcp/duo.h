@@ -37,9 +37,9 @@ struct app {
 	uint32_t accepted, connected, eof, closed, writable, sent;
 	uint32_t reason;
 	uint64_t cookie;
-	uint64_t received;  // bytes
-	bool in_order;      // they were the pattern
-	bool hold;          // do not release what comes
+	uint64_t received; // bytes
+	bool in_order;     // they were the pattern
+	bool hold;         // do not release what comes
 	uint64_t to_send, queued;
 	bool close_when_sent, close_at_eof;
 	uint32_t step_bytes; // of one send
@@ -108,7 +108,8 @@ static inline void host_create(struct duo *d, int i, const struct tcp_config *co
 	h->app.step_bytes = 2000;
 }
 
-static inline struct duo *duo_create_with(const struct tcp_config *config, const struct pair_faults *f)
+static inline struct duo *duo_create_with(const struct tcp_config *config,
+					  const struct pair_faults *f)
 {
 	struct duo *d = calloc(1, sizeof(*d));
 	const char *seed = getenv("PRISM_SEED");
@@ -294,12 +295,14 @@ static inline void duo_listen(struct duo *d, int host, uint16_t port)
 	struct addr any = {0};
 	prism_listener listener;
 
-	assert_int_equal(tcp_listen(d->host[host].tcp, &any, port, 700u + (uint64_t)host, &listener), 0);
+	assert_int_equal(
+		tcp_listen(d->host[host].tcp, &any, port, 700u + (uint64_t)host, &listener), 0);
 }
 
 static inline void duo_connect(struct duo *d, int host, uint16_t local_port, uint16_t port)
 {
-	struct tcp_tuple t = {.remote = duo_addr(1 - host), .remote_port = port, .local_port = local_port};
+	struct tcp_tuple t = {
+		.remote = duo_addr(1 - host), .remote_port = port, .local_port = local_port};
 	struct host *h = &d->host[host];
 
 	h->env.now_ns = d->now_ns;

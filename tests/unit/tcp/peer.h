@@ -51,14 +51,14 @@ struct in {
 	uint8_t flags;
 	uint32_t seq, ack; // relative
 	uint16_t window;
-	uint32_t len;      // bytes of text: the pattern at seq - 1
+	uint32_t len; // bytes of text: the pattern at seq - 1
 	bool bad_checksum, closed_window;
 	uint16_t src_port; // 0: 5000
 	uint16_t dst_port; // 0: 80
 	const uint8_t *options;
 	uint8_t options_len;
-	bool no_ts;        // although the connection has them
-	int32_t ts_back;   // ticks into the past
+	bool no_ts;         // although the connection has them
+	int32_t ts_back;    // ticks into the past
 	uint16_t pad_bytes; // behind the IP packet
 };
 
@@ -184,7 +184,8 @@ static inline struct peer *peer_create_on(const struct tcp_config *config, uint3
 	rng_seed(&b->env.rng, 1);
 	memcpy(b->env.secret, "0123456789abcdef", 16);
 	for (int i = 0; i < POOL_KINDS; i++)
-		b->env.pool[i] = pool_create(&(struct pool_config){"peer", PEER_POOL_PKTS, 2176, -1});
+		b->env.pool[i] =
+			pool_create(&(struct pool_config){"peer", PEER_POOL_PKTS, 2176, -1});
 	b->wheel = wheel_create(b->env.now_ns);
 	b->net = net_create(&(struct net_config){0}, &b->env, b->wheel);
 	capture_init(&b->port, 0, port_flags);
@@ -228,7 +229,8 @@ static inline void peer_in(struct peer *b, struct in in)
 	uint32_t options_len = peer_options(b, &in, (uint8_t *)(h + 1));
 	uint32_t l4_len = TCP_HEADER_BYTES + options_len + in.len;
 	uint8_t *text = (uint8_t *)(h + 1) + options_len;
-	struct addr src = addr_from_v4_octets(198, 18, 0, 1), dst = addr_from_v4_octets(198, 18, 0, 2);
+	struct addr src = addr_from_v4_octets(198, 18, 0, 1),
+		    dst = addr_from_v4_octets(198, 18, 0, 2);
 
 	ip->version_ihl = IPV4_VERSION_IHL;
 	ip->ttl = 64;
@@ -365,7 +367,8 @@ static inline bool peer_read(struct peer *b)
 	o->window = be16_get(h->window);
 	o->len = l4_len - tcp_header_len(h);
 	o->tos = ip->tos;
-	assert_true(options_read((uint8_t *)(h + 1), tcp_header_len(h) - 20u, h->flags & SYN, &o->o));
+	assert_true(
+		options_read((uint8_t *)(h + 1), tcp_header_len(h) - 20u, h->flags & SYN, &o->o));
 	b->ts_seen = o->o.ts_value;
 	memcpy(o->text, (uint8_t *)h + tcp_header_len(h), o->len);
 	return true;
@@ -419,8 +422,10 @@ static const uint8_t SYN_OPTIONS_TS[] = {2, 4, 0x05, 0xb4, 1, 1, 8, 10, 0, 0, 3,
 static inline void peer_open(struct peer *b)
 {
 	peer_listen(b);
-	peer_seg(b, (struct in){.flags = SYN, .options = b->ts ? SYN_OPTIONS_TS : SYN_OPTIONS_MSS,
-				.options_len = b->ts ? sizeof(SYN_OPTIONS_TS) : sizeof(SYN_OPTIONS_MSS)});
+	peer_seg(b, (struct in){.flags = SYN,
+				.options = b->ts ? SYN_OPTIONS_TS : SYN_OPTIONS_MSS,
+				.options_len =
+					b->ts ? sizeof(SYN_OPTIONS_TS) : sizeof(SYN_OPTIONS_MSS)});
 	expect(b, SYN | ACK, 0, 1, 0);
 	peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 1});
 	expect_nothing(b);

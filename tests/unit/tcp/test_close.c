@@ -14,7 +14,10 @@ static void we_close_first(void **state)
 	expect(b, FIN | ACK, 1, 1, 0);
 	peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 2});
 	assert_int_equal(peer_state(b), FIN_WAIT_2);
-	peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 2, .len = 10}); // half-closed: text still comes
+	peer_seg(b, (struct in){.flags = ACK,
+				.seq = 1,
+				.ack = 2,
+				.len = 10}); // half-closed: text still comes
 	assert_int_equal(b->received, 10);
 	expect(b, ACK, 2, 11, 0);
 	peer_seg(b, (struct in){.flags = FIN | ACK, .seq = 11, .ack = 2});
@@ -147,8 +150,8 @@ static void an_abort_resets_the_peer(void **state)
 	(void)state;
 	peer_open(b);
 	peer_host_sends(b, 5000, 1000);
-	for (uint32_t at = 1, n; peer_read(b); at += n)
-		n = b->out.len;
+	while (peer_read(b))
+		;
 	peer_in(b, (struct in){.flags = ACK, .seq = 1, .ack = 1, .len = 10}); // never delivered
 	assert_int_equal(tcp_abort(b->tcp, b->conn), 0);
 	peer_turn(b);

@@ -57,7 +57,7 @@ static void any_order_and_overlap_gives_the_same_stream(void **state)
 		peer_open(b);
 		for (int i = 0; i < 200; i++) {
 			uint32_t at = (uint32_t)rng_below(&rng, total);
-			uint32_t len = (uint32_t)rng_below(&rng, MIN(total - at, 400) + 1);
+			uint32_t len = (uint32_t)rng_below(&rng, MIN(total - at, 400u) + 1);
 
 			in_seg(b, 1 + at, len, at + len == total ? FIN : 0);
 			peer_clear(b);

@@ -60,12 +60,12 @@ static void finish(struct duo *d, uint64_t seed)
 	duo_run(d, 400 * NS_PER_S);
 	for (int i = 0; i < 2; i++) {
 		if (d->host[i].app.received != d->host[1 - i].app.to_send)
-			fail_msg("PRISM_SEED=%lu: host %d received %lu of %lu", (unsigned long)seed, i,
-				 (unsigned long)d->host[i].app.received,
+			fail_msg("PRISM_SEED=%lu: host %d received %lu of %lu", (unsigned long)seed,
+				 i, (unsigned long)d->host[i].app.received,
 				 (unsigned long)d->host[1 - i].app.to_send);
 		if (d->host[i].app.reason != PRISM_CLOSE_DONE)
-			fail_msg("PRISM_SEED=%lu: host %d closed for reason %u", (unsigned long)seed, i,
-				 d->host[i].app.reason);
+			fail_msg("PRISM_SEED=%lu: host %d closed for reason %u",
+				 (unsigned long)seed, i, d->host[i].app.reason);
 	}
 	check_prefix(d, seed);
 }

@@ -9,7 +9,8 @@ static void the_syn_ack_says_what_we_take(void **state)
 
 	(void)state;
 	peer_listen(b);
-	peer_seg(b, (struct in){.flags = SYN, .options = SYN_OPTIONS_TS,
+	peer_seg(b, (struct in){.flags = SYN,
+				.options = SYN_OPTIONS_TS,
 				.options_len = sizeof(SYN_OPTIONS_TS)});
 	expect(b, SYN | ACK, 0, 1, 0);
 	assert_true(b->out.o.has_mss && b->out.o.has_ts && !b->out.o.has_scale);
@@ -221,8 +222,9 @@ static void an_unlistened_port_refuses_what_was_half_open(void **state)
 
 static void peer_connect(struct peer *b)
 {
-	struct tcp_tuple t = {
-		.remote = addr_from_v4_octets(198, 18, 0, 1), .remote_port = 5000, .local_port = 80};
+	struct tcp_tuple t = {.remote = addr_from_v4_octets(198, 18, 0, 1),
+			      .remote_port = 5000,
+			      .local_port = 80};
 
 	assert_int_equal(tcp_connect(b->tcp, &t, 900, &b->conn), 0);
 	peer_turn(b);
@@ -279,6 +281,45 @@ static void a_connection_closed_in_syn_received_ends_in_order(void **state)
 	peer_destroy(b);
 }
 
+static struct arrival arrival_of(struct pkt *p, uint8_t last_octet, bool to_group)
+{
+	struct tcp_header *h = pkt_append(p, TCP_HEADER_BYTES);
+
+	*h = (struct tcp_header){.src_port = be16_of(5000),
+				 .dst_port = be16_of(80),
+				 .data_offset = 5 << 4,
+				 .flags = SYN};
+	return (struct arrival){
+		.src = addr_from_v4_octets(203, 0, 113, last_octet),
+		.dst = addr_from_v4_octets(198, 18, 0, 2),
+		.l4_len = TCP_HEADER_BYTES,
+		.protocol = 6,
+		.l4_checksum = CHECKSUM_GOOD,
+		.to_group = to_group,
+	};
+}
+
+// RFC 9293 MUST-57: to a group, silence. And whom no route leads to gets no answer either.
+static void syns_that_cannot_be_answered_have_names(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_listen(b);
+	for (int group = 0; group < 2; group++) {
+		struct pkt *p = pkt_alloc(b->env.pool[POOL_CTRL]);
+		struct arrival a = arrival_of(p, 1, group);
+
+		counter_add(&b->env, COUNTER_originated_pkts, 1);
+		tcp_input(b->tcp, p, &a);
+	}
+	peer_turn(b);
+	expect_nothing(b);
+	assert_int_equal(peer_drops(b, DROP_TCP_TO_GROUP), 1);
+	assert_int_equal(peer_drops(b, DROP_TCP_NO_PATH), 1);
+	peer_destroy(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -297,6 +338,7 @@ int main(void)
 		cmocka_unit_test(in_syn_sent_a_bad_ack_is_reset_and_a_good_one_connects),
 		cmocka_unit_test(sending_before_the_connection_is_there_is_refused),
 		cmocka_unit_test(a_connection_closed_in_syn_received_ends_in_order),
+		cmocka_unit_test(syns_that_cannot_be_answered_have_names),
 	};
 
 	return run_peer_tests(tests);

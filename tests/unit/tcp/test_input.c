@@ -87,7 +87,8 @@ static void old_text_is_acknowledged_again_and_dropped(void **state)
 	peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 1, .len = 100});
 	expect(b, ACK, 1, 101, 0);
 	assert_int_equal(peer_drops(b, DROP_TCP_OLD_DATA), 1);
-	peer_seg(b, (struct in){.flags = ACK, .seq = 51, .ack = 1, .len = 100}); // half of it is new
+	peer_seg(b,
+		 (struct in){.flags = ACK, .seq = 51, .ack = 1, .len = 100}); // half of it is new
 	expect(b, ACK, 1, 151, 0);
 	assert_int_equal(b->received, 150);
 	assert_true(b->in_order);
@@ -180,7 +181,9 @@ static void acks_of_the_future_or_of_long_ago_are_challenged(void **state)
 	expect(b, ACK, 1, 1, 0);
 	assert_int_equal(peer_drops(b, DROP_TCP_ACK_UNACCEPTABLE), 2);
 	assert_int_equal(b->received, 0);
-	peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 0, .len = 10}); // a little old: text counts
+	peer_seg(b,
+		 (struct in){
+			 .flags = ACK, .seq = 1, .ack = 0, .len = 10}); // a little old: text counts
 	assert_int_equal(b->received, 10);
 	peer_seg(b, (struct in){.flags = 0, .seq = 11, .len = 10});
 	assert_int_equal(peer_drops(b, DROP_TCP_NO_ACK), 1);
@@ -267,7 +270,8 @@ static void a_connection_pins_only_so_much(void **state)
 	assert_true(peer_drops(b, DROP_TCP_RECEIVE_FULL) > 10);
 	peer_release(b);
 	peer_turn(b);
-	peer_seg(b, (struct in){.flags = ACK, .seq = 1 + (uint32_t)b->received, .ack = 1, .len = 100});
+	peer_seg(b,
+		 (struct in){.flags = ACK, .seq = 1 + (uint32_t)b->received, .ack = 1, .len = 100});
 	assert_true(b->in_order);
 	assert_in_range(b->received, 60000 / 2304 + 100, 60000 / 2304 + 102);
 	peer_destroy(b);

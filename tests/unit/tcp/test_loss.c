@@ -28,7 +28,7 @@ static void three_duplicates_resend_the_first(void **state)
 	duplicate(b, 1);
 	expect(b, ACK, 1, 1, 1460);
 	expect_nothing(b);
-	assert_int_equal(peer_conn(b)->cc.ssthresh, 7300);
+	assert_int_equal(peer_conn(b)->cc.ssthresh_bytes, 7300);
 	assert_int_equal(peer_count(b, COUNTER_tcp_fast_retransmits), 1);
 	peer_destroy(b);
 }
@@ -47,7 +47,7 @@ static void a_partial_ack_resends_the_next_hole(void **state)
 	expect(b, ACK, 4381, 1, 1460);
 	duplicate(b, 14601);
 	assert_false(conn_is(peer_conn(b), CONN_RECOVERY));
-	assert_true(peer_conn(b)->cc.cwnd <= 7300);
+	assert_true(peer_conn(b)->cc.cwnd_bytes <= 7300);
 	peer_destroy(b);
 }
 
@@ -78,7 +78,10 @@ static void text_or_a_new_window_is_no_duplicate(void **state)
 	for (uint32_t i = 0; i < 4; i++)
 		peer_seg(b, (struct in){.flags = ACK, .seq = 1 + i, .ack = 1, .len = 1});
 	for (uint16_t i = 0; i < 4; i++)
-		peer_seg(b, (struct in){.flags = ACK, .seq = 5, .ack = 1, .window = (uint16_t)(50000 + i)});
+		peer_seg(b, (struct in){.flags = ACK,
+					.seq = 5,
+					.ack = 1,
+					.window = (uint16_t)(50000 + i)});
 	assert_int_equal(peer_count(b, COUNTER_tcp_fast_retransmits), 0);
 	peer_destroy(b);
 }
@@ -93,7 +96,7 @@ static void a_timeout_resends_one_segment_and_backs_off(void **state)
 	peer_time(b, 210 * NS_PER_MS);
 	expect(b, ACK, 1, 1, 1460);
 	expect_nothing(b);
-	assert_int_equal(peer_conn(b)->cc.cwnd, 1460);
+	assert_int_equal(peer_conn(b)->cc.cwnd_bytes, 1460);
 	peer_time(b, 390 * NS_PER_MS);
 	expect_nothing(b);
 	peer_time(b, 20 * NS_PER_MS);

@@ -76,9 +76,13 @@ static void what_is_written_reads_back(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 4; i++) {
-		struct tcp_options in = {.has_mss = true, .mss = 9000, .has_scale = i & 1,
-					 .scale = i & 1 ? 9 : 0, .has_ts = i & 2,
-					 .ts_value = i & 2 ? 77 : 0, .ts_echo = i & 2 ? 88 : 0};
+		struct tcp_options in = {.has_mss = true,
+					 .mss = 9000,
+					 .has_scale = i & 1,
+					 .scale = i & 1 ? 9 : 0,
+					 .has_ts = i & 2,
+					 .ts_value = i & 2 ? 77 : 0,
+					 .ts_echo = i & 2 ? 88 : 0};
 		struct tcp_options out;
 		uint8_t bytes[TCP_SYN_OPTIONS_BYTES];
 		uint32_t len = options_write_syn(bytes, &in);
@@ -96,7 +100,11 @@ static void a_segment_with_a_lying_option_is_dropped_by_name(void **state)
 
 	(void)state;
 	peer_open(b);
-	peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 1, .len = 5, .options = bad,
+	peer_seg(b, (struct in){.flags = ACK,
+				.seq = 1,
+				.ack = 1,
+				.len = 5,
+				.options = bad,
 				.options_len = 4});
 	assert_int_equal(peer_drops(b, DROP_TCP_OPTION_LENGTH), 1);
 	assert_int_equal(b->received, 0);

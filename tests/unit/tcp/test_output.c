@@ -206,8 +206,8 @@ static void a_port_that_cuts_gets_large_packets(void **state)
 	struct tcp_config config = peer_config();
 
 	(void)state;
-	struct peer *b = peer_create_on(&config, PORT_TX_CHAINS | PORT_TX_TSO | PORT_TX_TCP_CHECKSUM |
-							 PORT_TX_IP_CHECKSUM);
+	struct peer *b = peer_create_on(
+		&config, PORT_TX_CHAINS | PORT_TX_TSO | PORT_TX_TCP_CHECKSUM | PORT_TX_IP_CHECKSUM);
 	uint8_t *region = pool_region_alloc(30000);
 
 	memset(region, 7, 30000);

@@ -5,29 +5,33 @@
 static const struct {
 	enum state from, to;
 } arrows[] = {
-	{CLOSED, LISTEN},           // passive OPEN
-	{CLOSED, SYN_SENT},         // active OPEN
-	{LISTEN, SYN_RECEIVED},     // rcv SYN
-	{LISTEN, SYN_SENT},         // SEND
-	{SYN_SENT, SYN_RECEIVED},   // rcv SYN
-	{SYN_SENT, ESTABLISHED},    // rcv SYN, ACK
-	{SYN_RECEIVED, ESTABLISHED},// rcv ACK of SYN
-	{SYN_RECEIVED, FIN_WAIT_1}, // CLOSE
-	{SYN_RECEIVED, LISTEN},     // rcv RST, passive
-	{SYN_RECEIVED, CLOSE_WAIT}, // rcv FIN (3.10.7.4, eighth)
-	{ESTABLISHED, FIN_WAIT_1},  // CLOSE
-	{ESTABLISHED, CLOSE_WAIT},  // rcv FIN
-	{FIN_WAIT_1, FIN_WAIT_2},   // rcv ACK of FIN
-	{FIN_WAIT_1, CLOSING},      // rcv FIN
-	{FIN_WAIT_1, TIME_WAIT},    // rcv FIN with ACK of FIN
-	{FIN_WAIT_2, TIME_WAIT},    // rcv FIN
-	{CLOSE_WAIT, LAST_ACK},     // CLOSE
-	{CLOSING, TIME_WAIT},       // rcv ACK of FIN
-	{LAST_ACK, CLOSED},         // rcv ACK of FIN
-	{TIME_WAIT, CLOSED},        // 2 MSL
-	{LISTEN, CLOSED},           // CLOSE; from here on: reset, abort, timeout
-	{SYN_SENT, CLOSED},         {SYN_RECEIVED, CLOSED}, {ESTABLISHED, CLOSED},
-	{FIN_WAIT_1, CLOSED},       {FIN_WAIT_2, CLOSED},   {CLOSE_WAIT, CLOSED},
+	{CLOSED, LISTEN},            // passive OPEN
+	{CLOSED, SYN_SENT},          // active OPEN
+	{LISTEN, SYN_RECEIVED},      // rcv SYN
+	{LISTEN, SYN_SENT},          // SEND
+	{SYN_SENT, SYN_RECEIVED},    // rcv SYN
+	{SYN_SENT, ESTABLISHED},     // rcv SYN, ACK
+	{SYN_RECEIVED, ESTABLISHED}, // rcv ACK of SYN
+	{SYN_RECEIVED, FIN_WAIT_1},  // CLOSE
+	{SYN_RECEIVED, LISTEN},      // rcv RST, passive
+	{SYN_RECEIVED, CLOSE_WAIT},  // rcv FIN (3.10.7.4, eighth)
+	{ESTABLISHED, FIN_WAIT_1},   // CLOSE
+	{ESTABLISHED, CLOSE_WAIT},   // rcv FIN
+	{FIN_WAIT_1, FIN_WAIT_2},    // rcv ACK of FIN
+	{FIN_WAIT_1, CLOSING},       // rcv FIN
+	{FIN_WAIT_1, TIME_WAIT},     // rcv FIN with ACK of FIN
+	{FIN_WAIT_2, TIME_WAIT},     // rcv FIN
+	{CLOSE_WAIT, LAST_ACK},      // CLOSE
+	{CLOSING, TIME_WAIT},        // rcv ACK of FIN
+	{LAST_ACK, CLOSED},          // rcv ACK of FIN
+	{TIME_WAIT, CLOSED},         // 2 MSL
+	{LISTEN, CLOSED},            // CLOSE; from here on: reset, abort, timeout
+	{SYN_SENT, CLOSED},
+	{SYN_RECEIVED, CLOSED},
+	{ESTABLISHED, CLOSED},
+	{FIN_WAIT_1, CLOSED},
+	{FIN_WAIT_2, CLOSED},
+	{CLOSE_WAIT, CLOSED},
 	{CLOSING, CLOSED},
 };
 

@@ -21,8 +21,9 @@ static void icmp(struct peer *b, uint8_t type, uint8_t code, uint32_t seq, uint3
 
 static void connect_from_80(struct peer *b)
 {
-	struct tcp_tuple t = {
-		.remote = addr_from_v4_octets(198, 18, 0, 1), .remote_port = 5000, .local_port = 80};
+	struct tcp_tuple t = {.remote = addr_from_v4_octets(198, 18, 0, 1),
+			      .remote_port = 5000,
+			      .local_port = 80};
 
 	assert_int_equal(tcp_connect(b->tcp, &t, 1, &b->conn), 0);
 	peer_turn(b);
@@ -48,7 +49,8 @@ static void a_smaller_path_makes_smaller_segments(void **state)
 	peer_destroy(b);
 }
 
-// RFC 9293 MUST-56: soft errors do not abort. MUST-55: source quench means nothing.
+// RFC 9293 MUST-47: soft errors are reported with the end. RFC 9293 MUST-56: soft errors do not
+// abort. MUST-55: source quench means nothing.
 static void soft_errors_are_waited_out(void **state)
 {
 	struct peer *b = peer_create();
