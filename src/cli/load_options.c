@@ -3,8 +3,10 @@
 // --gateway, or the ports of a configuration file. Called by load.c; calls the table of options,
 // the units and prism_options. Names are not resolved: a stack of our own has no resolver.
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/bits.h"
 #include "base/time.h"
@@ -83,6 +85,14 @@ static int stack_from_port(const char *values[], struct prism_options *stack)
 	return CLI_OK;
 }
 
+static const char *own_name(void)
+{
+	static char name[32];
+
+	snprintf(name, sizeof(name), "load-%d", (int)getpid());
+	return name;
+}
+
 static int stack_read(const char *values[], const struct load_options *options,
 		      struct prism_options *stack)
 {
@@ -95,7 +105,9 @@ static int stack_read(const char *values[], const struct load_options *options,
 		code = cli_last_error(CLI_USAGE);
 	if (code != CLI_OK)
 		return code;
-	stack->instance = "load";
+	// Several may run at once; a file may name its own.
+	if (!stack->instance || !values[OPTION_CONFIG])
+		stack->instance = own_name();
 	stack->connections_max = MAX(stack->connections_max, 2 * options->connections + 16384);
 	// Whoever closes first keeps the port for 2 MSL; a generator of connections would be out of
 	// ports in a second. Its own segments are never old enough to disturb it.

@@ -33,6 +33,7 @@ static void die(struct raw *raw)
 
 void raw_open(struct raw *raw, const char *device, int core)
 {
+	const char *room = getenv("RAW_ROOM_BYTES");
 	char instance[32];
 	struct platform_report ground;
 	struct port_report report;
@@ -44,8 +45,10 @@ void raw_open(struct raw *raw, const char *device, int core)
 					   .memory =
 						   getenv("RAW_PLAIN") ? MEMORY_PLAIN : MEMORY_AUTO,
 					   .extra_args = getenv("RAW_EAL_ARGS")};
-	struct pool_config pool = {
-		.name = "raw", .pkts = 32767, .room_bytes = 2176, .numa_node = -1};
+	struct pool_config pool = {.name = "raw",
+				   .pkts = 8191,
+				   .room_bytes = room ? (uint16_t)atoi(room) : 2176,
+				   .numa_node = -1};
 
 	memset(raw, 0, sizeof(*raw));
 	raw->env.counters = &raw->counters;

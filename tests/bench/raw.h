@@ -12,7 +12,8 @@ struct raw {
 };
 
 // Pins the caller to core (-1: stays), starts the platform and opens the device; ends the program
-// with the error's words when that fails.
+// with the error's words when that fails. RAW_ROOM_BYTES in the environment is a packet's room with
+// headroom, 2176 without it; RAW_EAL_ARGS goes to DPDK.
 void raw_open(struct raw *raw, const char *device, int core);
 void raw_close(struct raw *raw);
 
