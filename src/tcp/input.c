@@ -7,6 +7,7 @@
 // Urgent data: the flag and pointer are accepted and ignored (RFC 6093 advises against the
 // mechanism); the octets are ordinary text.
 #include "observe/counter.h"
+#include "pkt/pool.h"
 #include "tcp/ack.h"
 #include "tcp/close.h"
 #include "tcp/conn.h"
@@ -219,6 +220,15 @@ static struct pkt *trim_to_window(struct tcp *tcp, struct conn *c, struct segmen
 	return p;
 }
 
+// What came early may not take the last buffers: the segments it waits for would find none, of
+// this connection or any other.
+static bool buffers_are_short(const struct tcp *tcp)
+{
+	const struct pool *pool = tcp->env->pool[POOL_RX];
+
+	return pool_available(pool) < pool_capacity(pool) / 4;
+}
+
 // Text or FIN, anywhere in the window: RFC 9293 3.10.7.4, seventh and eighth.
 static void text_or_fin(struct tcp *tcp, struct conn *c, struct segment *s)
 {
@@ -238,7 +248,10 @@ static void text_or_fin(struct tcp *tcp, struct conn *c, struct segment *s)
 		return;
 	fin = s->flags & TCP_FIN;
 	if (s->seq > c->rcv.nxt) {
-		early_add(tcp, c, p, s->seq, fin);
+		if (buffers_are_short(tcp))
+			pkt_drop(tcp->env, p, DROP_TCP_EARLY_SHORT);
+		else
+			early_add(tcp, c, p, s->seq, fin);
 		return;
 	}
 	if (s->len)
