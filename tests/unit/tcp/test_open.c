@@ -86,6 +86,7 @@ static void a_silent_peer_ends_the_attempt_after_three_minutes(void **state)
 	duo_destroy(d);
 }
 
+// RFC 9293 MUST-22: as text is.
 static void a_lost_syn_is_sent_again(void **state)
 {
 	struct duo *d = duo_create();

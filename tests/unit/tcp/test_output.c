@@ -98,7 +98,7 @@ static void a_closed_window_is_probed_for_ever(void **state)
 	peer_destroy(b);
 }
 
-// RFC 9293 MUST-34: a window that shrinks is lived with.
+// RFC 9293 MUST-34: a window that shrinks is lived with. RFC 9293 MUST-1: 60000 is not negative.
 static void a_shrinking_window_is_obeyed(void **state)
 {
 	struct peer *b = peer_create();
