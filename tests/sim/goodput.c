@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Goodput over loss x delay x window, in virtual time, as a table kept in git: the same code gives
+// the same table to the last digit, and a change in how fast TCP goes shows as a difference that
+// somebody must look at. `goodput FILE` compares, `goodput --update FILE` writes.
+//
+// One connection sends for four seconds over 100 Mbit/s with a queue of 64 KiB; the receiver
+// releases at once.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/time.h"
+#include "flow.h"
+
+#define RUN_NS (4 * NS_PER_S)
+#define CHUNK_BYTES 8192
+
+static const uint32_t losses_ppm[] = {0, 1000, 10000, 50000};
+static const uint32_t delays_us[] = {1000, 10000, 50000};
+static const uint32_t windows_bytes[] = {16384, 65536, 262144};
+
+struct transfer {
+	struct world *world;
+	prism_conn conn;
+	bool open;
+	uint64_t sent_bytes, received_bytes;
+};
+
+static void take(void *context, int node, const struct prism_event *e)
+{
+	struct transfer *t = context;
+
+	if (e->type == PRISM_EVENT_CONNECTED)
+		t->open = true;
+	if (e->type != PRISM_EVENT_DATA)
+		return;
+	t->received_bytes += e->len;
+	prism_buf_release(t->world->node[node].worker, e->buf);
+}
+
+static void send_all_that_fits(struct transfer *t)
+{
+	while (t->open && prism_tcp_send_region(t->world->node[0].worker, t->conn,
+						pattern_at(0, t->sent_bytes), CHUNK_BYTES) == 0)
+		t->sent_bytes += CHUNK_BYTES;
+}
+
+// Mbit/s with one digit behind the point, times ten.
+static uint64_t measure(uint32_t loss_ppm, uint32_t delay_us, uint32_t window_bytes)
+{
+	struct world_config config;
+	struct transfer t = {0};
+	struct prism_endpoint local = {.port = 80}, remote = world_endpoint(1, 80);
+	prism_listener listener;
+
+	world_config_init(&config);
+	config.frames_max = 16384;
+	for (int kind = 0; kind < POOL_KINDS; kind++)
+		config.pool_pkts[kind] = 16384;
+	config.options.buffers = 16384;
+	config.options.send_bytes_max = 2 * window_bytes;
+	config.options.receive_bytes_max = window_bytes;
+	for (int end = 0; end < 2; end++)
+		config.faults[end] = (struct pair_faults){.rate_bits_s = 100000000,
+							  .delay_ns = delay_us * NS_PER_US,
+							  .queue_bytes = 65536,
+							  .loss_ppm = loss_ppm};
+	t.world = world_create(&config);
+	if (prism_tcp_listen(t.world->node[1].worker, &local, 0, &listener) ||
+	    prism_tcp_connect(t.world->node[0].worker, &remote, NULL, 0, &t.conn))
+		abort();
+	uint64_t end_ns = t.world->now_ns + RUN_NS;
+
+	while (t.world->now_ns < end_ns && world_step(t.world, end_ns, take, &t))
+		send_all_that_fits(&t);
+	if (t.world->failure)
+		abort();
+	world_destroy(t.world);
+	return t.received_bytes * 8 * 10 / (RUN_NS / NS_PER_S) / 1000000;
+}
+
+static void write_table(FILE *out)
+{
+	fprintf(out,
+		"# goodput in Mbit/s: loss in ppm (both ways), one-way delay in us, window in bytes\n");
+	fprintf(out, "# %7s %8s", "loss", "delay");
+	for (size_t w = 0; w < ARRAY_COUNT(windows_bytes); w++)
+		fprintf(out, " %9u", windows_bytes[w]);
+	fprintf(out, "\n");
+	for (size_t l = 0; l < ARRAY_COUNT(losses_ppm); l++) {
+		for (size_t d = 0; d < ARRAY_COUNT(delays_us); d++) {
+			fprintf(out, "  %7u %8u", losses_ppm[l], delays_us[d]);
+			for (size_t w = 0; w < ARRAY_COUNT(windows_bytes); w++) {
+				uint64_t tenths =
+					measure(losses_ppm[l], delays_us[d], windows_bytes[w]);
+
+				fprintf(out, " %7lu.%lu", tenths / 10, tenths % 10);
+			}
+			fprintf(out, "\n");
+			fflush(out);
+		}
+	}
+}
+
+// Prints the lines that differ. True when none does.
+static bool compare(FILE *golden, FILE *now)
+{
+	char want[256], got[256];
+	bool same = true;
+
+	rewind(now);
+	while (fgets(got, sizeof(got), now)) {
+		if (!fgets(want, sizeof(want), golden))
+			want[0] = '\0';
+		if (strcmp(want, got) == 0)
+			continue;
+		printf("- %s+ %s", want, got);
+		same = false;
+	}
+	return same;
+}
+
+int main(int argc, char **argv)
+{
+	bool update = argc == 3 && strcmp(argv[1], "--update") == 0;
+
+	if (argc < 2)
+		return 2;
+	FILE *golden = fopen(argv[argc - 1], update ? "w" : "r");
+	FILE *now = update ? golden : tmpfile();
+
+	if (!golden || !now) {
+		perror(argv[argc - 1]);
+		return 2;
+	}
+	pattern_init();
+	write_table(now);
+	if (update || compare(golden, now))
+		return 0;
+	printf("goodput changed; if that is meant: goodput --update %s\n", argv[argc - 1]);
+	return 1;
+}
