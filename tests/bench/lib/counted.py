@@ -1,2 +1,111 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What is counted and not timed: instructions of the server by callgrind, bytes of a million
+connections. Two stacks in one process, in virtual time, so the counts repeat."""
+import json
+import os
+import shutil
+import subprocess
+
+from .rows import Bench, Row, Skip
+
+# What stands in for DPDK and the wire in these programs; its cost is no part of a row.
+GROUND = ("src/port/pair.c", "src/pkt/pool_heap.c", "tests/bench/")
+OPERATIONS = 4000
+
+
+def place_of(path):
+    """The floor that a source file belongs to."""
+    for ground in GROUND:
+        if ground in path:
+            return "ground"
+    if "src/" in path and "/usr/src" not in path:
+        return path.split("src/", 1)[1].split("/", 1)[0]
+    if "dpdk" in path or "rte_" in path:
+        return "pkt"
+    if "llhttp" in path:
+        return "llhttp"
+    return "ground"  # malloc and the like: the plain heap's
+
+
+class Profile:
+    """Instructions by (file, function) from a callgrind file; calls are left to the callee."""
+
+    def __init__(self, path):
+        self.names = {}
+        self.cost = {}
+        skip = False
+        where, function, file = "", "", ""
+        with open(path, encoding="utf-8", errors="replace") as f:
+            for line in f:
+                key, _, value = line.partition("=")
+                if key in ("fl", "fi", "fe"):
+                    where = self.name("file", value)
+                    if key == "fl":
+                        file = where
+                elif key == "fn":
+                    function = self.name("function", value)
+                    where = file
+                elif key in ("cfn", "cfi", "cfl"):
+                    self.name("function" if key == "cfn" else "file", value)
+                elif key == "calls":
+                    skip = True  # the next line is what the callee cost
+                elif line[:1].isdigit() or line[:1] in "+-*":
+                    if not skip:
+                        at = (where, function)
+                        self.cost[at] = self.cost.get(at, 0) + int(line.split()[1])
+                    skip = False
+
+    def name(self, kind, text):
+        """Names are written in full once: "(7) tcp_input", later "(7)"."""
+        number, _, full = text.strip().partition(" ")
+        if full:
+            self.names[kind, number] = full
+        return self.names.get((kind, number), text.strip())
+
+    def floors(self):
+        out = {}
+        for (path, _), cost in self.cost.items():
+            out[place_of(path)] = out.get(place_of(path), 0) + cost
+        return out
+
+    def functions(self):
+        """Cost by function, what was inlined into it included."""
+        out = {}
+        for (path, function), cost in self.cost.items():
+            if place_of(path) != "ground":
+                out[function] = out.get(function, 0) + cost
+        return out
+
+
+def counted(place, what, connections):
+    if not shutil.which("valgrind"):
+        raise Skip("valgrind is not installed")
+    out = place.path("callgrind.out")
+    done = subprocess.run(
+        ["valgrind", "-q", "--tool=callgrind", "--toggle-collect=counted_turn",
+         f"--callgrind-out-file={out}", place.tool("counted"), what, str(connections),
+         str(OPERATIONS)], capture_output=True, text=True, check=False, timeout=600)
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr[-300:])
+    report, profile = json.loads(done.stdout), Profile(out)
+    n = report["operations"]
+    floors = {k: round(v / n, 1) for k, v in sorted(profile.floors().items(), key=lambda x: -x[1])}
+    ground = floors.pop("ground", 0)
+    top = sorted(profile.functions().items(), key=lambda x: -x[1])[:24]
+    pkts = report["rx_pkts"] + report["tx_pkts"]
+    total = sum(floors.values())
+    return {"request": total, "packet": total * n / pkts,
+            "detail": {"floors": floors, "ground": ground,
+                       "functions": {name: round(cost / n, 1) for name, cost in top}},
+            "notes": [", ".join(f"{k} {v:.0f}" for k, v in floors.items())]}
+
+
 def benches(place):
-    return []
+    found = []
+    for what, connections in (("http", 64), ("http", 1), ("http-new", 64), ("tcp-echo", 64),
+                              ("udp-echo", 64)):
+        name = f"instructions.{what}.{connections}"
+        found.append(Bench({"prism": lambda w=what, c=connections: counted(place, w, c)},
+                           [Row(name, "instr/request", "request"),
+                            Row(name + ".packet", "instr/packet", "packet")], runs=1))
+    return found

@@ -55,6 +55,9 @@ def reduce_row(row, measured, runs):
            "prism_spread": spread(ours), "peer": row.title or row.peer or None,
            "peer_value": None, "ratio": None, "runs": runs,
            "notes": sorted({n for m in measured for s in m.values() for n in s.get("notes", [])})}
+    detail = measured[-1]["prism"].get("detail")
+    if detail:
+        out["detail"] = detail
     if row.peer:
         theirs = [m[row.peer][row.theirs] for m in measured]
         out["peer_value"] = statistics.median(theirs)

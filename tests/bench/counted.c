@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// counted WHAT CONNECTIONS OPERATIONS: a service and its clients in one process, for counting the
+// server's instructions. WHAT is http (keep-alive), http-new (a connection each), tcp-echo or
+// udp-echo, with messages of 64 bytes. The first quarter of the operations warms up; what follows
+// runs inside counted_turn and nowhere else:
+//   valgrind --tool=callgrind --toggle-collect=counted_turn counted http 64 10000
+// Prints what was counted as JSON. Turns alternate, so a burst is as long as there are connections.
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "duo.h"
+#include "service/service.h"
+
+#define EVENTS 256
+#define TURN_NS 20000 // of virtual time
+#define PAGE_BYTES 64
+#define MESSAGE_BYTES 64
+
+struct client {
+	struct handler handler;
+	union {
+		prism_conn conn;
+		prism_udp udp;
+	};
+	uint32_t got_bytes;
+};
+
+static struct duo duo;
+static struct client *clients;
+static struct prism_endpoint target;
+static bool is_http, is_udp, is_new;
+static char request[256];
+static uint32_t request_bytes, answer_bytes;
+static uint64_t operations;
+
+static void send_one(struct client *c)
+{
+	struct prism_worker *w = duo.worker[CLIENT];
+	struct prism_buf *buf = prism_buf_alloc(w);
+
+	duo_must(buf != NULL, "a buffer");
+	duo_must(prism_buf_append(w, buf, request, request_bytes) == 0, "a request");
+	int status = is_udp ? prism_udp_send(w, c->udp, NULL, &target, buf)
+			    : prism_tcp_send(w, c->conn, buf);
+
+	duo_must(status == 0, "send");
+}
+
+static void begin(struct client *c)
+{
+	int status = prism_tcp_connect(duo.worker[CLIENT], &target, NULL,
+				       handler_cookie(&c->handler), &c->conn);
+
+	duo_must(status == 0, "connect");
+}
+
+static void data_arrives(struct client *c, const struct prism_event *event)
+{
+	c->got_bytes += event->len;
+	prism_buf_release(duo.worker[CLIENT], event->buf);
+	if (answer_bytes == 0 || c->got_bytes < answer_bytes)
+		return;
+	c->got_bytes = 0;
+	operations++;
+	if (!is_new)
+		send_one(c);
+}
+
+static void on_event(struct handler *handler, const struct prism_event *event)
+{
+	struct client *c = CONTAINER_OF(handler, struct client, handler);
+
+	switch (event->type) {
+	case PRISM_EVENT_CONNECTED:
+		send_one(c);
+		break;
+	case PRISM_EVENT_DATA:
+	case PRISM_EVENT_DATAGRAM:
+		data_arrives(c, event);
+		break;
+	case PRISM_EVENT_EOF:
+		(void)prism_tcp_close(duo.worker[CLIENT], c->conn);
+		break;
+	case PRISM_EVENT_CLOSED:
+		duo_must(is_new, "a connection ended");
+		if (answer_bytes > 0)
+			begin(c);
+		break;
+	default:
+		break;
+	}
+}
+
+static void turn(int side)
+{
+	struct prism_event events[EVENTS];
+	int count = duo_turn(&duo, side, events, EVENTS);
+
+	for (int i = 0; i < count; i++)
+		handler_dispatch(&events[i]);
+}
+
+// The name callgrind is told; never inlined, never merged with another.
+__attribute__((noipa)) static void counted_turn(void)
+{
+	turn(SERVER);
+}
+
+static uint64_t run(uint64_t wanted, bool counts)
+{
+	uint64_t end = operations + wanted, turns = 0;
+
+	for (; operations < end; turns++) {
+		duo_must(turns < 1000 * wanted + 100000, "no progress");
+		if (counts)
+			counted_turn();
+		else
+			turn(SERVER);
+		turn(CLIENT);
+		duo.now_ns += TURN_NS;
+	}
+	return turns;
+}
+
+// What one answer comes to: all that arrives after one request.
+static void learn(void)
+{
+	struct client *c = &clients[0];
+
+	if (is_udp)
+		send_one(c);
+	else
+		begin(c);
+	for (int i = 0; i < 100; i++, duo.now_ns += TURN_NS) {
+		turn(SERVER);
+		turn(CLIENT);
+	}
+	duo_must(c->got_bytes > 0, "no answer");
+	answer_bytes = c->got_bytes;
+	c->got_bytes = 0;
+}
+
+static const char *make_site(void)
+{
+	static char folder[] = "/tmp/prism-counted-XXXXXX";
+	char path[64], page[PAGE_BYTES];
+
+	memset(page, 'x', sizeof(page));
+	duo_must(mkdtemp(folder) != NULL, "a folder");
+	snprintf(path, sizeof(path), "%s/index.html", folder);
+	FILE *f = fopen(path, "w");
+
+	duo_must(f != NULL, path);
+	fwrite(page, 1, sizeof(page), f);
+	fclose(f);
+	return folder;
+}
+
+static void remove_site(const char *folder)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s/index.html", folder);
+	unlink(path);
+	rmdir(folder);
+}
+
+static void make_request(const char *what)
+{
+	is_http = strncmp(what, "http", 4) == 0;
+	is_new = strcmp(what, "http-new") == 0;
+	is_udp = strcmp(what, "udp-echo") == 0;
+	memset(request, 'm', MESSAGE_BYTES);
+	request_bytes = MESSAGE_BYTES;
+	if (is_http)
+		request_bytes = (uint32_t)snprintf(
+			request, sizeof(request),
+			"GET / HTTP/1.1\r\nHost: %s\r\nUser-Agent: prism-load\r\nAccept: */*\r\n%s\r\n",
+			DUO_SERVER, is_new ? "Connection: close\r\n" : "");
+}
+
+static struct service *start(uint32_t connections)
+{
+	struct prism_options limits;
+	struct service *service;
+	struct service_config config = {.type = is_http ? "http" : "echo", .listen.port = 80};
+
+	PRISM_OPTIONS_INIT(&limits);
+	limits.connections_max = 20000;
+	limits.udp_max = connections + 8;
+	limits.time_wait_ns = 1000000;
+	duo_open(&duo, "counted", &limits);
+	prism_endpoint_parse(DUO_SERVER ":80", &target);
+	if (is_http)
+		config.root = make_site();
+	duo_must(service_start(duo.prism[SERVER], duo.worker[SERVER], &config, &service) == 0,
+		 "service");
+	if (is_http)
+		remove_site(config.root);
+	clients = calloc(connections, sizeof(*clients));
+	duo_must(clients != NULL, "memory");
+	for (uint32_t i = 0; i < connections; i++) {
+		struct prism_endpoint any = {.port = 0};
+
+		clients[i].handler.on_event = on_event;
+		if (is_udp)
+			duo_must(prism_udp_open(duo.worker[CLIENT], &any,
+						handler_cookie(&clients[i].handler),
+						&clients[i].udp) == 0,
+				 "a socket");
+	}
+	return service;
+}
+
+static uint64_t counter(const char *name)
+{
+	uint64_t value = 0;
+
+	(void)prism_counter(duo.prism[SERVER], name, &value);
+	return value;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 4) {
+		fprintf(stderr, "usage: counted http|http-new|tcp-echo|udp-echo CONNECTIONS OPERATIONS\n");
+		return 2;
+	}
+	uint32_t connections = (uint32_t)atoi(argv[2]);
+	uint64_t wanted = strtoull(argv[3], NULL, 10);
+
+	make_request(argv[1]);
+	start(connections);
+	learn();
+	for (uint32_t i = 0; i < connections; i++) {
+		if (is_udp || (i == 0 && !is_new))
+			send_one(&clients[i]);
+		else
+			begin(&clients[i]);
+	}
+	run(wanted / 4, false);
+	uint64_t before = operations, rx = counter("rx_pkts"), tx = counter("tx_pkts");
+	uint64_t turns = run(wanted, true);
+
+	printf("{\"operations\": %" PRIu64 ", \"turns\": %" PRIu64 ", \"rx_pkts\": %" PRIu64
+	       ", \"tx_pkts\": %" PRIu64 "}\n",
+	       operations - before, turns, counter("rx_pkts") - rx, counter("tx_pkts") - tx);
+	return 0;
+}
