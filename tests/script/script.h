@@ -65,6 +65,12 @@ struct script_command {
 };
 extern const struct script_command script_commands[]; // ends with a NULL name
 
+// numbers.c
+void command_drop(struct script *sc, char *rest);
+void command_counter(struct script *sc, char *rest);
+void command_counts(struct script *sc, char *rest);
+void command_buffers(struct script *sc, char *rest);
+
 // peer.c
 void pattern_region_init(struct script *sc);
 void peer_start(struct script *sc);
