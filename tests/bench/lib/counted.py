@@ -100,8 +100,46 @@ def counted(place, what, connections):
             "notes": [", ".join(f"{k} {v:.0f}" for k, v in floors.items())]}
 
 
+COSTS = ("tick_ns", "ack_warm_ns", "ack_cold_ns")
+
+
+def million(place):
+    """A million connections' bytes each; costs beside a thousand of the same run."""
+    done = subprocess.run([place.tool("million")], capture_output=True, text=True, check=False,
+                          timeout=600)
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr[-300:])
+    worlds = json.loads(done.stdout)
+    few, most = worlds[1], worlds[-1]
+    return {"bytes": most["bytes"], **{"few_" + k: few[k] for k in COSTS},
+            **{k: most[k] for k in COSTS}, "detail": {"worlds": worlds}}
+
+
+class Million:
+    """One run gives both sides: the worlds stand in one process and are measured in turn."""
+
+    def __init__(self, place):
+        self.place, self.last = place, None
+
+    def most(self):
+        self.last = million(self.place)
+        return self.last
+
+    def few(self):
+        return {k: self.last["few_" + k] for k in COSTS}
+
+
+def million_bench(place):
+    m = Million(place)
+    rows = [Row("million.bytes", "bytes", "bytes")]
+    for key in COSTS:
+        rows.append(Row(f"million.{key[:-3].replace('_', '.')}", "ns", key, "few", key,
+                        "the same beside 1,000 connections"))
+    return Bench({"prism": m.most, "few": m.few}, rows)
+
+
 def benches(place):
-    found = []
+    found = [million_bench(place)]
     for what, connections in (("http", 64), ("http", 1), ("http-new", 64), ("tcp-echo", 64),
                               ("udp-echo", 64)):
         name = f"instructions.{what}.{connections}"

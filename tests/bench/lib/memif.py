@@ -10,7 +10,7 @@ import os
 import subprocess
 import time
 
-from . import shm
+from . import shm, veth
 from .machine import shm_file, wait_until
 from .rows import Bench, Row
 
@@ -178,6 +178,11 @@ def benches(place):
         + [Row("memif.http.32k.gbit.core", "Gbit/s", "gbit_core", "raw", "gbit",
                "raw echo, 1514 bytes, 256 under way")],
         ("http", "http://198.18.0.2/32k.bin", ["-c", "8"], {}), (1514, 256))
+    kernel = veth.Veth(place)
+    found.append(Bench(
+        {"prism": lambda: m.load("http", bulk, ["-c", "1", "-P", "2"]), "iperf3": kernel.iperf3},
+        [Row("memif.bulk.iperf3", "Gbit/s", "gbit", "iperf3", "gbit",
+             "kernel sockets over veth; iperf3")]))
     for mtu in (1500, 9000):
         add(gbit_rows(f"bulk.{mtu}", f"raw echo, {mtu + 14} bytes, 256 under way"),
             ("http", bulk, ["-c", "1", "-P", "2"], {"mtu": mtu}), (mtu + 14, 256))
