@@ -96,6 +96,20 @@ int prism_tcp_set_user(struct prism_worker *worker, prism_conn conn, uint64_t us
 	return tcp_set_user(worker->tcp, conn, user);
 }
 
+int prism_tcp_set_option(struct prism_worker *worker, prism_conn conn,
+			 enum prism_tcp_option option, uint64_t value)
+{
+	switch (option) {
+	case PRISM_TCP_KEEPALIVE_S:
+		return tcp_set_option(worker->tcp, conn, TCP_SET_KEEPALIVE_S, value);
+	case PRISM_TCP_GIVE_UP_S:
+		return tcp_set_option(worker->tcp, conn, TCP_SET_GIVE_UP_S, value);
+	case PRISM_TCP_DSCP:
+		return tcp_set_option(worker->tcp, conn, TCP_SET_DSCP, MIN(value, UINT64_C(63)));
+	}
+	return err_set(ERR_INVALID_ARGUMENT, "prism_tcp_set_option: option %d", (int)option);
+}
+
 int prism_tcp_endpoints(struct prism_worker *worker, prism_conn conn, struct prism_endpoint *local,
 			struct prism_endpoint *remote)
 {
