@@ -24,7 +24,8 @@ int main(int argc, char **argv)
 	prism_listener listener;
 
 	if (used < 0 || argc - used < 4) {
-		fprintf(stderr, "usage: with_eal EAL-ARGUMENTS -- DEVICE OUR-ADDRESS KERNEL-ADDRESS\n");
+		fprintf(stderr,
+			"usage: with_eal EAL-ARGUMENTS -- DEVICE OUR-ADDRESS KERNEL-ADDRESS\n");
 		return 2;
 	}
 	PRISM_OPTIONS_INIT(&o);

@@ -9,8 +9,8 @@ extern "C" {
 #endif
 
 struct prism_error {
-	const char *name;    ///< "PORT_UNKNOWN_DEVICE", for prism explain; "" when nothing was refused
-	int number;          ///< positive errno
+	const char *name; ///< "PORT_UNKNOWN_DEVICE", for prism explain; "" when nothing was refused
+	int number;       ///< positive errno
 	const char *message; ///< the place and the facts of this case
 	const char *cause;   ///< the likely reason
 	const char *remedy;  ///< what to do

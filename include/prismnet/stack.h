@@ -31,10 +31,10 @@ struct prism_port_options {
 	uint32_t address_count;
 	struct prism_prefix kernel_addresses[PRISM_PORT_ADDRESSES_MAX]; ///< tap: the kernel's end
 	uint32_t kernel_address_count;
-	struct prism_addr gateway;  ///< default route through this port, or all zero
-	uint16_t mtu_bytes;         ///< 0: the device's own
-	uint16_t queue_pkts;        ///< descriptors a ring, 0: default
-	uint16_t vlan_id;           ///< 0: untagged
+	struct prism_addr gateway;       ///< default route through this port, or all zero
+	uint16_t mtu_bytes;              ///< 0: the device's own
+	uint16_t queue_pkts;             ///< descriptors a ring, 0: default
+	uint16_t vlan_id;                ///< 0: untagged
 	bool allow_default_route_device; ///< take a card that carries the machine's default route
 };
 
@@ -50,33 +50,34 @@ enum prism_memory { PRISM_MEMORY_AUTO, PRISM_MEMORY_HUGEPAGES, PRISM_MEMORY_PLAI
 struct prism_options {
 	size_t size;
 	const char *instance; ///< names shared memory and runtime files, default "prism"
-	const char *run_dir;  ///< where the shared-memory file goes; default /run/prism or a private one
+	const char *
+		run_dir; ///< where the shared-memory file goes; default /run/prism or a private one
 	struct prism_port_options ports[PRISM_PORTS_MAX];
 	uint32_t port_count;
 	struct prism_route routes[PRISM_ROUTES_MAX];
 	uint32_t route_count;
-	uint32_t connections_max; ///< established and later, default 16384
-	uint32_t half_open_max;   ///< SYN received, default 4096
-	uint32_t listeners_max;   ///< default 64
-	uint32_t udp_max;         ///< UDP sockets, default 64
-	uint32_t buffers;         ///< receive packets, default 16384; transmit gets as many
-	uint32_t timers_max;      ///< application timers, default 4096
-	uint32_t send_bytes_max;  ///< unacknowledged and unsent bytes a connection, default 4 MiB
+	uint32_t connections_max;   ///< established and later, default 16384
+	uint32_t half_open_max;     ///< SYN received, default 4096
+	uint32_t listeners_max;     ///< default 64
+	uint32_t udp_max;           ///< UDP sockets, default 64
+	uint32_t buffers;           ///< receive packets, default 16384; transmit gets as many
+	uint32_t timers_max;        ///< application timers, default 4096
+	uint32_t send_bytes_max;    ///< unacknowledged and unsent bytes a connection, default 4 MiB
 	uint32_t receive_bytes_max; ///< window and unreleased bytes a connection, default 1 MiB
-	uint64_t time_wait_ns;    ///< default 60 s (2 MSL with MSL 30 s, as Linux)
-	uint64_t keepalive_ns;    ///< idle time before probes on every connection, default 0: off
-	uint64_t delayed_ack_ns;  ///< default 40 ms, at most 500 ms (RFC 9293 3.8.6.3)
-	uint64_t rto_ns_min;      ///< default 200 ms as Linux; RFC 6298 says 1 s
+	uint64_t time_wait_ns;      ///< default 60 s (2 MSL with MSL 30 s, as Linux)
+	uint64_t keepalive_ns;      ///< idle time before probes on every connection, default 0: off
+	uint64_t delayed_ack_ns;    ///< default 40 ms, at most 500 ms (RFC 9293 3.8.6.3)
+	uint64_t rto_ns_min;        ///< default 200 ms as Linux; RFC 6298 says 1 s
 	uint32_t segment_bytes_max; ///< cap on the MSS, default none
-	int core;                 ///< where prism_run_worker pins itself; -1: stay
+	int core;                   ///< where prism_run_worker pins itself; -1: stay
 	enum prism_memory memory;
-	uint32_t memory_mib;      ///< packet memory, default as the limits need
-	uint32_t region_mib;      ///< of it for prism_region_alloc, default 64
-	const char *eal_args;     ///< passed to DPDK as they are
-	bool eal_running;         ///< the application called rte_eal_init itself
-	bool no_shared_memory;    ///< counters in private memory; tools see nothing
-	uint64_t seed;            ///< 0: from the kernel; anything else makes ports and ISNs replayable
-	void *loaded;             ///< of prism_options_load, until prism_options_free; leave it alone
+	uint32_t memory_mib;   ///< packet memory, default as the limits need
+	uint32_t region_mib;   ///< of it for prism_region_alloc, default 64
+	const char *eal_args;  ///< passed to DPDK as they are
+	bool eal_running;      ///< the application called rte_eal_init itself
+	bool no_shared_memory; ///< counters in private memory; tools see nothing
+	uint64_t seed; ///< 0: from the kernel; anything else makes ports and ISNs replayable
+	void *loaded;  ///< of prism_options_load, until prism_options_free; leave it alone
 };
 
 /// Fills in sizes and defaults. Thread: any. Blocks: never.
@@ -108,8 +109,8 @@ PRISM_API struct prism_worker *prism_worker_get(struct prism *prism, uint32_t in
 /// What start-up chose, a line a port and one for memory, '\n' between. Lives as long as prism.
 PRISM_API const char *prism_report(const struct prism *prism);
 
-/// One turn: receive, time, application work, transmit. Up to count events are written; what did not
-/// fit comes with the next call. Call it in a loop; it never blocks.
+/// One turn: receive, time, application work, transmit. Up to count events are written; what did
+/// not fit comes with the next call. Call it in a loop; it never blocks.
 /// @param events where to write, *borrows* during the call
 /// @return events written, 0..count
 /// Thread: the worker's.   Blocks: never.
@@ -140,7 +141,8 @@ PRISM_API void prism_buffers(const struct prism *prism, uint32_t *available, uin
 struct prism_conn_counts {
 	uint32_t half_open, open, time_wait;
 };
-PRISM_API void prism_conn_count(const struct prism_worker *worker, struct prism_conn_counts *counts);
+PRISM_API void prism_conn_count(const struct prism_worker *worker,
+				struct prism_conn_counts *counts);
 
 #ifdef __cplusplus
 }

@@ -21,7 +21,8 @@ PRISM_API int prism_tcp_unlisten(struct prism_worker *worker, prism_listener lis
 /// @param local source address and port to use, or NULL to have them chosen (RFC 6056)
 /// @return 0; -ENETUNREACH, -EADDRNOTAVAIL, -EADDRINUSE, -ENFILE, -ENOBUFS
 PRISM_API int prism_tcp_connect(struct prism_worker *worker, const struct prism_endpoint *remote,
-				const struct prism_endpoint *local, uint64_t user, prism_conn *conn);
+				const struct prism_endpoint *local, uint64_t user,
+				prism_conn *conn);
 
 /// Queue a buffer for sending, all or none. *takes* buf on success; on failure it is still yours.
 /// A received buffer may be sent: its payload is not touched. It leaves within the same turn.
@@ -36,8 +37,8 @@ PRISM_API int prism_tcp_send_region(struct prism_worker *worker, prism_conn conn
 
 /// The same, and a SENT event with cookie once the peer acknowledged all of it: *borrows* the
 /// bytes until then. Do not change them before.
-PRISM_API int prism_tcp_send_borrowed(struct prism_worker *worker, prism_conn conn, const void *bytes,
-				      size_t len, uint64_t cookie);
+PRISM_API int prism_tcp_send_borrowed(struct prism_worker *worker, prism_conn conn,
+				      const void *bytes, size_t len, uint64_t cookie);
 
 /// What prism_tcp_send_copy takes in one call; more is a case for a buffer or a region.
 #define PRISM_COPY_BYTES_MAX 1024

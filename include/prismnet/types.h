@@ -51,8 +51,9 @@ struct prism_endpoint {
 
 enum prism_event_type {
 	PRISM_EVENT_NONE,
-	PRISM_EVENT_ACCEPTED,  ///< conn is new and established; user is its listener's. What follows on
-			       ///< conn comes with a later poll: prism_tcp_set_user is in time for it
+	PRISM_EVENT_ACCEPTED, ///< conn is new and established; user is its listener's. What follows
+			      ///< on conn comes with a later poll: prism_tcp_set_user is in time
+			      ///< for it
 	PRISM_EVENT_CONNECTED, ///< a connect succeeded
 	PRISM_EVENT_DATA,      ///< data, len, buf: received in order; *gives* buf
 	PRISM_EVENT_EOF,       ///< the peer will send no more; sending is still possible
@@ -67,17 +68,17 @@ enum prism_event_type {
 /// Why a connection ended.
 enum prism_close_reason {
 	PRISM_CLOSE_NONE,
-	PRISM_CLOSE_DONE,           ///< both sides closed in order
-	PRISM_CLOSE_RESET,          ///< the peer sent a reset
-	PRISM_CLOSE_ABORTED,        ///< prism_tcp_abort was called here
-	PRISM_CLOSE_REFUSED,        ///< a connect was answered with a reset
-	PRISM_CLOSE_TIMEOUT,        ///< retransmissions ran out (RFC 9293 3.8.3)
-	PRISM_CLOSE_CONNECT_TIMEOUT,///< the handshake did not complete in time
-	PRISM_CLOSE_KEEPALIVE,      ///< the peer did not answer keep-alive probes
-	PRISM_CLOSE_UNREACHABLE,    ///< ICMP said so while connecting
-	PRISM_CLOSE_NO_MEMORY,      ///< no buffers or connection slots
-	PRISM_CLOSE_LINGER,         ///< closed here, and the peer did not finish in time
-	PRISM_CLOSE_SHUTDOWN,       ///< the stack was closed
+	PRISM_CLOSE_DONE,            ///< both sides closed in order
+	PRISM_CLOSE_RESET,           ///< the peer sent a reset
+	PRISM_CLOSE_ABORTED,         ///< prism_tcp_abort was called here
+	PRISM_CLOSE_REFUSED,         ///< a connect was answered with a reset
+	PRISM_CLOSE_TIMEOUT,         ///< retransmissions ran out (RFC 9293 3.8.3)
+	PRISM_CLOSE_CONNECT_TIMEOUT, ///< the handshake did not complete in time
+	PRISM_CLOSE_KEEPALIVE,       ///< the peer did not answer keep-alive probes
+	PRISM_CLOSE_UNREACHABLE,     ///< ICMP said so while connecting
+	PRISM_CLOSE_NO_MEMORY,       ///< no buffers or connection slots
+	PRISM_CLOSE_LINGER,          ///< closed here, and the peer did not finish in time
+	PRISM_CLOSE_SHUTDOWN,        ///< the stack was closed
 };
 
 /// One thing that happened. What a type does not name is zero.

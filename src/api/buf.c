@@ -65,8 +65,8 @@ int prism_buf_append(struct prism_worker *worker, struct prism_buf *buf, const v
 		     uint32_t len)
 {
 	if (len > prism_buf_room(buf))
-		return err_set(ERR_NO_BUFFERS, "%u bytes behind %u in one buffer with room for %u", len,
-			       prism_buf_len(buf), prism_buf_room(buf));
+		return err_set(ERR_NO_BUFFERS, "%u bytes behind %u in one buffer with room for %u",
+			       len, prism_buf_len(buf), prism_buf_room(buf));
 	pkt_copy(&worker->env, convert_buf(buf), bytes, (uint16_t)len, COPY_API);
 	return 0;
 }

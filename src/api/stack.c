@@ -23,7 +23,6 @@ void prism_options_init(struct prism_options *options, size_t size)
 	options->size = size;
 }
 
-
 struct prism *prism_open(const struct prism_options *options)
 {
 	return start_open(options);

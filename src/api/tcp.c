@@ -9,8 +9,8 @@
 #include "core/worker.h"
 #include "pkt/pool.h"
 
-int prism_tcp_listen(struct prism_worker *worker, const struct prism_endpoint *local,
-		     uint64_t user, prism_listener *listener)
+int prism_tcp_listen(struct prism_worker *worker, const struct prism_endpoint *local, uint64_t user,
+		     prism_listener *listener)
 {
 	struct addr addr = convert_addr(&local->addr);
 
@@ -48,7 +48,8 @@ int prism_tcp_send(struct prism_worker *worker, prism_conn conn, struct prism_bu
 	return tcp_send_pkt(worker->tcp, conn, convert_buf(buf));
 }
 
-int prism_tcp_send_region(struct prism_worker *worker, prism_conn conn, const void *bytes, size_t len)
+int prism_tcp_send_region(struct prism_worker *worker, prism_conn conn, const void *bytes,
+			  size_t len)
 {
 	return tcp_send_region(worker->tcp, conn, bytes, len, NULL);
 }
@@ -65,7 +66,8 @@ int prism_tcp_send_copy(struct prism_worker *worker, prism_conn conn, const void
 	int error;
 
 	if (len > PRISM_COPY_BYTES_MAX)
-		return err_set(ERR_COPY_TOO_LARGE, "%zu bytes, at most %d", len, PRISM_COPY_BYTES_MAX);
+		return err_set(ERR_COPY_TOO_LARGE, "%zu bytes, at most %d", len,
+			       PRISM_COPY_BYTES_MAX);
 	buf = prism_buf_alloc(worker);
 	if (!buf)
 		return -ENOBUFS;
@@ -96,8 +98,8 @@ int prism_tcp_set_user(struct prism_worker *worker, prism_conn conn, uint64_t us
 	return tcp_set_user(worker->tcp, conn, user);
 }
 
-int prism_tcp_set_option(struct prism_worker *worker, prism_conn conn,
-			 enum prism_tcp_option option, uint64_t value)
+int prism_tcp_set_option(struct prism_worker *worker, prism_conn conn, enum prism_tcp_option option,
+			 uint64_t value)
 {
 	switch (option) {
 	case PRISM_TCP_KEEPALIVE_S:

@@ -14,9 +14,9 @@
 
 struct timer {
 	struct timer *next;
-	struct timer **link;  // what points at this node; NULL when not armed
+	struct timer **link; // what points at this node; NULL when not armed
 	uint64_t deadline_ns;
-	uint32_t kind;        // the owner's: an index into wheel_config.fire
+	uint32_t kind; // the owner's: an index into wheel_config.fire
 };
 
 typedef void (*timer_fire)(void *context, struct timer *timer, uint64_t now_ns);

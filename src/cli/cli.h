@@ -26,9 +26,8 @@ struct cli_option {
 struct cli_command {
 	const char *name;
 	const char *arguments; // "FILE", "NAME...", ""
-	const char
-		*words; // what completes the first argument, a space between: "schema init show";
-			// "FILE" for files, NULL for nothing
+	const char *words;     // what completes the first argument, a space between: "schema init
+			   // show"; "FILE" for files, NULL for nothing
 	const char *sentence; // one line, in lists
 	const char *more;     // the rest, for help and the manual page
 	const struct cli_option *options;

@@ -63,52 +63,84 @@ static const struct cli_option help_options[] = {
 };
 
 const struct cli_command cli_commands[] = {
-	{.name = "run", .arguments = "FILE", .words = "FILE", .run = cmd_run, OPTIONS(run_options),
+	{.name = "run",
+	 .arguments = "FILE",
+	 .words = "FILE",
+	 .run = cmd_run,
+	 OPTIONS(run_options),
 	 .sentence = "start what a configuration file describes",
 	 .more = "Opens the ports, says in one line each what was chosen, starts the services and "
 		 "serves until Ctrl-C. Then it stops listening, lets connections finish for a few "
 		 "seconds, and leaves nothing behind. Without the privileges a tap port needs, it "
 		 "runs in a user and network namespace of its own and says how to step in."},
-	{.name = "check", .arguments = "FILE", .words = "FILE", .run = cmd_check,
+	{.name = "check",
+	 .arguments = "FILE",
+	 .words = "FILE",
+	 .run = cmd_check,
 	 .sentence = "read a configuration file and list all that is wrong with it",
 	 .more = "Each finding has its line and column, the line itself, and what to write "
 		 "instead. Nothing is started, and no privilege is needed."},
-	{.name = "config", .arguments = "schema | init | show FILE", .words = "schema init show",
+	{.name = "config",
+	 .arguments = "schema | init | show FILE",
+	 .words = "schema init show",
 	 .run = cmd_config,
 	 .sentence = "the configuration's schema, a sample, or effective values",
 	 .more = "schema prints a JSON Schema, for editors that complete and check while you "
 		 "write. init prints a commented file with every key. show prints what a file "
 		 "comes to: each value, and whether the file or the default gave it."},
-	{.name = "doctor", .arguments = "[FILE]", .words = "FILE", .run = cmd_doctor,
+	{.name = "doctor",
+	 .arguments = "[FILE]",
+	 .words = "FILE",
+	 .run = cmd_doctor,
 	 OPTIONS(doctor_options),
 	 .sentence = "what this machine can do, and what stands in the way",
 	 .more = "Each finding is OK, WARN or FAIL with the measured fact and the line that mends "
 		 "it; then a verdict for each kind of port. With a FILE, the verdict counts for "
 		 "the kinds it uses. Ends with 3 when something needed is missing."},
-	{.name = "explain", .arguments = "NAME...", .run = cmd_explain, OPTIONS(explain_options),
+	{.name = "explain",
+	 .arguments = "NAME...",
+	 .run = cmd_explain,
+	 OPTIONS(explain_options),
 	 .sentence = "what an error, drop reason, counter, event or close reason means",
 	 .more = "What happened, the likely cause, what to do, and the RFC it comes from."},
-	{.name = "load", .arguments = "http | tcp-echo | udp-echo TARGET",
-	 .words = "http tcp-echo udp-echo", .run = cmd_load, OPTIONS(load_options),
+	{.name = "load",
+	 .arguments = "http | tcp-echo | udp-echo TARGET",
+	 .words = "http tcp-echo udp-echo",
+	 .run = cmd_load,
+	 OPTIONS(load_options),
 	 .sentence = "put load on a server, from a stack of our own, and check what comes back",
 	 .more = "TARGET is http://ADDRESS[:PORT]/PATH or ADDRESS:PORT. It speaks to any server "
 		 "and compares every byte of every answer. Ends with requests a second, latencies and "
 		 "errors by kind; the exit code is 1 when there was any error."},
-	{.name = "top", .arguments = "", .run = cmd_top, OPTIONS(top_options),
+	{.name = "top",
+	 .arguments = "",
+	 .run = cmd_top,
+	 OPTIONS(top_options),
 	 .sentence = "watch an instance: workers, ports, connections, drops",
 	 .more = "Reads the instance's shared memory only: it works on a running, a stuck and a "
 		 "dead one, and costs the instance nothing. Keys: s sorts drops by rate or by "
 		 "total, q quits."},
-	{.name = "stats", .arguments = "[PATTERN]", .run = cmd_stats, OPTIONS(stats_options),
+	{.name = "stats",
+	 .arguments = "[PATTERN]",
+	 .run = cmd_stats,
+	 OPTIONS(stats_options),
 	 .sentence = "an instance's numbers, as lines or as JSON",
 	 .more = "Names are stable. PATTERN keeps those that match, for example 'drop.*'. Works "
 		 "on a running, a stuck and a dead instance."},
-	{.name = "help", .arguments = "[COMMAND]", .run = cmd_help, OPTIONS(help_options),
+	{.name = "help",
+	 .arguments = "[COMMAND]",
+	 .run = cmd_help,
+	 OPTIONS(help_options),
 	 .sentence = "this list, or everything about one command"},
-	{.name = "completion", .arguments = "bash | zsh | fish", .words = "bash zsh fish",
-	 .run = cmd_completion, .sentence = "a completion script for a shell",
+	{.name = "completion",
+	 .arguments = "bash | zsh | fish",
+	 .words = "bash zsh fish",
+	 .run = cmd_completion,
+	 .sentence = "a completion script for a shell",
 	 .more = "For bash: source <(prism completion bash)."},
-	{.name = "version", .arguments = "", .run = cmd_version,
+	{.name = "version",
+	 .arguments = "",
+	 .run = cmd_version,
 	 .sentence = "versions of Prism and of DPDK"},
 };
 const uint32_t cli_command_count = COUNT_OF(cli_commands);

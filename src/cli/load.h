@@ -22,7 +22,7 @@ struct load_options {
 	uint64_t duration_ns; // of the measurement
 	uint64_t warmup_ns;
 	uint64_t requests;   // end after so many, 0: by time
-	double rate_hz;         // requests a second whether answered or not, 0: as fast as they are
+	double rate_hz;      // requests a second whether answered or not, 0: as fast as they are
 	uint32_t size_bytes; // echo: of a message
 	const char *expect_file; // http: the body that must come
 	bool json, quiet;

@@ -30,7 +30,7 @@ static inline uint64_t clock_ns(const struct clock *clock)
 {
 	if (__builtin_expect(clock->ns_per_cycle_q32 == 0, 0))
 		return clock_kernel_ns();
-	unsigned __int128 ns = (unsigned __int128)(clock_cycles() - clock->base_cycles) *
-			       clock->ns_per_cycle_q32;
+	unsigned __int128 ns =
+		(unsigned __int128)(clock_cycles() - clock->base_cycles) * clock->ns_per_cycle_q32;
 	return clock->base_ns + (uint64_t)(ns >> 32);
 }

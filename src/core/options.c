@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Defaults of struct prism_options, for core/start.c. A zero in any field means the default too, so that a caller
-// built against an older, shorter struct gets what it would have got.
+// Defaults of struct prism_options, for core/start.c. A zero in any field means the default too, so
+// that a caller built against an older, shorter struct gets what it would have got.
 #include <string.h>
 
 #include "base/bits.h"

@@ -71,7 +71,8 @@ static void plan_pools(const struct prism_options *o, struct pool_config plan[PO
 
 	plan[POOL_RX] = (struct pool_config){"rx", o->buffers + rings, room_bytes, -1};
 	plan[POOL_TX] = (struct pool_config){"tx", o->buffers + rings, room_bytes, -1};
-	plan[POOL_HEAD] = (struct pool_config){"head", 2 * (o->buffers + rings), HEAD_ROOM_BYTES, -1};
+	plan[POOL_HEAD] =
+		(struct pool_config){"head", 2 * (o->buffers + rings), HEAD_ROOM_BYTES, -1};
 	plan[POOL_CTRL] = (struct pool_config){"ctrl", CTRL_PKTS + rings, CTRL_ROOM_BYTES, -1};
 }
 

@@ -12,7 +12,8 @@
 struct shm;
 
 struct prism {
-	struct prism_options options; // filled in; strings are the caller's, needed during open only
+	struct prism_options
+		options; // filled in; strings are the caller's, needed during open only
 	struct port *port[PORTS_MAX];
 	uint32_t port_count;
 	struct pool *pool[POOL_KINDS];

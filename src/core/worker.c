@@ -88,9 +88,17 @@ int worker_turn(struct prism_worker *w, uint64_t now_ns, struct prism_event *eve
 	return n;
 }
 
+static bool ports_wait(const struct prism_worker *w)
+{
+	for (uint32_t i = 0; i < w->port_count; i++)
+		if (w->port[i]->stage_count)
+			return true;
+	return false;
+}
+
 uint64_t worker_next_ns(const struct prism_worker *w)
 {
-	if (w->last_turn_busy || tcp_busy(w->tcp) || udp_pending(w->net) ||
+	if (w->last_turn_busy || ports_wait(w) || tcp_busy(w->tcp) || udp_pending(w->net) ||
 	    app_timers_pending(w->timers))
 		return w->env.now_ns;
 	return wheel_next_ns(w->wheel);
@@ -124,7 +132,8 @@ static struct addr internal_addr(const struct prism_addr *a)
 
 static int add_port(struct prism_worker *w, struct port *port, const struct prism_port_options *o)
 {
-	struct net_port_config config = {.vlan_id = o->vlan_id, .gateway = internal_addr(&o->gateway)};
+	struct net_port_config config = {.vlan_id = o->vlan_id,
+					 .gateway = internal_addr(&o->gateway)};
 
 	config.address_count = o->address_count;
 	for (uint32_t i = 0; i < o->address_count; i++) {

@@ -26,18 +26,19 @@ struct prism_worker {
 	struct app_timers *timers;
 	struct port *port[PORTS_MAX];
 	uint32_t port_count;
-	bool worked;          // the turn found something to do
-	bool last_turn_busy;  // the one before this did
-	bool undelivered;     // the last turn's events filled what the application gave
+	bool worked;         // the turn found something to do
+	bool last_turn_busy; // the one before this did
+	bool undelivered;    // the last turn's events filled what the application gave
 	uint64_t last_turn_ns;
-	struct clock clock;   // only prism_poll reads it
-	struct prism *prism;  // NULL in simulations
+	struct clock clock;     // only prism_poll reads it
+	struct prism *prism;    // NULL in simulations
 	struct worker_own *own; // what worker_create made itself and must release
 };
 
 // What a worker is made of. Ports, pools, counters and trace outlive it and stay the caller's.
 struct worker_config {
-	const struct prism_options *options; // limits, addresses and routes; ports' devices are not read
+	const struct prism_options
+		*options; // limits, addresses and routes; ports' devices are not read
 	uint32_t index;
 	struct port *port[PORTS_MAX]; // opened, in the order of options->ports
 	struct pool *pool[POOL_KINDS];
@@ -56,7 +57,8 @@ struct prism_worker *worker_create(const struct worker_config *config);
 void worker_destroy(struct prism_worker *worker);
 
 // One turn at now_ns, which never goes back. Writes up to count events, returns how many.
-int worker_turn(struct prism_worker *worker, uint64_t now_ns, struct prism_event *events, int count);
+int worker_turn(struct prism_worker *worker, uint64_t now_ns, struct prism_event *events,
+		int count);
 
 // The earliest time at which a turn would do something without a packet arriving; now or earlier
 // when there is work already, TIME_NEVER_NS when only a packet can wake it.

@@ -40,8 +40,7 @@ static struct rte_mempool *create_empty(const struct pool_config *config)
 	char name[RTE_MEMPOOL_NAMESIZE];
 
 	snprintf(name, sizeof(name), "%.14s-%u", config->name, created++);
-	return rte_mempool_create_empty(name, config->pkts,
-					sizeof(struct pkt) + config->room_bytes,
+	return rte_mempool_create_empty(name, config->pkts, sizeof(struct pkt) + config->room_bytes,
 					MIN(POOL_CACHE_PKTS, config->pkts / 4),
 					sizeof(struct rte_pktmbuf_pool_private), node, flags);
 }

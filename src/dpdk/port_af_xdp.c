@@ -137,7 +137,8 @@ static int plan_af_xdp(struct plan *plan, const struct device *d, const struct p
 		 d->target, queue, busy_budget, mode[0] == 'g', program ? ",xdp_prog=" : "",
 		 program ? program : "");
 	describe_af_xdp(plan, d, queue);
-	// veth hands over what the kernel left unfinished; real cards never do, and lose nothing by it.
+	// veth hands over what the kernel left unfinished; real cards never do, and lose nothing by
+	// it.
 	plan->flags = PORT_RX_PARTIAL_CHECKSUM | PORT_TX_CHAINS;
 	plan->no_offloads = true;
 	return 0;

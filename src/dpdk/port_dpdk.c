@@ -290,8 +290,8 @@ int port_open(const struct port_config *config, struct port **port, struct port_
 
 	if (strncmp(config->device, "pair:", strlen("pair:")) == 0)
 		return pair_open(config, port, report);
-	// The kernel frees an AF_XDP queue a little after its last user went (a restart, say), and does
-	// not tell when: a second's patience.
+	// The kernel frees an AF_XDP queue a little after its last user went (a restart, say), and
+	// does not tell when: a second's patience.
 	for (int tries = af_xdp ? 20 : 1; tries > 0; tries--) {
 		result = open_once(config, port, report);
 		if (result == 0 || err_last()->id != ERR_PORT_START_FAILED)

@@ -116,7 +116,8 @@ static void point_at(struct pkt *p, void *buffer, uint64_t iova, uint16_t buffer
 	p->mbuf.buf_len = buffer_len;
 }
 
-struct pkt *pkt_ref_buffer(struct pool *pool, struct pkt *source, uint16_t buffer_offset, uint16_t len)
+struct pkt *pkt_ref_buffer(struct pool *pool, struct pkt *source, uint16_t buffer_offset,
+			   uint16_t len)
 {
 	struct pkt *p = pkt_alloc(pool);
 
@@ -189,7 +190,8 @@ static enum counter ledger(enum copy_reason why)
 	return COUNTER_copied_bytes_error;
 }
 
-bool pkt_copy(const struct env *env, struct pkt *to, const void *from, uint16_t len, enum copy_reason why)
+bool pkt_copy(const struct env *env, struct pkt *to, const void *from, uint16_t len,
+	      enum copy_reason why)
 {
 	if (pkt_tailroom(to) < len)
 		return false;

@@ -193,7 +193,8 @@ void pkt_free(struct pkt *p);
 struct pkt *pkt_ref(struct pool *pool, struct pkt *source, uint16_t offset, uint16_t len);
 
 // The same at an offset from the start of source's buffer, whatever its view is now.
-struct pkt *pkt_ref_buffer(struct pool *pool, struct pkt *source, uint16_t buffer_offset, uint16_t len);
+struct pkt *pkt_ref_buffer(struct pool *pool, struct pkt *source, uint16_t buffer_offset,
+			   uint16_t len);
 
 // The same of a segment of any kind: refers to what the segment refers to.
 struct pkt *pkt_slice(struct pool *pool, struct pkt *segment, uint16_t offset, uint16_t len);
@@ -205,7 +206,8 @@ enum copy_reason { COPY_PACK, COPY_API, COPY_CAPTURE, COPY_FRAGMENT, COPY_ERROR 
 
 // The only function that copies payload: appends len bytes to a one-segment packet and enters
 // them into the copy ledger under why. False (nothing done) when the tailroom is too small.
-bool pkt_copy(const struct env *env, struct pkt *to, const void *from, uint16_t len, enum copy_reason why);
+bool pkt_copy(const struct env *env, struct pkt *to, const void *from, uint16_t len,
+	      enum copy_reason why);
 
 // Drops: counts the reason and releases the packet. Every packet that ends without being
 // transmitted, consumed or queued ends here.

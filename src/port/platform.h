@@ -9,14 +9,14 @@
 enum platform_memory { MEMORY_AUTO, MEMORY_HUGEPAGES, MEMORY_PLAIN };
 
 struct platform_config {
-	const char *instance;        // names runtime files; letters, digits, '-'
-	enum platform_memory memory; // AUTO: hugepages where there are enough, else plain, visibly
-	uint32_t memory_mib;         // for all pools and regions
-	int main_core;               // -1: where the caller runs
-	bool probe_pci;              // only when a pci: port is configured
+	const char *instance;         // names runtime files; letters, digits, '-'
+	enum platform_memory memory;  // AUTO: hugepages where there are enough, else plain, visibly
+	uint32_t memory_mib;          // for all pools and regions
+	int main_core;                // -1: where the caller runs
+	bool probe_pci;               // only when a pci: port is configured
 	const char *const *pci_allow; // addresses, NULL-terminated, or NULL
-	const char *extra_args;      // passed to EAL as they are, or NULL
-	bool already_running;        // the application called rte_eal_init itself
+	const char *extra_args;       // passed to EAL as they are, or NULL
+	bool already_running;         // the application called rte_eal_init itself
 };
 
 struct platform_report {

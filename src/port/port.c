@@ -65,7 +65,8 @@ void port_tx_flush(const struct env *env, struct port *port)
 	if (port->stage_count == 0)
 		return;
 	while (sent < port->stage_count) {
-		uint16_t n = port->ops->tx(port, port->stage + sent, (uint16_t)(port->stage_count - sent));
+		uint16_t n = port->ops->tx(port, port->stage + sent,
+					   (uint16_t)(port->stage_count - sent));
 
 		if (n == 0)
 			break;

@@ -50,8 +50,8 @@ struct port {
 	char device[96]; // "tap:prism0"
 
 	uint64_t rx_pkts, rx_bytes, tx_pkts, tx_bytes;
-	uint32_t stage_count;   // packets staged
-	uint32_t queued_count;  // of them, those the queued gauge knows of: refused by the device
+	uint32_t stage_count;  // packets staged
+	uint32_t queued_count; // of them, those the queued gauge knows of: refused by the device
 	uint64_t stage_bytes;
 	struct pkt *stage[PORT_STAGE_PKTS];
 };
@@ -76,7 +76,8 @@ struct port_config {
 	uint16_t mtu_bytes;   // 0 for the device's own
 	uint16_t queue_pkts;  // descriptors a ring, 0 for the default
 	struct pool *rx_pool; // where received packets come from
-	bool allow_default_route_device; // take a card even when the machine's default route uses it
+	bool allow_default_route_device; // take a card even when the machine's default route uses
+					 // it
 	struct {
 		struct addr addr;
 		uint8_t prefix_len;

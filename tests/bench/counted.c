@@ -228,7 +228,8 @@ static uint64_t counter(const char *name)
 int main(int argc, char **argv)
 {
 	if (argc != 4) {
-		fprintf(stderr, "usage: counted http|http-new|tcp-echo|udp-echo CONNECTIONS OPERATIONS\n");
+		fprintf(stderr,
+			"usage: counted http|http-new|tcp-echo|udp-echo CONNECTIONS OPERATIONS\n");
 		return 2;
 	}
 	uint32_t connections = (uint32_t)atoi(argv[2]);

@@ -174,8 +174,8 @@ static void kernel_gets_its_datagram_back(struct port *port, const char *interfa
 	int fd = udp_socket(5000);
 
 	snprintf(command, sizeof(command),
-		 "ip neigh replace %s lladdr %02x:%02x:%02x:%02x:%02x:%02x dev %s", our_address, m[0],
-		 m[1], m[2], m[3], m[4], m[5], interface);
+		 "ip neigh replace %s lladdr %02x:%02x:%02x:%02x:%02x:%02x dev %s", our_address,
+		 m[0], m[1], m[2], m[3], m[4], m[5], interface);
 	run(command);
 	inet_pton(AF_INET, our_address, &peer.sin_addr);
 	assert_int_equal(sendto(fd, text, sizeof(text), 0, (struct sockaddr *)&peer, sizeof(peer)),
@@ -258,7 +258,8 @@ static void af_xdp_opens_twenty_times_and_leaves_nothing(void **state)
 	uint32_t fds = count_entries("/proc/self/fd");
 
 	for (int i = 0; i < TIMES; i++) {
-		struct pool_config config = {.name = "own", .pkts = 8191, .room_bytes = 2176, .numa_node = -1};
+		struct pool_config config = {
+			.name = "own", .pkts = 8191, .room_bytes = 2176, .numa_node = -1};
 
 		rx_pool = pool_create(&config);
 		assert_non_null(rx_pool);

@@ -27,9 +27,18 @@ static void an_address_and_a_port_are_read(void **state)
 
 static void nonsense_is_refused_and_changes_nothing(void **state)
 {
-	static const char *const bad[] = {"", ":", ":80", "198.18.0.2", "198.18.0.2:", "198.18.0.2:x",
-					  "198.18.0.2:65536", "198.18.0.2:-1", "198.18.0:80",
-					  "198.18.0.2: 80", "[::1:80", "host:80"};
+	static const char *const bad[] = {"",
+					  ":",
+					  ":80",
+					  "198.18.0.2",
+					  "198.18.0.2:",
+					  "198.18.0.2:x",
+					  "198.18.0.2:65536",
+					  "198.18.0.2:-1",
+					  "198.18.0:80",
+					  "198.18.0.2: 80",
+					  "[::1:80",
+					  "host:80"};
 	struct prism_endpoint e, before;
 
 	(void)state;

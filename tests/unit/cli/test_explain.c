@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
 #include <prismnet/types.h>
+#include <cmocka.h>
 
 #include "base/err.h"
 #include "cli/cli.h"

@@ -14,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
 #include <prismnet/prism.h>
+#include <cmocka.h>
 
 #include "base/err.h"
 #include "base/time.h"

@@ -44,7 +44,7 @@ static void sizes_know_binary_and_decimal_prefixes(void **state)
 
 static void what_is_written_reads_back(void **state)
 {
-	static const uint64_t values[] = {1,	  999,	   1000,      1024,	  4096,
+	static const uint64_t values[] = {1,      999,     1000,      1024,          4096,
 					  262144, 1000000, 600000000, 3600000000000, 12345678901};
 	char text[UNITS_TEXT_BYTES];
 

@@ -67,7 +67,8 @@ static void silly_windows_are_not_filled(void **state)
 	peer_destroy(b);
 }
 
-// RFC 9293 MUST-35, MUST-36, MUST-37: a closed window is probed, further and further apart, for ever.
+// RFC 9293 MUST-35, MUST-36, MUST-37: a closed window is probed, further and further apart, for
+// ever.
 static void a_closed_window_is_probed_for_ever(void **state)
 {
 	struct peer *b = peer_create();
