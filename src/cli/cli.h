@@ -27,9 +27,9 @@ struct cli_command {
 	const char *name;
 	const char *arguments; // "FILE", "NAME...", ""
 	const char *words;     // what completes the first argument, a space between: "schema init
-			   // show"; "FILE" for files, NULL for nothing
-	const char *sentence; // one line, in lists
-	const char *more;     // the rest, for help and the manual page
+			       // show"; "FILE" for files, NULL for nothing
+	const char *sentence;  // one line, in lists
+	const char *more;      // the rest, for help and the manual page
 	const struct cli_option *options;
 	uint32_t option_count;
 	int (*run)(int argc, char **argv); // argv[0] is the subcommand; returns enum cli_exit

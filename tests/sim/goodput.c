@@ -81,8 +81,7 @@ static uint64_t measure(uint32_t loss_ppm, uint32_t delay_us, uint32_t window_by
 
 static void write_table(FILE *out)
 {
-	fprintf(out,
-		"# goodput in Mbit/s: loss in ppm (both ways), "
+	fprintf(out, "# goodput in Mbit/s: loss in ppm (both ways), "
 		     "one-way delay in us, window in bytes\n");
 	fprintf(out, "# %7s %8s", "loss", "delay");
 	for (size_t w = 0; w < ARRAY_COUNT(windows_bytes); w++)
