@@ -14,7 +14,17 @@
 #include "net/udp.h"
 
 // Packets ahead whose headers are being loaded while one is read.
-#define AHEAD_PKTS 4
+#define AHEAD_PKTS 8
+
+// Headers and the beginning of the text: what another core or a card has just written.
+static inline void fetch_headers(const struct pkt *p)
+{
+	const uint8_t *data = pkt_data(p);
+
+	bits_prefetch(data);
+	bits_prefetch(data + CACHE_LINE_BYTES);
+	bits_prefetch(data + 2 * CACHE_LINE_BYTES);
+}
 
 static enum next read_headers(struct prism_worker *w, struct pkt **p, struct arrival *a,
 			      uint16_t port_index)
@@ -58,10 +68,10 @@ void stack_input(struct prism_worker *w, uint16_t port_index, struct pkt **pkts,
 	enum next next[BURST_PKTS];
 
 	for (uint16_t i = 0; i < MIN(count, AHEAD_PKTS); i++)
-		bits_prefetch(pkt_data(pkts[i]));
+		fetch_headers(pkts[i]);
 	for (uint16_t i = 0; i < count; i++) {
 		if (i + AHEAD_PKTS < count)
-			bits_prefetch(pkt_data(pkts[i + AHEAD_PKTS]));
+			fetch_headers(pkts[i + AHEAD_PKTS]);
 		next[i] = read_headers(w, &pkts[i], &arrival[i], port_index);
 	}
 	for (uint16_t i = 0; i < count; i++)
