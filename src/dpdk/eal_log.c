@@ -7,6 +7,8 @@
 // nothing here is on the data path.
 #include "dpdk/eal_log.h"
 
+#include <dlfcn.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,6 +36,9 @@ static const char *const harmless[] = {
 	"multiq qdisc",
 	"ingress qdisc",
 	"Disabling rte flow support",
+	"No bpffs found", // libxdp would like to share the interface with other XDP programs
+	"Can't use dispatcher",
+	"Falling back to loading single prog",
 };
 
 static bool expected(const char *text)
@@ -85,6 +90,45 @@ int eal_log_capture(void)
 	if (!stream)
 		return -ENOMEM;
 	return rte_openlog_stream(stream);
+}
+
+// As libbpf.h and libxdp.h have them: level 0 is a warning or an error, the others inform.
+typedef int (*bpf_print)(int level, const char *format, va_list args);
+
+static int bpf_says(int level, const char *format, va_list args)
+{
+	char text[512];
+	int len = vsnprintf(text, sizeof(text), format, args);
+
+	if (level > 0 || len <= 0 || expected(text))
+		return 0;
+	len = MIN(len, (int)sizeof(text) - 1);
+	if (eal_log.held)
+		keep(text, (size_t)len, RTE_LOG_ERR);
+	else
+		pass_on(text, (size_t)len);
+	return 0;
+}
+
+void eal_log_capture_bpf(void)
+{
+	static const struct {
+		const char *library, *function;
+	} libraries[] = {{"libbpf.so.1", "libbpf_set_print"},
+			 {"libbpf.so.0", "libbpf_set_print"},
+			 {"libxdp.so.1", "libxdp_set_print"}};
+
+	for (size_t i = 0; i < ARRAY_COUNT(libraries); i++) {
+		void *library = dlopen(libraries[i].library, RTLD_NOW | RTLD_NOLOAD);
+		void *symbol = library ? dlsym(library, libraries[i].function) : NULL;
+		bpf_print (*set_print)(bpf_print);
+
+		memcpy(&set_print, &symbol, sizeof(set_print)); // POSIX dlsym(), ISO C has no cast
+		if (set_print)
+			set_print(bpf_says);
+		if (library)
+			dlclose(library);
+	}
 }
 
 void eal_log_hold(void)

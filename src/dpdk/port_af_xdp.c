@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "dpdk/eal_log.h"
 #include "dpdk/kernel.h"
 #include "dpdk/port_dpdk.h"
 
@@ -136,6 +137,7 @@ static int plan_af_xdp(struct plan *plan, const struct device *d, const struct p
 		 "iface=%s,start_queue=%u,queue_count=1,busy_budget=%u,force_copy=%d%s%s",
 		 d->target, queue, busy_budget, mode[0] == 'g', program ? ",xdp_prog=" : "",
 		 program ? program : "");
+	eal_log_capture_bpf();
 	describe_af_xdp(plan, d, queue);
 	// veth hands over what the kernel left unfinished; real cards never do, and lose nothing by
 	// it.
