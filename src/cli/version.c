@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// prism version: of Prism, of the DPDK it runs with, and how it was built. What a report of a
+// prism version: of Prism and of the DPDK it runs with. What a report of a
 // fault should begin with. Nothing is started: DPDK's version is a constant of its runtime, so the
 // command works on a machine where nothing else does.
 
 #include <stdio.h>
 
 #include "cli/cli.h"
+#include "port/platform.h"
 
 int cmd_version(int argc, char **argv)
 {
@@ -13,6 +14,6 @@ int cmd_version(int argc, char **argv)
 
 	if (cli_options(argc, argv, values) < 0)
 		return CLI_USAGE;
-	printf("prism %s\n", PRISM_VERSION);
+	printf("prism %s\n%s\n", PRISM_VERSION, platform_version());
 	return CLI_OK;
 }

@@ -284,3 +284,8 @@ void platform_stop(void)
 	pool_regions_free();
 	eal.started = false;
 }
+
+const char *platform_version(void)
+{
+	return rte_version();
+}

@@ -28,3 +28,6 @@ struct platform_report {
 // 0 or a negative errno with err_set.
 int platform_start(const struct platform_config *config, struct platform_report *report);
 void platform_stop(void);
+
+// What the ground is and of which version, for people: "DPDK 22.11.11". Before any start, too.
+const char *platform_version(void);

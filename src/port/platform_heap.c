@@ -16,3 +16,8 @@ int platform_start(const struct platform_config *config, struct platform_report 
 void platform_stop(void)
 {
 }
+
+const char *platform_version(void)
+{
+	return "plain heap, no DPDK";
+}
