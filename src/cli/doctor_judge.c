@@ -5,7 +5,6 @@
 
 #include "cli/doctor.h"
 
-#include <net/if.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "base/err.h"
 #include "control/config.h"
 #include "observe/instance.h"
+#include "port/probe.h"
 
 void doctor_add(struct doctor *d, enum doctor_level level, const char *name, const char *remedy,
 		const char *fact, ...)
@@ -204,30 +204,23 @@ void doctor_ports(struct doctor *d)
 	d->verdict_count = d->count - before;
 }
 
+// The checks of start-up itself, except where it would first step into another namespace: what is
+// in this one does not matter there.
 static void judge_port(struct doctor *d, const struct prism_port_options *port)
 {
-	char kind[32], name[64];
-	const char *rest = strchr(port->device, ':') + 1;
+	bool elsewhere = strncmp(port->device, "tap:", 4) == 0 && !d->machine.cap_net_admin;
+	char kind[32];
 
 	snprintf(kind, sizeof kind, "%.*s", (int)strcspn(port->device, ":"), port->device);
-	snprintf(name, sizeof name, "%.*s", (int)strcspn(rest, ","), rest);
 	struct verdict v = judge_kind(&d->machine, kind);
 	if (v.lacks)
 		doctor_add(d, DOCTOR_FAIL, port->name, v.remedy, "%s: %s", port->device, v.lacks);
-	else if (strcmp(kind, "tap") == 0 && machine_has_interface(name))
-		doctor_add(d, DOCTOR_FAIL, port->name,
-			   "stop what uses it (ip link show), or name "
-			   "another interface",
-			   "%s: an interface of this name is there already", port->device);
-	else if (strcmp(kind, "af_xdp") == 0 && !machine_has_interface(name))
-		doctor_add(d, DOCTOR_FAIL, port->name, "ip link show lists the interfaces",
-			   "%s: there is no such interface", port->device);
-	else if (strcmp(kind, "af_xdp") == 0 && machine_default_route(name) &&
-		 !port->allow_default_route_device)
-		doctor_add(d, DOCTOR_FAIL, port->name,
-			   "take another one, or set "
-			   "allow_default_route_device: true",
-			   "%s: it carries this machine's default route", port->device);
+	else if (elsewhere)
+		doctor_add(d, DOCTOR_OK, port->name, "", "%s: can be opened in a namespace",
+			   port->device);
+	else if (probe_port(port->name, port->device, port->allow_default_route_device))
+		doctor_add(d, DOCTOR_FAIL, port->name, err_infos[err_last()->id].remedy, "%s",
+			   err_last()->message);
 	else
 		doctor_add(d, DOCTOR_OK, port->name, "", "%s: can be opened", port->device);
 }

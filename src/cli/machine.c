@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What this machine has: procfs, sysfs, and trying. Called by doctor.c, which judges. Where a fact
-// can be tried it is tried (opening /dev/net/tun, making a namespace) rather than derived from
-// configuration that some other mechanism may overrule.
+// can be tried it is tried (making a namespace, a socket) rather than derived from configuration
+// that some other mechanism may overrule; what start-up looks at is asked of it (port/probe.h).
 
 #include "cli/machine.h"
 
@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "cli/namespace.h"
+#include "port/probe.h"
 
 // The first line of a file without its end, "" when it cannot be read.
 static void read_line(const char *path, char *text, size_t text_bytes)
@@ -78,26 +79,22 @@ static void look_at_cpus(struct machine *m)
 	m->constant_tsc = cpu_has_constant_tsc();
 }
 
-static void look_at_memory(struct machine *m)
+static void look_at_memory(struct machine *m, const struct probe *ground)
 {
 	struct rlimit limit = {0};
 
-	m->hugepage_kib = (uint32_t)meminfo("Hugepagesize");
-	m->hugepages_total = meminfo("HugePages_Total");
-	m->hugepages_free = meminfo("HugePages_Free");
+	m->hugepage_kib = ground->hugepage_kib;
+	m->hugepages_total = ground->hugepages_total;
+	m->hugepages_free = ground->hugepages_free;
 	m->memory_available_mib = meminfo("MemAvailable") / 1024;
 	getrlimit(RLIMIT_MEMLOCK, &limit);
 	m->memlock_bytes = limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur;
 }
 
-static void look_at_privileges(struct machine *m)
+static void look_at_privileges(struct machine *m, const struct probe *ground)
 {
-	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
-
-	m->tun_errno = fd < 0 ? errno : 0;
-	if (fd >= 0)
-		close(fd);
-	fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
+	m->tun_errno = ground->tun_errno;
 	m->xdp_errno = fd < 0 ? errno : 0;
 	if (fd >= 0)
 		close(fd);
@@ -120,38 +117,10 @@ static bool folder_has_entries(const char *path)
 	return count > 2; // besides . and ..
 }
 
-bool machine_has_interface(const char *name)
-{
-	char path[128];
-
-	snprintf(path, sizeof path, "/sys/class/net/%s", name);
-	return name[0] && !strchr(name, '/') && access(path, F_OK) == 0;
-}
-
-// /proc/net/route: interface, destination, ..., mask in the eighth column, in hexadecimal.
-bool machine_default_route(const char *interface)
-{
-	FILE *file = fopen("/proc/net/route", "re");
-	bool found = false;
-	char line[256];
-
-	while (file && fgets(line, sizeof line, file)) {
-		char name[32];
-		unsigned int to, mask;
-
-		if (sscanf(line, "%31s %x %*x %*x %*d %*d %*d %x", name, &to, &mask) == 3)
-			found |= to == 0 && mask == 0 && strcmp(name, interface) == 0;
-	}
-	if (file)
-		fclose(file);
-	return found;
-}
-
 static void look_at_card(struct machine *m, const char *path)
 {
 	struct machine_card *card = &m->card[m->card_count];
-	char text[512], link[256];
-	glob_t names;
+	char text[512], link[256], name[64];
 
 	snprintf(text, sizeof text, "%s/class", path);
 	read_line(text, link, sizeof link);
@@ -163,14 +132,9 @@ static void look_at_card(struct machine *m, const char *path)
 	link[len > 0 ? len : 0] = '\0';
 	const char *driver = strrchr(link, '/');
 	snprintf(card->driver, sizeof card->driver, "%.31s", driver ? driver + 1 : "");
-	// virtio's interfaces hang one device deeper.
-	snprintf(text, sizeof text, "{%s/net/*,%s/virtio*/net/*}", path, path);
-	if (glob(text, GLOB_BRACE, NULL, &names) == 0) {
-		snprintf(card->interface, sizeof card->interface, "%.15s",
-			 strrchr(names.gl_pathv[0], '/') + 1);
-		globfree(&names);
-	}
-	card->default_route = card->interface[0] && machine_default_route(card->interface);
+	if (probe_interface_of_pci(card->address, name))
+		snprintf(card->interface, sizeof card->interface, "%.15s", name);
+	card->default_route = card->interface[0] && probe_default_route(card->interface);
 	m->card_count++;
 }
 
@@ -209,6 +173,7 @@ bool machine_has_driver(const struct machine *machine, const char *driver)
 void machine_look(struct machine *machine)
 {
 	struct utsname name;
+	struct probe ground;
 
 	memset(machine, 0, sizeof *machine);
 	uname(&name);
@@ -216,8 +181,9 @@ void machine_look(struct machine *machine)
 		 name.release);
 	sscanf(name.release, "%u.%u", &machine->kernel_major, &machine->kernel_minor);
 	look_at_cpus(machine);
-	look_at_memory(machine);
-	look_at_privileges(machine);
+	probe_ground(&ground);
+	look_at_memory(machine, &ground);
+	look_at_privileges(machine, &ground);
 	look_at_cards(machine);
 	look_for_drivers(machine);
 }

@@ -40,8 +40,5 @@ struct machine {
 // Looks at everything. Blocks: file system, and a child that tries namespaces.
 void machine_look(struct machine *machine);
 
-bool machine_has_interface(const char *name);
-bool machine_default_route(const char *interface);
-
 // A driver of DPDK is installed: "net_tap".
 bool machine_has_driver(const struct machine *machine, const char *driver);

@@ -5,8 +5,8 @@
 // From now on DPDK's lines come here instead of to stdout and syslog. 0 or -errno.
 int eal_log_capture(void);
 
-// The libraries under the AF_XDP driver, when it has loaded them, log here as well: Prism itself does
-// not link them.
+// The libraries under the AF_XDP driver, when it has loaded them, log here as well. Prism itself
+// does not link them.
 void eal_log_capture_bpf(void);
 
 // Between hold and release lines are kept back: whoever called DPDK is about to know whether it

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Talking with the kernel about its interfaces, at start and end only. Called by the tap and
-// AF_XDP ports and by probe.c. No program is run for it.
+// AF_XDP ports and by probe.c. No program is run for it: rtnetlink, ioctl, sysfs and procfs.
+// Deliberately not here: anything the data path could wait for.
 #include "dpdk/kernel.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -20,6 +22,16 @@
 bool kernel_has_interface(const char *name)
 {
 	return if_nametoindex(name) != 0;
+}
+
+int kernel_try_tun(void)
+{
+	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
 }
 
 bool kernel_has_default_route(const char *name)

@@ -9,6 +9,9 @@
 
 bool kernel_has_interface(const char *name);
 
+// 0, or a negative errno when /dev/net/tun does not open.
+int kernel_try_tun(void);
+
 // True when a default route of this network namespace leaves through the interface.
 bool kernel_has_default_route(const char *name);
 

@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "dpdk/eal_log.h"
 #include "port/pair.h"
+#include "port/probe.h"
 
 static const struct kind *const kinds[] = {&kind_tap,  &kind_memif, &kind_af_xdp, &kind_pcap,
 					   &kind_vdev, &kind_null,  &kind_ring,   &kind_pci};
@@ -229,6 +230,24 @@ static int choose_kind(struct dpdk_port *p, struct device *d, const struct port_
 		return 0;
 	result = device_parse(d);
 	return result ? result : device_check_options(d, p->kind->options, p->kind->form);
+}
+
+int probe_port(const char *name, const char *device, bool allow_default_route_device)
+{
+	const struct port_config config = {
+		.name = name,
+		.device = device,
+		.allow_default_route_device = allow_default_route_device,
+	};
+	struct dpdk_port p = {0};
+	struct plan plan = {0};
+	struct device parts;
+
+	if (strncmp(device, "pair:", strlen("pair:")) == 0)
+		return 0;
+	int result = choose_kind(&p, &parts, &config);
+
+	return result ? result : p.kind->plan(&plan, &parts, &config);
 }
 
 static int open_ethdev(struct dpdk_port *p, const struct port_config *config,

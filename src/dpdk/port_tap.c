@@ -5,11 +5,9 @@
 // The driver gives the kernel's end our MAC address. Two hosts with one address confuse every
 // tool, so ours is another: a tap filters nothing, whatever address we announce reaches us.
 #include <errno.h>
-#include <fcntl.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/err.h"
 #include "dpdk/kernel.h"
@@ -19,13 +17,12 @@ static const char *const tap_options[] = {"mac", NULL};
 
 static int check_tun(const struct device *d)
 {
-	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+	int result = kernel_try_tun();
 
-	if (fd < 0)
-		return err_set(errno == EACCES ? ERR_PORT_NO_PRIVILEGE : ERR_PORT_NO_TUN,
-			       "%s: %s: /dev/net/tun: %s", d->port_name, d->text, strerror(errno));
-	close(fd);
-	return 0;
+	if (result == 0)
+		return 0;
+	return err_set(result == -EACCES ? ERR_PORT_NO_PRIVILEGE : ERR_PORT_NO_TUN,
+		       "%s: %s: /dev/net/tun: %s", d->port_name, d->text, strerror(-result));
 }
 
 static int plan_tap(struct plan *plan, const struct device *d, const struct port_config *config)
