@@ -93,8 +93,9 @@ static int check_interface(const struct device *d, const struct port_config *con
 		return err_set(ERR_PORT_XDP_PRESENT, "%s: %s: program %u is on %s", d->port_name,
 			       d->text, program, d->target);
 	if (geteuid() != 0)
-		return err_set(ERR_PORT_NO_PRIVILEGE, "%s: %s: user %u", d->port_name, d->text,
-			       (unsigned int)geteuid());
+		return err_set(ERR_PORT_NO_PRIVILEGE,
+			       "%s: %s: user %u may not attach an XDP program", d->port_name,
+			       d->text, (unsigned int)geteuid());
 	return 0;
 }
 

@@ -68,7 +68,8 @@ static int make_way(const struct device *d)
 
 	close(fd);
 	if (result == 0)
-		return err_set(ERR_PORT_SOCKET_IN_USE, "%s: %s", d->port_name, d->text);
+		return err_set(ERR_PORT_SOCKET_IN_USE, "%s: %s: another process serves this socket",
+			       d->port_name, d->text);
 	if (result == ECONNREFUSED)
 		unlink(d->target);
 	else if (result != ENOENT)
