@@ -136,6 +136,7 @@ void config_print_schema(FILE *out)
 		json_object_set_new(properties, section->key, schema);
 	}
 	json_array_append_new(json_object_get(root, "required"), json_string("ports"));
+	json_object_set_new(json_object_get(properties, "ports"), "minItems", json_integer(1));
 	json_object_set_new(root, "$schema",
 			    json_string("https://json-schema.org/draft/2020-12/schema"));
 	json_object_set_new(root, "title", json_string("Prism configuration"));

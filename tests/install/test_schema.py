@@ -36,7 +36,7 @@ def main():
         document = yaml.safe_load(sample)
         wrong += [f"{path or 'prism config init'}: {e.message}"
                   for e in validator.iter_errors(document)]
-        for key, value in (("colour", "red"), ("workers", "many")):
+        for key, value in (("colour", "red"), ("ports", []), ("workers", "many")):
             if validator.is_valid({**document, key: value}):
                 wrong.append(f"{key}: {value} fits the schema and should not")
     print("\n".join(wrong) or f"{len(examples) + 1} configurations fit")
