@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Addresses as text, for applications: the public face of base/addr.h.
+// Addresses as text, for applications: the public face of base/addr.h, which reads and writes the
+// addresses themselves. Here stand only the port of an endpoint and the public types. Called from
+// any thread, never on the data path. No name is looked up: that would block.
 #include <prismnet/addr.h>
 
 #include <errno.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Buffers of the public API: a buffer is a packet under another name. Giving one back tells the
-// connection that paid for it, which opens its window.
+// connection that paid for it, which opens its window. Each call checks nothing but its arguments
+// and goes on to pkt/pkt.h; no byte is copied but by prism_buf_append, which says so.
 #include <prismnet/buf.h>
 
 #include "api/convert.h"

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The event rung's TCP calls: public names and types over tcp/tcp.h, which does the work.
+// The event rung's TCP calls: public names and types over tcp/tcp.h, which does the work. Called by
+// the application on the worker's own thread, between two polls. Handles are checked in tcp/: a
+// stale one is -ESTALE. RFC 9293 3.9.1 lists these calls; urgent data is not among ours.
 #include <prismnet/tcp.h>
 
 #include <errno.h>

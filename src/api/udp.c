@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The event rung's UDP calls: public names and types over net/udp.h, which does the work.
+// The event rung's UDP calls: public names and types over net/udp.h, which does the work. Called by
+// the application on the worker's own thread. RFC 768, RFC 1122 4.1.4. A refused buffer stays the
+// caller's; one that was taken is released below, whatever becomes of it.
 #include <prismnet/udp.h>
 
 #include "api/convert.h"

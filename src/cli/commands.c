@@ -110,8 +110,8 @@ const struct cli_command cli_commands[] = {
 	 OPTIONS(load_options),
 	 .sentence = "put load on a server, from a stack of our own, and check what comes back",
 	 .more = "TARGET is http://ADDRESS[:PORT]/PATH or ADDRESS:PORT. It speaks to any server "
-		 "and compares every byte of every answer. Ends with requests a second, latencies and "
-		 "errors by kind; the exit code is 1 when there was any error."},
+		 "and compares every byte of every answer. Ends with requests a second, latencies "
+		 "and errors by kind; the exit code is 1 when there was any error."},
 	{.name = "top",
 	 .arguments = "",
 	 .run = cmd_top,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Defaults of struct prism_options, for core/start.c. A zero in any field means the default too, so
-// that a caller built against an older, shorter struct gets what it would have got.
+// that a caller built against an older, shorter struct gets what it would have got. Whether values
+// go together is judged in core/start.c and, for a file, in control/; nothing is refused here.
 #include <string.h>
 
 #include "base/bits.h"

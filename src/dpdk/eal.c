@@ -210,8 +210,8 @@ static void describe_memory(const struct platform_config *config, struct platfor
 	}
 	snprintf(
 		report->sentence, sizeof(report->sentence),
-		"plain pages of %u KiB, no hugepages: more TLB misses, and cards (pci:) may refuse; "
-		"sysctl vm.nr_hugepages=%u",
+		"plain pages of %u KiB, no hugepages: more TLB misses, and cards (pci:) may "
+		"refuse; sysctl vm.nr_hugepages=%u",
 		report->page_kib, mib / 2 + 1);
 }
 

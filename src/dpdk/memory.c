@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Facts about huge pages from sysfs. Called by eal.c at start.
+// Facts about huge pages from sysfs: their size, how many there are and how many are free. Called
+// by eal.c at start, which decides from them whether DPDK is given huge pages or plain ones.
+// Nothing is reserved or mounted here.
 #include "dpdk/memory.h"
 
 #include <dirent.h>

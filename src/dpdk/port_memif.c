@@ -25,8 +25,8 @@ static const char *const memif_options[] = {"role",   "id",        "bsize",     
 					    "secret", "zero-copy", "checksums", NULL};
 
 #define FORM \
-	"memif:SOCKET[,role=server|client][,id=N][,bsize=BYTES][,rsize=LOG2][,mac=MAC][,zero-copy=yes]" \
-	"[,checksums=no]"
+	"memif:SOCKET[,role=server|client][,id=N][,bsize=BYTES][,rsize=LOG2][,mac=MAC]" \
+	"[,zero-copy=yes][,checksums=no]"
 
 // Empty turns between two looks at what the peer has read: rare enough to leave its cache lines
 // alone, soon enough (some ten microseconds) that nobody waits for buffers.

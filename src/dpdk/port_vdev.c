@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The kinds of port that need little more than a name: capture files, any DPDK device string, the
-// null and ring devices, and cards. What they share is in port_dpdk.c.
+// null and ring devices, and cards. What they share is in port_dpdk.c, which calls the plan of the
+// kind when a port is opened; a plan turns our options into DPDK's and starts nothing.
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -47,7 +47,7 @@ static enum drop check_addresses(const struct net *net, struct arrival *a,
 	if (UNLIKELY(top == 0 || top == 127 || top >= 224))
 		return DROP_IP4_MARTIAN;
 	if (net_may_be_special(net, h->src)) {
-		if (net_is_broadcast(net, a->port_index, h->src))
+		if (net_is_broadcast(net, a->port_index, h->src)) // RFC 9293 MUST-63
 			return DROP_IP4_MARTIAN;
 		if (net_is_ours(net, h->src))
 			return DROP_IP4_SRC_OURS;
@@ -63,6 +63,7 @@ static enum drop check_addresses(const struct net *net, struct arrival *a,
 }
 
 // Walks the options; *at is where the walk ended.
+// RFC 9293 MUST-50: what is not known is passed over.
 static COLD enum drop check_options(const struct ipv4_header *h, uint32_t *at)
 {
 	const uint8_t *byte = (const uint8_t *)h;

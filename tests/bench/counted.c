@@ -180,7 +180,8 @@ static void make_request(const char *what)
 	if (is_http)
 		request_bytes = (uint32_t)snprintf(
 			request, sizeof(request),
-			"GET / HTTP/1.1\r\nHost: %s\r\nUser-Agent: prism-load\r\nAccept: */*\r\n%s\r\n",
+			"GET / HTTP/1.1\r\nHost: %s\r\nUser-Agent: prism-load\r\n"
+			"Accept: */*\r\n%s\r\n",
 			DUO_SERVER, is_new ? "Connection: close\r\n" : "");
 }
 

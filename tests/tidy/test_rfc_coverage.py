@@ -50,6 +50,12 @@ class Coverage(unittest.TestCase):
         COVERAGE.collect(Tree({"tests/unit/tcp/test_a.c": "// RFC 9293 MUST-2\n"}), wanted)
         self.assertEqual(list(COVERAGE.problems(wanted)), [])
 
+    def test_a_packet_script_is_a_test(self):
+        wanted = requirements(2)
+        COVERAGE.collect(Tree({"src/tcp/a.c": CODE,
+                               "tests/script/bad/a.pkt": "# RFC 9293 MUST-2: so\n"}), wanted)
+        self.assertEqual(wanted[2].tests, ["tests/script/bad/a.pkt"])
+
     def test_a_reason_is_enough_until_code_is_there(self):
         wanted = requirements(2)
         COVERAGE.read_exceptions("MUST-2 nobody needs it any more\n", wanted)

@@ -196,12 +196,14 @@ static struct frame with_options(const uint8_t *option, uint8_t len)
 	return f;
 }
 
+// RFC 9293 MUST-50: options that nobody knows do not stop a segment.
 static void options_are_walked_and_passed_over(void **state)
 {
 	const uint8_t good[][8] = {
 		{1, 1, 1, 1, 1, 1, 1, 1},         // NOPs
 		{148, 4, 0, 0, 0, 0, 0, 0},       // router alert, end
 		{7, 7, 4, 0, 0, 0, 0, 0},         // record route
+		{94, 6, 1, 2, 3, 4, 0, 0},        // an experiment's (RFC 4727), not ours
 		{0, 131, 1, 131, 1, 131, 1, 131}, // nothing counts behind the end
 	};
 	struct bed *b = bed_create();
