@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Errors in words, for applications: the public face of base/err.h, where the refused request left
-// them, a thread's last one each. Nothing is put into words here, and prism_error_print, which an
-// application calls, is the only writer to stderr in the library.
+// them. Called by applications after a call was refused, never on the data path. stderr is written
+// only by prism_error_print, because it is asked to.
 #include <prismnet/error.h>
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Opening and driving a stack: the public face of core/start.h and core/worker.h. prism_poll is
 // the one place where a clock is read on the data path, once a turn. Timers and counters of the
-// application go on to core/timers.h and observe/counter.h.
+// application go on to core/timers.h and the worker's own cells.
 #include <prismnet/buf.h>
 #include <prismnet/stack.h>
 
