@@ -26,7 +26,8 @@ PRISM_API int prism_tcp_connect(struct prism_worker *worker, const struct prism_
 
 /// Queue a buffer for sending, all or none. *takes* buf on success; on failure it is still yours.
 /// A received buffer may be sent: its payload is not touched. It leaves within the same turn.
-/// @return 0; -EAGAIN (no credit: WRITABLE follows), -EPIPE, -ENOTCONN, -ESTALE
+/// A datagram that came in fragments (prism_buf_more) may not: it is several buffers.
+/// @return 0; -EAGAIN (no credit: WRITABLE follows), -EPIPE, -ENOTCONN, -ESTALE, -EINVAL
 /// Thread: the conn's worker.   Blocks: never.   RFC 9293 3.9.1.2
 PRISM_API int prism_tcp_send(struct prism_worker *worker, prism_conn conn, struct prism_buf *buf);
 

@@ -237,8 +237,9 @@ int tcp_send_pkt(struct tcp *tcp, prism_conn conn, struct pkt *p)
 	error = may_send(tcp, c, pkt_len(p));
 	if (UNLIKELY(error))
 		return error;
-	ASSERT(pkt_seg_count(p) == 1);
-	ASSERT(pkt_is_direct(p));
+	if (UNLIKELY(pkt_seg_count(p) > 1 || !pkt_is_direct(p)))
+		return err_set(ERR_INVALID_ARGUMENT, "send of a buffer of %u parts",
+			       pkt_seg_count(p));
 	if (pkt_own(p)->owner) // received: whoever was charged for it has his window back
 		tcp_uncharge(tcp, p);
 	sendq_add_pkt(tcp, c, p);

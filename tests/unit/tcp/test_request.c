@@ -106,6 +106,25 @@ static void a_stale_handle_is_refused_everywhere(void **state)
 	peer_destroy(b);
 }
 
+// A datagram that came in fragments is such a chain: anybody may send us one, and an application
+// may pass it on.
+static void a_chain_is_refused_and_stays_the_callers(void **state)
+{
+	struct peer *b = peer_create();
+	struct pkt *p = pkt_alloc(b->env.pool[POOL_TX]), *more = pkt_alloc(b->env.pool[POOL_TX]);
+
+	(void)state;
+	memset(pkt_append(p, 100), 'x', 100);
+	memset(pkt_append(more, 100), 'x', 100);
+	pkt_chain(p, more);
+	peer_open(b);
+	assert_int_equal(tcp_send_pkt(b->tcp, b->conn, p), -EINVAL);
+	pkt_free(p);
+	peer_turn(b);
+	expect_nothing(b);
+	peer_destroy(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -114,6 +133,7 @@ int main(void)
 		cmocka_unit_test(a_full_table_refuses_to_connect),
 		cmocka_unit_test(sends_are_all_or_none_and_room_is_announced),
 		cmocka_unit_test(a_stale_handle_is_refused_everywhere),
+		cmocka_unit_test(a_chain_is_refused_and_stays_the_callers),
 	};
 
 	return run_peer_tests(tests);
