@@ -149,6 +149,28 @@ static bool syn_is_new(const struct time_wait *t, const struct segment *s)
 	return (int32_t)(s->raw_seq - t->rcv_nxt) > 0;
 }
 
+// The peer's FIN, again; a forged one has another number.
+static bool is_known_fin(const struct time_wait *t, const struct segment *s)
+{
+	return (s->flags & (TCP_FIN | TCP_SYN)) == TCP_FIN &&
+	       s->raw_seq + segment_space(s) == t->rcv_nxt;
+}
+
+// Each time costs a place in the ring, where the others wait: so a peer that repeats itself without
+// end may have only so many within one wait.
+#define AGAIN_MAX 64
+
+static void wait_again(struct tcp *tcp, struct time_wait *t)
+{
+	uint64_t began_ns = t->expires_ns - tcp->config.time_wait_ns;
+	struct time_wait again = *t;
+
+	if (tcp->env->now_ns - began_ns < tcp->config.time_wait_ns / AGAIN_MAX)
+		return;
+	forget(tcp, t);
+	enter(tcp, &again);
+}
+
 // Far enough above all that the old connection sent.
 #define ISN_STEP 65536u
 
@@ -170,12 +192,9 @@ bool timewait_input(struct tcp *tcp, uint32_t index, struct segment *s, uint32_t
 		pkt_consume(tcp->env, s->pkt);
 		return false;
 	}
-	if (s->flags & TCP_FIN) { // RFC 9293 3.10.7.4, eighth: acknowledge, wait 2 MSL again
+	if (is_known_fin(t, s)) { // RFC 9293 3.10.7.4, eighth: acknowledge, wait 2 MSL again
 		acknowledge(tcp, t);
-		struct time_wait again = *t;
-
-		forget(tcp, t);
-		enter(tcp, &again);
+		wait_again(tcp, t);
 		pkt_consume(tcp->env, s->pkt);
 		return false;
 	}

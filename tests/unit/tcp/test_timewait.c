@@ -116,6 +116,34 @@ static void a_full_ring_gives_up_its_oldest(void **state)
 	peer_destroy(b);
 }
 
+// A place in the ring is a place of somebody else's record.
+static void a_fin_without_end_does_not_drive_out_the_others(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	wait_state(b);
+	peer_seg(b, (struct in){.flags = SYN, .src_port = 6000});
+	expect(b, SYN | ACK, 0, 1, 0);
+	peer_seg(b, (struct in){.flags = ACK, .src_port = 6000, .seq = 1, .ack = 1});
+	tcp_close(b->tcp, b->conn);
+	peer_turn(b);
+	expect(b, FIN | ACK, 1, 1, 0);
+	peer_seg(b, (struct in){.flags = FIN | ACK, .src_port = 6000, .seq = 1, .ack = 2});
+	expect(b, ACK, 2, 2, 0);
+	for (int i = 0; i < 100; i++) {
+		peer_seg(b, (struct in){.flags = FIN | ACK, .src_port = 6000, .seq = 1, .ack = 2});
+		expect(b, ACK, 2, 2, 0);
+	}
+	assert_int_equal(waiting(b), 2);
+	assert_int_equal(peer_count(b, COUNTER_tcp_time_wait_evicted), 0);
+	peer_time(b, 30 * NS_PER_S); // a forged one, far from the number, starts nothing anew
+	peer_seg(b, (struct in){.flags = FIN | ACK, .src_port = 6000, .seq = 90000, .ack = 2});
+	peer_time(b, 31 * NS_PER_S);
+	assert_int_equal(waiting(b), 0);
+	peer_destroy(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -124,6 +152,7 @@ int main(void)
 		cmocka_unit_test(a_newer_syn_begins_a_new_connection),
 		cmocka_unit_test(with_timestamps_the_clock_tells_new_from_old),
 		cmocka_unit_test(a_full_ring_gives_up_its_oldest),
+		cmocka_unit_test(a_fin_without_end_does_not_drive_out_the_others),
 	};
 
 	return run_peer_tests(tests);
