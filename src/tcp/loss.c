@@ -41,8 +41,11 @@ static void enter_recovery(struct tcp *tcp, struct conn *c)
 
 void loss_duplicate_ack(struct tcp *tcp, struct conn *c)
 {
-	if (conn_is(c, CONN_RECOVERY)) { // RFC 5681 3.2, step 4: a segment has left the network
-		c->cc.cwnd_bytes += c->mss_bytes;
+	// RFC 5681 3.2, step 4: a segment has left the network. No more can than were in it: a peer
+	// that repeats itself for ever does not blow the window up.
+	if (conn_is(c, CONN_RECOVERY)) {
+		if (c->cc.cwnd_bytes < c->cc.ssthresh_bytes + conn_outstanding(c))
+			c->cc.cwnd_bytes += c->mss_bytes;
 		conn_mark(tcp, c);
 		return;
 	}

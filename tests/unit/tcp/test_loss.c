@@ -51,6 +51,19 @@ static void a_partial_ack_resends_the_next_hole(void **state)
 	peer_destroy(b);
 }
 
+// RFC 5681 3.2, step 4, with its note on peers that acknowledge too often
+static void duplicates_without_end_do_not_blow_the_window_up(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	send_ten(b);
+	for (int i = 0; i < 200; i++)
+		duplicate(b, 1);
+	assert_true(peer_conn(b)->cc.cwnd_bytes < 7300 + 14600 + 1460);
+	peer_destroy(b);
+}
+
 // RFC 3042
 static void the_first_two_duplicates_let_new_segments_out(void **state)
 {
@@ -131,6 +144,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(three_duplicates_resend_the_first),
 		cmocka_unit_test(a_partial_ack_resends_the_next_hole),
+		cmocka_unit_test(duplicates_without_end_do_not_blow_the_window_up),
 		cmocka_unit_test(the_first_two_duplicates_let_new_segments_out),
 		cmocka_unit_test(text_or_a_new_window_is_no_duplicate),
 		cmocka_unit_test(a_timeout_resends_one_segment_and_backs_off),
