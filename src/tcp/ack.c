@@ -105,7 +105,9 @@ void ack_process(struct tcp *tcp, struct conn *c, const struct segment *s)
 		ack_advance(tcp, c, s);
 	else if (is_duplicate(c, s))
 		loss_duplicate_ack(tcp, c);
-	if (UNLIKELY(conn_is(c, CONN_PERSIST) || s->wnd == 0))
-		c->stalled_ms = 0; // RFC 9293 MUST-37: it answers, so it is there
+	// RFC 9293 MUST-37: it answers, so it is there. RFC 6429 3: patience ends where nobody is
+	// left to lose it: after close, R2 runs whatever a closed window answers.
+	if (UNLIKELY(conn_is(c, CONN_PERSIST) || s->wnd == 0) && !conn_is(c, CONN_FIN_QUEUED))
+		c->stalled_ms = 0;
 	ack_update_window(tcp, c, s);
 }
