@@ -89,5 +89,7 @@ void prism_buf_release(struct prism_worker *worker, struct prism_buf *buf)
 
 	if (pkt_own(p)->owner)
 		tcp_uncharge(worker->tcp, p);
+	else
+		pkt_unkeep(&worker->env, p);
 	pkt_free(p);
 }

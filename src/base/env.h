@@ -27,5 +27,7 @@ struct env {
 	struct counters *counters;
 	struct trace *trace;
 	struct pool *pool[POOL_KINDS];
+	uint32_t kept_pkts;     // received packets held above the ports: pkt_keep, pkt_unkeep
+	uint32_t kept_pkts_max; // what may be held; the rest of POOL_RX lets ACKs arrive
 	uint8_t secret[16]; // from the kernel at start; keys hashes, ISNs and port choice
 };

@@ -33,6 +33,13 @@ int err_set(enum err id, const char *format, ...)
 	return -err_infos[id].number;
 }
 
+int err_set_bare(enum err id)
+{
+	last.id = id;
+	last.message[0] = '\0';
+	return -err_infos[id].number;
+}
+
 const struct err_last *err_last(void)
 {
 	return &last;

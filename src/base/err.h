@@ -35,5 +35,8 @@ struct err_last {
 // The format gives the place and the measured facts; cause and remedy come from the list.
 int err_set(enum err id, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+// The same without facts: for a refusal that belongs to the data path's ordinary course.
+int err_set_bare(enum err id);
+
 const struct err_last *err_last(void);
 void err_clear(void);

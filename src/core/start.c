@@ -237,7 +237,8 @@ static int open_shared_memory(struct prism *p, uint64_t now_ns)
 
 static int start_worker(struct prism *p)
 {
-	struct worker_config config = {.options = &p->options};
+	struct worker_config config = {.options = &p->options,
+				       .ring_pkts = ring_pkts(&p->options)};
 	struct clock clock;
 	int error = draw_secrets(&p->options, &config);
 

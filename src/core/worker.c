@@ -15,6 +15,8 @@
 #include "core/stack.h"
 #include "core/timers.h"
 #include "net/udp.h"
+#include "pkt/pkt.h"
+#include "pkt/pool.h"
 
 // Timers fired in one turn at most, so that a million due at once do not stop the ports.
 #define FIRED_MAX 4096
@@ -177,6 +179,8 @@ static void init_env(struct prism_worker *w, const struct worker_config *config)
 	w->env.trace = config->trace ? config->trace : &w->own->trace;
 	memcpy(w->env.secret, config->secret, sizeof(w->env.secret));
 	memcpy(w->env.pool, config->pool, sizeof(w->env.pool));
+	w->env.kept_pkts_max =
+		pkt_keep_max(pool_capacity(config->pool[POOL_RX]) - config->ring_pkts);
 }
 
 static int create_parts(struct prism_worker *w, const struct worker_config *config)

@@ -46,6 +46,10 @@ static void enqueue(struct net *net, struct pkt *p, const struct arrival *a,
 		pkt_drop(net->env, p, DROP_UDP_QUEUE_FULL);
 		return;
 	}
+	if (pkt_short(net->env)) {
+		pkt_drop(net->env, p, DROP_UDP_SHORT);
+		return;
+	}
 	struct udp_news *n = &u->news[u->news_first + u->news_count++];
 
 	n->peer = a->src;
@@ -56,6 +60,7 @@ static void enqueue(struct net *net, struct pkt *p, const struct arrival *a,
 	n->peer_port = be16_get(h->src_port);
 	n->error = 0;
 	pkt_own(p)->owner = 0;
+	pkt_keep(net->env, p);
 	pkt_strip(p, (uint16_t)(a->l4_offset + sizeof(*h)));
 	counter_add(net->env, COUNTER_queued_pkts, 1);
 }
@@ -111,8 +116,10 @@ static struct prism_event event_of(const struct net *net, const struct udp_news 
 // Its socket was closed meanwhile.
 static COLD void forget(struct net *net, const struct udp_news *n)
 {
-	if (n->pkt)
-		pkt_drop(net->env, n->pkt, DROP_UDP_CLOSED);
+	if (!n->pkt)
+		return;
+	pkt_unkeep(net->env, n->pkt);
+	pkt_drop(net->env, n->pkt, DROP_UDP_CLOSED);
 }
 
 int udp_deliver(struct net *net, struct prism_event *events, int count)
@@ -168,9 +175,12 @@ static int send_over(struct net *net, const struct udp_socket *s, struct net_pat
 
 	if (UNLIKELY(pkt_len(p) > UDP_PAYLOAD_BYTES_MAX))
 		return err_set(ERR_DATAGRAM_TOO_LARGE, "%u bytes", pkt_len(p));
-	p = with_headroom(net, p);
-	if (UNLIKELY(!p))
+	struct pkt *head = with_headroom(net, p);
+
+	if (UNLIKELY(!head))
 		return err_set(ERR_NO_BUFFERS, "a header for a datagram");
+	pkt_unkeep(net->env, p);
+	p = head;
 	struct udp_header h = {be16_of(s->port), be16_of(remote_port), be16_of((uint16_t)len), {0}};
 	struct net_out out = {
 		.path = path,

@@ -202,6 +202,7 @@ void udp_fini(struct net *net)
 		if (!u->news[u->news_first].pkt)
 			continue;
 		counter_sub(net->env, COUNTER_queued_pkts, 1);
+		pkt_unkeep(net->env, u->news[u->news_first].pkt);
 		pkt_drop(net->env, u->news[u->news_first].pkt, DROP_UDP_CLOSED);
 	}
 	if (u->news)

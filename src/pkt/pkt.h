@@ -29,7 +29,8 @@ struct pkt_own {
 	uint64_t offset;        // stream offset of its first payload byte; a reference's own iova
 	uint32_t charge_bytes;  // what the owner pays for it (true size)
 	uint16_t room_bytes;    // a reference's own room, put back when it is released
-	uint16_t flags;         // free for the holder
+	uint8_t flags;          // free for the holder
+	uint8_t kept_pkts;      // what pkt_keep counted for it, 0: not counted
 };
 
 struct pkt {
@@ -171,6 +172,54 @@ static inline void pkt_clear_offload(struct pkt *p)
 static inline uint32_t pkt_true_bytes(const struct pkt *p)
 {
 	return (uint32_t)sizeof(struct pkt) + p->mbuf.buf_len;
+}
+
+// The account of received packets that are held above the ports: by the application, in a queue,
+// or sent on and not acknowledged. Whoever begins to hold one keeps it, whoever ends it unkeeps it;
+// the segments of a long chain count as 255 at most.
+static inline void pkt_keep(struct env *env, struct pkt *p)
+{
+	uint8_t pkts = (uint8_t)MIN(pkt_seg_count(p), (uint16_t)UINT8_MAX);
+
+	pkt_own(p)->kept_pkts = pkts;
+	env->kept_pkts += pkts;
+}
+
+static inline void pkt_unkeep(struct env *env, struct pkt *p)
+{
+	DCHECK(env->kept_pkts >= pkt_own(p)->kept_pkts);
+	env->kept_pkts -= pkt_own(p)->kept_pkts;
+	pkt_own(p)->kept_pkts = 0;
+}
+
+static inline bool pkt_is_kept(struct pkt *p)
+{
+	return pkt_own(p)->kept_pkts != 0;
+}
+
+// How much of POOL_RX may be held: an eighth of what the ports' rings leave is reserved, so that
+// acknowledgments, and what they set free, always find a buffer to arrive in.
+static inline uint32_t pkt_keep_max(uint32_t spare_pkts)
+{
+	return spare_pkts - spare_pkts / 8;
+}
+
+// The reserve is reached: nothing new is begun with received packets.
+static inline bool pkt_short(const struct env *env)
+{
+	return UNLIKELY(env->kept_pkts >= env->kept_pkts_max);
+}
+
+// Before that, what could be sent again without loss of order gives way.
+static inline bool pkt_early_short(const struct env *env)
+{
+	return env->kept_pkts >= env->kept_pkts_max - env->kept_pkts_max / 8;
+}
+
+// Half of the reserve is gone too: nothing is kept, whoever it is for.
+static inline bool pkt_exhausted(const struct env *env)
+{
+	return env->kept_pkts >= env->kept_pkts_max + env->kept_pkts_max / 16;
 }
 
 // Puts the chain tail behind the chain head; takes tail.

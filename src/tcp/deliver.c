@@ -53,6 +53,7 @@ static void pkts_append(struct pkt_list *list, struct pkt *p)
 static void queue_text(struct tcp *tcp, struct pkt *p, uint64_t handle)
 {
 	pkt_own(p)->owner = handle;
+	pkt_keep(tcp->env, p);
 	pkts_append(&tcp->data, p);
 }
 
@@ -141,6 +142,12 @@ static int deliver_births(struct tcp *tcp, struct prism_event *events, int count
 	return n;
 }
 
+static COLD void forget_text(struct tcp *tcp, struct pkt *p)
+{
+	pkt_unkeep(tcp->env, p);
+	pkt_free_seg(p);
+}
+
 // Text of connections that are announced; that of the others goes to unborn.
 static int deliver_data(struct tcp *tcp, struct prism_event *events, int count,
 			struct pkt_list *unborn)
@@ -155,7 +162,7 @@ static int deliver_data(struct tcp *tcp, struct prism_event *events, int count,
 		if (tcp->data.head)
 			bits_prefetch(tcp->data.head);
 		if (UNLIKELY(!c || conn_is(c, CONN_DISCARD)))
-			pkt_free_seg(p);
+			forget_text(tcp, p);
 		else if (UNLIKELY(c->news & NEWS_BIRTH))
 			pkts_append(unborn, p);
 		else
@@ -206,6 +213,12 @@ int tcp_deliver(struct tcp *tcp, struct prism_event *events, int count)
 }
 
 void tcp_uncharge(struct tcp *tcp, struct pkt *p)
+{
+	pkt_unkeep(tcp->env, p);
+	deliver_uncharge(tcp, p);
+}
+
+void deliver_uncharge(struct tcp *tcp, struct pkt *p)
 {
 	struct pkt_own *own = pkt_own(p);
 	struct conn *c = conn_of(tcp, own->owner);

@@ -20,3 +20,6 @@ static inline uint32_t deliver_true_bytes(const struct pkt *p)
 		bytes += pkt_true_bytes(p);
 	return bytes;
 }
+
+// The owner's window opens by what p cost; p itself stays kept.
+void deliver_uncharge(struct tcp *tcp, struct pkt *p);

@@ -60,6 +60,7 @@ static void hold(struct tcp *tcp, struct conn *c, struct pkt *p, struct pkt *bef
 	struct pkt_own *own = pkt_own(p);
 
 	c->rcv.charged += own->charge_bytes;
+	pkt_keep(tcp->env, p);
 	counter_add(tcp->env, COUNTER_queued_pkts, 1);
 	if (!before) {
 		own->queue_next = p;
@@ -122,6 +123,7 @@ static struct pkt *unlink_first(struct tcp *tcp, struct conn *c)
 	else
 		pkt_own(c->early)->queue_next = pkt_own(first)->queue_next;
 	c->rcv.charged -= pkt_own(first)->charge_bytes;
+	pkt_unkeep(tcp->env, first);
 	counter_sub(tcp->env, COUNTER_queued_pkts, 1);
 	return first;
 }

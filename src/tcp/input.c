@@ -7,7 +7,6 @@
 // Urgent data: the flag and pointer are accepted and ignored (RFC 6093 advises against the
 // mechanism); the octets are ordinary text.
 #include "observe/counter.h"
-#include "pkt/pool.h"
 #include "tcp/ack.h"
 #include "tcp/close.h"
 #include "tcp/conn.h"
@@ -60,6 +59,14 @@ static struct pkt *text_of(const struct segment *s)
 static inline bool pins_too_much(const struct tcp *tcp, const struct conn *c, bool early)
 {
 	return c->rcv.charged > (early ? 2 : 3) * (uint64_t)tcp->config.receive_bytes_max;
+}
+
+// While received buffers are short, text is not kept, though its ACK was heard: first what came
+// early, then that of connections that hold some already. Who releases what he gets goes on with
+// half of the reserve; the other half is for ACKs.
+static inline bool no_buffer_for(const struct tcp *tcp, const struct conn *c)
+{
+	return pkt_short(tcp->env) && (c->rcv.charged != 0 || pkt_exhausted(tcp->env));
 }
 
 // Text in order, all of it in the window.
@@ -220,15 +227,6 @@ static struct pkt *trim_to_window(struct tcp *tcp, struct conn *c, struct segmen
 	return p;
 }
 
-// What came early may not take the last buffers: the segments it waits for would find none, of
-// this connection or any other.
-static bool buffers_are_short(const struct tcp *tcp)
-{
-	const struct pool *pool = tcp->env->pool[POOL_RX];
-
-	return pool_available(pool) < pool_capacity(pool) / 4;
-}
-
 // Text or FIN, anywhere in the window: RFC 9293 3.10.7.4, seventh and eighth.
 static void text_or_fin(struct tcp *tcp, struct conn *c, struct segment *s)
 {
@@ -237,7 +235,7 @@ static void text_or_fin(struct tcp *tcp, struct conn *c, struct segment *s)
 
 	owe_ack(tcp, c); // trimmed, early, filling a hole or ending: the peer should know at once
 	// What came early is given up for what comes in order: it would wait for that for ever.
-	if (pins_too_much(tcp, c, false) && s->seq <= c->rcv.nxt)
+	if (s->seq <= c->rcv.nxt && (pins_too_much(tcp, c, false) || no_buffer_for(tcp, c)))
 		early_clear(tcp, c, DROP_TCP_RECEIVE_FULL);
 	if (pins_too_much(tcp, c, s->seq > c->rcv.nxt)) {
 		pkt_drop(tcp->env, s->pkt, DROP_TCP_RECEIVE_FULL);
@@ -248,10 +246,14 @@ static void text_or_fin(struct tcp *tcp, struct conn *c, struct segment *s)
 		return;
 	fin = s->flags & TCP_FIN;
 	if (s->seq > c->rcv.nxt) {
-		if (buffers_are_short(tcp))
+		if (pkt_early_short(tcp->env))
 			pkt_drop(tcp->env, p, DROP_TCP_EARLY_SHORT);
 		else
 			early_add(tcp, c, p, s->seq, fin);
+		return;
+	}
+	if (s->len && no_buffer_for(tcp, c)) {
+		pkt_drop(tcp->env, p, DROP_TCP_TEXT_SHORT);
 		return;
 	}
 	if (s->len)
@@ -271,7 +273,7 @@ static void input_established(struct tcp *tcp, struct conn *c, struct segment *s
 	timers_peer_heard(tcp, c);
 	if (s->len == 0)
 		pkt_consume(tcp->env, s->pkt);
-	else if (UNLIKELY(pins_too_much(tcp, c, false)))
+	else if (UNLIKELY(pins_too_much(tcp, c, false) || no_buffer_for(tcp, c)))
 		text_or_fin(tcp, c, s);
 	else
 		text_arrives(tcp, c, s);

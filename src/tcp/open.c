@@ -181,6 +181,8 @@ static enum drop syn_arrives(struct tcp *tcp, struct listener *l, struct segment
 	struct flow_key key;
 	uint32_t value;
 
+	if (pkt_short(tcp->env))
+		return DROP_TCP_SYN_SHORT;
 	if (UNLIKELY(index == NO_INDEX))
 		return DROP_TCP_SYN_TABLE_FULL;
 	if (UNLIKELY(tcp->conn_free == NO_INDEX))

@@ -9,6 +9,7 @@
 #include "pkt/pkt.h"
 #include "tcp/close.h"
 #include "tcp/conn.h"
+#include "tcp/deliver.h"
 #include "tcp/isn.h"
 #include "tcp/output.h"
 #include "tcp/sendq.h"
@@ -221,10 +222,27 @@ static int may_send(struct tcp *tcp, struct conn *c, size_t len)
 			return err_set(ERR_INVALID_ARGUMENT, "send of %zu bytes; at most %u", len,
 				       tcp->config.send_bytes_max);
 		conn_set(c, CONN_WANTS_ROOM);
-		return err_set(ERR_NO_CREDIT, "send of %zu bytes, room for %u", len,
-			       tcp_room(tcp, c));
+		return err_set_bare(ERR_NO_CREDIT);
 	}
 	return 0;
+}
+
+// A received packet that is sent on would be held until it is acknowledged. While such are short
+// it goes back to the ports, and a copy is sent; without room for one, itself.
+static COLD struct pkt *send_home(struct tcp *tcp, struct pkt *p)
+{
+	struct pkt *copy = pkt_alloc(tcp->env->pool[POOL_TX]);
+
+	if (!copy)
+		return p;
+	pkt_own(copy)->owner = 0;
+	if (!pkt_copy(tcp->env, copy, pkt_data(p), pkt_seg_len(p), COPY_PACK)) {
+		pkt_free_seg(copy);
+		return p;
+	}
+	pkt_unkeep(tcp->env, p);
+	pkt_free_seg(p);
+	return copy;
 }
 
 int tcp_send_pkt(struct tcp *tcp, prism_conn conn, struct pkt *p)
@@ -241,7 +259,9 @@ int tcp_send_pkt(struct tcp *tcp, prism_conn conn, struct pkt *p)
 		return err_set(ERR_INVALID_ARGUMENT, "send of a buffer of %u parts",
 			       pkt_seg_count(p));
 	if (pkt_own(p)->owner) // received: whoever was charged for it has his window back
-		tcp_uncharge(tcp, p);
+		deliver_uncharge(tcp, p);
+	if (pkt_short(tcp->env) && pkt_is_kept(p))
+		p = send_home(tcp, p);
 	sendq_add_pkt(tcp, c, p);
 	conn_mark(tcp, c);
 	return 0;

@@ -84,8 +84,10 @@ static void release(struct tcp *tcp, uint32_t index)
 {
 	struct send_desc *d = &tcp->desc[index];
 
-	if (!(d->flags & DESC_REGION))
+	if (!(d->flags & DESC_REGION)) {
+		pkt_unkeep(tcp->env, d->pkt);
 		pkt_free_seg(d->pkt);
+	}
 	d->next = tcp->desc_free;
 	tcp->desc_free = index;
 	tcp->desc_count--;

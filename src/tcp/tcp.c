@@ -126,6 +126,7 @@ static void release_data(struct tcp *tcp)
 		struct pkt *p = tcp->data.head;
 
 		tcp->data.head = pkt_own(p)->queue_next;
+		pkt_unkeep(tcp->env, p);
 		pkt_free_seg(p);
 	}
 }

@@ -195,12 +195,6 @@ void scenario_draw(struct scenario *sc, uint64_t seed)
 	sc->harsh = loss_ppm(&sc->world.faults[0]) + loss_ppm(&sc->world.faults[1]) > HARSH_PPM ||
 		    sc->fail_ppm || sc->world.pool_pkts[POOL_TX] <= 512;
 	draw_flows(&rng, &sc->flows, 1000 * NS_PER_S);
-	// Sent-on buffers pin the receive pool until they are acknowledged; when they are all of
-	// it, no acknowledgment finds a buffer to arrive in. A pool must be larger than that.
-	if (sc->world.pool_pkts[POOL_RX] <= 512)
-		for (uint32_t i = 0; i < sc->flows.count; i++)
-			if (sc->flows.flow[i].side[1].method == SEND_ECHO)
-				sc->flows.flow[i].side[1].method = SEND_COPY;
 	rng_seed(&sc->flows.rng, rng_next(&rng));
 }
 

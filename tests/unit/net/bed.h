@@ -78,6 +78,7 @@ static inline struct bed *bed_create_with(uint32_t flags, const struct net_confi
 	static const char *const names[POOL_KINDS] = {"bed_rx", "bed_tx", "bed_head", "bed_ctrl"};
 	for (int i = 0; i < POOL_KINDS; i++)
 		b->env.pool[i] = pool_create(&(struct pool_config){names[i], 8192, 2176, -1});
+	b->env.kept_pkts_max = pkt_keep_max(8192);
 	b->wheel = wheel_create(b->env.now_ns);
 	b->net = net_create(config, &b->env, b->wheel);
 	capture_init(&b->port[0], 0, flags);

@@ -249,6 +249,25 @@ static void a_closed_socket_forgets_what_was_not_delivered(void **state)
 	bed_destroy(b);
 }
 
+static void datagrams_are_refused_by_name_while_buffers_are_short(void **state)
+{
+	struct bed *b = bed_create();
+	struct prism_event e;
+	struct frame f;
+
+	(void)state;
+	bed_open(b, 7);
+	b->env.kept_pkts_max = 1;
+	frame_udp(&f, PEER, OURS, 7, (struct run){"x", 1});
+	bed_in(b, 0, f.byte, f.len);
+	bed_in(b, 0, f.byte, f.len);
+	assert_int_equal(bed_drops(b, DROP_UDP_SHORT), 1);
+	assert_int_equal(udp_deliver(b->net, &e, 1), 1);
+	assert_int_equal(udp_reply(b->net, &e, (struct pkt *)e.buf), 0);
+	assert_int_equal(b->env.kept_pkts, 0);
+	bed_destroy(b);
+}
+
 static void a_full_queue_drops_by_name_and_events_keep_order(void **state)
 {
 	struct bed *b = bed_create_with(0, &(struct net_config){.udp_queue_pkts = 10});
@@ -393,6 +412,7 @@ int main(void)
 		cmocka_unit_test(sockets_run_out_by_name_and_ports_are_chosen),
 		cmocka_unit_test(stale_and_invented_handles_are_refused),
 		cmocka_unit_test(a_closed_socket_forgets_what_was_not_delivered),
+		cmocka_unit_test(datagrams_are_refused_by_name_while_buffers_are_short),
 		cmocka_unit_test(a_full_queue_drops_by_name_and_events_keep_order),
 		cmocka_unit_test(what_cannot_be_sent_stays_the_callers),
 		cmocka_unit_test(shared_and_foreign_buffers_get_a_header_of_their_own),

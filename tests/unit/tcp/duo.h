@@ -95,6 +95,7 @@ static inline void host_create(struct duo *d, int i, const struct tcp_config *co
 	memcpy(h->env.secret, i ? "0123456789abcdef" : "fedcba9876543210", 16);
 	for (int k = 0; k < POOL_KINDS; k++)
 		h->env.pool[k] = pool_create(&(struct pool_config){"duo", DUO_POOL_PKTS, 2304, -1});
+	h->env.kept_pkts_max = pkt_keep_max(DUO_POOL_PKTS);
 	h->wheel = wheel_create(d->now_ns);
 	h->net = net_create(&net, &h->env, h->wheel);
 	h->port = pair_port(d->pair, i);

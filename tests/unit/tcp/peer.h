@@ -186,6 +186,7 @@ static inline struct peer *peer_create_on(const struct tcp_config *config, uint3
 	for (int i = 0; i < POOL_KINDS; i++)
 		b->env.pool[i] =
 			pool_create(&(struct pool_config){"peer", PEER_POOL_PKTS, 2176, -1});
+	b->env.kept_pkts_max = pkt_keep_max(PEER_POOL_PKTS);
 	b->wheel = wheel_create(b->env.now_ns);
 	b->net = net_create(&(struct net_config){0}, &b->env, b->wheel);
 	capture_init(&b->port, 0, port_flags);
@@ -463,6 +464,7 @@ static inline void peer_destroy(struct peer *b)
 	port_tx_flush(&b->env, &b->port.port);
 	assert_int_equal(counters_unaccounted(&b->counters), 0);
 	assert_int_equal(b->counters.value[COUNTER_queued_pkts], 0);
+	assert_int_equal(b->env.kept_pkts, 0);
 	assert_int_equal(wheel_count(b->wheel), 0);
 	wheel_destroy(b->wheel);
 	peer_clear(b);
