@@ -9,6 +9,11 @@
 #include "wire/checksum.h"
 #include "wire/udp.h"
 
+bool net_has_room(const struct net *net, const struct net_path *path)
+{
+	return port_has_room(net->port[path->port_index].port);
+}
+
 uint16_t ip4_next_id(struct net *net, const struct net_path *path, uint8_t protocol)
 {
 	return net->ip_id[net_slot(net, addr_to_v4(&path->remote),

@@ -31,21 +31,10 @@ void port_tx(const struct env *env, struct port *port, struct pkt *p)
 			return;
 		}
 	}
-	port->stage_bytes += pkt_len(p);
-	port->stage[port->stage_count++] = p;
-}
+	uint32_t last = (port->stage_first + port->stage_count++) % PORT_STAGE_PKTS;
 
-// Moves what the device refused to the front of the stage.
-static COLD uint64_t keep_refused(struct port *port, uint32_t sent)
-{
-	uint64_t bytes = 0;
-
-	port->stage_count -= sent;
-	for (uint32_t i = 0; i < port->stage_count; i++) {
-		port->stage[i] = port->stage[i + sent];
-		bytes += pkt_len(port->stage[i]);
-	}
-	return bytes;
+	port->stage[last] = p;
+	port->stage_bytes[last] = pkt_len(p);
 }
 
 // The queued gauge follows the number of packets that stay.
@@ -57,37 +46,42 @@ static void set_queued(const struct env *env, struct port *port, uint32_t count)
 	port->queued_count = count;
 }
 
+// Offers the staged packets that lie together in the ring. Returns how many the device took.
+static uint32_t offer(struct port *port)
+{
+	uint32_t first = port->stage_first;
+	uint32_t together = MIN(port->stage_count, PORT_STAGE_PKTS - first);
+	uint16_t sent = port->ops->tx(port, port->stage + first, (uint16_t)together);
+
+	for (uint32_t i = 0; i < sent; i++)
+		port->tx_bytes += port->stage_bytes[first + i];
+	port->stage_first = (first + sent) % PORT_STAGE_PKTS;
+	port->stage_count -= sent;
+	return sent;
+}
+
 void port_tx_flush(const struct env *env, struct port *port)
 {
-	uint32_t sent = 0;
-	uint64_t bytes = port->stage_bytes;
+	uint64_t bytes = port->tx_bytes;
+	uint32_t sent = 0, n;
 
 	if (port->stage_count == 0)
 		return;
-	while (sent < port->stage_count) {
-		uint16_t n = port->ops->tx(port, port->stage + sent,
-					   (uint16_t)(port->stage_count - sent));
-
-		if (n == 0)
-			break;
+	do {
+		n = offer(port);
 		sent += n;
-	}
-	port->stage_bytes = sent == port->stage_count ? 0 : keep_refused(port, sent);
-	if (port->stage_bytes == 0)
-		port->stage_count = 0;
+	} while (n && port->stage_count);
 	set_queued(env, port, port->stage_count);
-	bytes -= port->stage_bytes;
 	port->tx_pkts += sent;
-	port->tx_bytes += bytes;
 	counter_add(env, COUNTER_tx_pkts, sent);
-	counter_add(env, COUNTER_tx_bytes, bytes);
+	counter_add(env, COUNTER_tx_bytes, port->tx_bytes - bytes);
 }
 
 void port_tx_discard(const struct env *env, struct port *port)
 {
-	for (uint32_t i = 0; i < port->stage_count; i++)
-		pkt_drop(env, port->stage[i], DROP_TX_RING_FULL);
-	port->stage_count = 0;
-	port->stage_bytes = 0;
+	for (; port->stage_count; port->stage_count--) {
+		pkt_drop(env, port->stage[port->stage_first], DROP_TX_RING_FULL);
+		port->stage_first = (port->stage_first + 1) % PORT_STAGE_PKTS;
+	}
 	set_queued(env, port, 0);
 }

@@ -34,8 +34,11 @@ enum port_flag {
 	PORT_RX_PARTIAL_CHECKSUM = 1 << 6 // the peer may hand over unfinished checksums (veth)
 };
 
-// Packets waiting for tx between two flushes. A full turn's output fits many times over.
+// Packets waiting for tx between two flushes, a power of two. A full turn's output fits many times
+// over. TCP stops making packets for a port whose stage has less than PORT_ROOM_PKTS left, so that
+// a full device means waiting, not loss; the rest of the stage is for what cannot wait.
 #define PORT_STAGE_PKTS 1024
+#define PORT_ROOM_PKTS 256
 
 struct port {
 	const struct port_ops *ops;
@@ -50,11 +53,19 @@ struct port {
 	char device[96]; // "tap:prism0"
 
 	uint64_t rx_pkts, rx_bytes, tx_pkts, tx_bytes;
-	uint32_t stage_count;  // packets staged
+	uint32_t stage_first;  // the oldest staged packet: an index into stage
+	uint32_t stage_count;  // packets staged, a ring from stage_first on
 	uint32_t queued_count; // of them, those the queued gauge knows of: refused by the device
-	uint64_t stage_bytes;
 	struct pkt *stage[PORT_STAGE_PKTS];
+	uint32_t stage_bytes[PORT_STAGE_PKTS]; // their lengths: once sent, a packet is not ours to
+					       // ask
 };
+
+// True when a sender that can wait may stage more.
+static inline bool port_has_room(const struct port *port)
+{
+	return port->stage_count <= PORT_STAGE_PKTS - PORT_ROOM_PKTS;
+}
 
 // Receives a burst and counts it.
 uint16_t port_rx(const struct env *env, struct port *port, struct pkt **pkts, uint16_t count);

@@ -104,12 +104,15 @@ static uint8_t flags_at(const struct conn *c, uint64_t end)
 }
 
 // Sends up to len bytes of text from offset, with the FIN when it is next. Returns the sequence
-// space that left, 0 without buffers.
+// space that left, 0 without buffers or room on the port.
 static uint64_t send_text(struct tcp *tcp, struct conn *c, uint64_t offset, uint32_t len)
 {
-	struct pkt *p = sendq_segment(tcp, c, offset, &len, MAX(c->path.tx_segs_max, (uint16_t)2));
+	struct pkt *p;
 	uint8_t flags;
 
+	if (UNLIKELY(!net_has_room(tcp->net, &c->path)))
+		return 0;
+	p = sendq_segment(tcp, c, offset, &len, MAX(c->path.tx_segs_max, (uint16_t)2));
 	if (UNLIKELY(!p))
 		return 0;
 	flags = flags_at(c, offset + len);
@@ -354,6 +357,8 @@ bool output_run(struct tcp *tcp, struct conn *c)
 {
 	bool sent;
 
+	if (UNLIKELY(!net_has_room(tcp->net, &c->path)))
+		return false;
 	if (UNLIKELY(!conn_in(c, STATES_SYNCHRONIZED)))
 		return !conn_in(c, SYN_SENT | SYN_RECEIVED) || open_send_syn(tcp, c);
 	sent = send_all(tcp, c);
