@@ -50,14 +50,19 @@ static int worker_deliver(struct prism_worker *w, struct prism_event *events, in
 
 	n += udp_deliver(w->net, events + n, count - n);
 	n += app_timers_deliver(w->timers, events + n, count - n);
-	w->undelivered = n == count;
+	w->undelivered = n == count && count > 0;
 	return n;
 }
 
+// Waiting for a device that takes nothing is not work: what left is.
 static void worker_transmit(struct prism_worker *w)
 {
-	for (uint32_t i = 0; i < w->port_count; i++)
+	for (uint32_t i = 0; i < w->port_count; i++) {
+		uint64_t before = w->port[i]->tx_pkts;
+
 		port_tx_flush(&w->env, w->port[i]);
+		w->worked |= w->port[i]->tx_pkts != before;
+	}
 }
 
 // Time of the turn that just ended goes to busy or idle, the application's share included.
@@ -73,7 +78,7 @@ int worker_turn(struct prism_worker *w, uint64_t now_ns, struct prism_event *eve
 	DCHECK(now_ns >= w->env.now_ns);
 	account_time(w, now_ns);
 	w->env.now_ns = now_ns;
-	w->worked = tcp_busy(w->tcp);
+	w->worked = false;
 	tcp_flush(w->tcp);
 	worker_transmit(w);
 	worker_receive(w);
