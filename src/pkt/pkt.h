@@ -210,10 +210,11 @@ static inline bool pkt_short(const struct env *env)
 	return UNLIKELY(env->kept_pkts >= env->kept_pkts_max);
 }
 
-// Before that, what could be sent again without loss of order gives way.
+// Before that, what could be sent again without loss of order gives way: one buffer earlier even in
+// the smallest pool, for the segment that all this text waits for.
 static inline bool pkt_early_short(const struct env *env)
 {
-	return env->kept_pkts >= env->kept_pkts_max - env->kept_pkts_max / 8;
+	return env->kept_pkts + 1 >= env->kept_pkts_max - env->kept_pkts_max / 8;
 }
 
 // Half of the reserve is gone too: nothing is kept, whoever it is for.
