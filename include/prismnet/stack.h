@@ -77,7 +77,9 @@ struct prism_options {
 	bool eal_running;      ///< the application called rte_eal_init itself
 	bool no_shared_memory; ///< counters in private memory; tools see nothing
 	uint64_t seed; ///< 0: from the kernel; anything else makes ports and ISNs replayable
-	void *loaded;  ///< of prism_options_load, until prism_options_free; leave it alone
+	uint32_t time_wait_max; ///< closed connections remembered; when full the oldest ends early.
+				///< Default connections_max up to 16384, a quarter from 65536 on
+	void *loaded;           ///< of prism_options_load, until prism_options_free; leave it alone
 };
 
 /// Fills in sizes and defaults. Thread: any. Blocks: never.

@@ -14,6 +14,13 @@
 			o->field = (value); \
 	} while (0)
 
+// A record and its place in the table are about 120 bytes: of a million connections a quarter may
+// wait, of few all.
+static uint32_t time_wait_default(uint32_t connections_max)
+{
+	return MAX(MIN(connections_max, 16384u), connections_max / 4);
+}
+
 void options_fill(struct prism_options *o, const struct prism_options *given)
 {
 	memset(o, 0, sizeof(*o));
@@ -23,6 +30,7 @@ void options_fill(struct prism_options *o, const struct prism_options *given)
 	DEFAULT(instance, "prism");
 	DEFAULT(connections_max, 16384);
 	DEFAULT(half_open_max, 4096);
+	DEFAULT(time_wait_max, time_wait_default(o->connections_max));
 	DEFAULT(listeners_max, 64);
 	DEFAULT(udp_max, 64);
 	DEFAULT(buffers, 16384);

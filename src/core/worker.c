@@ -116,6 +116,7 @@ static struct tcp_config tcp_limits(const struct prism_options *o)
 	return (struct tcp_config){
 		.connections_max = o->connections_max,
 		.half_open_max = o->half_open_max,
+		.time_wait_max = o->time_wait_max,
 		.listeners_max = o->listeners_max,
 		.send_descs_max = 2 * o->buffers + o->connections_max,
 		.send_bytes_max = o->send_bytes_max,

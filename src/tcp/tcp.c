@@ -20,7 +20,7 @@
 
 static size_t time_wait_records(const struct tcp_config *config)
 {
-	return bits_ceil_pow2(config->connections_max);
+	return bits_ceil_pow2(config->time_wait_max);
 }
 
 static int check_config(const struct tcp_config *config)
@@ -28,6 +28,9 @@ static int check_config(const struct tcp_config *config)
 	if (config->connections_max == 0 || config->connections_max > 1u << 24)
 		return err_set(ERR_INVALID_ARGUMENT, "connections_max %u: 1 to 16777216",
 			       config->connections_max);
+	if (config->time_wait_max == 0 || config->time_wait_max > 1u << 24)
+		return err_set(ERR_INVALID_ARGUMENT, "time_wait_max %u: 1 to 16777216",
+			       config->time_wait_max);
 	if (!config->half_open_max || !config->listeners_max || !config->send_descs_max)
 		return err_set(ERR_INVALID_ARGUMENT,
 			       "half_open_max, listeners_max, send_descs_max: at least 1");
@@ -183,10 +186,13 @@ void tcp_count(const struct tcp *tcp, struct tcp_counts *counts)
 
 uint32_t tcp_idle_conn_bytes(const struct tcp *tcp)
 {
-	uint64_t keys = tcp->config.connections_max + tcp->config.half_open_max +
-			time_wait_records(&tcp->config);
+	const struct tcp_config *config = &tcp->config;
+	uint64_t shared = table_bytes(tcp->table) +
+			  config->send_descs_max * sizeof(struct send_desc) +
+			  config->half_open_max * sizeof(struct half_open) +
+			  time_wait_records(config) * sizeof(struct time_wait);
 
-	return (uint32_t)(sizeof(struct conn) + table_bytes(tcp->table) / keys);
+	return (uint32_t)(sizeof(struct conn) + shared / config->connections_max);
 }
 
 enum icmp_meaning { ICMP_NOTHING, ICMP_SOFT, ICMP_HARD, ICMP_TOO_BIG };

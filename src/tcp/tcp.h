@@ -19,6 +19,7 @@ struct wheel;
 struct tcp_config {
 	uint32_t connections_max;
 	uint32_t half_open_max;
+	uint32_t time_wait_max; // rounded up to a power of two; a full ring loses its oldest
 	uint32_t listeners_max;
 	uint32_t send_descs_max;    // descriptors of unacknowledged or unsent runs, all connections
 	uint32_t send_bytes_max;    // a connection
@@ -91,5 +92,6 @@ struct tcp_counts {
 };
 void tcp_count(const struct tcp *tcp, struct tcp_counts *counts);
 
-// Bytes one idle established connection costs, all in: its slot, its share of the table.
+// Bytes one idle established connection costs, all in: its slot, its share of what
+// all connections have together.
 uint32_t tcp_idle_conn_bytes(const struct tcp *tcp);

@@ -4,7 +4,7 @@
 // one that ends early leaves a gap. One timer serves the oldest. Called by close.c and input.c.
 //
 // When the ring is full the oldest record ends before its time, which is counted: RFC 9293 MUST-13
-// holds as long as limits.connections is above the rate of closing times 2 MSL.
+// holds as long as limits.time_wait is above the rate of closing times 2 MSL.
 #include "tcp/timewait.h"
 
 #include "observe/counter.h"

@@ -169,6 +169,8 @@ static void defaults_are_those_of_the_engine(void **state)
 	assert_string_equal(config->options.instance, filled.instance);
 	assert_int_equal(config->options.connections_max, filled.connections_max);
 	assert_int_equal(config->options.half_open_max, filled.half_open_max);
+	assert_int_equal(config->options.time_wait_max, 0); // follows from connections
+	assert_int_equal(filled.time_wait_max, filled.connections_max);
 	assert_int_equal(config->options.listeners_max, filled.listeners_max);
 	assert_int_equal(config->options.udp_max, filled.udp_max);
 	assert_int_equal(config->options.buffers, filled.buffers);

@@ -74,6 +74,7 @@ static inline struct tcp_config duo_config(void)
 	return (struct tcp_config){
 		.connections_max = 64,
 		.half_open_max = 8,
+		.time_wait_max = 64,
 		.listeners_max = 4,
 		.send_descs_max = 4096,
 		.send_bytes_max = 1 << 20,

@@ -104,6 +104,7 @@ static inline struct tcp_config peer_config(void)
 	return (struct tcp_config){
 		.connections_max = 16,
 		.half_open_max = 4,
+		.time_wait_max = 16,
 		.listeners_max = 4,
 		.send_descs_max = 256,
 		.send_bytes_max = 1 << 18,

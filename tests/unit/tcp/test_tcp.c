@@ -96,6 +96,9 @@ static void limits_are_checked_when_it_is_made(void **state)
 	config.half_open_max = 0;
 	assert_null(tcp_create(&config, &b->env, b->net, b->wheel));
 	config = peer_config();
+	config.time_wait_max = 0;
+	assert_null(tcp_create(&config, &b->env, b->net, b->wheel));
+	config = peer_config();
 	config.receive_bytes_max = 1u << 31;
 	assert_null(tcp_create(&config, &b->env, b->net, b->wheel));
 	peer_destroy(b);
@@ -108,6 +111,8 @@ static void an_idle_connection_is_small(void **state)
 
 	(void)state;
 	config.connections_max = 100000;
+	config.send_descs_max = 100000;
+	config.time_wait_max = 25000;
 	struct tcp *tcp = tcp_create(&config, &b->env, b->net, b->wheel);
 
 	assert_non_null(tcp);
