@@ -5,12 +5,16 @@
 // something to say, and only with every memif gate shut. Called by port_memif.c.
 //
 // The same alarm starts clients whose server was not there yet, and starts them again when it went.
+//
+// The driver's callbacks lock nothing against a device that another thread starts, stops or closes.
+// So all of that is done in that thread too, between two of its events: ports come and go by
+// errands, and whoever sends one waits until it is run.
 #include "dpdk/memif_watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
+#include <semaphore.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -19,18 +23,19 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/err.h"
-
 #define FDS_MAX 1024           // control sockets are opened early and number low
-#define SOCKETS_MAX 64         // listening and connected, all ports together
+#define SOCKETS_MAX 256        // listening and connected, all ports together
 #define WAIT_MS 100            // how often a client without a server tries
 #define QUIET_MS 1000          // how often other users of the interrupt thread are let in anyway
 #define HANDSHAKE_NS 500000000 // a connection that is not up by then is begun anew
+#define GAP_US 20              // between two shifts: other events have their turn
+#define LEAVE_NS 1000000000    // how long the driver may take to let its peers go
 
 static struct {
 	struct dpdk_port *port[PORTS_MAX];
 	uint32_t port_count;
-	int wake_fd;
+	bool on_shift; // an alarm is set for the next
+	int wake_fd;   // ends a hold; once made, it stays
 } watch = {.wake_fd = -1};
 
 static uint64_t now_ns(void)
@@ -61,10 +66,15 @@ static bool is_socket_of(int fd, const char *path)
 	       strncmp(address.sun_path, path, sizeof(address.sun_path)) == 0;
 }
 
+static bool is_socket_of_port(int fd, const struct dpdk_port *p)
+{
+	return is_socket_of(fd, p->target) || (!p->client && is_socket_of(fd, p->door.inner_path));
+}
+
 static bool is_watched_socket(int fd)
 {
 	for (uint32_t i = 0; i < watch.port_count; i++)
-		if (is_socket_of(fd, watch.port[i]->target))
+		if (is_socket_of_port(fd, watch.port[i]))
 			return true;
 	return false;
 }
@@ -74,11 +84,14 @@ static void hold(bool somebody_waits)
 {
 	struct pollfd fds[SOCKETS_MAX] = {{.fd = watch.wake_fd, .events = POLLIN}};
 	nfds_t count = 1;
+	uint64_t woken;
 
 	for (int fd = 0; fd < FDS_MAX && count < SOCKETS_MAX; fd++)
 		if (is_watched_socket(fd))
 			fds[count++] = (struct pollfd){.fd = fd, .events = POLLIN};
-	poll(fds, count, somebody_waits ? WAIT_MS : QUIET_MS);
+	if (poll(fds, count, somebody_waits ? WAIT_MS : QUIET_MS) > 0 && fds[0].revents)
+		while (read(watch.wake_fd, &woken, sizeof(woken)) < 0 && errno == EINTR)
+			;
 }
 
 static bool connected(const struct dpdk_port *p)
@@ -108,22 +121,60 @@ static bool memory_fd_restored(const struct dpdk_port *p)
 	       ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev;
 }
 
+// EAL may still hold an event of the descriptor whose number a new socket has now. The driver then
+// reads where nothing is: that must fail, not wait.
+static void read_without_waiting(const struct dpdk_port *p)
+{
+	for (int fd = 0; fd < FDS_MAX; fd++)
+		if (is_socket_of(fd, p->target))
+			fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+}
+
+static int start_device(struct dpdk_port *p)
+{
+	int result = rte_eth_dev_start(p->id);
+
+	p->started = result == 0;
+	if (p->started && p->client)
+		read_without_waiting(p);
+	p->retry_ns = now_ns() + (p->started ? HANDSHAKE_NS : 0);
+	return result;
+}
+
+static void stop_device(struct dpdk_port *p)
+{
+	if (p->started)
+		rte_eth_dev_stop(p->id);
+	p->started = false;
+	memory_fd_restored(p);
+}
+
 // Looks after one port with the gate shut. True when traffic may flow.
 static bool tend(struct dpdk_port *p)
 {
+	if (p->leaving)
+		return false;
+	if (!p->client)
+		memif_door_tend(&p->door);
 	memory_fd_restored(p);
 	if (connected(p))
 		return true;
 	if (!p->client || now_ns() < p->retry_ns)
 		return false;
-	if (p->started)
-		rte_eth_dev_stop(p->id);
-	p->started = false;
-	if (!memory_fd_restored(p)) // stopping closed it again
-		return false;
-	p->started = rte_eth_dev_start(p->id) == 0;
-	p->retry_ns = now_ns() + (p->started ? HANDSHAKE_NS : 0);
+	stop_device(p);
+	if (memory_fd_restored(p)) // else stopping closed it again
+		start_device(p);
 	return false;
+}
+
+static void remove_port(struct dpdk_port *p)
+{
+	uint32_t i = 0;
+
+	while (i < watch.port_count && watch.port[i] != p)
+		i++;
+	if (i < watch.port_count)
+		watch.port[i] = watch.port[--watch.port_count];
 }
 
 // One shift of the interrupt thread: look after the ports, let workers in, hold, turn them out.
@@ -131,6 +182,9 @@ static void shift(void *unused)
 {
 	bool somebody_waits = false;
 
+	watch.on_shift = watch.port_count > 0;
+	if (!watch.on_shift)
+		return;
 	for (uint32_t i = 0; i < watch.port_count; i++) {
 		if (tend(watch.port[i]))
 			gate_open(&watch.port[i]->gate);
@@ -140,60 +194,92 @@ static void shift(void *unused)
 	hold(somebody_waits);
 	for (uint32_t i = 0; i < watch.port_count; i++)
 		gate_shut(&watch.port[i]->gate);
-	rte_eal_alarm_set(1, shift, unused);
+	rte_eal_alarm_set(GAP_US, shift, unused);
 }
 
-static int begin(void)
+// Something to be done between two shifts, with all gates shut.
+struct errand {
+	bool (*run)(struct errand *errand); // false: not done yet, run it again
+	struct dpdk_port *port;
+	int result;
+	uint64_t until_ns; // when patience ends
+	sem_t done;
+};
+
+static void run_errand(void *argument)
 {
-	uint64_t drained;
+	struct errand *errand = argument;
 
-	if (watch.port_count == 0)
-		return 0;
-	if (watch.wake_fd < 0)
-		watch.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (watch.wake_fd < 0)
-		return -errno;
-	while (read(watch.wake_fd, &drained, sizeof(drained)) > 0)
-		;
-	return rte_eal_alarm_set(1, shift, NULL);
+	if (!errand->run(errand))
+		rte_eal_alarm_set(GAP_US, run_errand, errand);
+	else
+		sem_post(&errand->done);
 }
 
-// All gates are shut afterwards.
-static void end(void)
+static int run_there(struct errand *errand)
 {
 	uint64_t one = 1;
 
-	if (watch.port_count == 0)
-		return;
-	while (write(watch.wake_fd, &one, sizeof(one)) < 0 && errno == EINTR)
-		;
-	rte_eal_alarm_cancel(shift, NULL); // returns when no shift runs any more
+	errand->until_ns = now_ns() + LEAVE_NS;
+	sem_init(&errand->done, 0, 0);
+	if (rte_eal_alarm_set(1, run_errand, errand) == 0) {
+		while (write(watch.wake_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+			;
+		while (sem_wait(&errand->done) < 0 && errno == EINTR)
+			;
+	} else {
+		errand->result = -ENOMEM;
+	}
+	sem_destroy(&errand->done);
+	return errand->result;
+}
+
+static bool join(struct errand *errand)
+{
+	struct dpdk_port *p = errand->port;
+	int result = watch.port_count == PORTS_MAX ? -ENFILE : start_device(p);
+
+	if (result == -ENFILE || (result && !p->client)) {
+		errand->result = result;
+		return true;
+	}
+	watch.port[watch.port_count++] = p;
+	if (!watch.on_shift)
+		rte_eal_alarm_set(GAP_US, shift, NULL);
+	watch.on_shift = true;
+	return true;
+}
+
+// First the port's peers, then the device.
+static bool leave(struct errand *errand)
+{
+	struct dpdk_port *p = errand->port;
+
+	p->leaving = true;
+	if (!p->client && !memif_door_shut(&p->door) && now_ns() < errand->until_ns)
+		return false;
+	remove_port(p);
+	stop_device(p);
+	rte_eth_dev_close(p->id);
+	return true;
 }
 
 int memif_watch_add(struct dpdk_port *p)
 {
-	end();
-	if (watch.port_count == PORTS_MAX || !gate_ready()) {
-		begin();
-		return watch.port_count == PORTS_MAX ? -ENFILE : -ENOSYS;
-	}
-	watch.port[watch.port_count++] = p;
-	return begin();
+	struct errand errand = {.run = join, .port = p};
+
+	if (!gate_ready())
+		return -ENOSYS;
+	if (watch.wake_fd < 0)
+		watch.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (watch.wake_fd < 0)
+		return -errno;
+	return run_there(&errand);
 }
 
 void memif_watch_remove(struct dpdk_port *p)
 {
-	uint32_t i = 0;
+	struct errand errand = {.run = leave, .port = p};
 
-	end();
-	memory_fd_restored(p);
-	while (i < watch.port_count && watch.port[i] != p)
-		i++;
-	if (i < watch.port_count)
-		watch.port[i] = watch.port[--watch.port_count];
-	if (watch.port_count == 0 && watch.wake_fd >= 0) {
-		close(watch.wake_fd);
-		watch.wake_fd = -1;
-	}
-	begin();
+	run_there(&errand);
 }

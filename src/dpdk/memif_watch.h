@@ -6,8 +6,9 @@
 
 #include "dpdk/port_dpdk.h"
 
-// Takes over a port whose gate is shut; opens the gate whenever traffic is safe. 0 or -errno.
+// Takes over a port whose gate is shut: starts it, opens the gate whenever traffic is safe. 0 or
+// -errno; a client whose server is not there yet is no error.
 int memif_watch_add(struct dpdk_port *p);
 
-// Lets go of it; its gate is shut afterwards.
+// Stops and closes its device; its gate is shut from then on.
 void memif_watch_remove(struct dpdk_port *p);

@@ -4,6 +4,7 @@
 
 #include "dpdk/compat.h"
 #include "dpdk/device.h"
+#include "dpdk/memif_door.h"
 #include "port/port.h"
 #include "sync/gate.h"
 
@@ -56,9 +57,12 @@ struct dpdk_port {
 	bool client;
 	bool zero_copy;
 	bool watched;
-	int memory_fd;      // of packet memory, the number EAL knows; -1 without zero copy
-	int memory_fd_kept; // a duplicate of it
-	uint64_t retry_ns;  // when a client without a server tries again
+	bool leaving;
+	bool has_door;
+	int memory_fd;          // of packet memory, the number EAL knows; -1 without zero copy
+	int memory_fd_kept;     // a duplicate of it
+	uint64_t retry_ns;      // when a client without a server tries again
+	struct memif_door door; // a server's
 	uint32_t idle_turns;
 	struct gate gate;
 };

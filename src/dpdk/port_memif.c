@@ -100,11 +100,13 @@ static int make_way(const struct device *d)
 	if (result == 0)
 		return err_set(ERR_PORT_SOCKET_IN_USE, "%s: %s: another process serves this socket",
 			       d->port_name, d->text);
-	if (result == ECONNREFUSED)
-		unlink(d->target);
-	else if (result != ENOENT)
+	if (result != ECONNREFUSED && result != ENOENT)
 		return err_set(ERR_PORT_SOCKET_PATH, "%s: %s: %s", d->port_name, d->text,
 			       strerror(result));
+	if (result == ECONNREFUSED)
+		unlink(d->target);
+	strcat(address.sun_path, DOOR_INNER_SUFFIX);
+	unlink(address.sun_path);
 	return 0;
 }
 
@@ -112,7 +114,7 @@ static int check_path(const struct device *d, bool server)
 {
 	char directory[128];
 
-	if (strlen(d->target) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+	if (strlen(d->target) + strlen(DOOR_INNER_SUFFIX) >= UNIX_PATH_BYTES)
 		return err_set(ERR_PORT_SOCKET_PATH, "%s: %s has %zu characters", d->port_name,
 			       d->target, strlen(d->target));
 	snprintf(directory, sizeof(directory), "%s", d->target);
@@ -163,11 +165,12 @@ static int plan_memif(struct plan *plan, const struct device *d, const struct po
 	static uint32_t serial; // two ports may share a socket; their DPDK devices need two names
 
 	snprintf(plan->name, sizeof(plan->name), "net_memif%u", serial++);
-	snprintf(
-		plan->args, sizeof(plan->args),
-		"role=%s,id=%u,bsize=%u,rsize=%u,socket=%s,socket-abstract=no,zero-copy=%s%s%s%s%s",
-		role, id, room_bytes, ring_log2, d->target, zero_copy, mac ? ",mac=" : "",
-		mac ? mac : "", secret ? ",secret=" : "", secret ? secret : "");
+	snprintf(plan->args, sizeof(plan->args),
+		 "role=%s,id=%u,bsize=%u,rsize=%u,socket=%s%s,socket-abstract=no,zero-copy=%s"
+		 "%s%s%s%s",
+		 role, id, room_bytes, ring_log2, d->target, server ? DOOR_INNER_SUFFIX : "",
+		 zero_copy, mac ? ",mac=" : "", mac ? mac : "", secret ? ",secret=" : "",
+		 secret ? secret : "");
 	snprintf(plan->chosen, sizeof(plan->chosen), "net_memif, %s of %.90s, id %u%s%s", role,
 		 d->target, id, zero_copy[0] == 'y' ? ", zero copy" : "",
 		 checksums[0] == 'n' ? ", no checksums" : "");
@@ -205,16 +208,20 @@ static int start_memif(struct dpdk_port *p)
 		if (result)
 			return result;
 	}
-	result = rte_eth_dev_start(p->id);
-	p->started = result == 0;
-	p->watched = p->started || p->client;
-	return p->watched ? memif_watch_add(p) : result;
+	p->has_door = !p->client;
+	result = p->client ? 0 : memif_door_open(&p->door, p->target);
+	if (result == 0)
+		result = memif_watch_add(p);
+	p->watched = result == 0;
+	return result;
 }
 
 static void close_memif(struct dpdk_port *p)
 {
 	if (p->watched)
 		memif_watch_remove(p);
+	if (p->has_door)
+		memif_door_close(&p->door);
 	if (p->zero_copy && p->memory_fd_kept >= 0)
 		close(p->memory_fd_kept);
 }
