@@ -52,3 +52,14 @@ static inline void bits_prefetch(const void *p)
 {
 	__builtin_prefetch(p, 0, 3);
 }
+
+// The same for what will be written: the line comes without the copies other cores have of it.
+static inline void bits_prefetch_write(const void *p)
+{
+#if defined(__x86_64__)
+	// Compilers know the instruction only for newer processors; older ones take it for a no-op.
+	__asm__ volatile("prefetchw %0" : : "m"(*(const char *)p));
+#else
+	__builtin_prefetch(p, 1, 3);
+#endif
+}
