@@ -57,7 +57,7 @@ struct prism_options {
 	struct prism_route routes[PRISM_ROUTES_MAX];
 	uint32_t route_count;
 	uint32_t connections_max;   ///< established and later, default 16384
-	uint32_t half_open_max;     ///< SYN received, default 4096
+	uint32_t half_open_max;     ///< SYN received, default 4096; then the oldest makes room
 	uint32_t listeners_max;     ///< default 64
 	uint32_t udp_max;           ///< UDP sockets, default 64
 	uint32_t buffers;           ///< receive packets, default 16384; transmit gets as many

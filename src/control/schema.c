@@ -238,7 +238,8 @@ static const struct schema_field limit_fields[] = {
 	 .max = 1048576,
 	 .fallback = "4096",
 	 .example = "4096",
-	 .sentence = "TCP connections whose handshake is under way"},
+	 .sentence =
+		 "TCP handshakes under way; when there are as many, the oldest makes room for the next"},
 	{.key = "time_wait",
 	 .kind = SCHEMA_NUMBER,
 	 WHERE(prism_options, time_wait_max),

@@ -3,6 +3,9 @@
 // listeners, the handshake's last ACK, and our own SYNs. Called by input.c, output.c and
 // request.c.
 //
+// When the array is full the oldest half-open connection makes room (RFC 4987 3.4): under a flood
+// of forged SYNs whoever answers sooner than the flood goes once round the array is served.
+//
 // Text on a SYN is not kept: it is not acknowledged either, so the peer sends it again
 // (RFC 9293 3.10.7.2 allows to queue it; fast open will).
 #include "tcp/open.h"
@@ -93,6 +96,32 @@ static void acknowledge(struct tcp *tcp, struct half_open *h)
 			 });
 }
 
+// The list of all half-open connections, oldest first.
+static void line_up(struct tcp *tcp, struct half_open *h)
+{
+	uint32_t index = (uint32_t)(h - tcp->half_open);
+
+	h->older = tcp->half_open_newest;
+	h->newer = NO_INDEX;
+	if (h->older == NO_INDEX)
+		tcp->half_open_oldest = index;
+	else
+		tcp->half_open[h->older].newer = index;
+	tcp->half_open_newest = index;
+}
+
+static void step_out(struct tcp *tcp, const struct half_open *h)
+{
+	if (h->older == NO_INDEX)
+		tcp->half_open_oldest = h->newer;
+	else
+		tcp->half_open[h->older].newer = h->newer;
+	if (h->newer == NO_INDEX)
+		tcp->half_open_newest = h->older;
+	else
+		tcp->half_open[h->newer].older = h->older;
+}
+
 static void forget(struct tcp *tcp, struct half_open *h)
 {
 	struct flow_key key =
@@ -100,7 +129,8 @@ static void forget(struct tcp *tcp, struct half_open *h)
 
 	table_remove(tcp->table, &key, table_hash(tcp->table, &key));
 	wheel_stop(tcp->wheel, &h->timer);
-	h->next_free = tcp->half_open_free;
+	step_out(tcp, h);
+	h->newer = tcp->half_open_free;
 	tcp->half_open_free = (uint32_t)(h - tcp->half_open);
 	tcp->half_open_count--;
 }
@@ -132,10 +162,11 @@ static void half_open_fires(void *context, struct timer *timer, uint64_t now_ns)
 void open_init(struct tcp *tcp)
 {
 	for (uint32_t i = 0; i < tcp->config.half_open_max; i++) {
-		tcp->half_open[i].next_free = i + 1 < tcp->config.half_open_max ? i + 1 : NO_INDEX;
+		tcp->half_open[i].newer = i + 1 < tcp->config.half_open_max ? i + 1 : NO_INDEX;
 		tcp->half_open[i].timer.kind = TIMER_TCP_HALF_OPEN;
 	}
 	tcp->half_open_free = 0;
+	tcp->half_open_oldest = tcp->half_open_newest = NO_INDEX;
 	wheel_set_kind(tcp->wheel, TIMER_TCP_HALF_OPEN, half_open_fires, tcp);
 }
 
@@ -173,30 +204,39 @@ static void fill(struct tcp *tcp, struct half_open *h, struct segment *s, uint32
 	h->began_ns = tcp->env->now_ns;
 }
 
+static struct half_open *free_place(struct tcp *tcp)
+{
+	if (UNLIKELY(tcp->half_open_free == NO_INDEX)) {
+		counter_add(tcp->env, COUNTER_tcp_half_open_evicted, 1);
+		forget(tcp, &tcp->half_open[tcp->half_open_oldest]);
+	}
+	return &tcp->half_open[tcp->half_open_free];
+}
+
 // RFC 9293 3.10.7.2, third: a SYN for a listener.
 static enum drop syn_arrives(struct tcp *tcp, struct listener *l, struct segment *s,
 			     uint32_t isn_floor)
 {
-	uint32_t index = tcp->half_open_free;
+	struct net_path path;
 	struct flow_key key;
 	uint32_t value;
 
 	if (pkt_short(tcp->env))
 		return DROP_TCP_SYN_SHORT;
-	if (UNLIKELY(index == NO_INDEX))
-		return DROP_TCP_SYN_TABLE_FULL;
 	if (UNLIKELY(tcp->conn_free == NO_INDEX))
 		return DROP_TCP_CONNECTIONS_FULL;
-	struct half_open *h = &tcp->half_open[index];
-
-	if (net_path_find(tcp->net, &s->arrival->dst, &s->arrival->src, &h->path))
+	if (net_path_find(tcp->net, &s->arrival->dst, &s->arrival->src, &path))
 		return DROP_TCP_NO_PATH;
+	struct half_open *h = free_place(tcp);
+
+	h->path = path;
 	key = tuple_key(&h->path.local, &h->path.remote, s->dst_port, s->src_port);
-	value = OWNER_VALUE(OWNER_HALF_OPEN, index);
+	value = OWNER_VALUE(OWNER_HALF_OPEN, (uint32_t)(h - tcp->half_open));
 	if (table_insert(tcp->table, &key, table_hash(tcp->table, &key), &value))
 		return DROP_TCP_CONNECTIONS_FULL;
-	tcp->half_open_free = h->next_free;
+	tcp->half_open_free = h->newer;
 	tcp->half_open_count++;
+	line_up(tcp, h);
 	fill(tcp, h, s, isn_floor);
 	h->listener = (uint16_t)(l - tcp->listener);
 	h->listener_generation = l->generation;

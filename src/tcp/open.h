@@ -19,7 +19,7 @@ struct half_open {
 	uint8_t has_scale, has_ts;
 	uint8_t retransmits; // of the SYN-ACK
 	uint8_t dscp;
-	uint32_t next_free;
+	uint32_t older, newer; // in the order of their SYNs; newer is the next free one's too
 	uint64_t began_ns;
 	struct timer timer;
 };
