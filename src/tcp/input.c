@@ -256,10 +256,12 @@ static void text_or_fin(struct tcp *tcp, struct conn *c, struct segment *s)
 		pkt_drop(tcp->env, p, DROP_TCP_TEXT_SHORT);
 		return;
 	}
-	if (s->len)
+	if (s->len) {
 		deliver_text(tcp, c, p);
-	else
+		timers_text_arrived(tcp, c);
+	} else {
 		pkt_consume(tcp->env, p);
+	}
 	fin |= early_drain(tcp, c);
 	if (fin)
 		close_fin_received(tcp, c);

@@ -21,7 +21,7 @@
 #define KEEPALIVE_INTERVAL_NS (75 * NS_PER_S)
 #define KEEPALIVE_PROBES 9
 
-// How long a closed application waits for the peer's FIN without hearing anything; as Linux.
+// How long a closed connection waits for the peer's FIN or the next of its text; as Linux.
 #define FIN_WAIT_2_NS (60 * NS_PER_S)
 
 #define BACKOFF_MAX 20
@@ -54,10 +54,12 @@ static void keepalive_in(struct tcp *tcp, struct conn *c, uint64_t delay_ns)
 
 void timers_peer_heard_slow(struct tcp *tcp, struct conn *c)
 {
+	if (conn_in(c, FIN_WAIT_2)) // being there is not enough: see timers_text_arrived
+		return;
 	c->probes = 0;
 	// Probes were further apart than the interval may be, so this can be earlier than the
 	// token.
-	keepalive_in(tcp, c, conn_in(c, FIN_WAIT_2) ? FIN_WAIT_2_NS : c->keepalive_s * NS_PER_S);
+	keepalive_in(tcp, c, c->keepalive_s * NS_PER_S);
 }
 
 // RFC 9293 MUST-25: off unless somebody asked. RFC 9293 MUST-28: then the interval is his; the

@@ -7,7 +7,8 @@
 //                   deadline with retransmission: never both
 //   delayed ACK     received text waits for a reply to carry its ACK (RFC 9293 3.8.6.3)
 //   keep-alive      nothing came for long (RFC 9293 3.8.4)
-//   FIN-WAIT-2      the peer's FIN does not come. Shares the deadline with keep-alive
+//   FIN-WAIT-2      neither the peer's FIN nor text comes, whatever else does. Shares the deadline
+//                   with keep-alive
 //
 // TIME-WAIT is not among them: timewait.c.
 #pragma once
@@ -78,5 +79,14 @@ static inline void timers_peer_heard(struct tcp *tcp, struct conn *c)
 
 void timers_established(struct tcp *tcp, struct conn *c);
 void timers_fin_wait_2(struct tcp *tcp, struct conn *c);
+
+// New text for the application. One that closed and goes on reading has all the time it takes; a
+// peer that only says that it is there has not.
+static inline void timers_text_arrived(struct tcp *tcp, struct conn *c)
+{
+	if (conn_in(c, FIN_WAIT_2))
+		timers_fin_wait_2(tcp, c);
+}
+
 void timers_keepalive_changed(struct tcp *tcp, struct conn *c);
 void timers_closed(struct tcp *tcp, struct conn *c);

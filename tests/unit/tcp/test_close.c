@@ -184,10 +184,29 @@ static void a_peer_that_never_finishes_is_not_waited_for_for_ever(void **state)
 	peer_turn(b);
 	peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 2});
 	peer_time(b, 50 * NS_PER_S);
-	peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 2, .len = 1}); // it is alive
+	peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 2, .len = 1}); // it still sends
 	peer_time(b, 50 * NS_PER_S);
 	assert_int_equal(b->closed, 0);
 	peer_time(b, 11 * NS_PER_S);
+	assert_int_equal(b->reason, PRISM_CLOSE_LINGER);
+	peer_destroy(b);
+}
+
+static void in_fin_wait_2_it_is_not_enough_to_be_there(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_open(b);
+	tcp_close(b->tcp, b->conn);
+	peer_turn(b);
+	peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 2});
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(b->closed, 0);
+		peer_time(b, 11 * NS_PER_S);
+		peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 2});
+	}
+	peer_time(b, 6 * NS_PER_S);
 	assert_int_equal(b->reason, PRISM_CLOSE_LINGER);
 	peer_destroy(b);
 }
@@ -205,6 +224,7 @@ int main(void)
 		cmocka_unit_test(an_abort_resets_the_peer),
 		cmocka_unit_test(early_text_of_a_reset_connection_has_a_name),
 		cmocka_unit_test(a_peer_that_never_finishes_is_not_waited_for_for_ever),
+		cmocka_unit_test(in_fin_wait_2_it_is_not_enough_to_be_there),
 	};
 
 	return run_peer_tests(tests);
