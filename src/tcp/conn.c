@@ -21,6 +21,8 @@ struct flow_key conn_key(const struct conn *c)
 // Fields that do not start at zero; the slot is zero elsewhere (conn_reap, or fresh memory).
 static void set_defaults(struct tcp *tcp, struct conn *c, enum state state)
 {
+	ASSERT(!(c->generation & 1));
+	c->generation++;
 	c->state = state; // birth: the one other place that writes it
 	c->flush_next = NO_INDEX;
 	c->ready_next = NO_INDEX;
@@ -79,8 +81,6 @@ void conn_reap(struct tcp *tcp, struct conn *c)
 	ASSERT(c->sendq.head == NO_INDEX);
 	ASSERT(!c->early);
 	*c = (struct conn){.state = CLOSED, .generation = generation + 1};
-	if (c->generation == 0)
-		c->generation = 1;
 	c->flush_next = tcp->conn_free;
 	tcp->conn_free = conn_index(tcp, c);
 	tcp->conn_count--;

@@ -84,7 +84,7 @@ struct conn {
 	// Line 0: who, and the sending side.
 	uint16_t state; // enum state, one bit; conn_enter is the only writer
 	uint16_t flags; // enum conn_flag
-	uint32_t generation;
+	uint32_t generation; // odd while in use
 	uint32_t flush_next; // list of those with something to say; free list while unused
 	uint32_t ready_next; // list of those with news
 	uint16_t news;       // enum news
@@ -319,8 +319,8 @@ void conn_start_receive(struct conn *c, uint32_t irs);
 // Gives the slot back once nothing refers to it: closed, told, on no list.
 void conn_reap(struct tcp *tcp, struct conn *c);
 
-// A handle: worker (8 bits), generation (32), index (24). Generation starts at 1, so no handle is
-// 0.
+// A handle: worker (8 bits), generation (32), index (24). Generations of slots in use are odd, so no
+// handle is 0, and none is good for a free slot.
 #define HANDLE_INDEX_BITS 24
 #define HANDLE_WORKER_SHIFT 56
 
@@ -340,7 +340,8 @@ static inline struct conn *conn_of(const struct tcp *tcp, uint64_t handle)
 {
 	uint32_t index = handle & ((1u << HANDLE_INDEX_BITS) - 1);
 
-	if (UNLIKELY(index >= tcp->config.connections_max || conn_handle_at(tcp, index) != handle))
+	if (UNLIKELY(index >= tcp->config.connections_max ||
+		     conn_handle_at(tcp, index) != handle || !(tcp->conn[index].generation & 1)))
 		return NULL;
 	return &tcp->conn[index];
 }

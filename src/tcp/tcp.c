@@ -47,7 +47,6 @@ static void init_lists(struct tcp *tcp)
 		struct conn *c = &tcp->conn[i];
 
 		c->state = CLOSED;
-		c->generation = 1;
 		c->flush_next = i + 1 < tcp->config.connections_max ? i + 1 : NO_INDEX;
 	}
 	tcp->conn_free = 0;

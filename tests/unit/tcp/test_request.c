@@ -106,6 +106,32 @@ static void a_stale_handle_is_refused_everywhere(void **state)
 	peer_destroy(b);
 }
 
+// Also of a slot that is free, with the generation it has now.
+static void a_made_up_handle_is_refused(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	for (uint64_t index = 0; index < 20; index++) {
+		for (uint64_t generation = 0; generation < 4; generation++) {
+			prism_conn made_up = {generation << HANDLE_INDEX_BITS | index};
+
+			assert_int_equal(tcp_abort(b->tcp, made_up), -ESTALE);
+		}
+	}
+	peer_open(b);
+	peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 1, .len = 10});
+	assert_int_equal(b->received, 10); // nobody said that it is not wanted
+	uint64_t generation = b->conn.id >> HANDLE_INDEX_BITS;
+
+	peer_seg(b, (struct in){.flags = RST, .seq = 11});
+	assert_int_equal(b->closed, 1);
+	b->conn.id += UINT64_C(1) << HANDLE_INDEX_BITS;
+	assert_int_equal(b->conn.id >> HANDLE_INDEX_BITS, generation + 1);
+	assert_int_equal(tcp_abort(b->tcp, b->conn), -ESTALE);
+	peer_destroy(b);
+}
+
 // A datagram that came in fragments is such a chain: anybody may send us one, and an application
 // may pass it on.
 static void a_chain_is_refused_and_stays_the_callers(void **state)
@@ -133,6 +159,7 @@ int main(void)
 		cmocka_unit_test(a_full_table_refuses_to_connect),
 		cmocka_unit_test(sends_are_all_or_none_and_room_is_announced),
 		cmocka_unit_test(a_stale_handle_is_refused_everywhere),
+		cmocka_unit_test(a_made_up_handle_is_refused),
 		cmocka_unit_test(a_chain_is_refused_and_stays_the_callers),
 	};
 
