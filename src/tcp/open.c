@@ -439,10 +439,17 @@ static void syn_received(struct tcp *tcp, struct conn *c, const struct segment *
 	c->snd.wnd_max = MAX(c->snd.wnd_max, s->wnd);
 }
 
+// cc.sent_ms counts what timestamps count: 2^20 ns.
+static uint64_t ticks_since(const struct tcp *tcp, uint32_t then)
+{
+	return (uint64_t)((uint32_t)(tcp->env->now_ns >> 20) - then) << 20;
+}
+
 static void connected(struct tcp *tcp, struct conn *c, struct segment *s)
 {
-	if (!conn_is(c, CONN_SYN_RETRANSMITTED) && s->has_ts)
-		rtt_sample(c, ((uint64_t)(isn_ts_now(tcp->env) - s->ts_echo) << 20) + 1);
+	// One SYN was sent, so its own time measures; the echo could be anything (RFC 7323 4.1).
+	if (!conn_is(c, CONN_SYN_RETRANSMITTED))
+		rtt_sample(c, ticks_since(tcp, c->cc.sent_ms) + 1);
 	c->snd.una = s->ack;
 	conn_enter(tcp, c, ESTABLISHED);
 	open_established(tcp, c);

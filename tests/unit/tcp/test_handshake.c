@@ -269,6 +269,29 @@ static void peer_connect(struct peer *b)
 	expect(b, SYN, 0, 0, 0);
 }
 
+// A peer that echoes a timestamp we never sent must not set our timeout for minutes.
+static void an_echo_of_nothing_measures_nothing(void **state)
+{
+	const uint32_t echoes[] = {0, 1, 0x12345678, 0x80000000, 0xffffffff};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(echoes); i++) {
+		struct peer *b = peer_create();
+		uint8_t options[TCP_TS_BYTES];
+
+		peer_connect(b);
+		peer_time(b, 30 * NS_PER_MS);
+		options_write_ts(options, 1000, echoes[i]);
+		peer_seg(b, (struct in){.flags = SYN | ACK,
+					.ack = 1,
+					.options = options,
+					.options_len = sizeof(options)});
+		assert_int_equal(b->connected, 1);
+		assert_in_range(peer_conn(b)->rtt.srtt_us, 28000, 32000);
+		peer_destroy(b);
+	}
+}
+
 static void in_syn_sent_a_bad_ack_is_reset_and_a_good_one_connects(void **state)
 {
 	struct peer *b = peer_create();
@@ -374,6 +397,7 @@ int main(void)
 		cmocka_unit_test(text_with_the_last_ack_is_delivered),
 		cmocka_unit_test(stray_segments_to_a_listener_are_reset),
 		cmocka_unit_test(an_unlistened_port_refuses_what_was_half_open),
+		cmocka_unit_test(an_echo_of_nothing_measures_nothing),
 		cmocka_unit_test(in_syn_sent_a_bad_ack_is_reset_and_a_good_one_connects),
 		cmocka_unit_test(sending_before_the_connection_is_there_is_refused),
 		cmocka_unit_test(a_connection_closed_in_syn_received_ends_in_order),
