@@ -82,8 +82,8 @@ enum news {
 
 struct conn {
 	// Line 0: who, and the sending side.
-	uint16_t state; // enum state, one bit; conn_enter is the only writer
-	uint16_t flags; // enum conn_flag
+	uint16_t state;      // enum state, one bit; conn_enter is the only writer
+	uint16_t flags;      // enum conn_flag
 	uint32_t generation; // odd while in use
 	uint32_t flush_next; // list of those with something to say; free list while unused
 	uint32_t ready_next; // list of those with news
@@ -136,9 +136,10 @@ struct conn {
 	// Line 3: the way to the peer.
 	struct net_path path;
 	uint16_t local_port, remote_port;
-	uint8_t probes;     // keep-alive probes without an answer
-	uint8_t reason;     // enum prism_close_reason
+	uint8_t probes : 4; // keep-alive probes without an answer
+	uint8_t reason : 4; // enum prism_close_reason
 	uint8_t dscp;       // RFC 9293 3.9.2, MUST-48
+	uint8_t ttl;        // RFC 9293 3.9.2, MUST-49; 0: the default
 	uint8_t quick_acks; // ACKs that still go out at once, at the start
 
 	// Line 4: trouble.
@@ -319,8 +320,8 @@ void conn_start_receive(struct conn *c, uint32_t irs);
 // Gives the slot back once nothing refers to it: closed, told, on no list.
 void conn_reap(struct tcp *tcp, struct conn *c);
 
-// A handle: worker (8 bits), generation (32), index (24). Generations of slots in use are odd, so no
-// handle is 0, and none is good for a free slot.
+// A handle: worker (8 bits), generation (32), index (24). Generations of slots in use are odd, so
+// no handle is 0, and none is good for a free slot.
 #define HANDLE_INDEX_BITS 24
 #define HANDLE_WORKER_SHIFT 56
 
@@ -340,8 +341,8 @@ static inline struct conn *conn_of(const struct tcp *tcp, uint64_t handle)
 {
 	uint32_t index = handle & ((1u << HANDLE_INDEX_BITS) - 1);
 
-	if (UNLIKELY(index >= tcp->config.connections_max ||
-		     conn_handle_at(tcp, index) != handle || !(tcp->conn[index].generation & 1)))
+	if (UNLIKELY(index >= tcp->config.connections_max || conn_handle_at(tcp, index) != handle ||
+		     !(tcp->conn[index].generation & 1)))
 		return NULL;
 	return &tcp->conn[index];
 }

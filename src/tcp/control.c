@@ -53,6 +53,7 @@ bool output_bare(struct tcp *tcp, const struct bare *b)
 			   .path = b->path,
 			   .protocol = TCP_PROTOCOL,
 			   .dscp = b->dscp, // RFC 9293 MUST-48
+			   .ttl = b->ttl,   // RFC 9293 MUST-49
 			   .dont_fragment = true,
 			   .l4_header_len = header_len,
 			   .checksum_offset = TCP_CHECKSUM_OFFSET, // RFC 9293 MUST-2
@@ -70,6 +71,7 @@ static struct bare bare_of(const struct conn *c, uint8_t flags)
 		.ack = (uint32_t)c->rcv.nxt,
 		.flags = flags,
 		.dscp = c->dscp,
+		.ttl = c->ttl,
 		.has_ts = conn_is(c, CONN_TS),
 		.ts_echo = c->rcv.ts_recent,
 	};

@@ -405,6 +405,7 @@ bool open_send_syn(struct tcp *tcp, struct conn *c)
 		.wnd_units = first_window(tcp),
 		.flags = TCP_SYN,
 		.dscp = c->dscp,
+		.ttl = c->ttl,
 	};
 
 	if (!first && !conn_is(c, CONN_RTX_NOW | CONN_ACK_NOW))

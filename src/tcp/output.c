@@ -88,6 +88,7 @@ static void send_segment(struct tcp *tcp, struct conn *c, struct pkt *p, uint64_
 			   .path = &c->path,
 			   .protocol = TCP_PROTOCOL,
 			   .dscp = c->dscp, // RFC 9293 MUST-48
+			   .ttl = c->ttl,   // RFC 9293 MUST-49
 			   .dont_fragment = true,
 			   .l4_header_len = header_len,
 			   .checksum_offset = TCP_CHECKSUM_OFFSET,
@@ -267,6 +268,7 @@ static COLD void send_keepalive(struct tcp *tcp, struct conn *c)
 		.wnd_units = window_offer(tcp, c),
 		.flags = TCP_ACK,
 		.dscp = c->dscp,
+		.ttl = c->ttl,
 		.has_ts = conn_is(c, CONN_TS),
 		.ts_echo = c->rcv.ts_recent,
 	};

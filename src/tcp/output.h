@@ -13,7 +13,7 @@ struct bare {
 	uint32_t seq, ack;
 	uint16_t wnd_units; // the window field, as on the wire
 	uint8_t flags;
-	uint8_t dscp;
+	uint8_t dscp, ttl;
 	bool has_ts;
 	uint32_t ts_echo;
 };

@@ -360,6 +360,9 @@ int tcp_set_option(struct tcp *tcp, prism_conn conn, enum tcp_option option, uin
 	case TCP_SET_DSCP: // RFC 9293 MUST-48
 		c->dscp = value & 63;
 		return 0;
+	case TCP_SET_TTL: // RFC 9293 MUST-49
+		c->ttl = (uint8_t)MIN(value, (uint64_t)UINT8_MAX);
+		return 0;
 	}
 	return err_set(ERR_INVALID_ARGUMENT, "tcp_set_option: option %d", (int)option);
 }

@@ -80,6 +80,7 @@ enum tcp_option {
 	TCP_SET_KEEPALIVE_S, // idle seconds before probes, 0: off (RFC 9293 3.8.4)
 	TCP_SET_GIVE_UP_S,   // R2: seconds without an answer before CLOSED, 0: 100 (RFC 9293 3.8.3)
 	TCP_SET_DSCP,        // 0..63 (RFC 9293 3.9.2.1)
+	TCP_SET_TTL,         // 1..255, 0: 64 (RFC 9293 3.9.2)
 };
 int tcp_set_option(struct tcp *tcp, prism_conn conn, enum tcp_option option, uint64_t value);
 

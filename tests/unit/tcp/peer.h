@@ -68,7 +68,7 @@ struct out {
 	uint16_t window;
 	uint32_t len;
 	uint16_t id;
-	uint8_t tos;
+	uint8_t tos, ttl;
 	struct tcp_options o;
 	uint8_t text[70000];
 };
@@ -369,6 +369,7 @@ static inline bool peer_read(struct peer *b)
 	o->window = be16_get(h->window);
 	o->len = l4_len - tcp_header_len(h);
 	o->tos = ip->tos;
+	o->ttl = ip->ttl;
 	assert_true(
 		options_read((uint8_t *)(h + 1), tcp_header_len(h) - 20u, h->flags & SYN, &o->o));
 	b->ts_seen = o->o.ts_value;

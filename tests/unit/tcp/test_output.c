@@ -261,6 +261,31 @@ static void the_application_chooses_the_service_class(void **state)
 	peer_destroy(b);
 }
 
+// RFC 9293 MUST-49: on text, on ACKs and on what ends the connection.
+static void the_application_chooses_how_far_segments_go(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_open(b);
+	peer_host_sends(b, 10, 10);
+	expect(b, ACK, 1, 1, 10);
+	assert_int_equal(b->out.ttl, 64);
+	assert_int_equal(tcp_set_option(b->tcp, b->conn, TCP_SET_TTL, 1), 0);
+	peer_host_sends(b, 10, 10);
+	expect(b, ACK, 11, 1, 10);
+	assert_int_equal(b->out.ttl, 1);
+	assert_int_equal(tcp_set_option(b->tcp, b->conn, TCP_SET_TTL, 1000), 0);
+	peer_seg(b, (struct in){.flags = ACK, .seq = 100, .ack = 21, .len = 10}); // early
+	expect(b, ACK, 21, 1, 0);
+	assert_int_equal(b->out.ttl, 255);
+	tcp_abort(b->tcp, b->conn);
+	peer_turn(b);
+	expect(b, RST | ACK, 21, 1, 0);
+	assert_int_equal(b->out.ttl, 255);
+	peer_destroy(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +301,7 @@ int main(void)
 		cmocka_unit_test(a_port_that_cuts_gets_large_packets),
 		cmocka_unit_test(an_empty_header_pool_only_delays),
 		cmocka_unit_test(the_application_chooses_the_service_class),
+		cmocka_unit_test(the_application_chooses_how_far_segments_go),
 	};
 
 	return run_peer_tests(tests);
