@@ -182,9 +182,12 @@ struct listener {
 	struct addr local; // any: all of ours
 	uint16_t port;
 	bool open;
+	uint16_t next; // of the same chain, NO_LISTENER: the last
 	uint32_t generation;
 	uint64_t user;
 };
+#define NO_LISTENER UINT16_MAX
+#define LISTENER_CHAINS 256 // by the low bits of the port: a SYN looks at one or two
 
 struct half_open;
 struct time_wait;
@@ -221,8 +224,22 @@ struct tcp {
 	struct timer time_wait_timer;
 
 	struct listener *listener;
+	uint16_t listener_chain[LISTENER_CHAINS];
 	struct tcp_config config;
 };
+
+// The first of the open listeners among which those of this port are, or NULL.
+static inline struct listener *listener_first(struct tcp *tcp, uint16_t port)
+{
+	uint16_t index = tcp->listener_chain[port % LISTENER_CHAINS];
+
+	return index == NO_LISTENER ? NULL : &tcp->listener[index];
+}
+
+static inline struct listener *listener_next(struct tcp *tcp, const struct listener *l)
+{
+	return l->next == NO_LISTENER ? NULL : &tcp->listener[l->next];
+}
 
 static inline bool conn_in(const struct conn *c, unsigned states)
 {

@@ -29,10 +29,8 @@ static struct listener *listener_for(struct tcp *tcp, const struct segment *s)
 {
 	struct listener *any = NULL;
 
-	for (uint32_t i = 0; i < tcp->config.listeners_max; i++) {
-		struct listener *l = &tcp->listener[i];
-
-		if (!l->open || l->port != s->dst_port)
+	for (struct listener *l = listener_first(tcp, s->dst_port); l; l = listener_next(tcp, l)) {
+		if (l->port != s->dst_port)
 			continue;
 		// RFC 9293 MUST-41, MUST-42: the closest answers, whatever else is on the port
 		if (addr_equal(&l->local, &s->arrival->dst))

@@ -50,6 +50,8 @@ static void init_lists(struct tcp *tcp)
 		c->flush_next = i + 1 < tcp->config.connections_max ? i + 1 : NO_INDEX;
 	}
 	tcp->conn_free = 0;
+	for (uint32_t i = 0; i < LISTENER_CHAINS; i++)
+		tcp->listener_chain[i] = NO_LISTENER;
 	while (tcp->config.receive_bytes_max >> tcp->rcv_scale > UINT16_MAX)
 		tcp->rcv_scale++;
 	tcp->port_next = (uint32_t)rng_next(&tcp->env->rng);

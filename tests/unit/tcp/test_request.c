@@ -63,6 +63,100 @@ static void a_full_table_refuses_to_connect(void **state)
 	peer_destroy(b);
 }
 
+static uint16_t port_of(struct peer *b, prism_conn conn)
+{
+	struct tcp_tuple t;
+
+	assert_int_equal(tcp_tuple_of(b->tcp, conn, &t), 0);
+	return t.local_port;
+}
+
+// Half the ports are in use in one run, and the next in line is its first: one connect looks at few
+// of them and finds a free one all the same.
+static void a_port_is_found_behind_a_long_run_in_use(void **state)
+{
+	struct tcp_config config = peer_config();
+	struct tcp_tuple t = {.remote = addr_from_v4_octets(198, 18, 0, 1), .remote_port = 5000};
+	static bool used[65536];
+	prism_conn conn;
+
+	(void)state;
+	config.connections_max = 26000;
+	struct peer *b = peer_create_on(&config, PORT_TX_CHAINS);
+
+	uint32_t first = b->tcp->port_next;
+
+	for (int i = 0; i < 25100; i++) {
+		if (i >= 25000)
+			b->tcp->port_next = first;
+		assert_int_equal(tcp_connect(b->tcp, &t, 1, &conn), 0);
+		assert_false(used[port_of(b, conn)]);
+		used[port_of(b, conn)] = true;
+	}
+	peer_destroy(b);
+}
+
+// A port with a listener is not chosen, so nobody makes room there.
+static void a_port_that_is_passed_over_keeps_its_time_wait(void **state)
+{
+	struct peer *b = peer_create();
+	struct tcp_tuple t = {.remote = addr_from_v4_octets(198, 18, 0, 1), .remote_port = 5000};
+	struct addr any = {0};
+	uint32_t next = b->tcp->port_next;
+	prism_listener listener;
+	struct tcp_counts counts;
+
+	(void)state;
+	assert_int_equal(tcp_connect(b->tcp, &t, 1, &b->conn), 0);
+	uint16_t port = port_of(b, b->conn);
+
+	peer_turn(b);
+	expect(b, SYN, 0, 0, 0);
+	b->ts = true; // so that the tuple may be used again
+	peer_seg(b, (struct in){.flags = SYN | ACK, .ack = 1, .dst_port = port});
+	tcp_close(b->tcp, b->conn);
+	peer_turn(b);
+	peer_seg(b, (struct in){.flags = FIN | ACK, .seq = 1, .ack = 2, .dst_port = port});
+	tcp_count(b->tcp, &counts);
+	assert_int_equal(counts.time_wait, 1);
+	peer_time(b, 2 * NS_PER_S);
+	assert_int_equal(tcp_listen(b->tcp, &any, port, 1, &listener), 0);
+	b->tcp->port_next = next;
+	assert_int_equal(tcp_connect(b->tcp, &t, 1, &b->conn), 0);
+	assert_int_not_equal(port_of(b, b->conn), port);
+	tcp_count(b->tcp, &counts);
+	assert_int_equal(counts.time_wait, 1);
+	assert_int_equal(tcp_unlisten(b->tcp, listener), 0);
+	b->tcp->port_next = next;
+	assert_int_equal(tcp_connect(b->tcp, &t, 1, &b->conn), 0);
+	assert_int_equal(port_of(b, b->conn), port);
+	peer_destroy(b);
+}
+
+static void listeners_come_and_go_in_any_order(void **state)
+{
+	struct peer *b = peer_create();
+	struct addr any = {0};
+	prism_listener l[4];
+	uint16_t ports[] = {80, 80 + LISTENER_CHAINS, 80 + 2 * LISTENER_CHAINS, 81};
+
+	(void)state;
+	for (int gone = 0; gone < 4; gone++) {
+		for (int i = 0; i < 4; i++)
+			assert_int_equal(tcp_listen(b->tcp, &any, ports[i], 1, &l[i]), 0);
+		assert_int_equal(tcp_unlisten(b->tcp, l[gone]), 0);
+		for (int i = 0; i < 4; i++) {
+			peer_seg(b, (struct in){.flags = SYN, .dst_port = ports[i]});
+			assert_true(peer_read(b));
+			assert_int_equal(b->out.flags, i == gone ? RST | ACK : SYN | ACK);
+			peer_seg(b, (struct in){.flags = RST, .seq = 1, .dst_port = ports[i]});
+			if (i != gone)
+				assert_int_equal(tcp_unlisten(b->tcp, l[i]), 0);
+		}
+	}
+	peer_destroy(b);
+}
+
 static void sends_are_all_or_none_and_room_is_announced(void **state)
 {
 	struct tcp_config config = peer_config();
@@ -158,6 +252,9 @@ int main(void)
 		cmocka_unit_test(connect_refuses_what_cannot_be),
 		cmocka_unit_test(a_full_table_refuses_to_connect),
 		cmocka_unit_test(sends_are_all_or_none_and_room_is_announced),
+		cmocka_unit_test(a_port_is_found_behind_a_long_run_in_use),
+		cmocka_unit_test(a_port_that_is_passed_over_keeps_its_time_wait),
+		cmocka_unit_test(listeners_come_and_go_in_any_order),
 		cmocka_unit_test(a_stale_handle_is_refused_everywhere),
 		cmocka_unit_test(a_made_up_handle_is_refused),
 		cmocka_unit_test(a_chain_is_refused_and_stays_the_callers),
