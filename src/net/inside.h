@@ -71,6 +71,7 @@ struct net {
 	struct net_config config;
 	struct routes routes;
 	struct net_path_slot path_cache[PATH_SLOTS];
+	struct net_large_sent large_sent[LARGE_SENT_SLOTS];
 	struct net_pmtu pmtu[PMTU_SLOTS];
 	struct timer pmtu_timer;
 	struct timer announce_timer;

@@ -15,10 +15,6 @@
 // RFC 1191 6.3: not sooner than ten minutes after it was lowered.
 #define PMTU_NS (600 * NS_PER_S)
 
-// Nothing real is below it, and a forged report cannot make us send crumbs (RFC 5927 7.2); Linux
-// has the same floor (min_pmtu).
-#define PMTU_BYTES_MIN 552
-
 static uint16_t mtu_to(struct net *net, be32 remote, uint16_t port_mtu_bytes)
 {
 	const struct net_pmtu *m = &net->pmtu[net_slot(net, remote, 0, PMTU_SLOTS)];
@@ -145,6 +141,24 @@ bool path_refresh(struct net *net, struct net_path *path)
 	struct addr local = path->local, remote = path->remote;
 
 	return net_path_is_fresh(net, path) || path_find(net, &local, &remote, path) == 0;
+}
+
+void path_large_sent(struct net *net, const struct addr *remote, uint32_t bytes)
+{
+	be32 to = addr_to_v4(remote);
+	struct net_large_sent *l = &net->large_sent[net_slot(net, to, 0, LARGE_SENT_SLOTS)];
+
+	if (l->remote.raw != to.raw)
+		*l = (struct net_large_sent){.remote = to};
+	l->bytes = (uint16_t)MAX((uint32_t)l->bytes, MIN(bytes, UINT32_C(65535)));
+}
+
+bool path_was_sent(const struct net *net, const struct addr *remote, uint32_t bytes)
+{
+	be32 to = addr_to_v4(remote);
+	const struct net_large_sent *l = &net->large_sent[net_slot(net, to, 0, LARGE_SENT_SLOTS)];
+
+	return l->remote.raw == to.raw && l->bytes > bytes;
 }
 
 struct net_path *path_get(struct net *net, const struct addr *local, const struct addr *remote)

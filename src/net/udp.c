@@ -193,6 +193,7 @@ static int send_over(struct net *net, const struct udp_socket *s, struct net_pat
 	};
 
 	memcpy(pkt_prepend(p, sizeof(h)), &h, sizeof(h));
+	path_sent(net, &path->remote, len + IPV4_HEADER_BYTES);
 	net_output(net, p, &out);
 	return 0;
 }

@@ -154,13 +154,15 @@ static uint16_t errno_of(const struct icmp_report *r)
 }
 
 // RFC 1122 4.1.3.3: UDP passes ICMP errors up. One that is about a port nobody has open is forged
-// or too late, and changes nothing.
+// or too late, and changes nothing. UDP has no number that a forger would have to guess; but what
+// was too big for a path was sent there (RFC 5927 7.2): who got no datagram above the MTU reported
+// has no say. No report goes below 552 bytes or counts for longer than ten minutes (path.c).
 void udp_icmp_error(struct net *net, const struct icmp_report *r)
 {
 	struct udp *u = &net->udp;
 	const struct udp_socket *s = udp_lookup(net, &r->local, r->local_port);
 
-	if (!s)
+	if (!s || (r->mtu_bytes && !path_was_sent(net, &r->remote, r->mtu_bytes)))
 		return;
 	if (r->mtu_bytes)
 		net_lower_mtu(net, &r->remote, r->mtu_bytes); // later datagrams are cut to fit

@@ -194,6 +194,52 @@ static void a_quote_of_nothing_we_sent_is_dropped(void **state)
 	bed_destroy(b);
 }
 
+static void send_to_far(struct bed *b, prism_udp udp, uint16_t len)
+{
+	const struct udp_to to = {.remote = addr_from_v4(FAR), .remote_port = 40000};
+	struct pkt *p = pkt_alloc(b->env.pool[POOL_TX]);
+
+	memset(pkt_append(p, len), 0, len);
+	assert_int_equal(udp_send(b->net, udp, &to, p), 0);
+}
+
+static uint16_t mtu_to_far(struct bed *b)
+{
+	struct addr any = {0}, far = addr_from_v4(FAR);
+	struct net_path path;
+
+	assert_int_equal(net_path_find(b->net, &any, &far, &path), 0);
+	return path.mtu_bytes;
+}
+
+// RFC 5927 7.2: who sees none of our packets knows our ports, not what we sent.
+static void only_what_was_sent_can_have_been_too_big(void **state)
+{
+	struct bed *b = bed_create();
+	struct quote q = quote_of(IP_UDP, 1500);
+	struct icmp_header h = {.type = ICMP_UNREACHABLE,
+				.code = ICMP_UNREACHABLE_FRAGMENTATION_NEEDED};
+	prism_udp udp = bed_open(b, 80);
+	struct prism_event e;
+
+	h.next_hop.mtu_bytes = be16_of(1000);
+	error_in(b, &h, &q, 28); // nothing was sent
+	assert_int_equal(mtu_to_far(b), 1500);
+	send_to_far(b, udp, 1000 - 28);
+	error_in(b, &h, &q, 28); // nothing that large
+	assert_int_equal(mtu_to_far(b), 1500);
+	assert_int_equal(udp_deliver(b->net, &e, 1), 0);
+	send_to_far(b, udp, 1000 - 27);
+	error_in(b, &h, &q, 28);
+	assert_int_equal(mtu_to_far(b), 1000);
+	h.next_hop.mtu_bytes = be16_of(100);
+	error_in(b, &h, &q, 28); // nobody's MTU
+	assert_int_equal(mtu_to_far(b), 552);
+	bed_time(b, 601 * NS_PER_S); // RFC 1191 6.3
+	assert_int_equal(mtu_to_far(b), 1500);
+	bed_destroy(b);
+}
+
 static void an_error_about_a_datagram_becomes_an_event(void **state)
 {
 	struct bed *b = bed_create();
@@ -223,6 +269,7 @@ static void an_error_about_a_datagram_becomes_an_event(void **state)
 	assert_int_equal(net_path_find(b->net, &any, &far, &path), 0);
 	assert_int_equal(path.mtu_bytes, 1500);
 	q.tcp.src_port = be16_of(80);
+	send_to_far(b, udp, 1400);
 	error_in(b, &h, &q, 28);
 	assert_int_equal(udp_deliver(b->net, &e, 1), 1);
 	assert_int_equal(e.reason, EMSGSIZE);
@@ -318,6 +365,7 @@ int main(void)
 		cmocka_unit_test(damaged_and_unwanted_messages_are_dropped_by_name),
 		cmocka_unit_test(an_error_about_a_segment_is_reported_to_tcp),
 		cmocka_unit_test(fragmentation_needed_carries_the_next_mtu),
+		cmocka_unit_test(only_what_was_sent_can_have_been_too_big),
 		cmocka_unit_test(a_quote_of_nothing_we_sent_is_dropped),
 		cmocka_unit_test(an_error_about_a_datagram_becomes_an_event),
 		cmocka_unit_test(port_unreachable_quotes_what_fits_and_enters_the_ledger),

@@ -49,6 +49,28 @@ static void a_smaller_path_makes_smaller_segments(void **state)
 	peer_destroy(b);
 }
 
+// The path's MTU is forgotten, or found anew when routes change; segments stay as small as they
+// once had to be.
+static void a_connection_remembers_what_its_path_carried(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_open(b);
+	peer_host_sends(b, 1460, 1460);
+	expect(b, ACK, 1, 1, 1460);
+	icmp(b, 3, 4, 1, 1000);
+	expect(b, ACK, 1, 1, 960);
+	expect(b, ACK, 961, 1, 500);
+	peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 1461});
+	peer_time(b, 601 * NS_PER_S); // RFC 1191 6.3
+	peer_host_sends(b, 1460, 1460);
+	expect(b, ACK, 1461, 1, 960);
+	expect(b, ACK, 2421, 1, 500);
+	assert_int_equal(peer_conn(b)->path.mtu_bytes, 1500);
+	peer_destroy(b);
+}
+
 // RFC 9293 MUST-47: soft errors are reported with the end. RFC 9293 MUST-56: soft errors do not
 // abort. MUST-55: source quench means nothing.
 static void soft_errors_are_waited_out(void **state)
@@ -125,6 +147,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_smaller_path_makes_smaller_segments),
+		cmocka_unit_test(a_connection_remembers_what_its_path_carried),
 		cmocka_unit_test(soft_errors_are_waited_out),
 		cmocka_unit_test(a_hard_error_ends_an_attempt_and_no_connection),
 		cmocka_unit_test(limits_are_checked_when_it_is_made),
