@@ -1,19 +1,27 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // DPDK's memif driver handles its control channel in EAL's interrupt thread, and when a peer goes
-// it unmaps the rings under a worker that may be reading them. So that thread is held here, in an
-// alarm of ours, while workers use memif ports; it is let go only when a control socket has
-// something to say, and only with every memif gate shut. Called by port_memif.c.
+// it unmaps the rings under a worker that may be reading them. So that thread is held here while
+// workers use memif ports; it is let go only when a control socket has something to say, and only
+// with every memif gate shut. Called by port_memif.c.
 //
-// The same alarm starts clients whose server was not there yet, and starts them again when it went.
+// What brings the thread here is an interrupt source of ours that is always ready. Between two
+// shifts it then serves every other source that is ready, once: epoll reports them all. An alarm
+// that sets itself anew would not do: EAL calls the alarms that are due until none is, and on a
+// slow machine the next one always is, so that the control sockets would never be served.
+//
+// A shift also starts clients whose server was not there yet, and starts them again when it went.
 //
 // The driver's callbacks lock nothing against a device that another thread starts, stops or closes.
 // So all of that is done in that thread too, between two of its events: ports come and go by
 // errands, and whoever sends one waits until it is run.
+#define ALLOW_EXPERIMENTAL_API // rte_intr_instance_alloc and its fields: the same since DPDK 21.11
+
 #include "dpdk/memif_watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <rte_interrupts.h>
 #include <semaphore.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -23,20 +31,26 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FDS_MAX 1024           // control sockets are opened early and number low
-#define SOCKETS_MAX 256        // listening and connected, all ports together
-#define WAIT_MS 100            // how often a client without a server tries
-#define QUIET_MS 1000          // how often other users of the interrupt thread are let in anyway
-#define HANDSHAKE_NS 500000000 // a connection that is not up by then is begun anew
-#define GAP_US 20              // between two shifts: other events have their turn
-#define LEAVE_NS 1000000000    // how long the driver may take to let its peers go
+#define FDS_MAX 1024        // control sockets are opened early and number low
+#define SOCKETS_MAX 256     // listening and connected, all ports together
+#define WAIT_MS 100         // how often a client without a server tries
+#define QUIET_MS 1000       // how often other users of the interrupt thread are let in anyway
+#define LEAVE_NS 1000000000 // how long the driver may take to let its peers go
+// A connection that is not up by then is begun anew, with twice the patience: each message of the
+// handshake takes a shift on either side, and on a machine with too much to do a shift takes long.
+#define HANDSHAKE_NS 500000000u
+#define HANDSHAKE_NS_MAX UINT64_C(8000000000)
+
+struct errand;
 
 static struct {
 	struct dpdk_port *port[PORTS_MAX];
 	uint32_t port_count;
-	bool on_shift; // an alarm is set for the next
-	int wake_fd;   // ends a hold; once made, it stays
-} watch = {.wake_fd = -1};
+	struct errand *errand; // to be run; the interrupt thread's
+	// Once made, these stay.
+	int wake_fd;   // ends a hold
+	int source_fd; // readable while there are ports or an errand; brings the thread here
+} watch = {.wake_fd = -1, .source_fd = -1};
 
 static uint64_t now_ns(void)
 {
@@ -44,6 +58,22 @@ static uint64_t now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void event_set(int fd)
+{
+	uint64_t one = 1;
+
+	while (write(fd, &one, sizeof(one)) < 0 && errno == EINTR)
+		;
+}
+
+static void event_clear(int fd)
+{
+	uint64_t count;
+
+	while (read(fd, &count, sizeof(count)) < 0 && errno == EINTR)
+		;
 }
 
 // True when fd is a memif socket on path: listening, accepted or connected.
@@ -84,14 +114,11 @@ static void hold(bool somebody_waits)
 {
 	struct pollfd fds[SOCKETS_MAX] = {{.fd = watch.wake_fd, .events = POLLIN}};
 	nfds_t count = 1;
-	uint64_t woken;
 
 	for (int fd = 0; fd < FDS_MAX && count < SOCKETS_MAX; fd++)
 		if (is_watched_socket(fd))
 			fds[count++] = (struct pollfd){.fd = fd, .events = POLLIN};
-	if (poll(fds, count, somebody_waits ? WAIT_MS : QUIET_MS) > 0 && fds[0].revents)
-		while (read(watch.wake_fd, &woken, sizeof(woken)) < 0 && errno == EINTR)
-			;
+	poll(fds, count, somebody_waits ? WAIT_MS : QUIET_MS);
 }
 
 static bool connected(const struct dpdk_port *p)
@@ -137,7 +164,9 @@ static int start_device(struct dpdk_port *p)
 	p->started = result == 0;
 	if (p->started && p->client)
 		read_without_waiting(p);
-	p->retry_ns = now_ns() + (p->started ? HANDSHAKE_NS : 0);
+	p->retry_ns = now_ns() + (p->started ? p->patience_ns : 0);
+	if (p->started)
+		p->patience_ns = MIN(2 * p->patience_ns, HANDSHAKE_NS_MAX);
 	return result;
 }
 
@@ -157,8 +186,10 @@ static bool tend(struct dpdk_port *p)
 	if (!p->client)
 		memif_door_tend(&p->door);
 	memory_fd_restored(p);
-	if (connected(p))
+	if (connected(p)) {
+		p->patience_ns = HANDSHAKE_NS;
 		return true;
+	}
 	if (!p->client || now_ns() < p->retry_ns)
 		return false;
 	stop_device(p);
@@ -177,26 +208,6 @@ static void remove_port(struct dpdk_port *p)
 		watch.port[i] = watch.port[--watch.port_count];
 }
 
-// One shift of the interrupt thread: look after the ports, let workers in, hold, turn them out.
-static void shift(void *unused)
-{
-	bool somebody_waits = false;
-
-	watch.on_shift = watch.port_count > 0;
-	if (!watch.on_shift)
-		return;
-	for (uint32_t i = 0; i < watch.port_count; i++) {
-		if (tend(watch.port[i]))
-			gate_open(&watch.port[i]->gate);
-		else
-			somebody_waits = true;
-	}
-	hold(somebody_waits);
-	for (uint32_t i = 0; i < watch.port_count; i++)
-		gate_shut(&watch.port[i]->gate);
-	rte_eal_alarm_set(GAP_US, shift, unused);
-}
-
 // Something to be done between two shifts, with all gates shut.
 struct errand {
 	bool (*run)(struct errand *errand); // false: not done yet, run it again
@@ -206,28 +217,60 @@ struct errand {
 	sem_t done;
 };
 
-static void run_errand(void *argument)
+// True when there is none left.
+static bool run_errand(void)
 {
-	struct errand *errand = argument;
+	struct errand *errand = watch.errand;
 
+	if (!errand)
+		return true;
 	if (!errand->run(errand))
-		rte_eal_alarm_set(GAP_US, run_errand, errand);
-	else
-		sem_post(&errand->done);
+		return false;
+	watch.errand = NULL;
+	sem_post(&errand->done);
+	return true;
+}
+
+// One shift of the interrupt thread: look after the ports, let workers in, hold, turn them out.
+static void shift(void *unused)
+{
+	bool somebody_waits = false;
+
+	if (!run_errand())
+		return; // the driver's callbacks go first
+	if (watch.port_count == 0) {
+		event_clear(watch.source_fd);
+		return;
+	}
+	for (uint32_t i = 0; i < watch.port_count; i++) {
+		if (tend(watch.port[i]))
+			gate_open(&watch.port[i]->gate);
+		else
+			somebody_waits = true;
+	}
+	hold(somebody_waits);
+	for (uint32_t i = 0; i < watch.port_count; i++)
+		gate_shut(&watch.port[i]->gate);
+}
+
+// An alarm: the one way EAL has to give the interrupt thread something from another.
+static void take_errand(void *errand)
+{
+	event_clear(watch.wake_fd);
+	watch.errand = errand;
+	event_set(watch.source_fd);
 }
 
 static int run_there(struct errand *errand)
 {
-	uint64_t one = 1;
-
 	errand->until_ns = now_ns() + LEAVE_NS;
 	sem_init(&errand->done, 0, 0);
-	if (rte_eal_alarm_set(1, run_errand, errand) == 0) {
-		while (write(watch.wake_fd, &one, sizeof(one)) < 0 && errno == EINTR)
-			;
+	event_set(watch.wake_fd); // holds are short until the errand is taken
+	if (rte_eal_alarm_set(1, take_errand, errand) == 0) {
 		while (sem_wait(&errand->done) < 0 && errno == EINTR)
 			;
 	} else {
+		event_clear(watch.wake_fd);
 		errand->result = -ENOMEM;
 	}
 	sem_destroy(&errand->done);
@@ -244,9 +287,6 @@ static bool join(struct errand *errand)
 		return true;
 	}
 	watch.port[watch.port_count++] = p;
-	if (!watch.on_shift)
-		rte_eal_alarm_set(GAP_US, shift, NULL);
-	watch.on_shift = true;
 	return true;
 }
 
@@ -264,16 +304,38 @@ static bool leave(struct errand *errand)
 	return true;
 }
 
+static int prepare(void)
+{
+	struct rte_intr_handle *source;
+
+	if (watch.source_fd >= 0)
+		return 0;
+	if (watch.wake_fd < 0)
+		watch.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	source = rte_intr_instance_alloc(RTE_INTR_INSTANCE_F_PRIVATE);
+	watch.source_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	// EAL calls the callback of this type of source and reads nothing from it.
+	if (source && watch.wake_fd >= 0 && watch.source_fd >= 0 &&
+	    rte_intr_type_set(source, RTE_INTR_HANDLE_EXT) == 0 &&
+	    rte_intr_fd_set(source, watch.source_fd) == 0 &&
+	    rte_intr_callback_register(source, shift, NULL) == 0)
+		return 0;
+	rte_intr_instance_free(source);
+	if (watch.source_fd >= 0)
+		close(watch.source_fd);
+	watch.source_fd = -1;
+	return -ENOMEM;
+}
+
 int memif_watch_add(struct dpdk_port *p)
 {
 	struct errand errand = {.run = join, .port = p};
 
 	if (!gate_ready())
 		return -ENOSYS;
-	if (watch.wake_fd < 0)
-		watch.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (watch.wake_fd < 0)
-		return -errno;
+	if (prepare())
+		return -ENOMEM;
+	p->patience_ns = HANDSHAKE_NS;
 	return run_there(&errand);
 }
 

@@ -62,6 +62,7 @@ struct dpdk_port {
 	int memory_fd;          // of packet memory, the number EAL knows; -1 without zero copy
 	int memory_fd_kept;     // a duplicate of it
 	uint64_t retry_ns;      // when a client without a server tries again
+	uint64_t patience_ns;   // how long its next handshake may take
 	struct memif_door door; // a server's
 	uint32_t idle_turns;
 	struct gate gate;
