@@ -5,6 +5,7 @@
 #include "dpdk/compat.h"
 #include "dpdk/device.h"
 #include "dpdk/memif_door.h"
+#include "dpdk/memif_tx.h"
 #include "port/port.h"
 #include "sync/gate.h"
 
@@ -65,6 +66,7 @@ struct dpdk_port {
 	uint64_t patience_ns;   // how long its next handshake may take
 	struct memif_door door; // a server's
 	uint32_t idle_turns;
+	struct memif_tx tx; // with zero copy
 	struct gate gate;
 };
 

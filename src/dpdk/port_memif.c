@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -32,6 +33,8 @@ static const char *const memif_options[] = {"role",   "id",        "bsize",     
 // alone, soon enough (some ten microseconds) that nobody waits for buffers.
 #define IDLE_TURNS 256
 
+#define RING_LOG2 10 // slots, when rsize does not say
+
 // checksums=no: the peer promised the same.
 static void believe(struct pkt **pkts, uint16_t count)
 {
@@ -39,7 +42,7 @@ static void believe(struct pkt **pkts, uint16_t count)
 		pkts[i]->mbuf.ol_flags |= RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
 }
 
-static uint16_t memif_rx(struct port *port, struct pkt **pkts, uint16_t count)
+static uint16_t memif_receive(struct port *port, struct pkt **pkts, uint16_t count)
 {
 	struct dpdk_port *p = to_dpdk_port(port);
 
@@ -48,37 +51,23 @@ static uint16_t memif_rx(struct port *port, struct pkt **pkts, uint16_t count)
 	uint16_t n = ethdev_rx(port, pkts, count);
 
 	if (n == 0 && p->zero_copy && ++p->idle_turns % IDLE_TURNS == 0)
-		rte_eth_tx_burst(p->id, 0, NULL, 0);
+		memif_tx_idle(&p->tx, port);
 	if (port->flags & PORT_RX_CHECKSUM)
 		believe(pkts, n);
 	gate_leave(&p->gate);
 	return n;
 }
 
-// The driver's zero-copy send looks at the ring's room once for four packets when it is given more
-// than four. Chains take several slots, so what follows them in such a four may overrun packets the
-// peer has not read yet. Four at a time, it looks before each.
-#define ZERO_COPY_PKTS 4
-
-static uint16_t zero_copy_tx(struct port *port, struct pkt **pkts, uint16_t count)
-{
-	uint16_t sent = 0, part, n;
-
-	do {
-		part = MIN((uint16_t)(count - sent), (uint16_t)ZERO_COPY_PKTS);
-		n = ethdev_tx(port, pkts + sent, part);
-		sent = (uint16_t)(sent + n);
-	} while (n == part && sent < count);
-	return sent;
-}
-
-static uint16_t memif_tx(struct port *port, struct pkt **pkts, uint16_t count)
+static uint16_t memif_send(struct port *port, struct pkt **pkts, uint16_t count)
 {
 	struct dpdk_port *p = to_dpdk_port(port);
 
-	if (UNLIKELY(!gate_enter(&p->gate)))
+	if (UNLIKELY(!gate_enter(&p->gate))) {
+		memif_tx_forget(&p->tx);
 		return 0;
-	uint16_t n = p->zero_copy ? zero_copy_tx(port, pkts, count) : ethdev_tx(port, pkts, count);
+	}
+	uint16_t n = p->zero_copy ? memif_tx_burst(&p->tx, port, pkts, count)
+				  : ethdev_tx(port, pkts, count);
 
 	gate_leave(&p->gate);
 	return n;
@@ -142,7 +131,7 @@ static int plan_memif(struct plan *plan, const struct device *d, const struct po
 	const char *mac = device_option(d, "mac", NULL), *secret = device_option(d, "secret", NULL);
 	const char *checksums = device_option(d, "checksums", "yes");
 	bool server = strcmp(role, "server") == 0;
-	uint32_t id = 0, room_bytes = 2048, ring_log2 = 10;
+	uint32_t id = 0, room_bytes = 2048, ring_log2 = RING_LOG2;
 	int result = 0;
 
 	if ((!server && strcmp(role, "client") != 0) || !is_yes_or_no(zero_copy) ||
@@ -197,12 +186,15 @@ static int keep_memory_file(struct dpdk_port *p)
 // A server listens from now on; a client may have to wait for its server.
 static int start_memif(struct dpdk_port *p)
 {
+	const char *ring_log2 = strstr(p->port.device, ",rsize=");
 	int result;
 
 	p->client = strstr(p->port.device, "role=client") != NULL;
 	p->zero_copy = strstr(p->port.device, "zero-copy=yes") != NULL;
 	p->memory_fd = p->memory_fd_kept = -1;
 	p->gate.shut = 1;
+	memif_tx_init(&p->tx,
+		      1u << (ring_log2 ? atoi(ring_log2 + strlen(",rsize=")) : RING_LOG2));
 	if (p->zero_copy) {
 		result = keep_memory_file(p);
 		if (result)
@@ -222,11 +214,26 @@ static void close_memif(struct dpdk_port *p)
 		memif_watch_remove(p);
 	if (p->has_door)
 		memif_door_close(&p->door);
-	if (p->zero_copy && p->memory_fd_kept >= 0)
-		close(p->memory_fd_kept);
+	memif_tx_forget(&p->tx);
 }
 
-static const struct port_ops memif_ops = {.rx = memif_rx, .tx = memif_tx, .close = ethdev_close};
+// Stopping, the driver closed the file of packet memory under the number that EAL knows; the next
+// port will want it there.
+static void memif_closed(struct dpdk_port *p)
+{
+	if (!p->zero_copy || p->memory_fd_kept < 0)
+		return;
+	int fd = fcntl(p->memory_fd, F_GETFD) < 0
+			 ? fcntl(p->memory_fd_kept, F_DUPFD_CLOEXEC, p->memory_fd)
+			 : p->memory_fd;
+
+	if (fd >= 0 && fd != p->memory_fd)
+		close(fd);
+	close(p->memory_fd_kept);
+}
+
+static const struct port_ops memif_ops = {
+	.rx = memif_receive, .tx = memif_send, .close = ethdev_close};
 
 const struct kind kind_memif = {.name = "memif",
 				.form = FORM,
@@ -234,4 +241,5 @@ const struct kind kind_memif = {.name = "memif",
 				.plan = plan_memif,
 				.start = start_memif,
 				.closing = close_memif,
+				.closed = memif_closed,
 				.ops = &memif_ops};

@@ -6,83 +6,16 @@
 #include <dirent.h>
 #include <net/if.h>
 #include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
-#include "base/err.h"
 #include "dpdk/kernel.h"
-#include "pkt/pool.h"
-#include "port/platform.h"
-#include "port/port.h"
+#include "ports.h"
 
 #define TIMES 20
-
-static struct pool *rx_pool, *tx_pool;
-static char dir[] = "/tmp/prism-ports-XXXXXX";
-
-static void run(const char *command)
-{
-	if (system(command) != 0)
-		fail_msg("%s", command);
-}
-
-static void start_platform(const char *instance)
-{
-	struct platform_config config = {.instance = instance, .memory_mib = 96, .main_core = -1};
-	struct platform_report report;
-	struct pool_config rx = {.name = "rx", .pkts = 12287, .room_bytes = 2176, .numa_node = -1};
-	struct pool_config tx = {.name = "tx", .pkts = 4095, .room_bytes = 2176, .numa_node = -1};
-
-	if (platform_start(&config, &report)) {
-		fprintf(stderr, "%s\n", err_last()->message);
-		abort();
-	}
-	rx_pool = pool_create(&rx);
-	tx_pool = pool_create(&tx);
-	if (!rx_pool || !tx_pool)
-		abort();
-}
-
-static int open_port(const char *device, struct port **port)
-{
-	struct port_report report;
-	struct port_config config = {.name = "p0", .device = device, .rx_pool = rx_pool};
-
-	config.kernel_addresses[0].addr = addr_from_v4_octets(198, 18, 0, 1);
-	config.kernel_addresses[0].prefix_len = 24;
-	config.kernel_address_count = strncmp(device, "tap:", 4) == 0;
-	return port_open(&config, port, &report);
-}
-
-static struct port *must_open(const char *device)
-{
-	struct port *port;
-
-	if (open_port(device, &port))
-		fail_msg("%s: %s", device, err_last()->message);
-	return port;
-}
-
-static void must_refuse(const char *device, enum err id)
-{
-	struct port *port;
-
-	assert_true(open_port(device, &port) < 0);
-	assert_string_equal(err_infos[err_last()->id].name, err_infos[id].name);
-}
 
 static uint32_t count_entries(const char *path)
 {
@@ -291,92 +224,6 @@ static void pcap_null_and_ring_open_twenty_times(void **state)
 	open_and_close("null:0", 0);
 }
 
-// What the client sends: a header of its own, a reference to another packet, bytes of a region.
-#define CHAINS 2000
-static const char region_text[] = "bytes of a region that many packets refer to";
-
-static struct pkt *make_chain(struct pkt *payload, const char *region, uint32_t number)
-{
-	struct pkt *head = pkt_alloc(tx_pool);
-	struct pkt *reference = head ? pkt_ref(tx_pool, payload, 5, 100) : NULL;
-	struct pkt *tail = reference ? pkt_ref_region(tx_pool, region, sizeof(region_text)) : NULL;
-
-	if (!tail) {
-		pkt_free(head);
-		pkt_free(reference);
-		return NULL;
-	}
-	memcpy(pkt_append(head, sizeof(number)), &number, sizeof(number));
-	pkt_chain(head, reference);
-	pkt_chain(head, tail);
-	return head;
-}
-
-static bool is_expected(struct pkt *p, uint32_t number)
-{
-	const uint8_t *at = pkt_data(p);
-	bool good = pkt_len(p) == 4 + 100 + sizeof(region_text) && memcmp(at, &number, 4) == 0;
-
-	for (uint32_t i = 0; good && i < 100; i++)
-		good = at[4 + i] == (uint8_t)(i + 5);
-	return good && memcmp(at + 104, region_text, sizeof(region_text)) == 0;
-}
-
-// The other process: receives all chains in order; its exit status says whether they were right.
-static int receive_chains(const char *device)
-{
-	struct pkt *pkts[BURST_PKTS];
-	time_t until = time(NULL) + 20;
-	uint32_t number = 0;
-	struct port *port;
-
-	start_platform("ports-peer");
-	if (open_port(device, &port))
-		return 2;
-	while (number < CHAINS && time(NULL) < until) {
-		uint16_t n = port->ops->rx(port, pkts, BURST_PKTS);
-
-		for (uint16_t i = 0; i < n; i++) {
-			if (!is_expected(pkts[i], number++))
-				return 3;
-			pkt_free(pkts[i]);
-		}
-	}
-	port_close(port);
-	return number == CHAINS ? 0 : 4;
-}
-
-static pid_t peer;
-static char peer_device[128], client_device[160];
-
-static void memif_sends_chains_of_references_without_copying(void **state)
-{
-	struct port *port = must_open(client_device);
-	char *region = pool_region_alloc(sizeof(region_text));
-	struct pkt *payload = pkt_alloc(tx_pool), *chain = NULL;
-	time_t until = time(NULL) + 20;
-	int status;
-
-	assert_non_null(region);
-	memcpy(region, region_text, sizeof(region_text));
-	for (int i = 0; i < 200; i++)
-		*(uint8_t *)pkt_append(payload, 1) = (uint8_t)i;
-	for (uint32_t sent = 0; sent < CHAINS && time(NULL) < until;) {
-		struct pkt *unused[BURST_PKTS];
-
-		assert_int_equal(port->ops->rx(port, unused, BURST_PKTS), 0);
-		chain = chain ? chain : make_chain(payload, region, sent);
-		if (chain && port->ops->tx(port, &chain, 1) == 1) {
-			chain = NULL;
-			sent++;
-		}
-	}
-	assert_int_equal(waitpid(peer, &status, 0), peer);
-	assert_int_equal(WEXITSTATUS(status), 0);
-	pkt_free(payload);
-	port_close(port);
-}
-
 static const char *why_not(void)
 {
 	if (geteuid() != 0)
@@ -393,7 +240,6 @@ static const char *why_not(void)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(memif_sends_chains_of_references_without_copying),
 		cmocka_unit_test(tap_carries_packets_both_ways),
 		cmocka_unit_test(tap_opens_twenty_times_and_leaves_nothing),
 		cmocka_unit_test(tap_refuses_a_name_that_is_taken),
@@ -412,11 +258,6 @@ int main(void)
 	}
 	if (!mkdtemp(dir))
 		return 1;
-	snprintf(peer_device, sizeof(peer_device), "memif:%s/chain.sock", dir);
-	snprintf(client_device, sizeof(client_device), "%s,role=client,zero-copy=yes", peer_device);
-	peer = fork(); // before EAL: each process has its own
-	if (peer == 0)
-		_exit(receive_chains(peer_device));
 	start_platform("ports");
 	run("ip link set lo up; ip link add pva type veth peer name pvb; ip link set pva up;"
 	    "ip link set pvb up; ip addr add 198.19.0.1/24 dev pvb");
