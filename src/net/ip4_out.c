@@ -14,6 +14,14 @@ bool net_has_room(const struct net *net, const struct net_path *path)
 	return port_has_room(net->port[path->port_index].port);
 }
 
+bool net_has_room_anywhere(const struct net *net)
+{
+	for (uint32_t i = 0; i < net->port_count; i++)
+		if (LIKELY(port_has_room(net->port[i].port)))
+			return true;
+	return false;
+}
+
 uint16_t ip4_next_id(struct net *net, const struct net_path *path, uint8_t protocol)
 {
 	return net->ip_id[net_slot(net, addr_to_v4(&path->remote),

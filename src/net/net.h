@@ -93,6 +93,9 @@ void net_output(struct net *net, struct pkt *p, const struct net_out *out);
 // False while the port of this path holds so much back that a sender that can wait should.
 bool net_has_room(const struct net *net, const struct net_path *path);
 
+// The same of any port: false when nobody who can wait may send.
+bool net_has_room_anywhere(const struct net *net);
+
 // True when one of our addresses (any port) equals a.
 bool net_is_local(const struct net *net, const struct addr *a);
 

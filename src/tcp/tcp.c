@@ -148,18 +148,30 @@ void tcp_destroy(struct tcp *tcp)
 	unmap_memory(tcp);
 }
 
+// Those that were not asked stand before those that have to come again.
+static void put_back(struct tcp *tcp, struct conn_list rest)
+{
+	if (rest.head == NO_INDEX)
+		return;
+	tcp->conn[rest.tail].flush_next = tcp->flush.head;
+	if (tcp->flush.head != NO_INDEX)
+		rest.tail = tcp->flush.tail;
+	tcp->flush = rest;
+}
+
 void tcp_flush(struct tcp *tcp)
 {
-	uint32_t index = tcp->flush.head;
+	struct conn_list list = tcp->flush;
 
-	// What is marked while this runs, or has to come again, waits for the next flush.
+	// What is marked while this runs, or has to come again, waits for the next flush. While no
+	// port takes anything, thousands that wait are not asked.
 	tcp->flush.head = tcp->flush.tail = NO_INDEX;
-	while (index != NO_INDEX) {
-		struct conn *c = &tcp->conn[index];
+	while (list.head != NO_INDEX && LIKELY(net_has_room_anywhere(tcp->net))) {
+		struct conn *c = &tcp->conn[list.head];
 
-		index = c->flush_next;
-		if (index != NO_INDEX)
-			bits_prefetch(&tcp->conn[index]);
+		list.head = c->flush_next;
+		if (list.head != NO_INDEX)
+			bits_prefetch(&tcp->conn[list.head]);
 		conn_unset(c, CONN_IN_FLUSH);
 		if (UNLIKELY(!output_run(tcp, c)))
 			conn_mark(tcp, c);
@@ -168,6 +180,7 @@ void tcp_flush(struct tcp *tcp)
 		else
 			conn_check(tcp, c);
 	}
+	put_back(tcp, list);
 }
 
 bool tcp_busy(const struct tcp *tcp)

@@ -143,6 +143,64 @@ static void an_idle_connection_is_small(void **state)
 	peer_destroy(b);
 }
 
+static void establish(struct peer *b, uint16_t port, prism_conn *conn)
+{
+	peer_seg(b, (struct in){.flags = SYN, .src_port = port});
+	assert_true(peer_read(b));
+	peer_seg(b, (struct in){.flags = ACK, .src_port = port, .seq = 1, .ack = 1});
+	*conn = b->conn;
+}
+
+static void send_bytes(struct peer *b, prism_conn conn, uint16_t len)
+{
+	struct pkt *p = pkt_alloc(b->env.pool[POOL_TX]);
+
+	memset(pkt_append(p, len), 0, len);
+	assert_int_equal(tcp_send_pkt(b->tcp, conn, p), 0);
+}
+
+// What stood on the stage before the one packet of ours is gone.
+static void device_takes(struct port *port)
+{
+	port->stage_first += port->stage_count - 1;
+	port->stage_count = 1;
+}
+
+// Whoever waits for the device is served in the order in which it began to wait, whatever is marked
+// meanwhile.
+static void a_full_device_changes_no_order(void **state)
+{
+	struct peer *b = peer_create();
+	struct port *port = &b->port.port;
+	prism_conn conn[4];
+
+	(void)state;
+	peer_listen(b);
+	for (uint16_t i = 0; i < 4; i++)
+		establish(b, (uint16_t)(6000 + i), &conn[i]);
+	for (uint16_t i = 0; i < 3; i++)
+		send_bytes(b, conn[i], (uint16_t)(10 * (i + 1)));
+	port->stage_count = PORT_STAGE_PKTS - PORT_ROOM_PKTS; // one may be staged
+	tcp_flush(b->tcp);
+	assert_int_equal(port->stage_count, PORT_STAGE_PKTS - PORT_ROOM_PKTS + 1);
+	tcp_flush(b->tcp); // nobody is asked
+	send_bytes(b, conn[0], 50);
+	send_bytes(b, conn[3], 40);
+	tcp_flush(b->tcp);
+	device_takes(port);
+	peer_turn(b);
+	for (uint16_t i = 0; i < 3; i++) {
+		assert_true(peer_read(b));
+		assert_int_equal(b->out.len, 10 * (i + 1));
+	}
+	assert_true(peer_read(b));
+	assert_int_equal(b->out.len, 50);
+	assert_true(peer_read(b));
+	assert_int_equal(b->out.len, 40);
+	expect_nothing(b);
+	peer_destroy(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -152,6 +210,7 @@ int main(void)
 		cmocka_unit_test(a_hard_error_ends_an_attempt_and_no_connection),
 		cmocka_unit_test(limits_are_checked_when_it_is_made),
 		cmocka_unit_test(an_idle_connection_is_small),
+		cmocka_unit_test(a_full_device_changes_no_order),
 	};
 
 	return run_peer_tests(tests);
