@@ -66,6 +66,8 @@ void stack_input(struct prism_worker *w, uint16_t port_index, struct pkt **pkts,
 {
 	struct arrival arrival[BURST_PKTS];
 	enum next next[BURST_PKTS];
+	uint64_t hashes[BURST_PKTS];
+	uint32_t hash_count = 0;
 
 	for (uint16_t i = 0; i < MIN(count, AHEAD_PKTS); i++)
 		fetch_headers(pkts[i]);
@@ -73,7 +75,11 @@ void stack_input(struct prism_worker *w, uint16_t port_index, struct pkt **pkts,
 		if (i + AHEAD_PKTS < count)
 			fetch_headers(pkts[i + AHEAD_PKTS]);
 		next[i] = read_headers(w, &pkts[i], &arrival[i], port_index);
+		if (next[i] == NEXT_TCP)
+			hashes[hash_count++] = arrival[i].flow_hash;
 	}
+	if (hash_count)
+		tcp_prefetch_conns(w->tcp, hashes, hash_count);
 	for (uint16_t i = 0; i < count; i++)
 		process(w, pkts[i], &arrival[i], next[i]);
 }

@@ -165,6 +165,17 @@ static uint32_t tag_matches(const struct bucket *b, uint8_t tag)
 	return ~(((x & 0x7f7f7f7fu) + 0x7f7f7f7fu) | x | 0x7f7f7f7fu);
 }
 
+bool table_guess(const struct table *t, uint64_t hash, uint32_t *value)
+{
+	struct probe p = probe_first(t, hash);
+	const struct bucket *b = &t->buckets[p.bucket];
+	uint32_t match = tag_matches(b, p.tag);
+
+	if (match)
+		*value = b->value[__builtin_ctz(match) / 8];
+	return match != 0;
+}
+
 // The slot of this key in the bucket, or -1.
 static int slot_of(const struct bucket *b, const struct flow_key *key, uint8_t tag)
 {

@@ -27,6 +27,10 @@ uint64_t table_hash(const struct table *table, const struct flow_key *key);
 // Loads ahead the bucket of this hash.
 void table_prefetch(const struct table *table, uint64_t hash);
 
+// Probably the value of the key with this hash, for fetching ahead what it names: looks at tags in
+// the first line of its first bucket, not at keys. False when there is none.
+bool table_guess(const struct table *table, uint64_t hash, uint32_t *value);
+
 // True and *value, or false. Never waits.
 bool table_find(const struct table *table, const struct flow_key *key, uint64_t hash,
 		uint32_t *value);

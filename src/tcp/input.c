@@ -373,15 +373,3 @@ void tcp_input(struct tcp *tcp, struct pkt *p, const struct arrival *arrival)
 	if (c)
 		input_conn(tcp, c, &s);
 }
-
-void tcp_prefetch(struct tcp *tcp, const struct pkt *p, struct arrival *arrival)
-{
-	const struct tcp_header *h = pkt_at(p, arrival->l4_offset);
-	struct flow_key key;
-
-	if (UNLIKELY(pkt_seg_len(p) < arrival->l4_offset + TCP_HEADER_BYTES))
-		return;
-	key = tuple_key(&arrival->dst, &arrival->src, be16_get(h->dst_port), be16_get(h->src_port));
-	arrival->flow_hash = table_hash(tcp->table, &key);
-	table_prefetch(tcp->table, arrival->flow_hash);
-}

@@ -49,6 +49,10 @@ void tcp_input(struct tcp *tcp, struct pkt *p, const struct arrival *arrival);
 // Fetches ahead what tcp_input will need for this packet: makes the hash, loads the bucket.
 void tcp_prefetch(struct tcp *tcp, const struct pkt *p, struct arrival *arrival);
 
+// The next steps, for the segments of a burst together (at most BURST_PKTS), by their hashes:
+// connections, and what they sent that may be acknowledged.
+void tcp_prefetch_conns(const struct tcp *tcp, const uint64_t *hashes, uint32_t count);
+
 // An ICMP error about one of our segments (RFC 5927 checks apply). Does not take anything.
 void tcp_icmp_error(struct tcp *tcp, const struct icmp_report *report);
 

@@ -111,6 +111,23 @@ static void a_key_of_capacity_costs_at_most_64_bytes(void **state)
 	table_destroy(t);
 }
 
+static void a_guess_names_a_key_that_is_there(void **state)
+{
+	struct table *t = table_create(100, secret);
+	struct flow_key key = key_of(7);
+	uint64_t hash = table_hash(t, &key);
+	uint32_t value = 42;
+
+	assert_false(table_guess(t, hash, &value));
+	assert_int_equal(insert(t, 7, &value), 0);
+	value = 0;
+	assert_true(table_guess(t, hash, &value));
+	assert_int_equal(value, 42);
+	assert_int_equal(table_remove(t, &key, hash), 0);
+	assert_false(table_guess(t, hash, &value));
+	table_destroy(t);
+}
+
 static void hash_depends_on_the_secret(void **state)
 {
 	const uint8_t other[16] = {1, 2, 3, 5};
@@ -137,6 +154,7 @@ int main(void)
 		cmocka_unit_test(keys_that_differ_in_any_word_are_different),
 		cmocka_unit_test(it_holds_as_many_keys_as_asked_for_and_refuses_the_next),
 		cmocka_unit_test(a_key_of_capacity_costs_at_most_64_bytes),
+		cmocka_unit_test(a_guess_names_a_key_that_is_there),
 		cmocka_unit_test(hash_depends_on_the_secret),
 		cmocka_unit_test(table_without_room_is_refused_by_name),
 	};
