@@ -17,12 +17,15 @@
 #include "base/bits.h"
 #include "base/time.h"
 #include "cli/cli.h"
+#include "core/start.h"
+#include "pkt/pool.h"
 
 #define EVENTS_A_TURN 256
 #define OPENING_MAX 256u // handshakes at the same time; well below a server's half-open limit
 #define FIRST_NS (10 * NS_PER_S)
 #define FINISH_NS (2 * NS_PER_S)
 #define CHECK_NS (100 * NS_PER_MS)
+#define SETTLE_NS NS_PER_S // the last acknowledgments and closes
 
 static volatile sig_atomic_t interrupted;
 
@@ -245,8 +248,18 @@ static void measure_begin(struct load *load, uint64_t now_ns)
 	histogram_clear(stats->latency_ns);
 }
 
+static uint32_t buffers_free(const struct load *load)
+{
+	uint32_t sum = 0;
+
+	for (int i = 0; i < POOL_KINDS; i++)
+		sum += pool_available(load->prism->pool[i]);
+	return sum;
+}
+
 static void first_over(struct load *load, uint64_t now_ns)
 {
+	load->buffers_idle = buffers_free(load);
 	pace_begin(load, LOAD_WARMUP, now_ns);
 	load->end_ns = now_ns + load->options->warmup_ns;
 	for (uint32_t i = 1; i < load->options->connections; i++)
@@ -295,6 +308,19 @@ static uint64_t turn(struct load *load)
 	return prism_now_ns(load->worker);
 }
 
+// An idle connection holds no buffer: as many must be free as after the first request.
+static void settle(struct load *load)
+{
+	uint64_t now_ns = turn(load), end_ns = now_ns + SETTLE_NS;
+	uint32_t free_now = buffers_free(load);
+
+	while (free_now < load->buffers_idle && now_ns < end_ns) {
+		now_ns = turn(load);
+		free_now = buffers_free(load);
+	}
+	load->buffers_out = load->buffers_idle - MIN(free_now, load->buffers_idle);
+}
+
 static void drive(struct load *load)
 {
 	uint64_t now_ns = turn(load), check_ns = now_ns, progress_ns = now_ns + NS_PER_S;
@@ -316,6 +342,7 @@ static void drive(struct load *load)
 	} while (!phase_step(load, now_ns));
 	if (load->phase == LOAD_FIRST && !load->first_done && load_error_sum(load) == 0)
 		load_error_count(load, LOAD_ERROR_LOST);
+	settle(load);
 }
 
 static bool memory_init(struct load *load)

@@ -116,6 +116,8 @@ struct load {
 	uint64_t pace_ns; // when the pace began
 	uint64_t outstanding;
 	uint64_t begin_ns, end_ns, stopped_ns; // of the measurement
+	uint32_t buffers_idle;                 // free in all pools after the first request
+	uint32_t buffers_out;                  // of those, not free again at the end
 	struct load_stats stats;               // of the measurement
 };
 

@@ -108,14 +108,15 @@ static void print_json(const struct load *load)
 		json_object_set_new(errors, load_error_names[i],
 				    json_integer((json_int_t)stats->error[i]));
 	json_t *root = json_pack(
-		"{s:s, s:I, s:I, s:b, s:f, s:I, s:f, s:f, s:f, s:I, s:o, s:I, s:o}", "kind",
+		"{s:s, s:I, s:I, s:b, s:f, s:I, s:f, s:f, s:f, s:I, s:o, s:I, s:o, s:I}", "kind",
 		load->options->kind, "connections", (json_int_t)load->options->connections,
 		"pipeline", (json_int_t)load->options->pipeline, "new_connection",
 		load->options->new_connection, "seconds", sum.seconds, "requests",
 		(json_int_t)stats->requests, "requests_per_s", sum.requests_s, "sent_gbit_per_s",
 		sum.sent_gbit_s, "received_gbit_per_s", sum.received_gbit_s, "connections_made",
 		(json_int_t)stats->connections, "latency_ns", latency, "errors",
-		(json_int_t)load_error_sum(load), "errors_by_kind", errors);
+		(json_int_t)load_error_sum(load), "errors_by_kind", errors, "buffers_out",
+		(json_int_t)load->buffers_out);
 
 	if (root) {
 		json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
