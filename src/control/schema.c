@@ -211,6 +211,15 @@ static const struct schema_field service_fields[] = {
 	 .fallback = "30s",
 	 .example = "30s",
 	 .sentence = "a reader that takes nothing for so long is closed"},
+	{.key = "linger_timeout",
+	 .kind = SCHEMA_TIME,
+	 WHERE(service_config, linger_timeout_ns),
+	 .only = "http",
+	 .min = 100 * MS,
+	 .max = 3600 * S,
+	 .fallback = "60s",
+	 .example = "60s",
+	 .sentence = "a client that has not taken the last answer and closed by then is reset"},
 };
 
 static const struct schema_field control_fields[] = {
@@ -238,8 +247,7 @@ static const struct schema_field limit_fields[] = {
 	 .max = 1048576,
 	 .fallback = "4096",
 	 .example = "4096",
-	 .sentence =
-		 "TCP handshakes under way; when there are as many, the oldest makes room for the next"},
+	 .sentence = "TCP handshakes under way; one more, and the oldest makes room"},
 	{.key = "time_wait",
 	 .kind = SCHEMA_NUMBER,
 	 WHERE(prism_options, time_wait_max),

@@ -68,11 +68,13 @@ static bool sending(const struct http_conn *c)
 	return w && (w->out || w->body_bytes || w->answer.status);
 }
 
+// What TCP still holds has to be taken, and the client has to end, in time: bytes it sends
+// meanwhile are thrown away, so it could go on for ever.
 void http_conn_close(struct http_conn *c)
 {
 	work_put(c);
 	c->state = HTTP_CLOSING;
-	c->deadline_ns = TIME_NEVER_NS;
+	c->deadline_ns = deadline(c->http, c->http->service->config.linger_timeout_ns);
 	(void)prism_tcp_close(c->http->worker, c->conn);
 }
 

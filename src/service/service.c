@@ -44,6 +44,7 @@ static void config_defaults(struct service_config *c)
 	default_u64(&c->request_timeout_ns, 10 * NS_PER_S);
 	default_u64(&c->idle_timeout_ns, 60 * NS_PER_S);
 	default_u64(&c->stall_timeout_ns, 30 * NS_PER_S);
+	default_u64(&c->linger_timeout_ns, 60 * NS_PER_S);
 }
 
 int service_start(struct prism *prism, struct prism_worker *worker,

@@ -36,6 +36,7 @@ struct service_config {
 	uint64_t request_timeout_ns;  // http: from a request's first byte to its last, default 10 s
 	uint64_t idle_timeout_ns;     // http: between requests, default 60 s
 	uint64_t stall_timeout_ns;    // http: a reader that takes nothing, default 30 s
+	uint64_t linger_timeout_ns; // http: from the last answer to the client's end, default 60 s
 };
 
 // Written by the worker, read by whoever runs on its thread.

@@ -25,6 +25,7 @@ static struct {
 	size_t len;
 	bool connected, eof, closed;
 	uint32_t reason;
+	bool stays;  // does not close when the server does
 	bool hoards; // keeps what arrives: its window closes
 	struct prism_buf *hoard[4096];
 	uint32_t hoard_count;
@@ -79,7 +80,8 @@ static void client_event(const struct prism_event *e)
 		break;
 	case PRISM_EVENT_EOF:
 		seen.eof = true;
-		prism_tcp_close(client_worker, e->conn);
+		if (!seen.stays)
+			prism_tcp_close(client_worker, e->conn);
 		break;
 	case PRISM_EVENT_CLOSED:
 		seen.closed = true;
@@ -226,6 +228,30 @@ static void a_client_that_never_reads_is_reset(void **state)
 	stop();
 }
 
+// It took its answer, and goes on talking instead of closing.
+static void a_client_that_never_closes_is_reset(void **state)
+{
+	uint64_t waited_ns = 0;
+
+	start((struct service_config){.type = "http", .linger_timeout_ns = 200 * NS_PER_MS});
+	connect_to_server();
+	seen.stays = true;
+	say("GET /ten HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+	UNTIL(seen.eof && ends_with("0123456789", 10));
+	while (!seen.closed && waited_ns < 5 * NS_PER_S) {
+		uint64_t until_ns = prism_now_ns(client_worker) + 10 * NS_PER_MS;
+
+		(void)prism_tcp_send_copy(client_worker, seen.conn, "x", 1);
+		while (prism_now_ns(client_worker) < until_ns)
+			turn();
+		waited_ns += 10 * NS_PER_MS;
+	}
+	assert_true(seen.closed);
+	assert_int_equal(seen.reason, PRISM_CLOSE_RESET);
+	assert_int_equal(service_stats_of(service)->timeouts, 1);
+	stop();
+}
+
 static void draining_closes_idle_connections(void **state)
 {
 	start((struct service_config){.type = "http"});
@@ -366,6 +392,7 @@ int main(void)
 		cmocka_unit_test(half_a_request_is_answered_408),
 		cmocka_unit_test(an_idle_connection_is_closed),
 		cmocka_unit_test(a_client_that_never_reads_is_reset),
+		cmocka_unit_test(a_client_that_never_closes_is_reset),
 		cmocka_unit_test(draining_closes_idle_connections),
 		cmocka_unit_test(echo_gives_back_every_byte_then_closes),
 		cmocka_unit_test(echo_waits_for_a_reader_without_losing_a_byte),
