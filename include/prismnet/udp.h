@@ -15,6 +15,11 @@ PRISM_API int prism_udp_open(struct prism_worker *worker, const struct prism_end
 			     uint64_t user, prism_udp *udp);
 PRISM_API int prism_udp_close(struct prism_worker *worker, prism_udp udp);
 
+/// Drop what comes from ports below 1024 and from the socket's own port number (drop reason
+/// UDP_LOOP): for services that answer whatever comes, which could be made to talk to each other.
+/// @return 0; -ESTALE
+PRISM_API int prism_udp_clients_only(struct prism_worker *worker, prism_udp udp);
+
 /// Send one datagram. *takes* buf on success; on failure it is still yours. A received buffer may
 /// be sent. Larger than the path's MTU is fragmented.
 /// @param local source address, or NULL to have it chosen

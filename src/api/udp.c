@@ -32,6 +32,11 @@ int prism_udp_close(struct prism_worker *worker, prism_udp udp)
 	return udp_close(worker->net, udp);
 }
 
+int prism_udp_clients_only(struct prism_worker *worker, prism_udp udp)
+{
+	return udp_clients_only(worker->net, udp);
+}
+
 int prism_udp_send(struct prism_worker *worker, prism_udp udp, const struct prism_addr *local,
 		   const struct prism_endpoint *remote, struct prism_buf *buf)
 {

@@ -129,7 +129,9 @@ static const struct schema_field service_fields[] = {
 	 .required = true,
 	 .choices = "http echo discard",
 	 .example = "http",
-	 .sentence = "http serves files; echo and discard speak TCP and UDP"},
+	 .sentence =
+		 "http serves files; echo and discard speak TCP and UDP; a UDP echo answers ports "
+		 "of clients alone (not below 1024 or equal to its own)"},
 	{.key = "port",
 	 .kind = SCHEMA_NUMBER,
 	 WHERE(service_config, listen.port),

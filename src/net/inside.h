@@ -31,9 +31,10 @@ struct net_port {
 struct udp_socket {
 	struct addr local;
 	uint64_t user;
-	uint32_t generation; // 24 bits, never 0
-	uint16_t port;       // 0: the slot is free
-	uint16_t next;       // index + 1 of another socket on the same port, or the next free slot
+	uint32_t generation : 24; // never 0
+	uint32_t clients_only : 1;
+	uint16_t port; // 0: the slot is free
+	uint16_t next; // index + 1 of another socket on the same port, or the next free slot
 };
 
 // What waits for udp_deliver: a datagram, or an ICMP error (pkt is NULL).

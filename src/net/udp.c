@@ -65,6 +65,13 @@ static void enqueue(struct net *net, struct pkt *p, const struct arrival *a,
 	counter_add(net->env, COUNTER_queued_pkts, 1);
 }
 
+// Two servers that answer whatever comes, brought together by one forged datagram, never stop
+// (CVE-1999-0103). Servers speak from well-known ports, or from the one this socket has.
+static inline bool from_server(const struct udp_socket *s, uint16_t port)
+{
+	return port < 1024 || port == s->port;
+}
+
 void udp_input(struct net *net, struct pkt *p, struct arrival *a)
 {
 	const struct udp_header *h = pkt_at(p, a->l4_offset);
@@ -87,6 +94,8 @@ void udp_input(struct net *net, struct pkt *p, struct arrival *a)
 
 	if (UNLIKELY(!s))
 		no_socket(net, p, a);
+	else if (UNLIKELY(s->clients_only && from_server(s, be16_get(h->src_port))))
+		pkt_drop(net->env, p, DROP_UDP_LOOP);
 	else
 		enqueue(net, p, a, s);
 }

@@ -24,6 +24,7 @@ bool udp_pending(const struct net *net);
 int udp_open(struct net *net, const struct addr *local, uint16_t port, uint64_t user,
 	     prism_udp *udp);
 int udp_close(struct net *net, prism_udp udp);
+int udp_clients_only(struct net *net, prism_udp udp);
 int udp_endpoint(struct net *net, prism_udp udp, struct addr *local, uint16_t *port);
 
 struct udp_to {

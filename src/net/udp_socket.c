@@ -97,6 +97,7 @@ int udp_open(struct net *net, const struct addr *local, uint16_t port, uint64_t 
 	s->local = *local;
 	s->user = user;
 	s->port = port;
+	s->clients_only = false;
 	s->next = u->by_port[port];
 	u->by_port[port] = index;
 	*udp = udp_handle_of(net, s);
@@ -119,6 +120,16 @@ int udp_close(struct net *net, prism_udp udp)
 	s->generation = s->generation == GENERATION_MAX ? 1 : s->generation + 1;
 	s->next = net->udp.free_first;
 	net->udp.free_first = index;
+	return 0;
+}
+
+int udp_clients_only(struct net *net, prism_udp udp)
+{
+	struct udp_socket *s = udp_socket_of(net, udp);
+
+	if (!s)
+		return err_set(ERR_STALE_HANDLE, "udp %llx", (unsigned long long)udp.id);
+	s->clients_only = true;
 	return 0;
 }
 

@@ -2,7 +2,8 @@
 // echo (RFC 862) and discard (RFC 863), on TCP and UDP of the same port. Echo sends the received
 // buffer itself back: no payload byte is touched. What a slow reader leaves no room for is kept
 // unreleased, which closes the window its data came through; it goes out at WRITABLE. After the
-// peer's FIN the connection is closed as soon as everything went back.
+// peer's FIN the connection is closed as soon as everything went back. Datagrams from servers'
+// ports are dropped (UDP_LOOP): two echo services would never stop.
 //
 // Called through service.c and, for events, through the handler; calls the public API only.
 // Deliberately not here: timeouts. A silent peer is the stack's business (keep-alive).
@@ -164,6 +165,8 @@ static int listen_both(struct echo *echo)
 	status = prism_udp_open(echo->worker, local, handler_cookie(&echo->datagrams), &echo->udp);
 	if (status < 0)
 		(void)prism_tcp_unlisten(echo->worker, echo->tcp);
+	else if (!echo->discards)
+		(void)prism_udp_clients_only(echo->worker, echo->udp);
 	return status;
 }
 

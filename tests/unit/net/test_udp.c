@@ -58,6 +58,51 @@ static void release(const struct prism_event *e)
 	pkt_free((struct pkt *)e->buf);
 }
 
+// A datagram to socket 7 from a port.
+static void from_port(struct bed *b, uint16_t port)
+{
+	struct frame f;
+
+	frame_udp(&f, PEER, OURS, 7, (struct run){"x", 1});
+	struct udp_header *u = (void *)(f.byte + 34);
+
+	u->src_port = be16_of(port);
+	u->checksum.raw = 0;
+	bed_in(b, 0, f.byte, f.len);
+}
+
+static uint32_t deliver_all(struct bed *b)
+{
+	struct prism_event e;
+	uint32_t count = 0;
+
+	for (; udp_deliver(b->net, &e, 1) == 1; count++)
+		release(&e);
+	return count;
+}
+
+static void a_service_for_clients_hears_no_servers(void **state)
+{
+	static const uint16_t servers[] = {7, 19, 53, 1023, 0};
+	struct bed *b = bed_create();
+	prism_udp udp = bed_open(b, 7);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(servers); i++)
+		from_port(b, servers[i]);
+	assert_int_equal(deliver_all(b), ARRAY_COUNT(servers)); // unless asked, all are heard
+	assert_int_equal(udp_clients_only(b->net, udp), 0);
+	for (size_t i = 0; i < ARRAY_COUNT(servers); i++)
+		from_port(b, servers[i]);
+	assert_int_equal(deliver_all(b), 0);
+	assert_int_equal(bed_drops(b, DROP_UDP_LOOP), ARRAY_COUNT(servers));
+	from_port(b, 1024);
+	assert_int_equal(deliver_all(b), 1);
+	assert_int_equal(udp_close(b->net, udp), 0);
+	assert_int_equal(udp_clients_only(b->net, udp), -ESTALE);
+	bed_destroy(b);
+}
+
 static void checksums_are_checked_and_zero_means_none(void **state)
 {
 	struct bed *b = bed_create();
@@ -411,6 +456,7 @@ int main(void)
 		cmocka_unit_test(an_exact_address_comes_before_any),
 		cmocka_unit_test(sockets_run_out_by_name_and_ports_are_chosen),
 		cmocka_unit_test(stale_and_invented_handles_are_refused),
+		cmocka_unit_test(a_service_for_clients_hears_no_servers),
 		cmocka_unit_test(a_closed_socket_forgets_what_was_not_delivered),
 		cmocka_unit_test(datagrams_are_refused_by_name_while_buffers_are_short),
 		cmocka_unit_test(a_full_queue_drops_by_name_and_events_keep_order),

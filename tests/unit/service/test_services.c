@@ -331,6 +331,26 @@ static void discard_takes_everything_and_says_nothing(void **state)
 	stop();
 }
 
+// Two echo services that were brought together would go on for ever.
+static void an_echo_does_not_answer_another(void **state)
+{
+	struct prism_endpoint here = {.port = 80}, remote;
+	uint64_t drops = 0;
+	prism_udp udp;
+
+	start((struct service_config){.type = "echo"});
+	prism_endpoint_parse("198.18.0.2:80", &remote);
+	assert_int_equal(prism_udp_open(client_worker, &here, 0, &udp), 0);
+	struct prism_buf *buf = prism_buf_alloc(client_worker);
+
+	assert_int_equal(prism_buf_append(client_worker, buf, "ping", 4), 0);
+	assert_int_equal(prism_udp_send(client_worker, udp, NULL, &remote, buf), 0);
+	UNTIL(prism_counter(server, "drop.UDP_LOOP", &drops) == 0 && drops == 1);
+	assert_int_equal(service_stats_of(service)->requests, 0);
+	seen.closed = true; // there was no connection
+	stop();
+}
+
 static void a_datagram_comes_back(void **state)
 {
 	struct prism_endpoint any = {.port = 0}, remote;
@@ -398,6 +418,7 @@ int main(void)
 		cmocka_unit_test(echo_waits_for_a_reader_without_losing_a_byte),
 		cmocka_unit_test(discard_takes_everything_and_says_nothing),
 		cmocka_unit_test(a_datagram_comes_back),
+		cmocka_unit_test(an_echo_does_not_answer_another),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
