@@ -130,6 +130,13 @@ static inline void *pkt_append(struct pkt *p, uint16_t len)
 	return tail;
 }
 
+// Leaves len more bytes of headroom in an empty packet. The tailroom must have them.
+static inline void pkt_reserve(struct pkt *p, uint16_t len)
+{
+	ASSERT(pkt_seg_len(p) == 0 && pkt_tailroom(p) >= len);
+	p->mbuf.data_off = (uint16_t)(p->mbuf.data_off + len);
+}
+
 // Forgets the first len bytes, all of which lie in the first segment.
 static inline void pkt_strip(struct pkt *p, uint16_t len)
 {

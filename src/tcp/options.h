@@ -44,9 +44,12 @@ HOT_INLINE void options_read_ts(const uint8_t *bytes, uint32_t *value, uint32_t 
 
 HOT_INLINE void options_write_ts(uint8_t *at, uint32_t value, uint32_t echo)
 {
-	uint32_t words[3] = {0x0a080101, __builtin_bswap32(value), __builtin_bswap32(echo)};
+	// Whole words out of registers: pieces put together on the stack would be waited for.
+	uint64_t head = 0x0a080101 | (uint64_t)__builtin_bswap32(value) << 32;
+	uint32_t tail = __builtin_bswap32(echo);
 
-	__builtin_memcpy(at, words, sizeof(words));
+	__builtin_memcpy(at, &head, sizeof(head));
+	__builtin_memcpy(at + sizeof(head), &tail, sizeof(tail));
 }
 
 // Writes the options of a SYN and returns their length, a multiple of four.
