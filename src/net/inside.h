@@ -25,8 +25,11 @@ struct net_port {
 	uint16_t tx_segs_max; // 1 when the port does not take chains
 	uint8_t l2_len;       // bytes of ethernet header
 	uint8_t address_count;
+	bool is_plain; // no tag to write and nothing that the port finishes
 	struct net_address address[PORT_ADDRESSES_MAX];
 };
+
+#define UDP_GENERATION_MAX 0xffffff
 
 struct udp_socket {
 	struct addr local;
@@ -125,11 +128,25 @@ bool net_on_link(const struct net *net, uint16_t port_index, be32 a);
 // A packet from the pool, or NULL, counted.
 struct pkt *net_alloc(struct net *net, enum pool_kind kind);
 
-// udp_socket.c. The socket of a handle, or NULL.
-struct udp_socket *udp_socket_of(struct net *net, prism_udp handle);
-prism_udp udp_handle_of(const struct net *net, const struct udp_socket *s);
+// The socket of a handle, or NULL; and its handle.
+static inline struct udp_socket *udp_socket_of(struct net *net, prism_udp handle)
+{
+	uint32_t index = (uint32_t)handle.id;
 
-// The socket for a datagram to local, an exact address before any, or NULL.
+	if (handle.id >> 56 != net->env->worker_index || index >= net->udp.socket_count)
+		return NULL;
+	struct udp_socket *s = &net->udp.socket[index];
+
+	return s->port && (handle.id >> 32 & UDP_GENERATION_MAX) == s->generation ? s : NULL;
+}
+
+static inline prism_udp udp_handle_of(const struct net *net, const struct udp_socket *s)
+{
+	return (prism_udp){(uint64_t)net->env->worker_index << 56 | (uint64_t)s->generation << 32 |
+			   (uint64_t)(s - net->udp.socket)};
+}
+
+// udp_socket.c. The socket for a datagram to local, an exact address before any, or NULL.
 struct udp_socket *udp_lookup(struct net *net, const struct addr *local, uint16_t port);
 
 bool udp_init(struct net *net);

@@ -126,6 +126,8 @@ int net_add_port(struct net *net, struct port *port, const struct net_port_confi
 	};
 	if (np->vlan_id)
 		np->l2_len += sizeof(struct vlan_tag);
+	np->is_plain =
+		!np->vlan_id && !(port->flags & (PORT_TX_IP_CHECKSUM | PORT_TX_UDP_CHECKSUM));
 	for (uint32_t i = 0; i < MIN(config->address_count, (uint32_t)PORT_ADDRESSES_MAX); i++) {
 		int error = add_address(net, np, &config->addresses[i].addr,
 					config->addresses[i].prefix_len);

@@ -1,22 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The way of datagrams (RFC 768, RFC 1122 4.1): in, into a bounded queue, out as events whose
-// buffers are the very ones that arrived; and back, a header written in front of the payload.
-// Called by core/stack.c (input), core/worker.c (deliver) and api/ (send, reply).
-//
-// The way of an echo touches no route and no neighbour lookup: the path comes from a cache that
-// one compare proves fresh.
+// The way of datagrams in (RFC 768, RFC 1122 4.1): into a bounded queue, and on as events whose
+// buffers are the very ones that arrived. Called by core/stack.c (input) and core/worker.c
+// (deliver). The way out is udp_out.c's.
 #include "net/udp.h"
 
-#include <errno.h>
-
-#include "base/err.h"
 #include "net/icmp.h"
 #include "net/inside.h"
-#include "wire/checksum.h"
 #include "wire/udp.h"
-
-// Room in front of the payload for all headers.
-#define HEADERS_BYTES (ETH_HEADER_BYTES_MAX + IPV4_HEADER_BYTES + sizeof(struct udp_header))
 
 static enum drop check(const struct pkt *p, const struct arrival *a, const struct udp_header *h)
 {
@@ -100,26 +90,24 @@ void udp_input(struct net *net, struct pkt *p, struct arrival *a)
 		enqueue(net, p, a, s);
 }
 
-static struct prism_event event_of(const struct net *net, const struct udp_news *n,
-				   const struct udp_socket *s)
+// Field by field into the application's array: an event made elsewhere would be copied.
+static void write_event(const struct net *net, const struct udp_news *n, const struct udp_socket *s,
+			struct prism_event *e)
 {
-	struct prism_event e = {
-		.type = n->pkt ? PRISM_EVENT_DATAGRAM : PRISM_EVENT_UDP_ERROR,
-		.user = s->user,
-		.udp = udp_handle_of(net, s),
-		.buf = (struct prism_buf *)n->pkt,
-		.reason = n->error,
-		.peer_port = n->peer_port,
-		.peer = (const struct prism_addr *)&n->peer,
-	};
+	bool is_data = n->pkt != NULL;
 
-	if (n->pkt) {
-		e.data = pkt_data(n->pkt);
-		e.len = pkt_seg_len(n->pkt);
-		e.local_port = s->port;
-		e.local = (const struct prism_addr *)&n->local;
-	}
-	return e;
+	e->type = is_data ? PRISM_EVENT_DATAGRAM : PRISM_EVENT_UDP_ERROR;
+	e->len = is_data ? pkt_seg_len(n->pkt) : 0;
+	e->user = s->user;
+	e->udp = udp_handle_of(net, s);
+	e->data = is_data ? pkt_data(n->pkt) : NULL;
+	e->buf = (struct prism_buf *)n->pkt;
+	e->cookie = 0;
+	e->reason = n->error;
+	e->peer_port = n->peer_port;
+	e->local_port = is_data ? s->port : 0;
+	e->peer = (const struct prism_addr *)&n->peer;
+	e->local = is_data ? (const struct prism_addr *)&n->local : NULL;
 }
 
 // Its socket was closed meanwhile.
@@ -149,7 +137,7 @@ int udp_deliver(struct net *net, struct prism_event *events, int count)
 			continue;
 		}
 		consumed_pkts += n->pkt != NULL;
-		events[written++] = event_of(net, n, s);
+		write_event(net, n, s, &events[written++]);
 	}
 	if (u->news_count == 0)
 		u->news_first = 0; // the first lines are the warm ones
@@ -161,91 +149,4 @@ int udp_deliver(struct net *net, struct prism_event *events, int count)
 bool udp_pending(const struct net *net)
 {
 	return net->udp.news_count != 0;
-}
-
-// p itself when headers can be written in front of it: the room is there and nobody else's;
-// else a fresh packet with p behind it. NULL without buffers, p is untouched then.
-static struct pkt *with_headroom(struct net *net, struct pkt *p)
-{
-	if (LIKELY(pkt_is_direct(p) && pkt_refs(p) == 1 && pkt_headroom(p) >= HEADERS_BYTES))
-		return p;
-	struct pkt *head = net_alloc(net, POOL_HEAD);
-
-	if (head)
-		pkt_chain(head, p);
-	return head;
-}
-
-// Sends p, payload only, from the socket over path to a port. 0 and p is taken, or an error.
-static int send_over(struct net *net, const struct udp_socket *s, struct net_path *path,
-		     uint16_t remote_port, struct pkt *p)
-{
-	uint32_t len = pkt_len(p) + sizeof(struct udp_header);
-
-	if (UNLIKELY(pkt_len(p) > UDP_PAYLOAD_BYTES_MAX))
-		return err_set(ERR_DATAGRAM_TOO_LARGE, "%u bytes", pkt_len(p));
-	struct pkt *head = with_headroom(net, p);
-
-	if (UNLIKELY(!head))
-		return err_set(ERR_NO_BUFFERS, "a header for a datagram");
-	pkt_unkeep(net->env, p);
-	p = head;
-	struct udp_header h = {be16_of(s->port), be16_of(remote_port), be16_of((uint16_t)len), {0}};
-	struct net_out out = {
-		.path = path,
-		.protocol = IP_UDP,
-		// What fits goes whole, so that a smaller MTU on the way is reported (RFC 1191);
-		// what does not is cut here.
-		.dont_fragment = len + IPV4_HEADER_BYTES <= path->mtu_bytes,
-		.l4_header_len = sizeof(h),
-		.checksum_offset = UDP_CHECKSUM_OFFSET,
-	};
-
-	memcpy(pkt_prepend(p, sizeof(h)), &h, sizeof(h));
-	path_sent(net, &path->remote, len + IPV4_HEADER_BYTES);
-	net_output(net, p, &out);
-	return 0;
-}
-
-static COLD int no_path(struct net *net, const struct addr *local, const struct addr *remote)
-{
-	struct net_path path;
-	int error = net_path_find(net, local, remote, &path); // for its words
-
-	return error ? error : err_set(ERR_NO_ROUTE, "udp");
-}
-
-int udp_send(struct net *net, prism_udp udp, const struct udp_to *to, struct pkt *p)
-{
-	const struct udp_socket *s = udp_socket_of(net, udp);
-
-	if (UNLIKELY(!s))
-		return err_set(ERR_STALE_HANDLE, "udp %llx", (unsigned long long)udp.id);
-	const struct addr *local = addr_is_any(&to->local) ? &s->local : &to->local;
-	struct net_path *path = path_get(net, local, &to->remote);
-
-	if (UNLIKELY(!path))
-		return no_path(net, local, &to->remote);
-	return send_over(net, s, path, to->remote_port, p);
-}
-
-int udp_reply(struct net *net, const struct prism_event *event, struct pkt *p)
-{
-	const struct udp_socket *s = udp_socket_of(net, event->udp);
-	struct addr local, remote;
-
-	if (UNLIKELY(!s))
-		return err_set(ERR_STALE_HANDLE, "udp %llx", (unsigned long long)event->udp.id);
-	if (UNLIKELY(event->type != PRISM_EVENT_DATAGRAM))
-		return err_set(ERR_INVALID_ARGUMENT, "udp_reply to an event that is no datagram");
-	memcpy(&local, event->local, sizeof(local));
-	memcpy(&remote, event->peer, sizeof(remote));
-	// A datagram to a broadcast address is answered from an address of our own.
-	struct net_path *path = path_get(net, &local, &remote);
-
-	if (UNLIKELY(!path) && !net_is_local(net, &local))
-		path = path_get(net, &s->local, &remote);
-	if (UNLIKELY(!path))
-		return no_path(net, &local, &remote);
-	return send_over(net, s, path, event->peer_port, p);
 }

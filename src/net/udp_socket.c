@@ -14,24 +14,6 @@
 
 #define PORTS 65536
 #define PORT_DYNAMIC_MIN 49152 // RFC 6335 6
-#define GENERATION_MAX 0xffffff
-
-struct udp_socket *udp_socket_of(struct net *net, prism_udp handle)
-{
-	uint32_t index = (uint32_t)handle.id;
-
-	if (handle.id >> 56 != net->env->worker_index || index >= net->udp.socket_count)
-		return NULL;
-	struct udp_socket *s = &net->udp.socket[index];
-
-	return s->port && (handle.id >> 32 & GENERATION_MAX) == s->generation ? s : NULL;
-}
-
-prism_udp udp_handle_of(const struct net *net, const struct udp_socket *s)
-{
-	return (prism_udp){(uint64_t)net->env->worker_index << 56 | (uint64_t)s->generation << 32 |
-			   (uint64_t)(s - net->udp.socket)};
-}
 
 struct udp_socket *udp_lookup(struct net *net, const struct addr *local, uint16_t port)
 {
@@ -117,7 +99,7 @@ int udp_close(struct net *net, prism_udp udp)
 		link = &net->udp.socket[*link - 1].next;
 	*link = s->next;
 	s->port = 0;
-	s->generation = s->generation == GENERATION_MAX ? 1 : s->generation + 1;
+	s->generation = s->generation == UDP_GENERATION_MAX ? 1 : s->generation + 1;
 	s->next = net->udp.free_first;
 	net->udp.free_first = index;
 	return 0;

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Datagrams on their way out (RFC 768, RFC 1122 4.1): headers written in front of the payload where
+// it lies. Called by api/ through udp.h.
+//
+// The way of an echo touches no route and no neighbour lookup: the path comes from a cache that one
+// compare proves fresh. A plain datagram, which is nearly every one, gets its three headers in one
+// go; what differs between two of a path is lengths, ports and sums. The rest is net_output's.
+#include <errno.h>
+
+#include "base/err.h"
+#include "net/inside.h"
+#include "net/udp.h"
+#include "wire/checksum.h"
+#include "wire/udp.h"
+
+// Room in front of the payload for all headers.
+#define HEADERS_BYTES (ETH_HEADER_BYTES_MAX + IPV4_HEADER_BYTES + sizeof(struct udp_header))
+
+struct headers {
+	struct eth_header eth;
+	struct ipv4_header ip;
+	struct udp_header udp;
+} PACKED;
+
+// p itself when headers can be written in front of it: the room is there and nobody else's;
+// else a fresh packet with p behind it. NULL without buffers, p is untouched then.
+static struct pkt *with_headroom(struct net *net, struct pkt *p)
+{
+	if (LIKELY(pkt_is_direct(p) && pkt_refs(p) == 1 && pkt_headroom(p) >= HEADERS_BYTES))
+		return p;
+	struct pkt *head = net_alloc(net, POOL_HEAD);
+
+	if (head)
+		pkt_chain(head, p);
+	return head;
+}
+
+// One run of bytes that fits the path, a neighbour that answers, a port without tag or offloads.
+static bool is_plain(const struct net *net, const struct net_path *path, const struct pkt *p)
+{
+	return net->port[path->port_index].is_plain && pkt_seg_count(p) == 1 &&
+	       pkt_len(p) + sizeof(struct udp_header) + IPV4_HEADER_BYTES <= path->mtu_bytes &&
+	       net->neighbours.slot[path->neighbour].state & NEIGHBOUR_SENDABLE;
+}
+
+// The same bytes that net_output would put before p. The sums of both headers come from what goes
+// into them: reading back what was just written in other pieces would wait for the stores.
+static void send_plain(struct net *net, const struct net_path *path, const be16 port[2],
+		       struct pkt *p)
+{
+	struct neighbour *n = &net->neighbours.slot[path->neighbour];
+	be32 src = addr_to_v4(&path->local), dst = addr_to_v4(&path->remote);
+	be16 len = be16_of((uint16_t)(pkt_len(p) + sizeof(struct udp_header)));
+	be16 ip_len = be16_of((uint16_t)(be16_get(len) + IPV4_HEADER_BYTES));
+	uint64_t ends = (uint64_t)src.raw + dst.raw;
+	uint32_t ip_sum =
+		checksum_from_words(ends + IPV4_VERSION_IHL + ip_len.raw + be16_of(IPV4_DF).raw +
+				    (IPV4_TTL_DEFAULT | IP_UDP << 8));
+	uint32_t sum = checksum_add(0, pkt_data(p), pkt_len(p));
+
+	sum = checksum_from_words(ends + sum + port[0].raw + port[1].raw + 2 * len.raw +
+				  be16_of(IP_UDP).raw);
+	be16 field = checksum_finish(sum);
+	struct headers *h = pkt_prepend(p, sizeof(*h));
+
+	if (UNLIKELY(field.raw == 0))
+		field.raw = 0xffff; // RFC 768: zero would say that there is none
+	memcpy(&h->eth, n->header, sizeof(h->eth));
+	h->ip = (struct ipv4_header){IPV4_VERSION_IHL,
+				     0,
+				     ip_len,
+				     {0},
+				     be16_of(IPV4_DF),
+				     IPV4_TTL_DEFAULT,
+				     IP_UDP,
+				     checksum_finish(ip_sum),
+				     src,
+				     dst};
+	h->udp = (struct udp_header){port[0], port[1], len, field};
+	n->used_ns = net->env->now_ns;
+	counter_add(net->env, COUNTER_originated_pkts, 1);
+	port_tx(net->env, net->port[path->port_index].port, p);
+}
+
+static void send_other(struct net *net, struct net_path *path, const be16 port[2], struct pkt *p)
+{
+	uint32_t len = pkt_len(p) + sizeof(struct udp_header);
+	struct udp_header h = {port[0], port[1], be16_of((uint16_t)len), {0}};
+	struct net_out out = {
+		.path = path,
+		.protocol = IP_UDP,
+		// What fits goes whole, so that a smaller MTU on the way is reported (RFC 1191);
+		// what does not is cut here.
+		.dont_fragment = len + IPV4_HEADER_BYTES <= path->mtu_bytes,
+		.l4_header_len = sizeof(h),
+		.checksum_offset = UDP_CHECKSUM_OFFSET,
+	};
+
+	memcpy(pkt_prepend(p, sizeof(h)), &h, sizeof(h));
+	net_output(net, p, &out);
+}
+
+// Sends p, payload only, from the socket over a fresh path. 0 and p is taken, or an error.
+static int send_over(struct net *net, const struct udp_socket *s, struct net_path *path,
+		     uint16_t remote_port, struct pkt *p)
+{
+	const be16 port[2] = {be16_of(s->port), be16_of(remote_port)};
+
+	if (UNLIKELY(pkt_len(p) > UDP_PAYLOAD_BYTES_MAX))
+		return err_set(ERR_DATAGRAM_TOO_LARGE, "%u bytes", pkt_len(p));
+	struct pkt *head = with_headroom(net, p);
+
+	if (UNLIKELY(!head))
+		return err_set(ERR_NO_BUFFERS, "a header for a datagram");
+	pkt_unkeep(net->env, p);
+	path_sent(net, &path->remote,
+		  pkt_len(head) + (uint32_t)sizeof(struct udp_header) + IPV4_HEADER_BYTES);
+	if (LIKELY(is_plain(net, path, head)))
+		send_plain(net, path, port, head);
+	else
+		send_other(net, path, port, head);
+	return 0;
+}
+
+static COLD int no_path(struct net *net, const struct addr *local, const struct addr *remote)
+{
+	struct net_path path;
+	int error = net_path_find(net, local, remote, &path); // for its words
+
+	return error ? error : err_set(ERR_NO_ROUTE, "udp");
+}
+
+int udp_send(struct net *net, prism_udp udp, const struct udp_to *to, struct pkt *p)
+{
+	const struct udp_socket *s = udp_socket_of(net, udp);
+
+	if (UNLIKELY(!s))
+		return err_set(ERR_STALE_HANDLE, "udp %llx", (unsigned long long)udp.id);
+	const struct addr *local = addr_is_any(&to->local) ? &s->local : &to->local;
+	struct net_path *path = path_get(net, local, &to->remote);
+
+	if (UNLIKELY(!path))
+		return no_path(net, local, &to->remote);
+	return send_over(net, s, path, to->remote_port, p);
+}
+
+int udp_reply(struct net *net, const struct prism_event *event, struct pkt *p)
+{
+	const struct udp_socket *s = udp_socket_of(net, event->udp);
+	struct addr local, remote;
+
+	if (UNLIKELY(!s))
+		return err_set(ERR_STALE_HANDLE, "udp %llx", (unsigned long long)event->udp.id);
+	if (UNLIKELY(event->type != PRISM_EVENT_DATAGRAM))
+		return err_set(ERR_INVALID_ARGUMENT, "udp_reply to an event that is no datagram");
+	memcpy(&local, event->local, sizeof(local));
+	memcpy(&remote, event->peer, sizeof(remote));
+	// A datagram to a broadcast address is answered from an address of our own.
+	struct net_path *path = path_get(net, &local, &remote);
+
+	if (UNLIKELY(!path) && !net_is_local(net, &local))
+		path = path_get(net, &s->local, &remote);
+	if (UNLIKELY(!path))
+		return no_path(net, &local, &remote);
+	return send_over(net, s, path, event->peer_port, p);
+}
