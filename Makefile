@@ -40,7 +40,7 @@ format:
 
 install:
 	@devtools/setup build
-	@devtools/build $(if $(PREFIX),-Dprefix=$(abspath $(PREFIX)))
+	@devtools/build $(if $(PREFIX),-Dprefix=$(abspath $(PREFIX)) -Dlibdir=lib)
 	@meson install -C build --no-rebuild --quiet
 	@echo 'installed; pkg-config finds it as prismnet'
 
