@@ -5,9 +5,13 @@
 //
 // Bytes: of two processes' memory for two ends, an end's share; everything there is (slots, table,
 // timers, descriptors, packets), less what a world of 64 connections takes. Every connection has a
-// keep-alive timer armed. A tick is a turn of one wheel tick without traffic. An ACK is a turn that
-// gets ACKS pure acknowledgments: warm of the same ACKS connections each time, cold of connections
-// chosen at random, where a million of them lie in main memory and a thousand in the cache.
+// keep-alive timer armed. A tick is a turn of one wheel tick without traffic.
+//
+// An ACK is a turn of the stack that gets pure acknowledgments, a burst at a time, divided. Every
+// world is asked the same way. Warm: one burst's connections, the same each time. Cold: connections
+// drawn at random, UNDER_WAY of them (or all there are) with a message unacknowledged; so between
+// sending on a connection and its ACK all the others had their turn. Of a thousand connections all
+// are under way; their memory is small, that of a million is read at random.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/bits.h"
+#include "base/limits.h"
 #include "base/rand.h"
 #include "base/time.h"
 #include "base/wheel.h"
@@ -23,8 +28,8 @@
 #include "duo.h"
 
 #define WORLDS_MAX 5
-#define ACKS 32
-#define TICKS 64 // in one measurement
+#define UNDER_WAY 4032 // whole bursts, and fewer than the pair holds
+#define TICKS 64       // in one measurement
 #define EVENTS 512
 #define LISTEN_PORT 1000
 #define PORTS_A_LISTENER 50000 // local ports 10000 and on, to each port listened on
@@ -38,7 +43,8 @@ struct world {
 	struct duo duo;
 	uint32_t count, established;
 	uint64_t bytes;
-	prism_conn *conn; // the client's
+	prism_conn *conn; // the client's, in random order
+	uint32_t next;    // of conn: where the next measurement begins
 	uint64_t cost[MEASURES][ROUNDS_MAX];
 };
 
@@ -99,11 +105,25 @@ static void connect_all(struct world *w)
 	}
 }
 
+// Time goes by until timers of the handshake, or of what was sent, have fired and are armed for the
+// keep-alive: their work is not what is measured.
 static void settle(struct world *w)
 {
-	for (int i = 0; i < 10000; i++, w->duo.now_ns += 50000)
-		if (turn(w, SERVER) + turn(w, CLIENT) == 0 && i > 2000)
-			break;
+	for (int i = 0; i < 4000; i++, w->duo.now_ns += NS_PER_MS) {
+		turn(w, SERVER);
+		turn(w, CLIENT);
+	}
+}
+
+static void shuffle(struct world *w)
+{
+	for (uint32_t i = w->count - 1; i > 0; i--) {
+		uint32_t j = (uint32_t)rng_below(&rng, i + 1);
+		prism_conn conn = w->conn[i];
+
+		w->conn[i] = w->conn[j];
+		w->conn[j] = conn;
+	}
 }
 
 static void world_open(struct world *w, uint32_t count)
@@ -116,6 +136,8 @@ static void world_open(struct world *w, uint32_t count)
 	PRISM_OPTIONS_INIT(&limits);
 	limits.connections_max = count;
 	limits.keepalive_ns = 7200 * NS_PER_S;
+	limits.buffers = 8192;
+	limits.delayed_ack_ns = 1; // at the next tick
 	snprintf(name, sizeof(name), "million%u", count);
 	duo_open(&w->duo, name, &limits);
 	w->count = count;
@@ -129,6 +151,7 @@ static void world_open(struct world *w, uint32_t count)
 	duo_must(w->conn != NULL, "memory");
 	connect_all(w);
 	settle(w);
+	shuffle(w);
 	w->bytes = resident_bytes() - before - count * sizeof(*w->conn);
 }
 
@@ -145,40 +168,60 @@ static uint64_t measure_tick(struct world *w)
 
 static uint64_t received(const struct world *w)
 {
-	uint64_t pkts = 0;
+	uint64_t segs = 0;
 
-	(void)prism_counter(w->duo.prism[CLIENT], "rx_pkts", &pkts);
-	return pkts;
+	(void)prism_counter(w->duo.prism[CLIENT], "tcp_segs_in", &segs);
+	return segs;
 }
 
-// One message on each of ACKS connections; the server's acknowledgments are what is measured, in
-// the client's turn that takes them: the first, or once delayed acknowledgments are due.
-static uint64_t measure_ack(struct world *w, bool cold)
+// One message on each of count connections from first on. They wait in the pair.
+static void send_messages(struct world *w, uint32_t first, uint32_t count)
 {
 	static const char message[64];
-	uint32_t step = w->count / ACKS, first = cold ? (uint32_t)rng_below(&rng, step) : 0;
-	uint64_t before = received(w), got = 0, begin_ns = 0;
 
-	for (uint32_t i = 0; i < ACKS; i++)
-		duo_must(prism_tcp_send_copy(w->duo.worker[CLIENT], w->conn[i * step + first],
+	for (uint32_t i = 0; i < count; i++) {
+		duo_must(prism_tcp_send_copy(w->duo.worker[CLIENT], w->conn[(first + i) % w->count],
 					     message, sizeof(message)) == 0,
 			 "send");
-	turn(w, CLIENT);
-	for (int i = 0; i < 3 && got == 0; i++) {
-		turn(w, SERVER);
-		turn(w, SERVER); // nobody replied: acknowledgments may leave, or begin to wait
-		begin_ns = clock_ns(&wall);
-		turn(w, CLIENT);
-		begin_ns = clock_ns(&wall) - begin_ns;
-		got = received(w) - before;
-		w->duo.now_ns += 41 * NS_PER_MS;
-		if (got == 0)
-			turn(w, CLIENT); // its own timers are not what is measured
+		if (i % BURST_PKTS == BURST_PKTS - 1)
+			turn(w, CLIENT);
 	}
-	duo_must(got > 0, "no acknowledgment");
-	turn(w, SERVER);
 	turn(w, CLIENT);
-	return begin_ns * 1000 / got;
+}
+
+// The server takes a burst and acknowledges it; the client's turn that gets the ACKs is timed.
+static uint64_t measure_burst(struct world *w)
+{
+	uint64_t begin_ns;
+
+	turn(w, SERVER);
+	turn(w, SERVER); // nobody replied: acknowledgments may leave, or begin to wait
+	w->duo.now_ns += 2 * TICK_NS;
+	turn(w, SERVER);
+	begin_ns = clock_ns(&wall);
+	turn(w, CLIENT);
+	return clock_ns(&wall) - begin_ns;
+}
+
+// Picoseconds an ACK.
+static uint64_t measure_ack(struct world *w, bool cold)
+{
+	uint32_t burst = MIN(w->count, (uint32_t)BURST_PKTS);
+	uint32_t count = cold ? MIN(w->count, (uint32_t)UNDER_WAY) / burst * burst : burst;
+	uint64_t before = received(w), spent_ns = 0, got;
+
+	send_messages(w, cold ? w->next : 0, count);
+	if (cold)
+		w->next = (w->next + count) % w->count;
+	for (uint32_t done = 0; done < count; done += burst)
+		spent_ns += measure_burst(w);
+	got = received(w) - before;
+	duo_must(got >= count - burst, "acknowledgments"); // a burst may have to wait for ARP
+	for (int i = 0; i < 300; i++, w->duo.now_ns += NS_PER_MS) { // retransmission timers
+		turn(w, SERVER);
+		turn(w, CLIENT);
+	}
+	return spent_ns * 1000 / MAX(got, UINT64_C(1));
 }
 
 static int by_value(const void *a, const void *b)
@@ -200,7 +243,7 @@ static void measure_all(int rounds)
 		for (uint32_t i = 0; i < world_count; i++) {
 			struct world *w = &worlds[i];
 
-			(void)measure_ack(w, false);
+			(void)measure_ack(w, false); // the last world had the caches
 			w->cost[ACK_WARM][r] = measure_ack(w, false);
 			w->cost[ACK_COLD][r] = measure_ack(w, true);
 			w->cost[TICK][r] = measure_tick(w);
