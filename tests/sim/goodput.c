@@ -4,7 +4,9 @@
 // somebody must look at. `goodput FILE` compares, `goodput --update FILE` writes.
 //
 // One connection sends for four seconds over 100 Mbit/s with a queue of 64 KiB; the receiver
-// releases at once.
+// releases at once. Where packets are lost a single run says little: at 0.1 % loss, 10 ms and the
+// large window 40 seeds had a mean of 21.6 Mbit/s and a standard deviation of 4.6, one of them 32.
+// So figures with loss are the mean of several seeds.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +16,7 @@
 
 #define RUN_NS (4 * NS_PER_S)
 #define CHUNK_BYTES 8192
+#define SEEDS 16
 
 static const uint32_t losses_ppm[] = {0, 1000, 10000, 50000};
 static const uint32_t delays_us[] = {1000, 10000, 50000};
@@ -46,7 +49,11 @@ static void send_all_that_fits(struct transfer *t)
 }
 
 // Mbit/s with one digit behind the point, times ten.
-static uint64_t measure(uint32_t loss_ppm, uint32_t delay_us, uint32_t window_bytes)
+struct cell {
+	uint32_t loss_ppm, delay_us, window_bytes;
+};
+
+static uint64_t measure(const struct cell *cell, uint64_t seed)
 {
 	struct world_config config;
 	struct transfer t = {0};
@@ -54,17 +61,18 @@ static uint64_t measure(uint32_t loss_ppm, uint32_t delay_us, uint32_t window_by
 	prism_listener listener;
 
 	world_config_init(&config);
+	config.seed = seed;
 	config.frames_max = 16384;
 	for (int kind = 0; kind < POOL_KINDS; kind++)
 		config.pool_pkts[kind] = 16384;
 	config.options.buffers = 16384;
-	config.options.send_bytes_max = 2 * window_bytes;
-	config.options.receive_bytes_max = window_bytes;
+	config.options.send_bytes_max = 2 * cell->window_bytes;
+	config.options.receive_bytes_max = cell->window_bytes;
 	for (int end = 0; end < 2; end++)
 		config.faults[end] = (struct pair_faults){.rate_bits_s = 100000000,
-							  .delay_ns = delay_us * NS_PER_US,
+							  .delay_ns = cell->delay_us * NS_PER_US,
 							  .queue_bytes = 65536,
-							  .loss_ppm = loss_ppm};
+							  .loss_ppm = cell->loss_ppm};
 	t.world = world_create(&config);
 	if (prism_tcp_listen(t.world->node[1].worker, &local, 0, &listener) ||
 	    prism_tcp_connect(t.world->node[0].worker, &remote, NULL, 0, &t.conn))
@@ -79,10 +87,22 @@ static uint64_t measure(uint32_t loss_ppm, uint32_t delay_us, uint32_t window_by
 	return t.received_bytes * 8 * 10 / (RUN_NS / NS_PER_S) / 1000000;
 }
 
+static uint64_t mean(const struct cell *cell)
+{
+	uint64_t seeds = cell->loss_ppm ? SEEDS : 1, sum = 0;
+
+	for (uint64_t seed = 1; seed <= seeds; seed++)
+		sum += measure(cell, seed);
+	return (sum + seeds / 2) / seeds;
+}
+
 static void write_table(FILE *out)
 {
-	fprintf(out, "# goodput in Mbit/s: loss in ppm (both ways), "
-		     "one-way delay in us, window in bytes\n");
+	fprintf(out,
+		"# goodput in Mbit/s: loss in ppm (both ways), "
+		"one-way delay in us, window in bytes\n"
+		"# with loss: the mean of %d seeds, for one may be half as fast again\n",
+		SEEDS);
 	fprintf(out, "# %7s %8s", "loss", "delay");
 	for (size_t w = 0; w < ARRAY_COUNT(windows_bytes); w++)
 		fprintf(out, " %9u", windows_bytes[w]);
@@ -91,8 +111,8 @@ static void write_table(FILE *out)
 		for (size_t d = 0; d < ARRAY_COUNT(delays_us); d++) {
 			fprintf(out, "  %7u %8u", losses_ppm[l], delays_us[d]);
 			for (size_t w = 0; w < ARRAY_COUNT(windows_bytes); w++) {
-				uint64_t tenths =
-					measure(losses_ppm[l], delays_us[d], windows_bytes[w]);
+				struct cell cell = {losses_ppm[l], delays_us[d], windows_bytes[w]};
+				uint64_t tenths = mean(&cell);
 
 				fprintf(out, " %7lu.%lu", tenths / 10, tenths % 10);
 			}
