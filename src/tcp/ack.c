@@ -13,7 +13,7 @@
 #include "tcp/sendq.h"
 #include "tcp/timers.h"
 
-// Timestamps measure also what was retransmitted, in ticks of 2^20 ns (RFC 7323 4.2). A precise
+// Timestamps measure also what was retransmitted, in ticks of 2^20 ns (RFC 7323 4.1). A precise
 // time of our own is better when there is one.
 static uint64_t measure_ns(const struct tcp *tcp, const struct conn *c, const struct segment *s,
 			   uint64_t sent_ns)
@@ -105,8 +105,9 @@ void ack_process(struct tcp *tcp, struct conn *c, const struct segment *s)
 		ack_advance(tcp, c, s);
 	else if (is_duplicate(c, s))
 		loss_duplicate_ack(tcp, c);
-	// RFC 9293 MUST-37: it answers, so it is there. RFC 6429 3: patience ends where nobody is
-	// left to lose it: after close, R2 runs whatever a closed window answers.
+	// RFC 9293 MUST-37: it answers, so it is there. RFC 6429 4: resources may end patience, and
+	// do where nobody is left to lose it: after close, R2 runs whatever a closed window
+	// answers.
 	if (UNLIKELY(conn_is(c, CONN_PERSIST) || s->wnd == 0) && !conn_is(c, CONN_FIN_QUEUED))
 		c->stalled_ms = 0;
 	ack_update_window(tcp, c, s);

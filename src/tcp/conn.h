@@ -58,7 +58,7 @@ enum conn_flag {
 	CONN_PROBE = 1 << 10,        // a keep-alive probe is due
 	CONN_DISCARD = 1 << 11,      // undelivered data is not wanted any more
 	CONN_SOFT_ERROR = 1 << 12,   // ICMP said unreachable while connecting
-	CONN_AFTER_RTO = 1 << 13,    // no fast retransmit below loss.recover (RFC 6582 4.2)
+	CONN_AFTER_RTO = 1 << 13,    // no fast retransmit below loss.recover (RFC 6582 4)
 	CONN_WINDOW_PROBE = 1 << 14, // one octet may leave although the window is closed
 	CONN_APP_LIMITED = 1 << 15,  // the last flush sent all there was
 };

@@ -54,7 +54,7 @@ void loss_duplicate_ack(struct tcp *tcp, struct conn *c)
 	conn_mark(tcp, c); // RFC 3042: the first two let one new segment out each (output.c)
 	if (c->dupacks != DUPACK_THRESHOLD)
 		return;
-	// RFC 6582 4.2: after a timeout duplicates of what was sent before it mean nothing.
+	// RFC 6582 4: after a timeout duplicates of what was sent before it mean nothing.
 	if (conn_is(c, CONN_AFTER_RTO) && c->snd.una <= c->loss.recover)
 		return;
 	enter_recovery(tcp, c);

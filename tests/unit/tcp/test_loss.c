@@ -124,7 +124,7 @@ static void a_timeout_resends_one_segment_and_backs_off(void **state)
 	peer_destroy(b);
 }
 
-// RFC 6582 4.2
+// RFC 6582 4
 static void after_a_timeout_old_duplicates_mean_nothing(void **state)
 {
 	struct peer *b = peer_create();
