@@ -353,49 +353,10 @@ static void a_large_datagram_echoes_as_fragments_without_a_copy(void **state)
 	bed_destroy(b);
 }
 
-// A plain datagram is built in one go, one of two pieces by the general way; the wire sees no
-// difference.
-static void one_piece_or_two_the_wire_sees_the_same(void **state)
-{
-	struct bed *b = bed_create();
-	struct udp_to to = {.remote = addr_from_v4(PEER)};
-	prism_udp udp = bed_open(b, 7);
-	static uint8_t text[1472], first[1514];
-	struct rng r;
-
-	rng_seed(&r, test_seed());
-	bed_meet(b, PEER, PEER_MAC);
-	for (int i = 0; i < 2000; i++) {
-		uint16_t len = (uint16_t)(1 + rng_below(&r, sizeof(text))), cut = len / 2;
-		struct pkt *whole = pkt_alloc(b->env.pool[POOL_TX]);
-		struct pkt *head = pkt_alloc(b->env.pool[POOL_TX]);
-		struct pkt *tail = pkt_alloc(b->env.pool[POOL_TX]);
-
-		for (uint16_t k = 0; k < len; k++)
-			text[k] = (uint8_t)rng_next(&r);
-		to.remote_port = (uint16_t)(1 + rng_below(&r, 65535));
-		memcpy(pkt_append(whole, len), text, len);
-		memcpy(pkt_append(head, cut), text, cut);
-		memcpy(pkt_append(tail, (uint16_t)(len - cut)), text + cut, len - cut);
-		pkt_chain(head, tail);
-		assert_int_equal(udp_send(b->net, udp, &to, whole), 0);
-		bed_conserved(b);
-		assert_int_equal(bed_last(b), len + 42);
-		memcpy(first, b->out, len + 42u);
-		assert_int_equal(udp_send(b->net, udp, &to, head), 0);
-		bed_conserved(b);
-		assert_true(bed_l4_good(bed_last_ip4(b)));
-		assert_memory_equal(first, b->out, len + 42u);
-		bed_clear(b);
-	}
-	bed_destroy(b);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(echo_turns_the_same_buffer_round),
-		cmocka_unit_test(one_piece_or_two_the_wire_sees_the_same),
 		cmocka_unit_test(checksums_are_checked_and_zero_means_none),
 		cmocka_unit_test(a_sum_of_zero_is_sent_as_all_ones),
 		cmocka_unit_test(unfinished_checksums_pass_where_agreed),
