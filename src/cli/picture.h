@@ -19,7 +19,7 @@ struct picture_sample {
 };
 
 struct picture {
-	const struct shm_reader *reader;
+	const struct shm_head *head; // who it is
 	enum stats_state state;
 	bool by_total; // drops: most ever first, else most now
 	struct picture_sample *before, *after;

@@ -87,40 +87,56 @@ static double per(uint64_t after, uint64_t before, double s)
 	return (double)(after - before) / s;
 }
 
-static void draw(struct summary *summary, const struct summary_sample *now, double s)
+void summary_compose(const struct summary *summary, const struct summary_sample *now,
+		     char line[SUMMARY_LINES][SUMMARY_COLUMNS])
 {
 	const struct summary_sample *b = &summary->before;
+	double s = (double)(now->time_ns - b->time_ns) / (double)NS_PER_S;
 	uint64_t busy = now->busy_ns - b->busy_ns, idle = now->idle_ns - b->idle_ns;
 	double busy_pct = busy ? 100.0 * (double)busy / (double)(busy + idle) : 0;
 	// Time napped is in neither, so the share of the whole second is the honest one.
 	double load_pct = 100.0 * (double)busy / (s * (double)NS_PER_S);
-	char text[9][HUMAN_BYTES], drops[256];
+	char text[6][HUMAN_BYTES], drops[SUMMARY_COLUMNS - 48];
 
 	drops_text(summary, now, s, drops, sizeof drops);
-	const char *end = summary->live ? "\033[K\n" : "  ";
+	snprintf(line[0], SUMMARY_COLUMNS, "requests %s/s  connections %s",
+		 human_count(per(now->requests, b->requests, s), text[0]),
+		 human_count((double)now->connections, text[1]));
+	snprintf(line[1], SUMMARY_COLUMNS, "in %s pkt/s %sbit/s  out %s pkt/s %sbit/s",
+		 human_count(per(now->rx_pkts, b->rx_pkts, s), text[2]),
+		 human_count(8 * per(now->rx_bytes, b->rx_bytes, s), text[3]),
+		 human_count(per(now->tx_pkts, b->tx_pkts, s), text[4]),
+		 human_count(8 * per(now->tx_bytes, b->tx_bytes, s), text[5]));
+	snprintf(line[2], SUMMARY_COLUMNS, "busy %.1f %% (%.0f %% while awake)  drops: %s",
+		 load_pct, busy_pct, drops);
+}
+
+// A terminal that wrapped a line would be moved up in too little, so it is told not to (DECAWM).
+static void draw(struct summary *summary, char line[SUMMARY_LINES][SUMMARY_COLUMNS])
+{
+	if (!summary->live) {
+		printf("%s  %s  %s\n", line[0], line[1], line[2]);
+		return;
+	}
 	if (summary->lines_drawn)
 		printf("\033[%uA", summary->lines_drawn);
-	printf("requests %s/s  connections %s%s",
-	       human_count(per(now->requests, b->requests, s), text[0]),
-	       human_count((double)now->connections, text[1]), end);
-	printf("in %s pkt/s %sbit/s  out %s pkt/s %sbit/s%s",
-	       human_count(per(now->rx_pkts, b->rx_pkts, s), text[2]),
-	       human_count(8 * per(now->rx_bytes, b->rx_bytes, s), text[3]),
-	       human_count(per(now->tx_pkts, b->tx_pkts, s), text[4]),
-	       human_count(8 * per(now->tx_bytes, b->tx_bytes, s), text[5]), end);
-	printf("busy %.1f %% (%.0f %% while awake)  drops: %s%s", load_pct, busy_pct, drops,
-	       summary->live ? "\033[K\n" : "\n");
-	fflush(stdout);
-	summary->lines_drawn = summary->live ? 3 : 0;
+	printf("\033[?7l");
+	for (int i = 0; i < SUMMARY_LINES; i++)
+		printf("%s\033[K\n", line[i]);
+	printf("\033[?7h");
+	summary->lines_drawn = SUMMARY_LINES;
 }
 
 void summary_show(struct summary *summary, uint64_t now_ns)
 {
+	char line[SUMMARY_LINES][SUMMARY_COLUMNS];
 	struct summary_sample now;
 
 	sample(summary->run, now_ns, &now);
-	double s = (double)(now_ns - summary->before.time_ns) / (double)NS_PER_S;
-	if (summary->before.time_ns && s > 0)
-		draw(summary, &now, s);
+	if (summary->before.time_ns && now_ns > summary->before.time_ns) {
+		summary_compose(summary, &now, line);
+		draw(summary, line);
+		fflush(stdout);
+	}
 	summary->before = now;
 }

@@ -7,6 +7,9 @@
 
 #include "observe/counter.h"
 
+#define SUMMARY_LINES 3
+#define SUMMARY_COLUMNS 192
+
 struct run;
 
 struct summary_sample {
@@ -24,4 +27,7 @@ struct summary {
 };
 
 void summary_begin(struct summary *summary, const struct run *run, bool live);
+// What happened between summary->before and now, in words.
+void summary_compose(const struct summary *summary, const struct summary_sample *now,
+		     char line[SUMMARY_LINES][SUMMARY_COLUMNS]);
 void summary_show(struct summary *summary, uint64_t now_ns);

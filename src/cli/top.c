@@ -41,6 +41,7 @@ static void look(struct picture *p, struct shm_reader *reader)
 	struct picture_sample *oldest = p->before;
 
 	p->state = stats_look(reader);
+	p->head = shm_reader_head(reader);
 	p->before = p->after;
 	p->after = oldest;
 	picture_sample(reader, clock_now_ns(), p->after);
@@ -60,16 +61,19 @@ static int show_once(struct picture *p, struct shm_reader *reader)
 
 static void draw(const struct picture *p)
 {
+	int hidden = (int)p->line_count - (LINES - 1);
+
 	erase();
 	for (uint32_t i = 0; i < p->line_count && (int)i < LINES - 1; i++) {
 		attrset(i == 0 ? A_BOLD : A_NORMAL);
 		mvaddnstr((int)i, 0, p->line[i], COLS - 1);
 	}
 	attrset(A_DIM);
-	mvaddnstr(LINES - 1, 0,
-		  "q quit   s sort drops by rate or total   prism explain NAME says "
-		  "what a drop means",
-		  COLS - 1);
+	mvaddnstr(LINES - 1, 0, "q quit  s sort drops by rate or total  ", COLS - 1);
+	if (hidden > 0)
+		printw("%d more lines: a taller window", hidden);
+	else
+		printw("prism explain NAME: what a drop is");
 	attrset(A_NORMAL);
 	refresh();
 }
@@ -121,7 +125,6 @@ int cmd_top(int argc, char **argv)
 	struct picture_sample *samples = calloc(2, sizeof *samples);
 	if (!samples)
 		return cli_error(CLI_FAILED, NULL, NULL, "out of memory");
-	picture.reader = reader;
 	picture.before = &samples[0];
 	picture.after = &samples[1];
 	code = values[0] ? show_once(&picture, reader) : show_live(&picture, reader, interval_ns);
