@@ -147,11 +147,11 @@ struct runtime_dir {
 	char *previous;
 };
 
-static int runtime_dir_make(struct runtime_dir *dir)
+static int runtime_dir_make(struct runtime_dir *dir, const char *instance)
 {
 	const char *previous = getenv("RUNTIME_DIRECTORY");
 
-	snprintf(dir->path, sizeof(dir->path), "/tmp/prism-eal-XXXXXX");
+	snprintf(dir->path, sizeof(dir->path), "/tmp/prism-eal-%s-XXXXXX", instance);
 	if (!mkdtemp(dir->path))
 		return err_set(ERR_EAL_START_FAILED, "no directory can be made under /tmp: %s",
 			       strerror(errno));
@@ -182,7 +182,7 @@ static int init_eal(struct args *args, const struct platform_config *config)
 	struct runtime_dir dir;
 	sigset_t all, before;
 
-	if (runtime_dir_make(&dir))
+	if (runtime_dir_make(&dir, config->instance))
 		return -EIO;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -208,11 +208,10 @@ static void describe_memory(const struct platform_config *config, struct platfor
 			 report->page_kib);
 		return;
 	}
-	snprintf(
-		report->sentence, sizeof(report->sentence),
-		"plain pages of %u KiB, no hugepages: more TLB misses, and cards (pci:) may "
-		"refuse; sysctl vm.nr_hugepages=%u",
-		report->page_kib, mib / 2 + 1);
+	snprintf(report->sentence, sizeof(report->sentence),
+		 "plain pages of %u KiB, no hugepages: more TLB misses, and cards (pci:) may "
+		 "refuse; sysctl vm.nr_hugepages=%u",
+		 report->page_kib, mib / 2 + 1);
 }
 
 static int check_config(const struct platform_config *config)

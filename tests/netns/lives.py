@@ -19,7 +19,8 @@ import sys
 import tempfile
 import time
 
-NAME = f"lives{os.getpid()}"
+NAME = f"lives{os.environ.get('PRISM_TEST_RUN', '')}{os.getpid()}"
+TAP = f"lives{os.getpid()}"
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 NS = f"prism-{NAME}"
 OURS, KERNELS = "198.18.0.2", "198.18.0.1"
@@ -41,7 +42,7 @@ class Lives:
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def file(self, name, device=f"tap:{NAME[:14]}", more="", kernel=f"[{KERNELS}/24]"):
+    def file(self, name, device=f"tap:{TAP}", more="", kernel=f"[{KERNELS}/24]"):
         www = self.path("www")
         os.makedirs(www, exist_ok=True)
         with open(os.path.join(www, "index.html"), "w") as f:
@@ -90,7 +91,7 @@ class Lives:
         places = ["/run/prism", "/tmp/prism-65534", "/dev/shm/prism-65534"]
         rest = [f"{d}/{f}" for d in places if os.path.isdir(d) for f in os.listdir(d) if NAME in f]
         rest += ["control.sock"] if os.path.exists(self.path("control.sock")) else []
-        return [line.split(":")[1].strip() for line in links if NAME in line] + rest
+        return [line.split(":")[1].strip() for line in links if TAP in line] + rest
 
     def check(self, what, good, detail=""):
         print(("ok    " if good else "WRONG ") + what + (f": {detail}" if detail else ""), flush=True)
@@ -179,7 +180,7 @@ def killed(t):
     other = subprocess.run(["ip", "netns", "exec", NS, t.prism, "run", path], text=True,
                            capture_output=True)
     t.check("a second one of the same name is refused, the first serves on",
-            other.returncode == 3 and NAME in other.stderr and p.poll() is None,
+            other.returncode == 3 and TAP in other.stderr and p.poll() is None,
             other.stderr.splitlines()[0] if other.stderr else "no message")
     t.end(p)
     t.ends_clean("the new one", p)
@@ -199,10 +200,10 @@ def refused(t, what, path, words, before=("ip", "netns", "exec", NS), code=3):
 
 
 def wrong_environments(t):
-    subprocess.run(["ip", "-n", NS, "link", "add", f"{NAME[:12]}x", "type", "bridge"], check=True)
-    refused(t, "an interface that exists", t.file("a.yaml", device=f"tap:{NAME[:12]}x"),
+    subprocess.run(["ip", "-n", NS, "link", "add", f"{TAP[:12]}x", "type", "bridge"], check=True)
+    refused(t, "an interface that exists", t.file("a.yaml", device=f"tap:{TAP[:12]}x"),
             ["is there already"])
-    subprocess.run(["ip", "-n", NS, "link", "del", f"{NAME[:12]}x"], check=True)
+    subprocess.run(["ip", "-n", NS, "link", "del", f"{TAP[:12]}x"], check=True)
     refused(t, "an interface that does not", t.file("b.yaml", device="af_xdp:nosuch0"),
             ["no interface nosuch0"])
     refused(t, "af_xdp without privilege", t.file("c.yaml", device="af_xdp:lo"), ["user 65534 may not"],

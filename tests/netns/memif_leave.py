@@ -7,6 +7,7 @@
 prism load ends by itself, by a signal at any moment, and killed, as the client of prism run's
 socket and as the server of prism run's client; others knock and go, or knock and keep silent.
 """
+import glob
 import os
 import random
 import shutil
@@ -17,7 +18,7 @@ import sys
 import tempfile
 import time
 
-NAME = f"leave{os.getpid()}"
+NAME = f"leave{os.environ.get('PRISM_TEST_RUN', '')}{os.getpid()}"
 SECONDS_MAX = 20
 ENDS = (None, signal.SIGKILL, signal.SIGINT, signal.SIGKILL, signal.SIGTERM)
 
@@ -80,9 +81,19 @@ class Leave:
         except subprocess.TimeoutExpired:
             load.kill()
             return f"hangs: {load.communicate()[0][-300:]}"
+        if end == signal.SIGKILL:
+            self.sweep(load.pid)
         if end is None and load.returncode != 0 or load.returncode < 0 and load.returncode != -(end or 0):
             return f"{load.returncode}: {out[-300:]}"
         return ""
+
+    def sweep(self, pid):
+        """What a killed load cannot put away itself: its shared memory, kept for tools, and EAL's
+        folder when it was killed in the first moment."""
+        for path in glob.glob(f"/run/prism/load-{pid}.shm"):
+            os.unlink(path)
+        for path in glob.glob(f"/tmp/prism-eal-load-{pid}-*"):
+            shutil.rmtree(path)
 
     def visits(self, role, rounds):
         """role is the load's."""

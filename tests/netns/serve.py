@@ -22,7 +22,7 @@ import time
 
 OURS, KERNELS = "198.18.0.2", "198.18.0.1"
 BIG_BYTES = 256 << 20
-NAME = f"serve{os.getpid()}"
+NAME = f"serve{os.environ.get('PRISM_TEST_RUN', '')}{os.getpid()}"
 
 
 def sh(*command, **kwargs):
