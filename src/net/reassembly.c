@@ -46,6 +46,7 @@ static void drop_all(struct net *net, struct reassembly_context *c, enum drop re
 
 	for (struct pkt *p = c->first; p; p = next) {
 		next = pkt_own(p)->queue_next;
+		pkt_unkeep(net->env, p);
 		pkt_drop(net->env, p, reason);
 	}
 	counter_sub(net->env, COUNTER_queued_pkts, c->count_pkts);
@@ -183,17 +184,30 @@ static enum drop check_place(const struct reassembly_context *c, struct pkt *p, 
 	return c->count_pkts == PKTS_MAX ? DROP_FRAGMENT_TOO_MANY : DROP_OK;
 }
 
-// Older datagrams give way until p's buffers may be pinned too. False when c alone has too many.
-static bool make_room(struct net *net, const struct reassembly_context *c, uint32_t bytes)
+// Of all that received buffers are held for, half a datagram is worth least.
+static enum drop check_room(const struct net *net, uint32_t bytes)
 {
-	while (net->reassembly.pinned_bytes + bytes > net->config.fragment_bytes_max) {
+	if (pkt_early_short(net->env))
+		return DROP_FRAGMENT_SHORT;
+	return net->reassembly.pinned_bytes + bytes > net->config.fragment_bytes_max
+		       ? DROP_FRAGMENT_TOO_MANY
+		       : DROP_OK;
+}
+
+// Older datagrams give way until p's buffers may be pinned too, or c is the only one left.
+static enum drop make_room(struct net *net, const struct reassembly_context *c, uint32_t bytes)
+{
+	enum drop reason = check_room(net, bytes);
+
+	while (UNLIKELY(reason != DROP_OK)) {
 		struct reassembly_context *victim = oldest(net, NULL, c);
 
 		if (!victim)
-			return false;
+			break;
 		end_context(net, victim, DROP_FRAGMENT_EVICTED);
+		reason = check_room(net, bytes);
 	}
-	return true;
+	return reason;
 }
 
 static void link_in(struct net *net, struct reassembly_context *c, struct pkt *p,
@@ -214,6 +228,7 @@ static void link_in(struct net *net, struct reassembly_context *c, struct pkt *p
 	c->have_bytes += pkt_own(p)->charge_bytes;
 	c->pinned_bytes += bytes;
 	net->reassembly.pinned_bytes += bytes;
+	pkt_keep(net->env, p);
 	counter_add(net->env, COUNTER_queued_pkts, 1);
 }
 
@@ -223,8 +238,10 @@ static struct pkt *join(struct net *net, struct reassembly_context *c, struct ar
 	struct pkt *part[PKTS_MAX];
 	uint32_t count = 0;
 
-	for (struct pkt *p = c->first; p; p = pkt_own(p)->queue_next)
+	for (struct pkt *p = c->first; p; p = pkt_own(p)->queue_next) {
+		pkt_unkeep(net->env, p);
 		part[count++] = p;
+	}
 	for (uint32_t i = count - 1; i > 0; i--)
 		pkt_chain(part[i - 1], part[i]);
 	pkt_own(part[0])->queue_next = NULL;
@@ -275,8 +292,8 @@ struct pkt *reassembly_add(struct net *net, struct pkt *p, struct arrival *a)
 		pkt_drop(net->env, p, reason);
 		return NULL;
 	}
-	if (reason == DROP_OK && !make_room(net, c, pinned_by(p)))
-		reason = DROP_FRAGMENT_TOO_MANY;
+	if (reason == DROP_OK)
+		reason = make_room(net, c, pinned_by(p));
 	if (reason != DROP_OK)
 		return condemn(net, c, p, reason);
 	if (start == 0)

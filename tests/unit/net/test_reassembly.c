@@ -93,6 +93,7 @@ static void any_order_with_duplicates_gives_the_datagram_once(void **state)
 	}
 	assert_int_equal(b->counters.value[COUNTER_copied_bytes_fragment], 0);
 	assert_true(bed_drops(b, DROP_FRAGMENT_DUPLICATE) > 0);
+	assert_int_equal(b->env.kept_pkts, 0);
 	bed_destroy(b);
 }
 
@@ -271,6 +272,32 @@ static void pinned_bytes_are_bounded(void **state)
 	bed_destroy(b);
 }
 
+// Half a datagram is a received buffer held like any other, and the first to give way.
+static void fragments_count_as_held_and_give_way_when_buffers_are_short(void **state)
+{
+	struct bed *b = bed_create();
+	uint8_t all[128] = {[12] = 5 << 4};
+
+	b->env.kept_pkts_max = 40;
+	for (uint8_t i = 0; i < 20; i++)
+		fragment_in(b, IP(198, 18, 0, 100 + i), i, all, (struct fragment){0, 64, true});
+	assert_int_equal(b->env.kept_pkts, 20);
+	fragment_in(b, IP(198, 18, 0, 100), 0, all, (struct fragment){64, 64, false});
+	assert_int_equal(b->tcp_count, 1);
+	assert_int_equal(b->env.kept_pkts, 19);
+	b->env.kept_pkts += 100; // the application's
+	fragment_in(b, PEER, 1, all, (struct fragment){0, 64, true});
+	assert_int_equal(bed_drops(b, DROP_FRAGMENT_EVICTED), 19);
+	assert_int_equal(bed_drops(b, DROP_FRAGMENT_SHORT), 1);
+	assert_int_equal(b->env.kept_pkts, 100);
+	b->env.kept_pkts -= 100;
+	fragment_in(b, PEER, 2, all, (struct fragment){0, 64, true});
+	fragment_in(b, PEER, 2, all, (struct fragment){64, 64, false});
+	assert_int_equal(b->tcp_count, 2);
+	assert_int_equal(b->env.kept_pkts, 0);
+	bed_destroy(b);
+}
+
 static void fragments_of_one_datagram_are_bounded(void **state)
 {
 	struct bed *b = bed_create();
@@ -336,6 +363,7 @@ int main(void)
 		cmocka_unit_test(time_runs_out_and_the_sender_is_told_when_the_first_is_here),
 		cmocka_unit_test(a_source_has_a_share_and_the_oldest_gives_way),
 		cmocka_unit_test(pinned_bytes_are_bounded),
+		cmocka_unit_test(fragments_count_as_held_and_give_way_when_buffers_are_short),
 		cmocka_unit_test(fragments_of_one_datagram_are_bounded),
 		cmocka_unit_test(a_large_ping_comes_back_whole),
 	};
