@@ -7,6 +7,7 @@
 #include "net/net.h"
 #include "observe/counter.h"
 #include "pkt/pkt.h"
+#include "pkt/pool.h"
 #include "tcp/close.h"
 #include "tcp/conn.h"
 #include "tcp/deliver.h"
@@ -244,10 +245,16 @@ static int may_send(struct tcp *tcp, struct conn *c, size_t len)
 
 // A received packet that is sent on would be held until it is acknowledged. While such are short
 // it goes back to the ports, and a copy is sent; without room for one, itself.
+// An eighth of the transmit pool is left to those who have nothing else to send with; then what is
+// received stays held, until text is refused by name (input.c:no_buffer_for).
 static COLD struct pkt *send_home(struct tcp *tcp, struct pkt *p)
 {
-	struct pkt *copy = pkt_alloc(tcp->env->pool[POOL_TX]);
+	struct pool *pool = tcp->env->pool[POOL_TX];
+	struct pkt *copy;
 
+	if (pool_available(pool) <= pool_capacity(pool) / 8)
+		return p;
+	copy = pkt_alloc(pool);
 	if (!copy)
 		return p;
 	pkt_own(copy)->owner = 0;

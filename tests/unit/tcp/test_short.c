@@ -7,6 +7,32 @@ static void text(struct peer *b, uint32_t seq)
 	peer_seg(b, (struct in){.flags = ACK, .seq = seq, .ack = 1, .len = 10});
 }
 
+// An echo request comes in and its answer leaves.
+static void peer_ping(struct peer *b)
+{
+	uint8_t frame[42] = {2, 0, 0, 0, 0x10, 0, 2, 0, 0, 0, 0x20, 1, 8, 0};
+	struct ipv4_header *ip = (void *)(frame + 14);
+	struct icmp_header *icmp = (void *)(ip + 1);
+	uint32_t before = b->port.tx_count;
+
+	*ip = (struct ipv4_header){
+		.version_ihl = IPV4_VERSION_IHL,
+		.total_len = be16_of(28),
+		.ttl = 64,
+		.protocol = 1,
+		.src = be32_of(0xc6120001),
+		.dst = be32_of(0xc6120002),
+	};
+	ip->checksum = checksum_finish(checksum_add(0, ip, 20));
+	icmp->type = ICMP_ECHO;
+	icmp->checksum = checksum_finish(checksum_add(0, icmp, 8));
+	assert_true(capture_put(&b->port, b->env.pool[POOL_RX], frame, sizeof(frame)));
+	peer_walk(b);
+	assert_int_equal(b->port.tx_count, before + 1);
+	assert_int_equal(pkt_data(b->port.tx[before])[34], ICMP_ECHO_REPLY);
+	b->tx_read = b->port.tx_count;
+}
+
 static void whoever_releases_nothing_gets_no_more_until_he_does(void **state)
 {
 	struct peer *b = peer_create();
@@ -69,12 +95,91 @@ static void what_is_sent_on_goes_home_while_buffers_are_short(void **state)
 	peer_destroy(b);
 }
 
+// Copies of what is sent on may not take the transmit pool from everybody else.
+static void copies_leave_an_eighth_of_the_transmit_pool(void **state)
+{
+	struct peer *b = peer_create();
+	static struct pkt *others[PEER_POOL_PKTS];
+	struct pool *pool = b->env.pool[POOL_TX];
+	uint32_t count = 0;
+
+	(void)state;
+	peer_open(b);
+	b->hold = true;
+	text(b, 1);
+	b->env.kept_pkts_max = 1;
+	while (pool_available(pool) > PEER_POOL_PKTS / 8)
+		others[count++] = pkt_alloc(pool);
+	assert_int_equal(tcp_send_pkt(b->tcp, b->conn, b->held[0]), 0);
+	b->held_count = 0;
+	assert_int_equal(pool_available(pool), PEER_POOL_PKTS / 8);
+	assert_int_equal(peer_count(b, COUNTER_copied_bytes_pack), 0);
+	assert_int_equal(b->env.kept_pkts, 1); // until it is acknowledged
+	peer_turn(b);
+	while (peer_read(b))
+		;
+	assert_int_equal(b->out.len, 10);
+	peer_seg(b, (struct in){.flags = ACK, .seq = 11, .ack = 11});
+	assert_int_equal(b->env.kept_pkts, 0);
+	while (count)
+		pkt_free(others[--count]);
+	peer_destroy(b);
+}
+
+// A thousand connections hold what they got and the buffers are short: ping is answered, a SYN is
+// refused by name, nothing leaks, and when they let go everything is as before.
+static void a_thousand_holders_stop_nobody_else(void **state)
+{
+	struct tcp_config config = peer_config();
+	enum { HOLDERS = 1000 };
+
+	(void)state;
+	config.connections_max = HOLDERS + 1;
+	struct peer *b = peer_create_on(&config, PORT_TX_CHAINS);
+
+	peer_listen(b);
+	b->env.kept_pkts_max = HOLDERS;
+	b->hold = true;
+	for (uint16_t i = 0; i < HOLDERS; i++) {
+		uint16_t port = (uint16_t)(6000 + i);
+
+		peer_seg(b, (struct in){.flags = SYN, .src_port = port});
+		while (peer_read(b))
+			;
+		peer_seg(b, (struct in){.flags = ACK, .src_port = port, .seq = 1, .ack = 1});
+		b->received = 0; // the pattern begins anew on each
+		peer_seg(b, (struct in){
+				    .flags = ACK, .src_port = port, .seq = 1, .ack = 1, .len = 10});
+		while (peer_read(b))
+			;
+		peer_clear(b);
+	}
+	assert_int_equal(b->env.kept_pkts, HOLDERS);
+	peer_seg(b, (struct in){.flags = SYN, .src_port = 5000});
+	assert_int_equal(peer_drops(b, DROP_TCP_SYN_SHORT), 1);
+	expect_nothing(b);
+	peer_seg(b, (struct in){.flags = ACK, .src_port = 6999, .seq = 11, .ack = 1, .len = 10});
+	assert_int_equal(peer_drops(b, DROP_TCP_TEXT_SHORT), 1);
+	peer_ping(b);
+	peer_release(b);
+	assert_int_equal(b->env.kept_pkts, 0);
+	b->hold = false;
+	peer_seg(b, (struct in){.flags = ACK, .src_port = 6999, .seq = 11, .ack = 1, .len = 10});
+	assert_int_equal(b->received, 20);
+	assert_true(b->in_order);
+	peer_seg(b, (struct in){.flags = SYN, .src_port = 5000});
+	assert_int_equal(peer_drops(b, DROP_TCP_SYN_SHORT), 1);
+	peer_destroy(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whoever_releases_nothing_gets_no_more_until_he_does),
 		cmocka_unit_test(whoever_releases_goes_on_while_others_hold_all),
 		cmocka_unit_test(what_is_sent_on_goes_home_while_buffers_are_short),
+		cmocka_unit_test(copies_leave_an_eighth_of_the_transmit_pool),
+		cmocka_unit_test(a_thousand_holders_stop_nobody_else),
 	};
 
 	return run_peer_tests(tests);
