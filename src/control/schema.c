@@ -54,7 +54,7 @@ static const struct schema_field port_fields[] = {
 	 WHERE(prism_port_options, device),
 	 .required = true,
 	 .example = "tap:prism0",
-	 .sentence = "tap:, af_xdp:, memif:, pci:, pcap:, pair: or vdev:, and its name"},
+	 .sentence = "tap:, af_xdp:, memif:, pci:, pcap:, pair:, null:, ring: or vdev:, and its name"},
 	{.key = "addresses",
 	 .kind = SCHEMA_PREFIXES,
 	 WHERE(prism_port_options, addresses),
@@ -431,6 +431,8 @@ const struct schema_device schema_devices[] = {
 	{"pci", "ADDRESS", "a whole card through VFIO"},
 	{"pcap", "IN[,OUT]", "capture files, in and out"},
 	{"pair", "NAME", "two ports of one process, joined"},
+	{"null", "NAME", "a device that sends packets nowhere and makes empty ones"},
+	{"ring", "NAME", "a device that receives what it sent"},
 	{"vdev", "DEVICE[,OPTION=VALUE]", "any other DPDK virtual device"},
 };
 const uint32_t schema_device_count = COUNT_OF(schema_devices);

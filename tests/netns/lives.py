@@ -301,7 +301,7 @@ def capture_files(t):
 
 
 def other_devices(t):
-    for device in ("vdev:net_ring0", "vdev:net_null7"):
+    for device in ("vdev:net_ring0", "vdev:net_null7", "ring:0", "null:7"):
         p = t.start(t.file("other.yaml", device=device, more="idle: sleep\n"))
         t.check(f"{device} opens", t.serving(p))
         t.end(p)
