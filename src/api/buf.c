@@ -9,20 +9,13 @@
 #include "core/worker.h"
 #include "pkt/pool.h"
 
-// Ethernet, IPv4 and TCP with timestamps are 66 bytes. With this much more in front of the text
-// they begin inside the room's second cache line instead of with two bytes in its first.
-#define HEADERS_SHIFT_BYTES 8
-
 struct prism_buf *prism_buf_alloc(struct prism_worker *worker)
 {
 	struct pkt *p = pkt_alloc(worker->env.pool[POOL_TX]);
 
-	if (UNLIKELY(!p)) {
+	if (UNLIKELY(!p))
 		err_set(ERR_NO_BUFFERS, "the transmit pool (%u packets)",
 			pool_capacity(worker->env.pool[POOL_TX]));
-		return NULL;
-	}
-	pkt_reserve(p, HEADERS_SHIFT_BYTES);
 	return convert_pkt(p);
 }
 

@@ -25,9 +25,9 @@
 // The reserve for ACK, RST, ARP and ICMP. Enough for some bursts from every port at once.
 #define CTRL_PKTS 2048
 // An ICMP error quotes up to 576 bytes in all (RFC 1812 4.3.2.3).
-#define CTRL_ROOM_BYTES (PKT_HEADROOM_BYTES + 640)
+#define CTRL_ROOM_BYTES (PKT_FRONT_BYTES + 640)
 // Headers only, or the 24 bytes a region reference keeps.
-#define HEAD_ROOM_BYTES (PKT_HEADROOM_BYTES + 64)
+#define HEAD_ROOM_BYTES (PKT_FRONT_BYTES + 64)
 // An ethernet frame of 1500 and then some, in one buffer.
 #define DATA_BYTES_MIN 2048
 // EAL, ethdev and driver memory beside the pools.
@@ -66,7 +66,7 @@ static uint32_t ring_pkts(const struct prism_options *o)
 
 static void plan_pools(const struct prism_options *o, struct pool_config plan[POOL_KINDS])
 {
-	uint16_t room_bytes = (uint16_t)(PKT_HEADROOM_BYTES + data_bytes(o));
+	uint16_t room_bytes = (uint16_t)(PKT_FRONT_BYTES + data_bytes(o));
 	uint32_t rings = ring_pkts(o);
 
 	plan[POOL_RX] = (struct pool_config){"rx", o->buffers + rings, room_bytes, -1};

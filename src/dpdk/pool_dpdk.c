@@ -90,8 +90,9 @@ HOT_INLINE void make_fresh(struct pkt *p)
 	DCHECK(m->next == NULL);
 }
 
-// Packets drawn after this one whose lines are fetched while this one is written.
-#define AHEAD_PKTS 4
+// Packets drawn after this one whose lines are fetched while this one is written, and how many
+// lines of its room: headers (from the second on) and a small answer.
+#define AHEAD_PKTS 8
 #define AHEAD_LINES 6
 
 // What comes next out of the thread's cache was last in another core's hands: who sends over shared
@@ -103,11 +104,12 @@ HOT_INLINE void fetch_ahead(struct rte_mempool *pool)
 	if (UNLIKELY(!cache || cache->len < AHEAD_PKTS))
 		return;
 	const char *next = cache->objs[cache->len - AHEAD_PKTS];
+	uint32_t lines = rte_pktmbuf_data_room_size(pool) / CACHE_LINE_BYTES - 1;
 
 	bits_prefetch_write(next);
 	bits_prefetch_write(next + CACHE_LINE_BYTES);
 	next += sizeof(struct pkt) + CACHE_LINE_BYTES;
-	for (uint32_t i = 0; i < AHEAD_LINES; i++)
+	for (uint32_t i = 0; i < MIN(lines, (uint32_t)AHEAD_LINES); i++)
 		bits_prefetch_write(next + i * CACHE_LINE_BYTES);
 }
 

@@ -19,7 +19,10 @@ struct pkt *pkt_alloc(struct pool *pool)
 {
 	struct pkt *p;
 
-	return LIKELY(pool_get(pool, &p, 1) == 0) ? p : NULL;
+	if (UNLIKELY(pool_get(pool, &p, 1)))
+		return NULL;
+	p->mbuf.data_off = PKT_FRONT_BYTES;
+	return p;
 }
 
 static void become_direct(struct pkt *p)

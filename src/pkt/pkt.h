@@ -130,13 +130,6 @@ static inline void *pkt_append(struct pkt *p, uint16_t len)
 	return tail;
 }
 
-// Leaves len more bytes of headroom in an empty packet. The tailroom must have them.
-static inline void pkt_reserve(struct pkt *p, uint16_t len)
-{
-	ASSERT(pkt_seg_len(p) == 0 && pkt_tailroom(p) >= len);
-	p->mbuf.data_off = (uint16_t)(p->mbuf.data_off + len);
-}
-
 // Forgets the first len bytes, all of which lie in the first segment.
 static inline void pkt_strip(struct pkt *p, uint16_t len)
 {
@@ -236,7 +229,7 @@ void pkt_chain(struct pkt *head, struct pkt *tail);
 // Cuts the packet to len bytes in all, releasing segments that fall away whole.
 void pkt_truncate(struct pkt *p, uint32_t len);
 
-// A new packet with room in front for headers, or NULL when the pool is empty.
+// A new packet with PKT_FRONT_BYTES in front for headers, or NULL when the pool is empty.
 struct pkt *pkt_alloc(struct pool *pool);
 
 // Releases this one segment (not what is chained behind it).

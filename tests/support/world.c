@@ -103,7 +103,7 @@ static void create_pools(struct node *node, const struct world_config *config)
 		struct pool_config pool = {
 			.name = names[kind],
 			.pkts = config->pool_pkts[kind],
-			.room_bytes = (uint16_t)(PKT_HEADROOM_BYTES + room_bytes[kind]),
+			.room_bytes = (uint16_t)(PKT_FRONT_BYTES + room_bytes[kind]),
 			.numa_node = -1};
 
 		node->pool[kind] = pool_create(&pool);

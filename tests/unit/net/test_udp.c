@@ -292,7 +292,7 @@ static void shared_and_foreign_buffers_get_a_header_of_their_own(void **state)
 	pool_put(all, 8191);
 	assert_int_equal(udp_send(b->net, udp, &to, p), 0); // two owners
 	bed_conserved(b);
-	assert_int_equal(pkt_headroom(p), PKT_HEADROOM_BYTES); // nothing was written in front of it
+	assert_int_equal(pkt_headroom(p), PKT_FRONT_BYTES); // nothing was written in front of it
 	pkt_free_seg(p);
 	bed_destroy(b);
 }

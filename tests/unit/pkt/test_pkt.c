@@ -46,8 +46,8 @@ static void a_new_packet_is_empty_with_headroom(void **state)
 	struct pkt *p = pkt_alloc(f->big);
 
 	assert_int_equal(pkt_len(p), 0);
-	assert_int_equal(pkt_headroom(p), PKT_HEADROOM_BYTES);
-	assert_int_equal(pkt_tailroom(p), 2048 - PKT_HEADROOM_BYTES);
+	assert_int_equal(pkt_headroom(p), PKT_FRONT_BYTES);
+	assert_int_equal(pkt_tailroom(p), 2048 - pkt_headroom(p));
 	pkt_free(p);
 }
 
