@@ -54,7 +54,8 @@ static const struct schema_field port_fields[] = {
 	 WHERE(prism_port_options, device),
 	 .required = true,
 	 .example = "tap:prism0",
-	 .sentence = "tap:, af_xdp:, memif:, pci:, pcap:, pair:, null:, ring: or vdev:, and its name"},
+	 .sentence = "tap:, af_xdp:, memif:, pci:, pcap:, pair:, null:, ring: or vdev:, and "
+		     "its name"},
 	{.key = "addresses",
 	 .kind = SCHEMA_PREFIXES,
 	 WHERE(prism_port_options, addresses),
