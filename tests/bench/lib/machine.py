@@ -78,6 +78,11 @@ class Place:
         with open(NR_HUGE, encoding="utf-8") as f:
             return f"{f.read().strip()} of 2 MiB, reserved for this run"
 
+    def line_trip_ns(self):
+        done = subprocess.run([self.tool("line_trip"), str(self.client_core),
+                               str(self.server_core)], capture_output=True, text=True, check=True)
+        return int(done.stdout)
+
     def start(self, command, **kwargs):
         process = subprocess.Popen(command, **kwargs)
         self.processes.append(process)

@@ -48,11 +48,16 @@ def spread(values):
     return {"median": statistics.median(values), "min": min(values), "max": max(values)}
 
 
+def best(row, values):
+    """The run that was disturbed least: others take from a shared machine, they never add."""
+    return max(values) if row.unit.endswith("/s") else min(values)
+
+
 def reduce_row(row, measured, runs):
     """One row's JSON from the values of all runs, neighbour beside neighbour."""
     ours = [m["prism"][row.ours] for m in measured]
     out = {"name": row.name, "unit": row.unit, "prism": statistics.median(ours),
-           "prism_spread": spread(ours), "peer": row.title or row.peer or None,
+           "prism_spread": spread(ours), "prism_best": best(row, ours), "peer": row.title or row.peer or None,
            "peer_value": None, "ratio": None, "runs": runs,
            "notes": sorted({n for m in measured for s in m.values() for n in s.get("notes", [])})}
     detail = measured[-1]["prism"].get("detail")
@@ -62,6 +67,7 @@ def reduce_row(row, measured, runs):
         theirs = [m[row.peer][row.theirs] for m in measured]
         out["peer_value"] = statistics.median(theirs)
         out["peer_spread"] = spread(theirs)
+        out["peer_best"] = best(row, theirs)
         out["ratio"] = spread([a / b if b else 0.0 for a, b in zip(ours, theirs)])
         out["difference"] = spread([a - b for a, b in zip(ours, theirs)])
     return out
@@ -76,14 +82,15 @@ def human(value):
     return f"{value:.4g}"
 
 
-COLUMNS = "{:<34} {:>12} {:>10} {:>10}  {:>6} {:<16} {}"
+COLUMNS = "{:<30} {:>12} {:>8} {:>8} {:>8} {:>8}  {:>6} {:<13} {}"
 
 
 def print_head(facts):
     for name, value in facts.items():
         print(f"{name:<12} {value}")
     print()
-    print(COLUMNS.format("row", "unit", "prism", "peer", "ratio", "(least-greatest)", "peer is"))
+    print(COLUMNS.format("row", "unit", "prism", "best", "peer", "best", "ratio", "(spread)",
+                         "peer is"))
     sys.stdout.flush()
 
 
@@ -91,8 +98,9 @@ def print_row(out):
     ratio = out["ratio"]
     middle = f"{ratio['median']:.2f}" if ratio else ""
     edges = f"({ratio['min']:.2f}-{ratio['max']:.2f})" if ratio else ""
-    print(COLUMNS.format(out["name"], out["unit"], human(out["prism"]), human(out["peer_value"]),
-                         middle, edges, out["peer"] or ""), flush=True)
+    print(COLUMNS.format(out["name"], out["unit"], human(out["prism"]), human(out["prism_best"]),
+                         human(out["peer_value"]), human(out.get("peer_best")), middle, edges,
+                         out["peer"] or ""), flush=True)
     for note in out["notes"]:
         print(f"    {note}", flush=True)
 
@@ -106,21 +114,25 @@ def write_json(folder, facts, out):
     os.replace(path + ".new", path)
 
 
-def measure(bench, runs):
-    """All sides in turn, runs times."""
-    measured = []
+def measure(bench, runs, line_trip_ns):
+    """All sides in turn, runs times; and before each how far apart the two cores were."""
+    measured, trips = [], []
     for _ in range(runs):
-        measured.append({name: side() for name, side in bench.sides.items()})
-    return measured
+        sides = {}
+        for name, side in bench.sides.items():
+            trips.append(line_trip_ns())
+            sides[name] = side()
+        measured.append(sides)
+    return measured, trips
 
 
-def run(benches, runs, facts, folder):
+def run(benches, runs, facts, folder, line_trip_ns):
     """Measures, prints and writes every row. 1 when a bench broke, else 0."""
-    code = 0
+    code, all_trips = 0, []
     for bench in benches:
         n = bench.runs or runs
         try:
-            measured = measure(bench, n)
+            measured, trips = measure(bench, n, line_trip_ns)
         except Skip as why:
             print(f"{bench.rows[0].name:<34} skipped: {why}", flush=True)
             continue
@@ -130,6 +142,12 @@ def run(benches, runs, facts, folder):
             continue
         for row in bench.rows:
             out = reduce_row(row, measured, n)
+            out["line_trips_ns"] = trips
             print_row(out)
             write_json(folder, facts, out)
+        all_trips += trips
+    if all_trips:
+        print(f"\na cache line from core to core and back, before each of {len(all_trips)} "
+              f"measurements: median {statistics.median(all_trips):.0f} ns "
+              f"({min(all_trips):.0f}-{max(all_trips):.0f})")
     return code
