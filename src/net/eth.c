@@ -48,7 +48,6 @@ enum next eth_input(struct net *net, uint16_t port_index, struct pkt *p, struct 
 	a->to_group = eth_is_group(h->dst);
 	a->checksum_partial_ok = (np->port->flags & PORT_RX_PARTIAL_CHECKSUM) != 0;
 	a->l4_checksum = pkt_l4_checksum(p);
-	memcpy(a->src_mac, h->src, sizeof(a->src_mac));
 	if (type == ETH_TYPE_VLAN) {
 		type = read_tag(p, a);
 		if (type == 0)

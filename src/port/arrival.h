@@ -22,7 +22,6 @@ struct arrival {
 	bool checksum_partial_ok; // the port's peer may hand over unfinished L4 checksums
 	enum pkt_checksum l4_checksum;
 	uint16_t vlan_id; // 0 without tag
-	uint8_t src_mac[6];
 	uint64_t flow_hash; // of the flow table, once tcp_prefetch has made it; 0: not yet
 };
 
