@@ -16,7 +16,8 @@ PRISM_API int prism_udp_open(struct prism_worker *worker, const struct prism_end
 PRISM_API int prism_udp_close(struct prism_worker *worker, prism_udp udp);
 
 /// Drop what comes from ports below 1024 and from the socket's own port number (drop reason
-/// UDP_LOOP): for services that answer whatever comes, which could be made to talk to each other.
+/// UDP_LOOP), and what is sent to a broadcast address (UDP_TO_GROUP): for services that answer
+/// whatever comes, which could be made to talk to each other, or all to one victim.
 /// @return 0; -ESTALE
 PRISM_API int prism_udp_clients_only(struct prism_worker *worker, prism_udp udp);
 

@@ -57,9 +57,16 @@ static void enqueue(struct net *net, struct pkt *p, const struct arrival *a,
 
 // Two servers that answer whatever comes, brought together by one forged datagram, never stop
 // (CVE-1999-0103). Servers speak from well-known ports, or from the one this socket has.
-static inline bool from_server(const struct udp_socket *s, uint16_t port)
+// One datagram to a whole network would be answered by all of it, to whoever its sender claims to
+// be.
+static inline enum drop unheard(const struct udp_socket *s, const struct arrival *a,
+				uint16_t port)
 {
-	return port < 1024 || port == s->port;
+	if (!s->clients_only)
+		return DROP_OK;
+	if (UNLIKELY(a->to_group))
+		return DROP_UDP_TO_GROUP;
+	return UNLIKELY(port < 1024 || port == s->port) ? DROP_UDP_LOOP : DROP_OK;
 }
 
 void udp_input(struct net *net, struct pkt *p, struct arrival *a)
@@ -82,10 +89,13 @@ void udp_input(struct net *net, struct pkt *p, struct arrival *a)
 	}
 	const struct udp_socket *s = udp_lookup(net, &a->dst, be16_get(h->dst_port));
 
-	if (UNLIKELY(!s))
+	if (UNLIKELY(!s)) {
 		no_socket(net, p, a);
-	else if (UNLIKELY(s->clients_only && from_server(s, be16_get(h->src_port))))
-		pkt_drop(net->env, p, DROP_UDP_LOOP);
+		return;
+	}
+	reason = unheard(s, a, be16_get(h->src_port));
+	if (UNLIKELY(reason != DROP_OK))
+		pkt_drop(net->env, p, reason);
 	else
 		enqueue(net, p, a, s);
 }

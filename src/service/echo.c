@@ -3,7 +3,8 @@
 // buffer itself back: no payload byte is touched. What a slow reader leaves no room for is kept
 // unreleased, which closes the window its data came through; it goes out at WRITABLE. After the
 // peer's FIN the connection is closed as soon as everything went back. Datagrams from servers'
-// ports are dropped (UDP_LOOP): two echo services would never stop.
+// ports are dropped (UDP_LOOP): two echo services would never stop. So are those to a broadcast
+// address (UDP_TO_GROUP): a network full of echo services would answer one.
 //
 // Called through service.c and, for events, through the handler; calls the public API only.
 // Deliberately not here: timeouts. A silent peer is the stack's business (keep-alive).

@@ -101,12 +101,37 @@ static void a_service_for_clients_hears_no_servers(void **state)
 	bed_destroy(b);
 }
 
+static void a_service_for_clients_hears_no_broadcast(void **state)
+{
+	const be32 groups[] = {IP(198, 18, 0, 255), IP(255, 255, 255, 255)};
+	struct bed *b = bed_create();
+	prism_udp udp = bed_open(b, 7);
+	struct frame f;
+
+	(void)state;
+	for (int asked = 0; asked < 2; asked++) {
+		for (size_t i = 0; i < ARRAY_COUNT(groups); i++) {
+			frame_udp(&f, PEER, groups[i], 7, (struct run){"x", 1});
+			bed_in(b, 0, f.byte, f.len);
+			memset(f.byte, 0xff, 6); // the same in a frame for everybody
+			bed_in(b, 0, f.byte, f.len);
+		}
+		assert_int_equal(deliver_all(b), asked ? 0 : 4);
+		assert_int_equal(bed_drops(b, DROP_UDP_TO_GROUP), asked ? 4 : 0);
+		assert_int_equal(udp_clients_only(b->net, udp), 0);
+	}
+	from_port(b, 1024);
+	assert_int_equal(deliver_all(b), 1);
+	bed_destroy(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sockets_run_out_by_name_and_ports_are_chosen),
 		cmocka_unit_test(stale_and_invented_handles_are_refused),
 		cmocka_unit_test(a_service_for_clients_hears_no_servers),
+		cmocka_unit_test(a_service_for_clients_hears_no_broadcast),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
