@@ -28,21 +28,6 @@ uint16_t ip4_next_id(struct net *net, const struct net_path *path, uint8_t proto
 				   addr_to_v4(&path->local).raw + protocol, IP_ID_SLOTS)]++;
 }
 
-// The header's sum, word by word from what goes into it: reading back what was just written in
-// smaller pieces would wait for the stores.
-static be16 header_checksum(const struct ipv4_header *h)
-{
-	uint32_t sum = (uint32_t)h->version_ihl | (uint32_t)h->tos << 8;
-
-	sum += h->total_len.raw;
-	sum += h->id.raw;
-	sum += h->fragment.raw;
-	sum += (uint32_t)h->ttl | (uint32_t)h->protocol << 8;
-	sum += (h->src.raw & 0xffff) + (h->src.raw >> 16);
-	sum += (h->dst.raw & 0xffff) + (h->dst.raw >> 16);
-	return checksum_finish(sum);
-}
-
 // A packet with room to append: to, or a new one when to is full, which joins head. NULL without
 // buffers.
 static struct pkt *room_behind(struct net *net, struct pkt *head, struct pkt *to)
@@ -88,12 +73,10 @@ void ip4_send(struct net *net, struct pkt *p, struct ip4_send *s)
 		if (!p)
 			return;
 	}
-	struct ipv4_header *h = pkt_prepend(p, sizeof(*h));
-
-	*h = (struct ipv4_header){
+	struct ipv4_header h = {
 		.version_ihl = IPV4_VERSION_IHL,
 		.tos = s->tos,
-		.total_len = be16_of((uint16_t)pkt_len(p)),
+		.total_len = be16_of((uint16_t)(pkt_len(p) + sizeof(h))),
 		.id = be16_of(s->id),
 		.fragment = be16_of(s->fragment),
 		.ttl = s->ttl,
@@ -101,12 +84,14 @@ void ip4_send(struct net *net, struct pkt *p, struct ip4_send *s)
 		.src = addr_to_v4(&path->local),
 		.dst = addr_to_v4(&path->remote),
 	};
+
 	s->offload.ip_checksum = (np->port->flags & PORT_TX_IP_CHECKSUM) != 0;
 	if (!s->offload.ip_checksum)
-		h->checksum = header_checksum(h);
+		h.checksum = ipv4_checksum(&h);
+	memcpy(pkt_prepend(p, sizeof(h)), &h, sizeof(h));
 	if (s->offload.ip_checksum || s->offload.tcp_checksum || s->offload.udp_checksum) {
 		s->offload.l2_len = np->l2_len;
-		s->offload.l3_len = sizeof(*h);
+		s->offload.l3_len = sizeof(h);
 		pkt_set_tx_offload(p, &s->offload);
 	}
 	neighbour_send(net, path->neighbour, p);
@@ -114,15 +99,18 @@ void ip4_send(struct net *net, struct pkt *p, struct ip4_send *s)
 
 void ip4_fill_checksum(struct pkt *p, const struct net_out *out)
 {
+	uint16_t summed = out->l4_header_sum ? out->l4_header_len : 0;
 	uint32_t sum =
 		checksum_pseudo(&out->path->local, &out->path->remote, out->protocol, pkt_len(p));
 	void *place = pkt_at(p, out->checksum_offset);
-	be16 field;
+	be16 field = {0};
 
-	// What is in the field is taken off the sum again: writing a zero first would make the
-	// loads of the sum wait for the store.
-	memcpy(&field, place, sizeof(field));
-	field = checksum_finish(sum + net_sum(p, 0, pkt_len(p)) + (uint16_t)~field.raw);
+	sum += out->l4_header_sum + net_sum(p, summed, pkt_len(p) - summed);
+	if (!summed) { // the sum has what is in the field
+		memcpy(&field, place, sizeof(field));
+		sum += (uint16_t)~field.raw;
+	}
+	field = checksum_finish(sum);
 	if (out->protocol == IP_UDP && field.raw == 0)
 		field.raw = 0xffff; // RFC 768: zero would say that there is none
 	memcpy(place, &field, sizeof(field));

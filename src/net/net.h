@@ -81,6 +81,7 @@ struct net_out {
 	bool dont_fragment;
 	uint16_t l4_header_len;   // bytes of transport header at the start of the packet
 	uint16_t checksum_offset; // of the checksum field in the transport header; 0: none to fill
+	uint32_t l4_header_sum;   // of that header, its checksum field zero; 0: not known
 	uint16_t tso_segment_bytes; // >0: the port cuts; the packet may be larger than the MTU
 };
 

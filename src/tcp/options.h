@@ -42,14 +42,15 @@ HOT_INLINE void options_read_ts(const uint8_t *bytes, uint32_t *value, uint32_t 
 	*echo = __builtin_bswap32(*echo);
 }
 
-HOT_INLINE void options_write_ts(uint8_t *at, uint32_t value, uint32_t echo)
+// Writes them, out of registers, and returns their sum.
+HOT_INLINE uint32_t options_write_ts(uint8_t *at, uint32_t value, uint32_t echo)
 {
-	// Whole words out of registers: pieces put together on the stack would be waited for.
 	uint64_t head = 0x0a080101 | (uint64_t)__builtin_bswap32(value) << 32;
 	uint32_t tail = __builtin_bswap32(echo);
 
 	__builtin_memcpy(at, &head, sizeof(head));
 	__builtin_memcpy(at + sizeof(head), &tail, sizeof(tail));
+	return checksum_from_words(checksum_add_word(head, tail));
 }
 
 // Writes the options of a SYN and returns their length, a multiple of four.

@@ -68,19 +68,20 @@ static void send_segment(struct tcp *tcp, struct conn *c, struct pkt *p, uint64_
 {
 	uint16_t header_len = (uint16_t)(TCP_HEADER_BYTES + output_options_bytes(c));
 	uint32_t text_len = pkt_len(p);
-	struct tcp_header *h = pkt_prepend(p, header_len);
+	uint8_t *at = pkt_prepend(p, header_len);
+	uint32_t sum = tcp_header_put(at, (struct tcp_header){
+						  .src_port = be16_of(c->local_port),
+						  .dst_port = be16_of(c->remote_port),
+						  .seq = be32_of((uint32_t)offset),
+						  .ack = be32_of((uint32_t)c->rcv.nxt),
+						  .data_offset = (uint8_t)(header_len / 4 << 4),
+						  .flags = flags | TCP_ACK,
+						  .window = be16_of(window_offer(tcp, c)),
+					  });
 
-	*h = (struct tcp_header){
-		.src_port = be16_of(c->local_port),
-		.dst_port = be16_of(c->remote_port),
-		.seq = be32_of((uint32_t)offset),
-		.ack = be32_of((uint32_t)c->rcv.nxt),
-		.data_offset = (uint8_t)(header_len / 4 << 4),
-		.flags = flags | TCP_ACK,
-		.window = be16_of(window_offer(tcp, c)),
-	};
 	if (LIKELY(conn_is(c, CONN_TS)))
-		options_write_ts((uint8_t *)(h + 1), isn_ts_now(tcp->env), c->rcv.ts_recent);
+		sum += options_write_ts(at + TCP_HEADER_BYTES, isn_ts_now(tcp->env),
+					c->rcv.ts_recent);
 	window_told(c);
 	counter_add(tcp->env, COUNTER_tcp_segs_out, 1);
 	net_output(tcp->net, p,
@@ -91,6 +92,7 @@ static void send_segment(struct tcp *tcp, struct conn *c, struct pkt *p, uint64_
 			   .ttl = c->ttl,   // RFC 9293 MUST-49
 			   .dont_fragment = true,
 			   .l4_header_len = header_len,
+			   .l4_header_sum = sum,
 			   .checksum_offset = TCP_CHECKSUM_OFFSET,
 			   .tso_segment_bytes = text_len > c->mss_bytes ? c->mss_bytes : 0,
 		   });

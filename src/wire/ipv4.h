@@ -8,6 +8,7 @@
 
 #include "base/be.h"
 #include "base/bits.h"
+#include "wire/checksum.h"
 
 struct ipv4_header {
 	uint8_t version_ihl; // version (4 bits), header length in words (4)
@@ -47,6 +48,17 @@ enum ipv4_option {
 static inline uint16_t ipv4_header_len(const struct ipv4_header *h)
 {
 	return (uint16_t)((h->version_ihl & 15) * 4);
+}
+
+// What goes into the checksum field, out of the other fields: reading a header just written back
+// as words would wait for its stores.
+HOT_INLINE be16 ipv4_checksum(const struct ipv4_header *h)
+{
+	uint64_t sum = (uint64_t)h->src.raw + h->dst.raw + h->total_len.raw + h->id.raw +
+		       h->fragment.raw;
+
+	sum += (uint32_t)(h->version_ihl | h->tos << 8) + (uint32_t)(h->ttl | h->protocol << 8);
+	return checksum_finish(checksum_from_words(sum));
 }
 
 static inline bool ipv4_is_multicast(be32 a)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The fast sums against the definition: add 16-bit words, fold, complement.
 #include "wire/checksum.h"
+#include "wire/ipv4.h"
+#include "wire/tcp.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -62,6 +64,26 @@ static void a_header_of_twenty_bytes_sums_as_any_run(void **state)
 		fill(&r, b, sizeof(b));
 		assert_int_equal(be16_get(checksum_finish(checksum_header20(b + 1))),
 				 naive(b + 1, 20));
+	}
+}
+
+static void headers_written_from_fields_sum_as_their_bytes(void **state)
+{
+	struct tcp_header tcp;
+	struct ipv4_header ip;
+	uint8_t at[TCP_HEADER_BYTES];
+	struct rng r;
+
+	rng_seed(&r, test_seed());
+	for (int round = 0; round < 20000; round++) {
+		fill(&r, (uint8_t *)&tcp, sizeof(tcp));
+		tcp.checksum = tcp.urgent = (be16){0};
+		assert_int_equal(be16_get(checksum_finish(tcp_header_put(at, tcp))),
+				 naive((uint8_t *)&tcp, sizeof(tcp)));
+		assert_memory_equal(at, &tcp, sizeof(tcp));
+		fill(&r, (uint8_t *)&ip, sizeof(ip));
+		ip.checksum = (be16){0};
+		assert_int_equal(be16_get(ipv4_checksum(&ip)), naive((uint8_t *)&ip, sizeof(ip)));
 	}
 }
 
@@ -171,6 +193,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sum_equals_the_definition_for_every_length_and_alignment),
 		cmocka_unit_test(a_header_of_twenty_bytes_sums_as_any_run),
+		cmocka_unit_test(headers_written_from_fields_sum_as_their_bytes),
 		cmocka_unit_test(bytes_outside_the_run_do_not_count),
 		cmocka_unit_test(a_chain_cut_anywhere_has_the_same_sum),
 		cmocka_unit_test(pseudo_header_is_that_of_each_family),
