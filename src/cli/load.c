@@ -303,8 +303,7 @@ static uint64_t turn(struct load *load)
 	struct prism_event events[EVENTS_A_TURN];
 	int count = prism_poll(load->worker, events, EVENTS_A_TURN);
 
-	for (int i = 0; i < count; i++)
-		handler_dispatch(&events[i]);
+	handler_dispatch_all(events, count);
 	return prism_now_ns(load->worker);
 }
 

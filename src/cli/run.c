@@ -44,8 +44,7 @@ static int turn(struct run *run)
 	struct prism_event events[EVENTS];
 	int count = prism_poll(run->worker, events, EVENTS);
 
-	for (int i = 0; i < count; i++)
-		handler_dispatch(&events[i]);
+	handler_dispatch_all(events, count);
 	return count;
 }
 
