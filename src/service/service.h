@@ -32,8 +32,10 @@ static inline void handler_dispatch(const struct prism_event *event)
 static inline void handler_dispatch_all(const struct prism_event *events, int count)
 {
 	for (int i = 0; i < count; i++) {
-		if (i + HANDLERS_AHEAD < count)
-			__builtin_prefetch((const void *)(uintptr_t)events[i + HANDLERS_AHEAD].user);
+		int later = i + HANDLERS_AHEAD;
+
+		if (later < count)
+			__builtin_prefetch((const void *)(uintptr_t)events[later].user);
 		handler_dispatch(&events[i]);
 	}
 }
