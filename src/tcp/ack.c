@@ -8,7 +8,7 @@
 #include "tcp/deliver.h"
 #include "tcp/isn.h"
 #include "tcp/loss.h"
-#include "tcp/request.h"
+#include "tcp/room.h"
 #include "tcp/rtt.h"
 #include "tcp/sendq.h"
 #include "tcp/timers.h"
@@ -32,10 +32,8 @@ static void owe_sent(struct tcp *tcp, struct conn *c, bool cookie)
 {
 	if (cookie)
 		deliver_news(tcp, c, NEWS_SENT);
-	if (UNLIKELY(conn_is(c, CONN_WANTS_ROOM)) && tcp_room(tcp, c) > 0) {
-		conn_unset(c, CONN_WANTS_ROOM);
-		deliver_news(tcp, c, NEWS_WRITABLE);
-	}
+	if (UNLIKELY(conn_is(c, CONN_WANTS_ROOM)))
+		room_acked(tcp, c);
 }
 
 void ack_advance(struct tcp *tcp, struct conn *c, const struct segment *s)

@@ -9,6 +9,7 @@
 #include "tcp/deliver.h"
 #include "tcp/early.h"
 #include "tcp/output.h"
+#include "tcp/room.h"
 #include "tcp/sendq.h"
 #include "tcp/state.h"
 #include "tcp/timers.h"
@@ -38,6 +39,7 @@ static void release(struct tcp *tcp, struct conn *c, enum prism_close_reason rea
 {
 	timers_closed(tcp, c);
 	sendq_clear(tcp, c);
+	room_forget(tcp, c);
 	early_clear(tcp, c, DROP_TCP_CLOSED);
 	conn_enter(tcp, c, CLOSED);
 	static_assert(PRISM_CLOSE_SHUTDOWN < 1 << 4, "a reason fits its field");
@@ -88,7 +90,7 @@ void close_request(struct tcp *tcp, struct conn *c)
 	if (conn_is(c, CONN_FIN_QUEUED))
 		return;
 	conn_set(c, CONN_FIN_QUEUED);
-	conn_unset(c, CONN_WANTS_ROOM);
+	room_forget(tcp, c);
 	conn_mark(tcp, c);
 	if (conn_in(c, ESTABLISHED)) // SYN-RECEIVED: once it is (input.c)
 		conn_enter(tcp, c, FIN_WAIT_1);

@@ -7,6 +7,7 @@
 
 #include "net/net.h"
 #include "observe/counter.h"
+#include "tcp/room.h"
 #include "tcp/sendq.h"
 
 // The first offset of a stream: its low 32 bits are the wire's number, and "before the first" is
@@ -131,6 +132,7 @@ void conn_check(const struct tcp *tcp, const struct conn *c)
 	if (conn_in(c, CLOSED)) {
 		ASSERT(c->sendq.head == NO_INDEX);
 		ASSERT(!c->early);
+		ASSERT(!room_waits(tcp, c));
 		return;
 	}
 	check_send(tcp, c);

@@ -50,7 +50,7 @@ enum conn_flag {
 	CONN_ACK_NOW = 1 << 2,    // an ACK leaves at the next flush, alone if need be
 	CONN_FIN_QUEUED = 1 << 3, // the application closed: FIN stands behind snd.end
 	CONN_TS = 1 << 4,         // timestamps agreed on (RFC 7323)
-	CONN_WANTS_ROOM = 1 << 5, // a send was refused; WRITABLE is owed
+	CONN_WANTS_ROOM = 1 << 5, // a send was refused for its own bytes; WRITABLE is owed
 	CONN_RECOVERY = 1 << 6,   // fast recovery until loss.recover (RFC 6582)
 	CONN_PERSIST = 1 << 7,    // the retransmission deadline is a zero-window probe's
 	CONN_RTX_NOW = 1 << 8,    // one retransmission goes out whatever cwnd says
@@ -192,6 +192,7 @@ struct listener {
 struct half_open;
 struct time_wait;
 struct send_desc;
+struct room_link;
 
 struct tcp {
 	struct env *env;
@@ -204,6 +205,9 @@ struct tcp {
 	uint32_t conn_count; // slots in use
 	uint32_t desc_free;
 	uint32_t desc_count;
+	uint32_t descs_a_send;     // what the largest send takes
+	uint32_t waiting_count;    // connections that wait for descriptors,
+	struct room_link *waiting; // in a circle (room.h)
 	struct conn_list flush, births, ready;
 	struct pkt_list data; // received in order, not yet delivered, all connections
 	uint32_t port_next;   // RFC 6056: steps through the ephemeral ports

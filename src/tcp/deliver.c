@@ -11,6 +11,7 @@
 
 #include "observe/counter.h"
 #include "tcp/output.h"
+#include "tcp/room.h"
 
 static void push(struct tcp *tcp, struct conn_list *list, struct conn *c)
 {
@@ -204,6 +205,8 @@ int tcp_deliver(struct tcp *tcp, struct prism_event *events, int count)
 	struct pkt_list unborn = {0};
 	int n = deliver_data(tcp, events, count, &unborn);
 
+	if (room_due(tcp))
+		room_deliver(tcp);
 	if (!tcp->data.head)
 		n += deliver_rest(tcp, events + n, count - n);
 	pass_over(tcp, &unborn);

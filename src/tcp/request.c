@@ -2,7 +2,6 @@
 // Requests of the application (RFC 9293 3.9.1, 3.10.1 to 3.10.6). Called by api/; every refusal has
 // a name. Nothing is transmitted here: the connection is marked and tcp_flush sends. Calls conn.c,
 // sendq.c, close.c; asks net/ for paths.
-#include "tcp/request.h"
 #include "base/err.h"
 #include "net/net.h"
 #include "observe/counter.h"
@@ -13,6 +12,7 @@
 #include "tcp/deliver.h"
 #include "tcp/isn.h"
 #include "tcp/output.h"
+#include "tcp/room.h"
 #include "tcp/sendq.h"
 #include "tcp/state.h"
 #include "tcp/timers.h"
@@ -216,16 +216,6 @@ static int stale(prism_conn conn)
 	return err_set(ERR_STALE_HANDLE, "connection %#lx", (unsigned long)conn.id);
 }
 
-uint32_t tcp_room(const struct tcp *tcp, const struct conn *c)
-{
-	uint64_t used = c->snd.end - MIN(c->snd.una, c->snd.end);
-	uint64_t descs = tcp->config.send_descs_max - tcp->desc_count;
-
-	if (descs == 0 || used >= tcp->config.send_bytes_max)
-		return 0;
-	return (uint32_t)MIN(tcp->config.send_bytes_max - used, descs * DESC_BYTES_MAX);
-}
-
 // 0 when len more bytes may be queued.
 static int may_send(struct tcp *tcp, struct conn *c, size_t len)
 {
@@ -233,11 +223,11 @@ static int may_send(struct tcp *tcp, struct conn *c, size_t len)
 		return conn_in(c, SYN_SENT | SYN_RECEIVED)
 			       ? err_set(ERR_NOT_CONNECTED, "send in %s", state_name(c->state))
 			       : err_set(ERR_SEND_CLOSED, "send in %s", state_name(c->state));
-	if (UNLIKELY(len > tcp_room(tcp, c) || len == 0)) {
+	if (UNLIKELY(len > room_bytes(tcp, c) || len == 0)) {
 		if (len == 0 || len > tcp->config.send_bytes_max)
 			return err_set(ERR_INVALID_ARGUMENT, "send of %zu bytes; at most %u", len,
 				       tcp->config.send_bytes_max);
-		conn_set(c, CONN_WANTS_ROOM);
+		room_refused(tcp, c);
 		return err_set_bare(ERR_NO_CREDIT);
 	}
 	return 0;
@@ -311,7 +301,7 @@ uint32_t tcp_credit(struct tcp *tcp, prism_conn conn)
 {
 	struct conn *c = conn_of(tcp, conn.id);
 
-	return c && conn_in(c, ESTABLISHED | CLOSE_WAIT) ? tcp_room(tcp, c) : 0;
+	return c && conn_in(c, ESTABLISHED | CLOSE_WAIT) ? room_bytes(tcp, c) : 0;
 }
 
 int tcp_close(struct tcp *tcp, prism_conn conn)

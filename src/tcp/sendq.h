@@ -32,6 +32,7 @@ static_assert(sizeof(struct send_desc) <= CACHE_LINE_BYTES, "a descriptor fits a
 
 // A reference's length is 16 bits; 32 KiB is a dozen or two segments.
 #define DESC_BYTES_MAX 32768u
+#define DESCS_OF(bytes) ((uint32_t)((bytes) / DESC_BYTES_MAX + 1))
 
 void sendq_init(struct tcp *tcp);
 

@@ -11,6 +11,7 @@
 #include "tcp/close.h"
 #include "tcp/open.h"
 #include "tcp/output.h"
+#include "tcp/room.h"
 #include "tcp/sendq.h"
 #include "tcp/state.h"
 #include "tcp/timers.h"
@@ -63,6 +64,8 @@ static bool map_memory(struct tcp *tcp)
 
 	tcp->conn = mem_map("connections", config->connections_max * sizeof(*tcp->conn));
 	tcp->desc = mem_map("send descriptors", config->send_descs_max * sizeof(*tcp->desc));
+	tcp->waiting = mem_map("waiting connections",
+			       (config->connections_max + UINT64_C(1)) * sizeof(*tcp->waiting));
 	tcp->half_open =
 		mem_map("half-open connections", config->half_open_max * sizeof(*tcp->half_open));
 	tcp->time_wait =
@@ -72,8 +75,8 @@ static bool map_memory(struct tcp *tcp)
 	tcp->table = table_create((uint32_t)(config->connections_max + config->half_open_max +
 					     time_wait_records(config)),
 				  tcp->env->secret);
-	return tcp->conn && tcp->desc && tcp->half_open && tcp->time_wait && tcp->listener &&
-	       tcp->table;
+	return tcp->conn && tcp->desc && tcp->waiting && tcp->half_open && tcp->time_wait &&
+	       tcp->listener && tcp->table;
 }
 
 static void unmap(void *memory, size_t bytes)
@@ -91,6 +94,7 @@ static void unmap_memory(struct tcp *tcp)
 	unmap(tcp->listener, config->listeners_max * sizeof(*tcp->listener));
 	unmap(tcp->time_wait, time_wait_records(config) * sizeof(*tcp->time_wait));
 	unmap(tcp->half_open, config->half_open_max * sizeof(*tcp->half_open));
+	unmap(tcp->waiting, (config->connections_max + UINT64_C(1)) * sizeof(*tcp->waiting));
 	unmap(tcp->desc, config->send_descs_max * sizeof(*tcp->desc));
 	unmap(tcp->conn, config->connections_max * sizeof(*tcp->conn));
 	mem_unmap(tcp, sizeof(*tcp));
@@ -107,6 +111,8 @@ struct tcp *tcp_create(const struct tcp_config *config, struct env *env, struct 
 	if (!tcp)
 		return NULL;
 	tcp->config = *config;
+	tcp->descs_a_send = DESCS_OF(config->send_bytes_max);
+	tcp->config.send_descs_max += tcp->descs_a_send; // the last ones do not count (room.h)
 	// RFC 9293 MUST-40: below half a second.
 	tcp->config.delayed_ack_ns = MIN(config->delayed_ack_ns, ACK_DELAY_NS_MAX);
 	tcp->env = env;
@@ -118,6 +124,7 @@ struct tcp *tcp_create(const struct tcp_config *config, struct env *env, struct 
 	}
 	init_lists(tcp);
 	sendq_init(tcp);
+	room_init(tcp);
 	open_init(tcp);
 	timers_init(tcp);
 	timewait_init(tcp);
@@ -186,7 +193,7 @@ void tcp_flush(struct tcp *tcp)
 bool tcp_busy(const struct tcp *tcp)
 {
 	return tcp->flush.head != NO_INDEX || tcp->births.head != NO_INDEX ||
-	       tcp->ready.head != NO_INDEX || tcp->data.head;
+	       tcp->ready.head != NO_INDEX || tcp->data.head || room_due(tcp);
 }
 
 void tcp_count(const struct tcp *tcp, struct tcp_counts *counts)
@@ -203,6 +210,7 @@ uint32_t tcp_idle_conn_bytes(const struct tcp *tcp)
 	const struct tcp_config *config = &tcp->config;
 	uint64_t shared = table_bytes(tcp->table) +
 			  config->send_descs_max * sizeof(struct send_desc) +
+			  (config->connections_max + 1) * sizeof(struct room_link) +
 			  config->half_open_max * sizeof(struct half_open) +
 			  time_wait_records(config) * sizeof(struct time_wait);
 

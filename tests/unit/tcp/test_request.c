@@ -181,6 +181,87 @@ static void sends_are_all_or_none_and_room_is_announced(void **state)
 	peer_destroy(b);
 }
 
+// Connections from the ports 6000 on; the last takes all descriptors, then all are refused, though
+// the others have nothing outstanding.
+#define STARVED 5
+static void starve(struct peer *b, prism_conn *conns, const uint8_t *region)
+{
+	peer_listen(b);
+	for (uint16_t i = 0; i < STARVED; i++) {
+		uint16_t port = (uint16_t)(6000 + i);
+
+		peer_seg(b, (struct in){.flags = SYN, .src_port = port});
+		while (peer_read(b))
+			;
+		peer_seg(b, (struct in){.flags = ACK, .src_port = port, .seq = 1, .ack = 1});
+		conns[i] = b->conn;
+	}
+	while (tcp_credit(b->tcp, b->conn))
+		assert_int_equal(tcp_send_region(b->tcp, b->conn, region, 100, NULL), 0);
+	for (uint16_t i = 0; i < STARVED; i++) {
+		assert_int_equal(tcp_credit(b->tcp, conns[i]), 0);
+		assert_int_equal(tcp_send_region(b->tcp, conns[i], region, 100, NULL), -EAGAIN);
+	}
+	peer_turn(b);
+	assert_int_equal(b->writable, 0);
+	while (peer_read(b))
+		;
+}
+
+static void whoever_waits_for_descriptors_is_told_when_others_free_them(void **state)
+{
+	struct tcp_config config = peer_config();
+	uint8_t *region = pool_region_alloc(1000);
+	prism_conn conns[STARVED];
+
+	(void)state;
+	config.send_descs_max = 20;
+	config.send_bytes_max = 65535; // two descriptors
+	struct peer *b = peer_create_on(&config, PORT_TX_CHAINS);
+
+	starve(b, conns, region);
+	// One of those that wait goes away, one is closed: neither is told of room.
+	peer_seg(b, (struct in){.flags = RST, .src_port = 6001, .seq = 1});
+	assert_int_equal(tcp_close(b->tcp, conns[2]), 0);
+	peer_turn(b);
+	assert_int_equal(b->writable, 0);
+	peer_seg(b, (struct in){.flags = ACK, .src_port = 6004, .seq = 1, .ack = 1 + 21 * 100});
+	assert_int_equal(b->writable, 3);
+	assert_false(tcp_busy(b->tcp));
+	assert_int_equal(tcp_send_region(b->tcp, conns[0], region, 100, NULL), 0);
+	assert_int_equal(tcp_send_region(b->tcp, conns[3], region, 100, NULL), 0);
+	peer_destroy(b);
+}
+
+// Who was told and does nothing stands in nobody's way.
+static void those_who_wait_are_told_in_their_order(void **state)
+{
+	struct tcp_config config = peer_config();
+	uint8_t *region = pool_region_alloc(1000);
+	prism_conn conns[STARVED];
+
+	(void)state;
+	config.send_descs_max = 20;
+	config.send_bytes_max = 65535;
+	struct peer *b = peer_create_on(&config, PORT_TX_CHAINS);
+
+	starve(b, conns, region);
+	assert_false(tcp_busy(b->tcp));
+	peer_in(b, (struct in){.flags = ACK, .src_port = 6004, .seq = 1, .ack = 101});
+	for (int told = 0; told < STARVED; told++) {
+		struct prism_event e[2];
+
+		assert_true(tcp_busy(b->tcp));
+		assert_int_equal(tcp_deliver(b->tcp, e, 2), 1);
+		assert_int_equal(e[0].type, PRISM_EVENT_WRITABLE);
+		assert_int_equal(e[0].conn.id, conns[told].id);
+	}
+	peer_turn(b);
+	assert_int_equal(b->writable, 0);
+	assert_false(tcp_busy(b->tcp));
+	peer_destroy(b);
+}
+
 static void a_stale_handle_is_refused_everywhere(void **state)
 {
 	struct peer *b = peer_create();
@@ -255,6 +336,8 @@ int main(void)
 		cmocka_unit_test(a_port_is_found_behind_a_long_run_in_use),
 		cmocka_unit_test(a_port_that_is_passed_over_keeps_its_time_wait),
 		cmocka_unit_test(listeners_come_and_go_in_any_order),
+		cmocka_unit_test(whoever_waits_for_descriptors_is_told_when_others_free_them),
+		cmocka_unit_test(those_who_wait_are_told_in_their_order),
 		cmocka_unit_test(a_stale_handle_is_refused_everywhere),
 		cmocka_unit_test(a_made_up_handle_is_refused),
 		cmocka_unit_test(a_chain_is_refused_and_stays_the_callers),

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Room to queue text in, and who waits for it. A send is refused for one of two reasons:
+//
+//   its own bytes     send_bytes_max of this connection are queued: an ACK on it makes room
+//   descriptors       all connections share them: whoever frees some makes room
+//
+// Who waits for the second may have nothing outstanding, so no ACK of his will come: he stands in a
+// circle and is told in the order he came. Nothing is reserved for him: if others are quicker, he
+// is refused and waits again. Called by request.c (refusals), ack.c, close.c and deliver.c.
+#include "tcp/room.h"
+
+#include "tcp/deliver.h"
+
+void room_init(struct tcp *tcp)
+{
+	for (uint32_t i = 0; i <= tcp->config.connections_max; i++)
+		tcp->waiting[i] = (struct room_link){i, i};
+}
+
+static void leave(struct tcp *tcp, uint32_t i)
+{
+	struct room_link *link = &tcp->waiting[i];
+
+	if (link->next == i)
+		return;
+	tcp->waiting[link->prev].next = link->next;
+	tcp->waiting[link->next].prev = link->prev;
+	*link = (struct room_link){i, i};
+	tcp->waiting_count--;
+}
+
+// Behind all others, or where it stands already.
+static void join(struct tcp *tcp, uint32_t i)
+{
+	struct room_link *link = &tcp->waiting[i];
+
+	if (link->next != i)
+		return;
+	*link = (struct room_link){0, tcp->waiting[0].prev};
+	tcp->waiting[link->prev].next = i;
+	tcp->waiting[0].prev = i;
+	tcp->waiting_count++;
+}
+
+COLD void room_refused(struct tcp *tcp, struct conn *c)
+{
+	if (room_has_descs(tcp))
+		conn_set(c, CONN_WANTS_ROOM);
+	else
+		join(tcp, conn_index(tcp, c) + 1);
+}
+
+COLD void room_acked(struct tcp *tcp, struct conn *c)
+{
+	if (c->snd.end - MIN(c->snd.una, c->snd.end) >= tcp->config.send_bytes_max)
+		return;
+	conn_unset(c, CONN_WANTS_ROOM);
+	if (room_has_descs(tcp))
+		deliver_news(tcp, c, NEWS_WRITABLE);
+	else
+		join(tcp, conn_index(tcp, c) + 1);
+}
+
+void room_forget(struct tcp *tcp, struct conn *c)
+{
+	conn_unset(c, CONN_WANTS_ROOM);
+	leave(tcp, conn_index(tcp, c) + 1);
+}
+
+COLD void room_deliver(struct tcp *tcp)
+{
+	uint32_t free = tcp->config.send_descs_max - tcp->desc_count;
+
+	for (uint32_t n = free / tcp->descs_a_send; n && tcp->waiting_count; n--) {
+		uint32_t i = tcp->waiting[0].next;
+
+		leave(tcp, i);
+		deliver_news(tcp, &tcp->conn[i - 1], NEWS_WRITABLE);
+	}
+}
