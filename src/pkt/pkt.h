@@ -25,7 +25,10 @@
 // reserves that place at start, so that no driver uses it too.
 struct pkt_own {
 	struct pkt *queue_next; // link in whatever queue holds the packet
-	uint64_t owner;         // handle of the connection charged for it, or 0
+	union {
+		uint64_t owner;         // handle of the connection charged for it, or 0
+		struct pkt *queue_prev; // while it came early
+	};
 	uint64_t offset;        // stream offset of its first payload byte; a reference's own iova
 	uint32_t charge_bytes;  // what the owner pays for it (true size)
 	uint16_t room_bytes;    // a reference's own room, put back when it is released

@@ -110,6 +110,7 @@ static void check_receive(const struct tcp *tcp, const struct conn *c)
 	do {
 		p = pkt_own((struct pkt *)p)->queue_next;
 		ASSERT(pkt_own((struct pkt *)p)->offset >= at);
+		ASSERT(pkt_own(pkt_own((struct pkt *)p)->queue_next)->queue_prev == p);
 		at = pkt_own((struct pkt *)p)->offset + pkt_len(p);
 	} while (p != c->early);
 	ASSERT(c->rcv.charged > 0);

@@ -5,13 +5,18 @@
 //   rcv.nxt ---hole--- [ first ]--[ ... ]---hole---[ c->early ] -> first   (circular, last known)
 //
 // What is held first stays; a newcomer is cut to the hole it fills. Held packets are charged with
-// their true size, so the connection's limit bounds them.
+// their true size, so the connection's limit bounds them. Most newcomers belong behind the last, a
+// little before it, or into the first holes, so their place is looked for from both ends; one that
+// belongs deep in the middle of many is not kept, or a peer could have us walk for each segment.
 #include "tcp/early.h"
 
 #include "observe/counter.h"
 #include "tcp/deliver.h"
 
 #define EARLY_FIN 1 // pkt_own.flags: the peer's FIN stands behind this packet's text
+
+// Steps from each end. Whatever lies deeper is sent again when the holes before it are filled.
+#define EARLY_STEPS_MAX 64
 
 static uint64_t begin_of(struct pkt *p)
 {
@@ -44,15 +49,21 @@ static void drop(struct tcp *tcp, struct pkt *p)
 }
 
 // The one after which a packet at this offset belongs, or the last when it is to become the first.
-static struct pkt *place_for(struct conn *c, uint64_t offset)
+// NULL when that lies too deep.
+static struct pkt *place_for(struct tcp *tcp, struct conn *c, uint64_t offset)
 {
-	struct pkt *last = c->early, *before = last;
+	struct pkt *back = c->early, *front = c->early;
 
-	if (LIKELY(offset >= begin_of(last)))
-		return last;
-	while (begin_of(pkt_own(before)->queue_next) <= offset)
-		before = pkt_own(before)->queue_next;
-	return before;
+	for (uint32_t steps = 0; steps < EARLY_STEPS_MAX; steps++) {
+		if (LIKELY(begin_of(back) <= offset))
+			return back;
+		if (begin_of(pkt_own(front)->queue_next) > offset)
+			return front;
+		back = pkt_own(back)->queue_prev;
+		front = pkt_own(front)->queue_next;
+		counter_add(tcp->env, COUNTER_tcp_early_steps, 1);
+	}
+	return NULL;
 }
 
 static void hold(struct tcp *tcp, struct conn *c, struct pkt *p, struct pkt *before)
@@ -63,11 +74,13 @@ static void hold(struct tcp *tcp, struct conn *c, struct pkt *p, struct pkt *bef
 	pkt_keep(tcp->env, p);
 	counter_add(tcp->env, COUNTER_queued_pkts, 1);
 	if (!before) {
-		own->queue_next = p;
+		own->queue_next = own->queue_prev = p;
 		c->early = p;
 		return;
 	}
 	own->queue_next = pkt_own(before)->queue_next;
+	own->queue_prev = before;
+	pkt_own(own->queue_next)->queue_prev = p;
 	pkt_own(before)->queue_next = p;
 	if (before == c->early && begin_of(p) >= begin_of(before))
 		c->early = p;
@@ -85,7 +98,11 @@ bool early_add(struct tcp *tcp, struct conn *c, struct pkt *p, uint64_t offset, 
 		hold(tcp, c, p, NULL);
 		return true;
 	}
-	before = place_for(c, offset);
+	before = place_for(tcp, c, offset);
+	if (UNLIKELY(!before)) {
+		pkt_drop(tcp->env, p, DROP_TCP_EARLY_DEEP);
+		return false;
+	}
 	if (begin_of(before) <= offset && end_of(before) > offset) {
 		uint64_t overlap = MIN(end_of(before), end) - offset;
 
@@ -118,10 +135,12 @@ static struct pkt *unlink_first(struct tcp *tcp, struct conn *c)
 {
 	struct pkt *first = pkt_own(c->early)->queue_next;
 
-	if (first == c->early)
+	if (first == c->early) {
 		c->early = NULL;
-	else
+	} else {
 		pkt_own(c->early)->queue_next = pkt_own(first)->queue_next;
+		pkt_own(pkt_own(first)->queue_next)->queue_prev = c->early;
+	}
 	c->rcv.charged -= pkt_own(first)->charge_bytes;
 	pkt_unkeep(tcp->env, first);
 	counter_sub(tcp->env, COUNTER_queued_pkts, 1);

@@ -6,7 +6,7 @@
 
 // Keeps a packet whose view is len bytes of text from offset on, above rcv.nxt, until the hole
 // before it closes. fin: the peer's FIN stands behind it. Takes p. False when all of it was there
-// already (p is taken all the same).
+// already, or its place is not found soon (p is taken all the same).
 bool early_add(struct tcp *tcp, struct conn *c, struct pkt *p, uint64_t offset, bool fin);
 
 // Delivers what has become next in order. True when a FIN stands behind it.

@@ -72,6 +72,40 @@ static void any_order_and_overlap_gives_the_same_stream(void **state)
 	}
 }
 
+// However many are held, a segment passes 64 at most on the way to its place, from either end; what
+// lies deeper comes again when the text before it has come.
+static void a_place_is_found_in_few_steps_or_not_at_all(void **state)
+{
+	struct tcp_config config = peer_config();
+	enum { ISLETS = 1000 };
+	static const struct {
+		uint32_t hole, steps;
+	} fillers[] = {{0, 1}, {63, 64}, {500, 64}, {ISLETS - 65, 64}, {ISLETS - 2, 1}};
+
+	(void)state;
+	config.receive_bytes_max = 2 << 20; // the true size of all of them
+	struct peer *b = peer_create_on(&config, PORT_TX_CHAINS);
+
+	peer_open(b);
+	for (uint32_t i = 0; i < ISLETS; i++) { // one byte each, a hole of one byte behind it
+		in_seg(b, 3 + 2 * i, 1, 0);
+		peer_clear(b);
+	}
+	assert_int_equal(peer_count(b, COUNTER_tcp_early_steps), 0);
+	for (size_t i = 0; i < ARRAY_COUNT(fillers); i++) {
+		uint64_t before = peer_count(b, COUNTER_tcp_early_steps);
+
+		in_seg(b, 4 + 2 * fillers[i].hole, 1, 0);
+		assert_int_equal(peer_count(b, COUNTER_tcp_early_steps) - before, fillers[i].steps);
+	}
+	assert_int_equal(peer_drops(b, DROP_TCP_EARLY_DEEP), 3);
+	in_seg(b, 1, 1001, 0);
+	in_seg(b, 1002, 1000, 0);
+	assert_int_equal(b->received, 2001);
+	assert_true(b->in_order);
+	peer_destroy(b);
+}
+
 static void trimming_releases_whole_segments(void **state)
 {
 	struct peer *b = peer_create();
@@ -96,6 +130,7 @@ int main(void)
 		cmocka_unit_test(early_segment_waits_for_the_hole),
 		cmocka_unit_test(a_fin_that_came_early_counts_when_its_turn_comes),
 		cmocka_unit_test(any_order_and_overlap_gives_the_same_stream),
+		cmocka_unit_test(a_place_is_found_in_few_steps_or_not_at_all),
 		cmocka_unit_test(trimming_releases_whole_segments),
 	};
 
