@@ -29,11 +29,11 @@ struct pkt_own {
 		uint64_t owner;         // handle of the connection charged for it, or 0
 		struct pkt *queue_prev; // while it came early
 	};
-	uint64_t offset;        // stream offset of its first payload byte; a reference's own iova
-	uint32_t charge_bytes;  // what the owner pays for it (true size)
-	uint16_t room_bytes;    // a reference's own room, put back when it is released
-	uint8_t flags;          // free for the holder
-	uint8_t kept_pkts;      // what pkt_keep counted for it, 0: not counted
+	uint64_t offset;       // stream offset of its first payload byte; a reference's own iova
+	uint32_t charge_bytes; // what the owner pays for it (true size)
+	uint16_t room_bytes;   // a reference's own room, put back when it is released
+	uint8_t flags;         // free for the holder
+	uint8_t kept_pkts;     // what pkt_keep counted for it, 0: not counted
 };
 
 struct pkt {
@@ -211,6 +211,12 @@ static inline uint32_t pkt_keep_max(uint32_t spare_pkts)
 static inline bool pkt_short(const struct env *env)
 {
 	return UNLIKELY(env->kept_pkts >= env->kept_pkts_max);
+}
+
+// Who holds more than his share stops here.
+static inline bool pkt_half_held(const struct env *env)
+{
+	return env->kept_pkts >= env->kept_pkts_max / 2;
 }
 
 // Before that, what could be sent again without loss of order gives way: one buffer earlier even in

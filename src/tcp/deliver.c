@@ -78,13 +78,30 @@ static COLD void queue_chain(struct tcp *tcp, struct conn *c, struct pkt *p)
 	}
 }
 
-void deliver_text(struct tcp *tcp, struct conn *c, struct pkt *p)
+static inline void advance(struct conn *c, uint32_t len)
 {
-	uint32_t len = pkt_len(p);
-
 	c->rcv.nxt += len;
 	c->rcv.wnd -= MIN(c->rcv.wnd, len);
 	c->rcv.unacked += len;
+}
+
+COLD bool deliver_packed(struct tcp *tcp, struct conn *c, struct pkt *p)
+{
+	struct pkt *last = tcp->data.head ? tcp->data.tail : NULL;
+	uint16_t len = pkt_seg_len(p);
+
+	if (!last || pkt_own(last)->owner != conn_handle(tcp, c) || pkt_seg_count(p) > 1 ||
+	    pkt_refs(last) > 1 || !pkt_is_direct(last) ||
+	    !pkt_copy(tcp->env, last, pkt_data(p), len, COPY_PACK))
+		return false;
+	advance(c, len);
+	pkt_consume(tcp->env, p);
+	return true;
+}
+
+void deliver_text(struct tcp *tcp, struct conn *c, struct pkt *p)
+{
+	advance(c, pkt_len(p));
 	counter_add(tcp->env, COUNTER_consumed_pkts, 1);
 	if (UNLIKELY(pkt_seg_count(p) > 1)) {
 		queue_chain(tcp, c, p);

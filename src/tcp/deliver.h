@@ -11,6 +11,10 @@ void deliver_news(struct tcp *tcp, struct conn *c, unsigned news);
 // whose view is the text, and counts it consumed.
 void deliver_text(struct tcp *tcp, struct conn *c, struct pkt *p);
 
+// The same by copying it behind text of this connection that waits for tcp_deliver. False when
+// there is none right before it with room; p is not taken then.
+bool deliver_packed(struct tcp *tcp, struct conn *c, struct pkt *p);
+
 // What holding a packet costs, all its segments together.
 static inline uint32_t deliver_true_bytes(const struct pkt *p)
 {

@@ -53,12 +53,22 @@ static struct pkt *text_of(const struct segment *s)
 	return p;
 }
 
-// A connection may pin only so much: three times the window, because small segments in large
-// buffers cost more than what the window counts. What came early may use two of the three, so that
-// there is always room for the segment that fills the hole in front of it.
-static inline bool pins_too_much(const struct tcp *tcp, const struct conn *c, bool early)
+// Small segments in large buffers cost more than what the window counts. The window closes by true
+// size, but its right edge never moves back (SHLD-14): of what was offered, each octet may still
+// come in a buffer of its own. It was promised, so it is taken: beyond three times the window,
+// which no segment of a third of a buffer or more leads to, text is packed behind text that is not
+// delivered yet; what finds none is kept as it is, while half of the buffers that may be held are
+// left to others. (FreeBSD's sbcompress packs likewise; Linux packs and then drops.)
+static inline bool pins_too_much(const struct tcp *tcp, const struct conn *c)
 {
-	return c->rcv.charged > (early ? 2 : 3) * (uint64_t)tcp->config.receive_bytes_max;
+	return c->rcv.charged > 3 * (uint64_t)tcp->config.receive_bytes_max;
+}
+
+// What came early was not asked for: it may use two of the three, so that it does not make greedy
+// whoever waits for the segment in front of it.
+static inline bool early_pins_too_much(const struct tcp *tcp, const struct conn *c)
+{
+	return c->rcv.charged > 2 * (uint64_t)tcp->config.receive_bytes_max;
 }
 
 // While received buffers are short, text is not kept, though its ACK was heard: first what came
@@ -67,6 +77,14 @@ static inline bool pins_too_much(const struct tcp *tcp, const struct conn *c, bo
 static inline bool no_buffer_for(const struct tcp *tcp, const struct conn *c)
 {
 	return pkt_short(tcp->env) && (c->rcv.charged != 0 || pkt_exhausted(tcp->env));
+}
+
+// Why text in order is not kept.
+static inline enum drop refusal(const struct tcp *tcp, const struct conn *c)
+{
+	if (UNLIKELY(pins_too_much(tcp, c)) && pkt_half_held(tcp->env))
+		return DROP_TCP_RECEIVE_FULL;
+	return no_buffer_for(tcp, c) ? DROP_TCP_TEXT_SHORT : DROP_OK;
 }
 
 // Text in order, all of it in the window.
@@ -227,6 +245,32 @@ static struct pkt *trim_to_window(struct tcp *tcp, struct conn *c, struct segmen
 	return p;
 }
 
+static void text_is_early(struct tcp *tcp, struct conn *c, struct pkt *p, const struct segment *s)
+{
+	if (early_pins_too_much(tcp, c))
+		pkt_drop(tcp->env, p, DROP_TCP_RECEIVE_FULL);
+	else if (pkt_early_short(tcp->env))
+		pkt_drop(tcp->env, p, DROP_TCP_EARLY_SHORT);
+	else
+		early_add(tcp, c, p, s->seq, s->flags & TCP_FIN);
+}
+
+// False when it could not be kept. Takes p.
+static bool text_is_next(struct tcp *tcp, struct conn *c, struct pkt *p)
+{
+	enum drop reason;
+
+	if (pins_too_much(tcp, c) && deliver_packed(tcp, c, p))
+		return true;
+	reason = refusal(tcp, c);
+	if (reason != DROP_OK) {
+		pkt_drop(tcp->env, p, reason);
+		return false;
+	}
+	deliver_text(tcp, c, p);
+	return true;
+}
+
 // Text or FIN, anywhere in the window: RFC 9293 3.10.7.4, seventh and eighth.
 static void text_or_fin(struct tcp *tcp, struct conn *c, struct segment *s)
 {
@@ -235,29 +279,19 @@ static void text_or_fin(struct tcp *tcp, struct conn *c, struct segment *s)
 
 	owe_ack(tcp, c); // trimmed, early, filling a hole or ending: the peer should know at once
 	// What came early is given up for what comes in order: it would wait for that for ever.
-	if (s->seq <= c->rcv.nxt && (pins_too_much(tcp, c, false) || no_buffer_for(tcp, c)))
+	if (s->seq <= c->rcv.nxt && refusal(tcp, c) != DROP_OK)
 		early_clear(tcp, c, DROP_TCP_RECEIVE_FULL);
-	if (pins_too_much(tcp, c, s->seq > c->rcv.nxt)) {
-		pkt_drop(tcp->env, s->pkt, DROP_TCP_RECEIVE_FULL);
-		return;
-	}
 	p = trim_to_window(tcp, c, s);
 	if (!p)
 		return;
 	fin = s->flags & TCP_FIN;
 	if (s->seq > c->rcv.nxt) {
-		if (pkt_early_short(tcp->env))
-			pkt_drop(tcp->env, p, DROP_TCP_EARLY_SHORT);
-		else
-			early_add(tcp, c, p, s->seq, fin);
-		return;
-	}
-	if (s->len && no_buffer_for(tcp, c)) {
-		pkt_drop(tcp->env, p, DROP_TCP_TEXT_SHORT);
+		text_is_early(tcp, c, p, s);
 		return;
 	}
 	if (s->len) {
-		deliver_text(tcp, c, p);
+		if (!text_is_next(tcp, c, p))
+			return;
 		timers_text_arrived(tcp, c);
 	} else {
 		pkt_consume(tcp->env, p);
@@ -275,7 +309,7 @@ static void input_established(struct tcp *tcp, struct conn *c, struct segment *s
 	timers_peer_heard(tcp, c);
 	if (s->len == 0)
 		pkt_consume(tcp->env, s->pkt);
-	else if (UNLIKELY(pins_too_much(tcp, c, false) || no_buffer_for(tcp, c)))
+	else if (UNLIKELY(pins_too_much(tcp, c) || no_buffer_for(tcp, c)))
 		text_or_fin(tcp, c, s);
 	else
 		text_arrives(tcp, c, s);

@@ -254,26 +254,84 @@ static void padding_of_the_link_is_not_text(void **state)
 	peer_destroy(b);
 }
 
-static void a_connection_pins_only_so_much(void **state)
+// One octet in a buffer of its own pins thousands. What was offered is taken nevertheless, and the
+// offer grows no more.
+static void tiny_segments_close_the_window_and_none_is_lost(void **state)
 {
 	struct tcp_config config = peer_config();
+	uint32_t window;
 
 	(void)state;
-	config.receive_bytes_max = 20000;
+	config.receive_bytes_max = window = 1500;
 	struct peer *b = peer_create_on(&config, PORT_TX_CHAINS);
 
 	peer_open(b);
 	b->hold = true;
-	for (uint32_t i = 0; i < 40; i++) // 2304 bytes each for one byte of text
+	for (uint32_t i = 0; i < window; i++) {
 		peer_seg(b, (struct in){.flags = ACK, .seq = 1 + i, .ack = 1, .len = 1});
-	assert_in_range(b->received, 60000 / 2304, 60000 / 2304 + 2);
-	assert_true(peer_drops(b, DROP_TCP_RECEIVE_FULL) > 10);
+		while (peer_read(b))
+			assert_in_range(b->out.ack + b->out.window, 0, 1 + window);
+		peer_clear(b);
+	}
+	peer_time(b, NS_PER_S);
+	assert_int_equal(b->received, window);
+	assert_int_equal(peer_conn(b)->rcv.wnd, 0);
+	for (int reason = 0; reason < DROP_COUNT; reason++)
+		assert_int_equal(peer_drops(b, (enum drop)reason), 0);
+	peer_clear(b);
 	peer_release(b);
 	peer_turn(b);
-	peer_seg(b,
-		 (struct in){.flags = ACK, .seq = 1 + (uint32_t)b->received, .ack = 1, .len = 100});
+	expect(b, ACK, 1, 1 + window, 0);
+	assert_int_equal(b->out.window, window);
+	peer_seg(b, (struct in){.flags = ACK, .seq = 1 + window, .ack = 1, .len = 100});
+	assert_int_equal(b->received, window + 100);
 	assert_true(b->in_order);
-	assert_in_range(b->received, 60000 / 2304 + 100, 60000 / 2304 + 102);
+	peer_destroy(b);
+}
+
+static void tiny_segments_of_a_burst_are_packed_once_they_pin_too_much(void **state)
+{
+	struct tcp_config config = peer_config();
+	const uint32_t pkts = 3 * 1500 / 2304 + 2; // what it pins before
+
+	(void)state;
+	config.receive_bytes_max = 1500;
+	struct peer *b = peer_create_on(&config, PORT_TX_CHAINS);
+
+	peer_open(b);
+	b->hold = true;
+	for (uint32_t i = 0; i < 100; i++)
+		peer_in(b, (struct in){.flags = ACK, .seq = 1 + i, .ack = 1, .len = 1});
+	peer_turn(b);
+	assert_int_equal(b->received, 100);
+	assert_true(b->in_order);
+	assert_int_equal(b->held_count, pkts - 1);
+	assert_int_equal(peer_count(b, COUNTER_copied_bytes_pack), 100 - (pkts - 1));
+	peer_seg(b, (struct in){.flags = ACK, .seq = 101, .ack = 1, .len = 1}); // nothing to join
+	assert_int_equal(b->held_count, pkts);
+	peer_destroy(b);
+}
+
+static void who_pins_too_much_leaves_half_of_the_buffers_to_others(void **state)
+{
+	struct tcp_config config = peer_config();
+
+	(void)state;
+	config.receive_bytes_max = 1500;
+	struct peer *b = peer_create_on(&config, PORT_TX_CHAINS);
+
+	peer_open(b);
+	b->hold = true;
+	b->env.kept_pkts_max = 40;
+	for (uint32_t i = 0; i < 30; i++)
+		peer_seg(b, (struct in){.flags = ACK, .seq = 1 + i, .ack = 1, .len = 1});
+	assert_int_equal(b->received, 20);
+	assert_int_equal(peer_drops(b, DROP_TCP_RECEIVE_FULL),
+			 10); // the first, and what is early then
+	peer_release(b);
+	peer_seg(b, (struct in){.flags = ACK, .seq = 21, .ack = 1, .len = 100});
+	assert_int_equal(b->received, 120);
+	assert_true(b->in_order);
 	peer_destroy(b);
 }
 
@@ -295,7 +353,9 @@ int main(void)
 		cmocka_unit_test(a_delayed_ack_echoes_the_earliest_timestamp),
 		cmocka_unit_test(urgent_text_is_ordinary_text),
 		cmocka_unit_test(padding_of_the_link_is_not_text),
-		cmocka_unit_test(a_connection_pins_only_so_much),
+		cmocka_unit_test(tiny_segments_close_the_window_and_none_is_lost),
+		cmocka_unit_test(tiny_segments_of_a_burst_are_packed_once_they_pin_too_much),
+		cmocka_unit_test(who_pins_too_much_leaves_half_of_the_buffers_to_others),
 	};
 
 	return run_peer_tests(tests);
