@@ -99,11 +99,13 @@ static void judge_privileges(struct doctor *d)
 	doctor_add(d, warn_unless(m->xdp_errno == 0), "xdp",
 		   "needs CAP_NET_RAW and a kernel with CONFIG_XDP_SOCKETS", "AF_XDP socket: %s",
 		   m->xdp_errno ? strerror(m->xdp_errno) : "may be made");
-	if (instance_run_dir(NULL, run_dir) == 0)
+	if (instance_run_dir(NULL, run_dir) == 0) {
 		doctor_add(d, DOCTOR_OK, "run folder", "", "%s", run_dir);
-	else
+		instance_leave_dir(run_dir);
+	} else {
 		doctor_add(d, DOCTOR_FAIL, "run folder", "mkdir /run/prism, or set XDG_RUNTIME_DIR",
 			   "%s", err_last()->message);
+	}
 }
 
 static void judge_cards(struct doctor *d)

@@ -224,17 +224,11 @@ static int run_open(struct run *run)
 	return code;
 }
 
-static int run_config(struct run *run)
+static int run_stack(struct run *run)
 {
 	bool inside = namespace_needed(run->config);
-	char run_dir[INSTANCE_PATH_BYTES];
-	int code;
+	int code = inside ? namespace_enter() : CLI_OK;
 
-	// Where this user's tools look: inside a namespace the user's name is gone.
-	if (instance_run_dir(NULL, run_dir) != 0)
-		return cli_last_error(CLI_ENVIRONMENT);
-	run->config->options.run_dir = run_dir;
-	code = inside ? namespace_enter() : CLI_OK;
 	if (code == CLI_OK)
 		code = monitor_prepare(run);
 	if (code != CLI_OK)
@@ -251,7 +245,21 @@ static int run_config(struct run *run)
 		say_namespace();
 	code = run_open(run);
 	prism_close(run->prism);
+	return code;
+}
+
+static int run_config(struct run *run)
+{
+	char run_dir[INSTANCE_PATH_BYTES];
+	int code;
+
+	// Where this user's tools look: inside a namespace the user's name is gone.
+	if (instance_run_dir(NULL, run_dir) != 0)
+		return cli_last_error(CLI_ENVIRONMENT);
+	run->config->options.run_dir = run_dir;
+	code = run_stack(run);
 	run->config->options.run_dir = NULL;
+	instance_leave_dir(run_dir);
 	return code;
 }
 

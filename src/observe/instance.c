@@ -44,12 +44,19 @@ static bool place(int i, char out[INSTANCE_PATH_BYTES])
 	return len > 0 && len < INSTANCE_PATH_BYTES;
 }
 
+// A directory made here carries the sticky bit, which means nothing else where only the owner
+// writes: by it whoever ends last, after a kill too, knows that the directory is Prism's to remove.
+static int make_dir(const char *dir, mode_t mode)
+{
+	return mkdir(dir, mode | S_ISVTX) < 0 && errno != EEXIST ? -errno : 0;
+}
+
 // A directory of ours, or of root, that we may write. Somebody else's in /tmp is a trap.
 static bool usable(const char *dir)
 {
 	struct stat st;
 
-	if (mkdir(dir, strncmp(dir, "/run/prism", 10) == 0 ? 0755 : 0700) < 0 && errno != EEXIST)
+	if (make_dir(dir, strncmp(dir, "/run/prism", 10) == 0 ? 0755 : 0700) < 0)
 		return false;
 	if (lstat(dir, &st) < 0 || !S_ISDIR(st.st_mode))
 		return false;
@@ -62,7 +69,7 @@ static int use_given(const char *given, char out[INSTANCE_PATH_BYTES])
 {
 	if (strlen(given) >= INSTANCE_PATH_BYTES - INSTANCE_NAME_BYTES - 8)
 		return err_set(ERR_RUN_DIR, "%s: the path is too long", given);
-	if (mkdir(given, 0755) < 0 && errno != EEXIST)
+	if (make_dir(given, 0755) < 0)
 		return err_set(ERR_RUN_DIR, "%s: %s", given, strerror(errno));
 	if (access(given, W_OK | X_OK) < 0)
 		return err_set(ERR_RUN_DIR, "%s: %s", given, strerror(errno));
@@ -79,6 +86,15 @@ int instance_run_dir(const char *given, char out[INSTANCE_PATH_BYTES])
 			return 0;
 	}
 	return err_set(ERR_RUN_DIR, "tried /run/prism, $XDG_RUNTIME_DIR/prism, /dev/shm, /tmp");
+}
+
+void instance_leave_dir(const char *dir)
+{
+	struct stat st;
+
+	if (lstat(dir, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
+	    (st.st_mode & (S_ISVTX | S_IWGRP | S_IWOTH)) == S_ISVTX)
+		rmdir(dir); // fails when there is still something in it
 }
 
 int instance_check_name(const char *name)

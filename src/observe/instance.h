@@ -14,6 +14,9 @@
 // 0 or a negative errno with err_set.
 int instance_run_dir(const char *given, char out[INSTANCE_PATH_BYTES]);
 
+// The other end of instance_run_dir: removes the directory if it is empty and was made there.
+void instance_leave_dir(const char *dir);
+
 // Letters, digits, '-', '_', '.', not first; 1..63 characters. 0 or a negative errno with err_set.
 int instance_check_name(const char *name);
 

@@ -298,6 +298,9 @@ struct shm *shm_create(const struct shm_config *config)
 		goto fail;
 	}
 	shm->head = map_new_file(new_path, head.file_bytes);
+	// An instance that ended in between has removed the directory: make it once more.
+	if (!shm->head && instance_run_dir(config->run_dir, dir) == 0)
+		shm->head = map_new_file(new_path, head.file_bytes);
 	if (!shm->head)
 		goto fail;
 	fill(shm, &head);
@@ -308,6 +311,7 @@ fail_file:
 	unlink(new_path);
 	munmap(shm->head, head.file_bytes);
 fail:
+	instance_leave_dir(dir);
 	mem_unmap(shm, sizeof(*shm));
 	return NULL;
 }
@@ -318,6 +322,8 @@ void shm_destroy(struct shm *shm)
 		return;
 	shm_set_state(shm, SHM_ENDED);
 	unlink(shm->path);
+	*strrchr(shm->path, '/') = '\0';
+	instance_leave_dir(shm->path);
 	munmap(shm->head, shm->head->file_bytes);
 	mem_unmap(shm, sizeof(*shm));
 }

@@ -25,6 +25,12 @@ def sh(*command):
     return done.stdout
 
 
+def entering(ns):
+    """What to put before a command to run it in a namespace. Not ip netns exec: that remounts /, and
+    in a chroot / is no mount point."""
+    return ["nsenter", f"--net=/run/netns/{ns}"]
+
+
 def missing(*tools, files=()):
     """Why a test that needs root and these cannot run here, or nothing."""
     if os.geteuid() != 0:
@@ -76,7 +82,7 @@ class Bed:
         sh("ip", "-n", kernels, "addr", "add", f"{KERNELS}/24", "dev", "cl")
 
     def inside(self, ns, *command):
-        return ["ip", "netns", "exec", ns, *command] if ns else list(command)
+        return [*entering(ns), *command] if ns else list(command)
 
     def run(self, *command, ns=None, timeout=300):
         return subprocess.run(self.inside(ns, *command), text=True, capture_output=True,

@@ -13,16 +13,21 @@ import os
 import shutil
 import signal
 import socket
+import stat
 import struct
 import subprocess
 import sys
 import tempfile
 import time
 
+sys.dont_write_bytecode = True
+from bed import entering
+
 NAME = f"lives{os.environ.get('PRISM_TEST_RUN', '')}{os.getpid()}"
 TAP = f"lives{os.getpid()}"
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 NS = f"prism-{NAME}"
+INSIDE = entering(NS)
 OURS, KERNELS = "198.18.0.2", "198.18.0.1"
 KILL_SECONDS = 20
 
@@ -55,7 +60,7 @@ class Lives:
                     f"control:\n  socket: {self.path('control.sock')}\n{more}")
         return self.path(name)
 
-    def start(self, path, before=("ip", "netns", "exec", NS)):
+    def start(self, path, before=INSIDE):
         log = open(self.path("log"), "w+")
         p = subprocess.Popen([*before, self.prism, "run", path], stdout=log,
                              stderr=subprocess.STDOUT, env={**os.environ, "XDG_RUNTIME_DIR": ""})
@@ -84,12 +89,20 @@ class Lives:
             p.kill()
             return p.wait()
 
+    def made_and_empty(self, folder):
+        """Of a folder that Prism made, as its sticky bit says: whether nobody has anything in it."""
+        try:
+            return bool(os.stat(folder).st_mode & stat.S_ISVTX) and not os.listdir(folder)
+        except OSError:
+            return False
+
     def left(self):
         """What is there and should not be."""
         links = subprocess.run(["ip", "-n", NS, "-o", "link"], text=True,
                                capture_output=True).stdout.splitlines()
         places = ["/run/prism", "/tmp/prism-65534", "/dev/shm/prism-65534"]
         rest = [f"{d}/{f}" for d in places if os.path.isdir(d) for f in os.listdir(d) if NAME in f]
+        rest += [d for d in places if self.made_and_empty(d)]
         rest += ["control.sock"] if os.path.exists(self.path("control.sock")) else []
         return [line.split(":")[1].strip() for line in links if TAP in line] + rest
 
@@ -136,7 +149,7 @@ def signals(t):
                 code in (0, -number) and not t.left(), f"{code} {' '.join(t.left())}".strip())
     p = t.start(path)
     t.check("a server is up", t.serving(p))
-    idle = subprocess.Popen(["ip", "netns", "exec", NS, sys.executable, "-c",
+    idle = subprocess.Popen([*INSIDE, sys.executable, "-c",
                              f"import socket, time\ns = socket.create_connection(('{OURS}', 7))\n"
                              "print('in', flush=True)\ntime.sleep(30)"], stdout=subprocess.PIPE)
     idle.stdout.readline()
@@ -155,7 +168,7 @@ def killed(t):
     path = t.file("killed.yaml")
     p = t.start(path)
     t.serving(p)
-    subprocess.run(["ip", "netns", "exec", NS, "curl", "-s", "-m", "5", f"http://{OURS}/"],
+    subprocess.run([*INSIDE, "curl", "-s", "-m", "5", f"http://{OURS}/"],
                    capture_output=True)
     t.end(p, signal.SIGKILL)
     got = subprocess.run([t.prism, "stats", "--json", "-n", NAME], text=True, capture_output=True)
@@ -177,7 +190,7 @@ def killed(t):
     stats = json.loads(answer.split(b"\r\n\r\n", 1)[1])
     t.check("its control socket is the new one's",
             stats["state"] == "running" and stats["pid"] != dead.get("pid"), str(stats["pid"]))
-    other = subprocess.run(["ip", "netns", "exec", NS, t.prism, "run", path], text=True,
+    other = subprocess.run([*INSIDE, t.prism, "run", path], text=True,
                            capture_output=True)
     t.check("a second one of the same name is refused, the first serves on",
             other.returncode == 3 and TAP in other.stderr and p.poll() is None,
@@ -186,7 +199,7 @@ def killed(t):
     t.ends_clean("the new one", p)
 
 
-def refused(t, what, path, words, before=("ip", "netns", "exec", NS), code=3):
+def refused(t, what, path, words, before=INSIDE, code=3):
     p = t.start(path, before)
     try:
         p.wait(timeout=KILL_SECONDS)
@@ -207,7 +220,7 @@ def wrong_environments(t):
     refused(t, "an interface that does not", t.file("b.yaml", device="af_xdp:nosuch0"),
             ["no interface nosuch0"])
     refused(t, "af_xdp without privilege", t.file("c.yaml", device="af_xdp:lo"), ["user 65534 may not"],
-            before=["ip", "netns", "exec", NS, *NOBODY])
+            before=[*INSIDE, *NOBODY])
     with socket.socket(socket.AF_UNIX) as living:
         living.bind(t.path("control.sock"))
         living.listen()
