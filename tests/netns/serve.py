@@ -20,7 +20,9 @@ import tempfile
 import threading
 import time
 
-OURS, KERNELS = "198.18.0.2", "198.18.0.1"
+sys.dont_write_bytecode = True
+from bed import KERNELS, OURS, entering
+
 BIG_BYTES = 256 << 20
 NAME = f"serve{os.environ.get('PRISM_TEST_RUN', '')}{os.getpid()}"
 
@@ -40,7 +42,7 @@ class Place:
         self.server = None
 
     def inside(self, ns, *command):
-        return ["ip", "netns", "exec", ns, *command]
+        return [*entering(ns), *command]
 
     def client(self, *command, **kwargs):
         return subprocess.run(self.inside(self.client_ns, *command), text=True, capture_output=True,

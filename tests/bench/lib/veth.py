@@ -33,6 +33,11 @@ http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000000
 """
 
 
+def entering(namespace):
+    """Not ip netns exec: that remounts /, and in a chroot / is no mount point."""
+    return ["nsenter", f"--net=/run/netns/{namespace}"]
+
+
 def sh(*command):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -88,7 +93,7 @@ class Veth:
         self.place.write("vwww/big.bin", os.urandom(1 << 20) * (BIG_BYTES >> 20))
 
     def inside(self, namespace, core, *command):
-        return ["ip", "netns", "exec", namespace, "taskset", "-c", str(core), *command]
+        return [*entering(namespace), "taskset", "-c", str(core), *command]
 
     def start_nginx(self, names):
         config = self.place.write("nginx.conf", NGINX.format(
@@ -107,7 +112,7 @@ class Veth:
         config = self.place.write("v.yaml", PRISM.format(
             instance=instance, core=self.place.server_core, device=device, more=more))
         log = open(self.place.path("v.log"), "w+", encoding="utf-8")
-        server = self.place.start(["ip", "netns", "exec", names[0 if tap else 1],
+        server = self.place.start([*entering(names[0 if tap else 1]),
                                    self.place.prism(), "run", config], stdout=log,
                                   stderr=subprocess.STDOUT)
 
@@ -126,7 +131,7 @@ class Veth:
         return done.stdout + done.stderr
 
     def answers(self, names):
-        return subprocess.run(["ip", "netns", "exec", names[0], "curl", "-s", "-m", "1", "-o",
+        return subprocess.run([*entering(names[0]), "curl", "-s", "-m", "1", "-o",
                                "/dev/null", f"http://{SERVER}/"], check=False).returncode == 0
 
     def with_server(self, kind, measure):
@@ -188,12 +193,12 @@ class Veth:
         """Packets a second that cross a raw AF_XDP echo, there and back, from AF_XDP too."""
         self.need("ip")
         names = self.namespaces(with_address=False)
-        echo = self.place.start(["ip", "netns", "exec", names[1], self.place.tool("raw_echo"),
+        echo = self.place.start([*entering(names[1]), self.place.tool("raw_echo"),
                                  "af_xdp:sv", str(self.place.server_core)],
                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             time.sleep(1)
-            done = subprocess.run(["ip", "netns", "exec", names[0], self.place.tool("raw_load"),
+            done = subprocess.run([*entering(names[0]), self.place.tool("raw_load"),
                                    "af_xdp:cl", str(self.place.client_core), "128", "64",
                                    str(self.place.seconds)], capture_output=True, text=True,
                                   timeout=60, check=False)
