@@ -3,6 +3,7 @@
 //   cc echo.c $(pkg-config --cflags --libs prismnet) -o echo && sudo ./echo echo.yaml
 //   nc 198.18.0.2 7
 #include <prismnet/prism.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -10,6 +11,13 @@ struct peer {
 	struct prism_buf *first, *last; // arrived, not sent yet; unreleased, so its window closes
 	bool eof;                       // it has said all
 };
+
+static volatile sig_atomic_t stop;
+
+static void on_signal(int number)
+{
+	stop = number;
+}
 
 static void echo(struct prism_worker *w, prism_conn conn, struct peer *p)
 {
@@ -59,6 +67,7 @@ int main(int argc, char **argv)
 	struct prism_event events[64];
 	prism_listener listener;
 
+	signal(SIGINT, on_signal);
 	PRISM_OPTIONS_INIT(&options);
 	if (prism_options_load(&options, argc > 1 ? argv[1] : "echo.yaml") < 0)
 		return prism_error_print("echo"), 1;
@@ -67,10 +76,12 @@ int main(int argc, char **argv)
 	if (!prism || prism_tcp_listen(prism_worker_get(prism, 0), &local, 0, &listener) < 0)
 		return prism_error_print("echo"), 1;
 	printf("%s", prism_report(prism));
-	for (;;) {
+	while (!stop) {
 		int count = prism_poll(prism_worker_get(prism, 0), events, 64);
 
 		for (int i = 0; i < count; i++)
 			handle(prism_worker_get(prism, 0), &events[i]);
 	}
+	prism_close(prism); // no interface and no file stays
+	return 0;
 }
