@@ -230,8 +230,8 @@ static const char *why_not(void)
 		return "needs root: it makes network interfaces";
 	if (unshare(CLONE_NEWNET | CLONE_NEWNS))
 		return "the kernel gives no network namespace";
-	// sysfs shows the namespace it was mounted in. Only /sys is made private: in a chroot / is no
-	// mount point.
+	// sysfs shows the namespace it was mounted in. Only /sys is made private: in a chroot
+	// the root is no mount point.
 	if (mount("none", "/sys", NULL, MS_PRIVATE, NULL) ||
 	    mount("sysfs", "/sys", "sysfs", 0, NULL))
 		return "sysfs cannot be mounted for the namespace";
