@@ -105,7 +105,7 @@ int namespace_enter(void)
 	return cli_error(
 		CLI_ENVIRONMENT,
 		"a tap port needs CAP_NET_ADMIN, and this kernel does not let this user "
-		"make a user namespace to have it in",
+		"make a user namespace to have it in; in a chroot it lets nobody",
 		"run it as root, or: sudo setcap cap_net_admin+ep prism, or allow it: "
 		"sudo sysctl kernel.unprivileged_userns_clone=1 "
 		"kernel.apparmor_restrict_unprivileged_userns=0 user.max_user_namespaces=10000",

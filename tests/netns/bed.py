@@ -26,8 +26,8 @@ def sh(*command):
 
 
 def entering(ns):
-    """What to put before a command to run it in a namespace. Not ip netns exec: that remounts /, and
-    in a chroot / is no mount point."""
+    """What to put before a command to run it in a namespace. Not ip netns exec or ip -n: those
+    remount /, and in a chroot / is no mount point."""
     return ["nsenter", f"--net=/run/netns/{ns}"]
 
 
@@ -70,16 +70,16 @@ class Bed:
         ns = f"prism-{self.name}-{end}"
         sh("ip", "netns", "add", ns)
         self.namespaces.append(ns)
-        sh("ip", "-n", ns, "link", "set", "lo", "up")
+        sh(*entering(ns), "ip", "link", "set", "lo", "up")
         return ns
 
     def veth(self, ours, kernels):
         """Joins two namespaces: interface sv in ours, cl with the kernel's address in the other."""
-        sh("ip", "-n", ours, "link", "add", "sv", "type", "veth", "peer", "name", "cl", "netns",
-           kernels)
-        sh("ip", "-n", ours, "link", "set", "sv", "up")
-        sh("ip", "-n", kernels, "link", "set", "cl", "up")
-        sh("ip", "-n", kernels, "addr", "add", f"{KERNELS}/24", "dev", "cl")
+        sh(*entering(ours), "ip", "link", "add", "sv", "type", "veth", "peer", "name", "cl",
+           "netns", kernels)
+        sh(*entering(ours), "ip", "link", "set", "sv", "up")
+        sh(*entering(kernels), "ip", "link", "set", "cl", "up")
+        sh(*entering(kernels), "ip", "addr", "add", f"{KERNELS}/24", "dev", "cl")
 
     def inside(self, ns, *command):
         return [*entering(ns), *command] if ns else list(command)

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """How lives of prism run begin and end: whatever way, nothing is left, and what is wrong is named.
 
-    lives.py PRISM
+    lives.py PRISM [unprivileged]
 
-Without privilege in a namespace of its own; signals during start-up and twice; killed, looked at
+With unprivileged: in a namespace of its own, without privilege. Else: signals during start-up and twice; killed, looked at
 and replaced; wrong files and wrong environments; capture files in and out. Exits 77 with the
 reason where it cannot run.
 """
@@ -42,7 +42,7 @@ class Lives:
         shutil.copy(prism, self.prism)
         self.running, self.failures = [], []
         subprocess.run(["ip", "netns", "add", NS], check=True)
-        subprocess.run(["ip", "-n", NS, "link", "set", "lo", "up"], check=True)
+        subprocess.run([*INSIDE, "ip", "link", "set", "lo", "up"], check=True)
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -98,7 +98,7 @@ class Lives:
 
     def left(self):
         """What is there and should not be."""
-        links = subprocess.run(["ip", "-n", NS, "-o", "link"], text=True,
+        links = subprocess.run([*INSIDE, "ip", "-o", "link"], text=True,
                                capture_output=True).stdout.splitlines()
         places = ["/run/prism", "/tmp/prism-65534", "/dev/shm/prism-65534"]
         rest = [f"{d}/{f}" for d in places if os.path.isdir(d) for f in os.listdir(d) if NAME in f]
@@ -213,10 +213,10 @@ def refused(t, what, path, words, before=INSIDE, code=3):
 
 
 def wrong_environments(t):
-    subprocess.run(["ip", "-n", NS, "link", "add", f"{TAP[:12]}x", "type", "bridge"], check=True)
+    subprocess.run([*INSIDE, "ip", "link", "add", f"{TAP[:12]}x", "type", "bridge"], check=True)
     refused(t, "an interface that exists", t.file("a.yaml", device=f"tap:{TAP[:12]}x"),
             ["is there already"])
-    subprocess.run(["ip", "-n", NS, "link", "del", f"{TAP[:12]}x"], check=True)
+    subprocess.run([*INSIDE, "ip", "link", "del", f"{TAP[:12]}x"], check=True)
     refused(t, "an interface that does not", t.file("b.yaml", device="af_xdp:nosuch0"),
             ["no interface nosuch0"])
     refused(t, "af_xdp without privilege", t.file("c.yaml", device="af_xdp:lo"), ["user 65534 may not"],
@@ -321,9 +321,16 @@ def other_devices(t):
         t.ends_clean(device, p)
 
 
-def missing():
+def chrooted():
+    with open("/proc/self/mountinfo", encoding="utf-8") as f:
+        return not any(line.split()[4] == "/" for line in f)
+
+
+def missing(unprivileged):
     if os.geteuid() != 0:
         return "needs root to make network namespaces"
+    if unprivileged and chrooted():
+        return "the kernel makes no user namespace in a chroot (unshare(2), EPERM)"
     for tool in ("ip", "curl", "setpriv", "nsenter"):
         if not shutil.which(tool):
             return f"{tool} is not installed"
@@ -331,13 +338,16 @@ def missing():
 
 
 def main():
-    if missing():
-        print("skipped:", missing())
+    unprivileged = sys.argv[2:] == ["unprivileged"]
+    reason = missing(unprivileged)
+    if reason:
+        print("skipped:", reason)
         return 77
+    steps = [without_privilege] if unprivileged else [signals, killed, wrong_environments,
+                                                      capture_files, other_devices]
     t = Lives(os.path.abspath(sys.argv[1]))
     try:
-        for step in (without_privilege, signals, killed, wrong_environments, capture_files,
-                     other_devices):
+        for step in steps:
             step(t)
     except (OSError, subprocess.SubprocessError, KeyError, ValueError) as error:
         t.check("the test itself", False, repr(error))

@@ -15,7 +15,7 @@ import sys
 import time
 
 sys.dont_write_bytecode = True
-from bed import KERNELS, OURS, Bed, conduct, missing, sh
+from bed import KERNELS, OURS, Bed, conduct, entering, missing, sh
 
 PAGE = "<!doctype html><title>nginx</title>" + "x" * 200
 FILE_BYTES = 4 << 20
@@ -55,7 +55,8 @@ class Client(Bed):
         if self.kind == "tap":
             # The tap is there only while prism load runs; nginx listens on an address that stays.
             self.nginx_address = "198.18.1.1"
-            sh("ip", "-n", self.kernels, "addr", "add", f"{self.nginx_address}/32", "dev", "lo")
+            sh(*entering(self.kernels), "ip", "addr", "add", f"{self.nginx_address}/32", "dev",
+               "lo")
         else:
             self.veth(self.ours, self.kernels)
         config = self.write("nginx.conf", NGINX.format(folder=self.folder,

@@ -50,16 +50,16 @@ class Place:
 
     def make_network(self):
         sh("ip", "netns", "add", self.client_ns)
-        sh("ip", "-n", self.client_ns, "link", "set", "lo", "up")
+        sh(*entering(self.client_ns), "ip", "link", "set", "lo", "up")
         if self.kind == "tap":
             self.server_ns = self.client_ns
             return f"tap:t{NAME[:10]}"
         sh("ip", "netns", "add", self.server_ns)
-        sh("ip", "-n", self.server_ns, "link", "add", "sv", "type", "veth", "peer", "name", "cl",
-           "netns", self.client_ns)
-        sh("ip", "-n", self.server_ns, "link", "set", "sv", "up")
-        sh("ip", "-n", self.client_ns, "link", "set", "cl", "up")
-        sh("ip", "-n", self.client_ns, "addr", "add", f"{KERNELS}/24", "dev", "cl")
+        sh(*entering(self.server_ns), "ip", "link", "add", "sv", "type", "veth", "peer", "name",
+           "cl", "netns", self.client_ns)
+        sh(*entering(self.server_ns), "ip", "link", "set", "sv", "up")
+        sh(*entering(self.client_ns), "ip", "link", "set", "cl", "up")
+        sh(*entering(self.client_ns), "ip", "addr", "add", f"{KERNELS}/24", "dev", "cl")
         return "af_xdp:sv"
 
     def write_files(self, device):
@@ -212,7 +212,7 @@ def nothing_is_missing(place, before):
 
 def left_behind(place):
     place.stop()
-    links = sh("ip", "-n", place.server_ns, "-o", "link")
+    links = sh(*entering(place.server_ns), "ip", "-o", "link")
     place.check("the server's end leaves no interface and no XDP program",
                 "tserve" not in links and "xdp" not in links, links if "xdp" in links else "")
     place.check("the server ends with 0", place.server.returncode == 0, str(place.server.returncode))

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -47,6 +48,8 @@ class Leftovers(unittest.TestCase):
 
     def test_a_process_of_a_run_is_seen_whatever_its_program(self):
         with subprocess.Popen(["/bin/sleep", "60"], env={"PRISM_TEST_RUN": "rabc"}) as process:
+            while not open(f"/proc/{process.pid}/environ", "rb").read():
+                time.sleep(0.01)  # exec has closed Popen's pipe, and sets the environment later
             seen = [self.sees(process, mark) for mark in ("rabc", "rabd", "prism")]
             process.kill()
         self.assertEqual(seen, [True, False, False])

@@ -34,7 +34,7 @@ http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000000
 
 
 def entering(namespace):
-    """Not ip netns exec: that remounts /, and in a chroot / is no mount point."""
+    """Not ip netns exec or ip -n: those remount /, and in a chroot / is no mount point."""
     return ["nsenter", f"--net=/run/netns/{namespace}"]
 
 
@@ -70,14 +70,14 @@ class Veth:
         for name in names:
             sh("ip", "netns", "add", name)
             self.place.namespaces.append(name)
-            sh("ip", "-n", name, "link", "set", "lo", "up")
-        sh("ip", "-n", names[1], "link", "add", "sv", "type", "veth", "peer", "name", "cl",
+            sh(*entering(name), "ip", "link", "set", "lo", "up")
+        sh(*entering(names[1]), "ip", "link", "add", "sv", "type", "veth", "peer", "name", "cl",
            "netns", names[0])
-        sh("ip", "-n", names[0], "addr", "add", f"{CLIENT}/24", "dev", "cl")
+        sh(*entering(names[0]), "ip", "addr", "add", f"{CLIENT}/24", "dev", "cl")
         if with_address:
-            sh("ip", "-n", names[1], "addr", "add", f"{SERVER}/24", "dev", "sv")
-        sh("ip", "-n", names[0], "link", "set", "cl", "up")
-        sh("ip", "-n", names[1], "link", "set", "sv", "up")
+            sh(*entering(names[1]), "ip", "addr", "add", f"{SERVER}/24", "dev", "sv")
+        sh(*entering(names[0]), "ip", "link", "set", "cl", "up")
+        sh(*entering(names[1]), "ip", "link", "set", "sv", "up")
         return names
 
     def remove(self, names):
@@ -108,7 +108,7 @@ class Veth:
         device = "tap:bt0" if tap else "af_xdp:sv"
         more = f"    kernel_addresses: [{CLIENT}/24]\n" if tap else ""
         if tap:
-            sh("ip", "-n", names[0], "addr", "del", f"{CLIENT}/24", "dev", "cl")
+            sh(*entering(names[0]), "ip", "addr", "del", f"{CLIENT}/24", "dev", "cl")
         config = self.place.write("v.yaml", PRISM.format(
             instance=instance, core=self.place.server_core, device=device, more=more))
         log = open(self.place.path("v.log"), "w+", encoding="utf-8")
