@@ -74,6 +74,7 @@ class Counting(unittest.TestCase):
     def test_nothing_run_is_not_success(self):
         with contextlib.redirect_stdout(io.StringIO()):
             self.assertEqual(RUNNER.main(["nosuch"]), 1)
+        self.assertFalse(os.path.exists(os.environ["TMPDIR"]))  # the folder of this run
 
 
 if __name__ == "__main__":
