@@ -52,6 +52,7 @@ const char *prism_report(const struct prism *prism)
 
 int prism_poll(struct prism_worker *worker, struct prism_event *events, int count)
 {
+	worker_transmit(worker); // before the clock, which takes as long as some packets
 	uint64_t now_ns = clock_ns(&worker->clock);
 
 	if (UNLIKELY(now_ns - worker->prism->published_ns > PUBLISH_NS))

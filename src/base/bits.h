@@ -9,6 +9,7 @@
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define COLD __attribute__((noinline, cold))
+#define NOINLINE __attribute__((noinline))
 #define HOT_INLINE static inline __attribute__((always_inline))
 #define PACKED __attribute__((packed))
 #define CACHE_LINE_BYTES 64

@@ -246,7 +246,7 @@ static uint32_t fire(struct wheel *w, uint64_t now_ns, uint32_t count)
 	return fired;
 }
 
-uint32_t wheel_run(struct wheel *w, uint64_t now_ns, uint32_t max_fired)
+static NOINLINE uint32_t run(struct wheel *w, uint64_t now_ns, uint32_t max_fired)
 {
 	uint64_t target = now_ns >> WHEEL_TICK_SHIFT;
 	uint32_t fired = fire(w, now_ns, max_fired); // what the last run left over
@@ -265,6 +265,14 @@ uint32_t wheel_run(struct wheel *w, uint64_t now_ns, uint32_t max_fired)
 		w->tick = target;
 	move_ahead(w);
 	return fired;
+}
+
+// Asked in every turn, some hundred times between two ticks.
+uint32_t wheel_run(struct wheel *w, uint64_t now_ns, uint32_t max_fired)
+{
+	if (LIKELY(now_ns >> WHEEL_TICK_SHIFT <= w->tick && !w->firing && !w->due))
+		return 0;
+	return run(w, now_ns, max_fired);
 }
 
 uint64_t wheel_next_ns(const struct wheel *w)

@@ -26,6 +26,7 @@ struct prism_worker {
 	struct app_timers *timers;
 	struct port *port[PORTS_MAX];
 	uint32_t port_count;
+	uint32_t idle_looks; // for packets, in a turn with nothing else to do
 	bool worked;         // the turn found something to do
 	bool last_turn_busy; // the one before this did
 	bool undelivered;    // the last turn's events filled what the application gave
@@ -42,7 +43,7 @@ struct worker_config {
 	uint32_t index;
 	struct port *port[PORTS_MAX]; // opened, in the order of options->ports
 	struct pool *pool[POOL_KINDS];
-	uint32_t ring_pkts; // of POOL_RX, in the ports' rings
+	uint32_t ring_pkts;        // of POOL_RX, in the ports' rings
 	struct counters *counters; // NULL: private ones
 	struct trace *trace;       // NULL: a private one
 	uint64_t seed;
@@ -60,6 +61,9 @@ void worker_destroy(struct prism_worker *worker);
 // One turn at now_ns, which never goes back. Writes up to count events, returns how many.
 int worker_turn(struct prism_worker *worker, uint64_t now_ns, struct prism_event *events,
 		int count);
+
+// Hands what is staged to the ports: the beginning of a turn that needs no clock.
+void worker_transmit(struct prism_worker *worker);
 
 // The earliest time at which a turn would do something without a packet arriving; now or earlier
 // when there is work already, TIME_NEVER_NS when only a packet can wake it.

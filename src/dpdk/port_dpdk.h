@@ -65,7 +65,7 @@ struct dpdk_port {
 	uint64_t retry_ns;      // when a client without a server tries again
 	uint64_t patience_ns;   // how long its next handshake may take
 	struct memif_door door; // a server's
-	uint32_t idle_turns;
+	uint32_t empty_looks;
 	struct memif_tx tx; // with zero copy
 	struct gate gate;
 };

@@ -29,9 +29,9 @@ static const char *const memif_options[] = {"role",   "id",        "bsize",     
 	"memif:SOCKET[,role=server|client][,id=N][,bsize=BYTES][,rsize=LOG2][,mac=MAC]" \
 	"[,zero-copy=yes][,checksums=no]"
 
-// Empty turns between two looks at what the peer has read: rare enough to leave its cache lines
-// alone, soon enough (some ten microseconds) that nobody waits for buffers.
-#define IDLE_TURNS 256
+// Empty looks for packets between two at what the peer has read: rare enough to leave its cache
+// lines alone, soon enough (some ten microseconds) that nobody waits for buffers.
+#define EMPTY_LOOKS 1024
 
 #define RING_LOG2 10 // slots, when rsize does not say
 
@@ -50,7 +50,7 @@ static uint16_t memif_receive(struct port *port, struct pkt **pkts, uint16_t cou
 		return 0;
 	uint16_t n = ethdev_rx(port, pkts, count);
 
-	if (n == 0 && p->zero_copy && ++p->idle_turns % IDLE_TURNS == 0)
+	if (n == 0 && p->zero_copy && ++p->empty_looks % EMPTY_LOOKS == 0)
 		memif_tx_idle(&p->tx, port);
 	if (port->flags & PORT_RX_CHECKSUM)
 		believe(pkts, n);
@@ -167,9 +167,10 @@ static int plan_memif(struct plan *plan, const struct device *d, const struct po
 		 zero_copy[0] == 'y' ? ""
 				     : "this side copies each packet to or from shared memory");
 	plan->mtu_is_ours = true;
+	plan->flags = PORT_RX_IN_MEMORY;
 	if (checksums[0] == 'n')
-		plan->flags = PORT_TX_IP_CHECKSUM | PORT_TX_TCP_CHECKSUM | PORT_TX_UDP_CHECKSUM |
-			      PORT_RX_CHECKSUM;
+		plan->flags |= PORT_TX_IP_CHECKSUM | PORT_TX_TCP_CHECKSUM | PORT_TX_UDP_CHECKSUM |
+			       PORT_RX_CHECKSUM;
 	return 0;
 }
 
@@ -193,8 +194,7 @@ static int start_memif(struct dpdk_port *p)
 	p->zero_copy = strstr(p->port.device, "zero-copy=yes") != NULL;
 	p->memory_fd = p->memory_fd_kept = -1;
 	p->gate.shut = 1;
-	memif_tx_init(&p->tx,
-		      1u << (ring_log2 ? atoi(ring_log2 + strlen(",rsize=")) : RING_LOG2));
+	memif_tx_init(&p->tx, 1u << (ring_log2 ? atoi(ring_log2 + strlen(",rsize=")) : RING_LOG2));
 	if (p->zero_copy) {
 		result = keep_memory_file(p);
 		if (result)

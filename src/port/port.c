@@ -60,13 +60,11 @@ static uint32_t offer(struct port *port)
 	return sent;
 }
 
-void port_tx_flush(const struct env *env, struct port *port)
+uint32_t port_tx_staged(const struct env *env, struct port *port)
 {
 	uint64_t bytes = port->tx_bytes;
 	uint32_t sent = 0, n;
 
-	if (port->stage_count == 0)
-		return;
 	do {
 		n = offer(port);
 		sent += n;
@@ -75,6 +73,7 @@ void port_tx_flush(const struct env *env, struct port *port)
 	port->tx_pkts += sent;
 	counter_add(env, COUNTER_tx_pkts, sent);
 	counter_add(env, COUNTER_tx_bytes, port->tx_bytes - bytes);
+	return sent;
 }
 
 void port_tx_discard(const struct env *env, struct port *port)

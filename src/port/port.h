@@ -29,9 +29,10 @@ enum port_flag {
 	PORT_TX_TCP_CHECKSUM = 1 << 1, // granted: TCP checksum from the pseudo-header sum
 	PORT_TX_UDP_CHECKSUM = 1 << 2,
 	PORT_TX_TSO = 1 << 3,
-	PORT_TX_CHAINS = 1 << 4,          // packets of several segments may be sent as they are
-	PORT_RX_CHECKSUM = 1 << 5,        // received packets say whether their checksums were good
-	PORT_RX_PARTIAL_CHECKSUM = 1 << 6 // the peer may hand over unfinished checksums (veth)
+	PORT_TX_CHAINS = 1 << 4,           // packets of several segments may be sent as they are
+	PORT_RX_CHECKSUM = 1 << 5,         // received packets say whether their checksums were good
+	PORT_RX_PARTIAL_CHECKSUM = 1 << 6, // the peer may hand over unfinished checksums (veth)
+	PORT_RX_IN_MEMORY = 1 << 7,        // an empty rx costs a look into memory, no system call
 };
 
 // Packets waiting for tx between two flushes, a power of two. A full turn's output fits many times
@@ -74,9 +75,15 @@ uint16_t port_rx(const struct env *env, struct port *port, struct pkt **pkts, ui
 // and what the device still refuses is dropped as DROP_TX_RING_FULL.
 void port_tx(const struct env *env, struct port *port, struct pkt *p);
 
-// Hands what is staged to the device. What a full device refuses stays for the next turn, counted
-// as queued.
-void port_tx_flush(const struct env *env, struct port *port);
+// Hands what is staged, at least one packet, to the device. Returns how many it took; what a full
+// device refuses stays for the next turn, counted as queued.
+uint32_t port_tx_staged(const struct env *env, struct port *port);
+
+// The same, if there is any.
+static inline uint32_t port_tx_flush(const struct env *env, struct port *port)
+{
+	return port->stage_count ? port_tx_staged(env, port) : 0;
+}
 
 // Drops what is still staged; before the port is closed.
 void port_tx_discard(const struct env *env, struct port *port);

@@ -217,7 +217,7 @@ static int deliver_rest(struct tcp *tcp, struct prism_event *events, int count)
 	return n;
 }
 
-int tcp_deliver(struct tcp *tcp, struct prism_event *events, int count)
+static NOINLINE int deliver_all(struct tcp *tcp, struct prism_event *events, int count)
 {
 	struct pkt_list unborn = {0};
 	int n = deliver_data(tcp, events, count, &unborn);
@@ -230,6 +230,13 @@ int tcp_deliver(struct tcp *tcp, struct prism_event *events, int count)
 	// The application gives a new connection its own user before anything else is said of it:
 	// what follows comes with the next delivery.
 	return n + deliver_births(tcp, events + n, count - n);
+}
+
+int tcp_deliver(struct tcp *tcp, struct prism_event *events, int count)
+{
+	bool news = tcp->data.head || tcp->ready.head != NO_INDEX || tcp->births.head != NO_INDEX;
+
+	return news || room_due(tcp) ? deliver_all(tcp, events, count) : 0;
 }
 
 void tcp_uncharge(struct tcp *tcp, struct pkt *p)

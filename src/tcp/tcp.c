@@ -166,7 +166,7 @@ static void put_back(struct tcp *tcp, struct conn_list rest)
 	tcp->flush = rest;
 }
 
-void tcp_flush(struct tcp *tcp)
+static NOINLINE void flush_marked(struct tcp *tcp)
 {
 	struct conn_list list = tcp->flush;
 
@@ -188,6 +188,12 @@ void tcp_flush(struct tcp *tcp)
 			conn_check(tcp, c);
 	}
 	put_back(tcp, list);
+}
+
+void tcp_flush(struct tcp *tcp)
+{
+	if (tcp->flush.head != NO_INDEX)
+		flush_marked(tcp);
 }
 
 bool tcp_busy(const struct tcp *tcp)
