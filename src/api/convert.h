@@ -28,10 +28,7 @@ static inline struct prism_buf *convert_pkt(struct pkt *p)
 
 static inline struct addr convert_addr(const struct prism_addr *a)
 {
-	struct addr out;
-
-	memcpy(&out, a, sizeof(out));
-	return out;
+	return addr_from_bytes(a);
 }
 
 static inline struct prism_addr convert_back(const struct addr *a)

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/be.h"
 
@@ -23,7 +24,24 @@ struct addr {
 
 static inline struct addr addr_from_v4(be32 v4)
 {
-	return (struct addr){.word = {0, 0, ADDR_V4_PREFIX_RAW, v4.raw}};
+	return (struct addr){.half = {0, ADDR_V4_PREFIX_RAW | (uint64_t)v4.raw << 32}};
+}
+
+// From the same bytes under any name. In halves, as addresses are written and compared: what was
+// stored in other pieces than it is loaded in waits until the store has left the store buffer.
+static inline struct addr addr_from_bytes(const void *bytes)
+{
+	struct addr a;
+
+	memcpy(&a.half[0], bytes, sizeof(a.half[0]));
+	memcpy(&a.half[1], (const char *)bytes + sizeof(a.half[0]), sizeof(a.half[1]));
+	return a;
+}
+
+static inline void addr_copy(struct addr *to, const struct addr *from)
+{
+	to->half[0] = from->half[0];
+	to->half[1] = from->half[1];
 }
 
 static inline struct addr addr_from_v4_octets(uint8_t a, uint8_t b, uint8_t c, uint8_t d)
@@ -33,12 +51,12 @@ static inline struct addr addr_from_v4_octets(uint8_t a, uint8_t b, uint8_t c, u
 
 static inline bool addr_is_v4(const struct addr *a)
 {
-	return a->half[0] == 0 && a->word[2] == ADDR_V4_PREFIX_RAW;
+	return a->half[0] == 0 && (uint32_t)a->half[1] == ADDR_V4_PREFIX_RAW;
 }
 
 static inline be32 addr_to_v4(const struct addr *a)
 {
-	return (be32){a->word[3]};
+	return (be32){(uint32_t)(a->half[1] >> 32)};
 }
 
 static inline bool addr_equal(const struct addr *a, const struct addr *b)
@@ -49,8 +67,7 @@ static inline bool addr_equal(const struct addr *a, const struct addr *b)
 // True for :: and for 0.0.0.0.
 static inline bool addr_is_any(const struct addr *a)
 {
-	return a->half[0] == 0 &&
-	       (a->half[1] == 0 || (a->word[2] == ADDR_V4_PREFIX_RAW && a->word[3] == 0));
+	return a->half[0] == 0 && (a->half[1] == 0 || a->half[1] == ADDR_V4_PREFIX_RAW);
 }
 
 // Reads "a.b.c.d" or an IPv6 address. True on success; *out is untouched otherwise.

@@ -73,7 +73,7 @@ void ip4_send(struct net *net, struct pkt *p, struct ip4_send *s)
 		if (!p)
 			return;
 	}
-	struct ipv4_header h = {
+	const struct ipv4_header h = {
 		.version_ihl = IPV4_VERSION_IHL,
 		.tos = s->tos,
 		.total_len = be16_of((uint16_t)(pkt_len(p) + sizeof(h))),
@@ -86,9 +86,7 @@ void ip4_send(struct net *net, struct pkt *p, struct ip4_send *s)
 	};
 
 	s->offload.ip_checksum = (np->port->flags & PORT_TX_IP_CHECKSUM) != 0;
-	if (!s->offload.ip_checksum)
-		h.checksum = ipv4_checksum(&h);
-	memcpy(pkt_prepend(p, sizeof(h)), &h, sizeof(h));
+	ipv4_header_put(pkt_prepend(p, sizeof(h)), h, !s->offload.ip_checksum);
 	if (s->offload.ip_checksum || s->offload.tcp_checksum || s->offload.udp_checksum) {
 		s->offload.l2_len = np->l2_len;
 		s->offload.l3_len = sizeof(h);

@@ -40,8 +40,7 @@ enum drop segment_read(struct pkt *p, const struct arrival *a, struct segment *s
 	s->raw_ack = be32_get(h->ack);
 	s->len = a->l4_len - header_len;
 	s->wnd = be16_get(h->window); // RFC 9293 MUST-1: unsigned
-	s->src_port = be16_get(h->src_port);
-	s->dst_port = be16_get(h->dst_port);
+	s->ports = (uint32_t)be16_get(h->dst_port) << 16 | be16_get(h->src_port);
 	s->text_offset = (uint16_t)(a->l4_offset + header_len);
 	s->flags = h->flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_PSH | TCP_ACK | TCP_URG);
 	s->has_ts = false;

@@ -14,7 +14,12 @@ struct segment {
 	uint64_t seq, ack;         // stream offsets near what the connection expects
 	uint32_t len;              // SEG.LEN without SYN and FIN: bytes of text
 	uint32_t wnd;              // as on the wire until input.c scales it
-	uint16_t src_port, dst_port;
+	union {                    // written and, for the flow's key, read in one
+		uint32_t ports;
+		struct {
+			uint16_t src_port, dst_port;
+		};
+	};
 	uint16_t text_offset; // from pkt_data
 	uint8_t flags;        // TCP_FIN ...
 	bool has_ts;

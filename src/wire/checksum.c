@@ -47,6 +47,18 @@ static inline uint64_t load_tail(const uint8_t *b, size_t len)
 	return len & 1 ? word | (uint64_t)*b << shift : word;
 }
 
+// 32 bytes; each carry goes into the next addition, the last goes round.
+static inline uint64_t add_four(uint64_t sum, const uint8_t *b)
+{
+	unsigned long long s = sum;
+	unsigned char carry = _addcarry_u64(0, s, load64(b), &s);
+
+	carry = _addcarry_u64(carry, s, load64(b + 8), &s);
+	carry = _addcarry_u64(carry, s, load64(b + 16), &s);
+	carry = _addcarry_u64(carry, s, load64(b + 24), &s);
+	return s + carry;
+}
+
 // Whole blocks of 64 bytes.
 __attribute__((target("avx2"))) static uint64_t add_blocks(const uint8_t *b, size_t len)
 {
@@ -84,12 +96,8 @@ uint32_t checksum_add(uint32_t sum, const void *bytes, size_t len)
 		b += blocks;
 		len -= blocks;
 	}
-	for (; len >= 32; b += 32, len -= 32) {
-		s = checksum_add_word(s, load64(b));
-		s = checksum_add_word(s, load64(b + 8));
-		s = checksum_add_word(s, load64(b + 16));
-		s = checksum_add_word(s, load64(b + 24));
-	}
+	for (; len >= 32; b += 32, len -= 32)
+		s = add_four(s, b);
 	for (; len >= 8; b += 8, len -= 8)
 		s = checksum_add_word(s, load64(b));
 	if (len) // the last 1..7 bytes are the top ones of the last eight, which are all there

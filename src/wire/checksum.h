@@ -29,8 +29,9 @@ static inline uint64_t checksum_add_word(uint64_t sum, uint64_t word)
 // A sum of words as a partial sum.
 static inline uint32_t checksum_from_words(uint64_t sum)
 {
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	return (uint32_t)((sum & 0xffff) + ((sum >> 16) & 0xffff) + (sum >> 32));
+	uint32_t folded = (uint32_t)((sum + (sum << 32 | sum >> 32)) >> 32);
+
+	return (folded & 0xffff) + (folded >> 16);
 }
 
 // The twenty bytes of an IPv4 header without options, without a loop.
@@ -44,11 +45,11 @@ static inline uint32_t checksum_header20(const void *header)
 	return checksum_from_words(checksum_add_word(checksum_add_word(word[0], word[1]), last));
 }
 
-// The sum as 16 bits. 0 only for a sum of nothing but zeros.
+// The sum as 16 bits: both halves added, in the upper one the carry of the lower too. 0 only for a
+// sum of nothing but zeros.
 static inline uint16_t checksum_fold(uint32_t sum)
 {
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)((sum & 0xffff) + (sum >> 16));
+	return (uint16_t)((sum + (sum << 16 | sum >> 16)) >> 16);
 }
 
 // The same at any offset of the message.

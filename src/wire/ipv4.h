@@ -50,15 +50,21 @@ static inline uint16_t ipv4_header_len(const struct ipv4_header *h)
 	return (uint16_t)((h->version_ihl & 15) * 4);
 }
 
-// What goes into the checksum field, out of the other fields: reading a header just written back
-// as words would wait for its stores.
-HOT_INLINE be16 ipv4_checksum(const struct ipv4_header *h)
+// Writes a header without options; sums asks for its checksum, else that field is zero. In whole
+// words and out of registers: reading back what was just written in other pieces would wait for the
+// stores.
+HOT_INLINE void ipv4_header_put(uint8_t *at, struct ipv4_header h, bool sums)
 {
-	uint64_t sum = (uint64_t)h->src.raw + h->dst.raw + h->total_len.raw + h->id.raw +
-		       h->fragment.raw;
+	uint64_t first = h.version_ihl | (uint64_t)h.tos << 8 | (uint64_t)h.total_len.raw << 16 |
+			 (uint64_t)h.id.raw << 32 | (uint64_t)h.fragment.raw << 48;
+	uint64_t second = h.ttl | (uint64_t)h.protocol << 8 | (uint64_t)h.src.raw << 32;
+	uint64_t sum = checksum_add_word(checksum_add_word(first, second), h.dst.raw);
 
-	sum += (uint32_t)(h->version_ihl | h->tos << 8) + (uint32_t)(h->ttl | h->protocol << 8);
-	return checksum_finish(checksum_from_words(sum));
+	if (sums)
+		second |= (uint64_t)checksum_finish(checksum_from_words(sum)).raw << 16;
+	memcpy(at, &first, sizeof(first));
+	memcpy(at + 8, &second, sizeof(second));
+	memcpy(at + 16, &h.dst.raw, sizeof(h.dst.raw));
 }
 
 static inline bool ipv4_is_multicast(be32 a)
