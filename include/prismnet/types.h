@@ -96,9 +96,9 @@ struct prism_event {
 	uint64_t cookie;       ///< SENT: the cookie of prism_tcp_send_borrowed
 	uint32_t reason;       ///< CLOSED: enum prism_close_reason; UDP_ERROR: a positive errno
 	uint16_t peer_port;    ///< DATAGRAM, UDP_ERROR
-	uint16_t local_port;   ///< DATAGRAM
+	uint16_t local_port;   ///< DATAGRAM, UDP_ERROR
 	const struct prism_addr *peer;  ///< DATAGRAM, UDP_ERROR: valid until the next prism_poll
-	const struct prism_addr *local; ///< DATAGRAM: valid until the next prism_poll
+	const struct prism_addr *local; ///< DATAGRAM, UDP_ERROR: valid until the next prism_poll
 };
 
 #ifdef __cplusplus

@@ -30,14 +30,12 @@ uint32_t net_sum(const struct pkt *p, uint32_t offset, uint32_t len)
 	return sum_segments(p, offset, len);
 }
 
-bool net_checksum_ok(const struct pkt *p, const struct arrival *a, uint16_t checksum_offset)
+static NOINLINE bool other_is_good(const struct pkt *p, const struct arrival *a,
+				   uint16_t checksum_offset)
 {
-	if (a->l4_checksum == CHECKSUM_GOOD)
-		return true;
-	// A port's BAD is not believed but checked: some cannot tell a sum of zero (RFC 768).
 	uint32_t pseudo = checksum_pseudo(&a->src, &a->dst, a->protocol, a->l4_len);
 
-	if (LIKELY(checksum_is_good(pseudo + net_sum(p, a->l4_offset, a->l4_len))))
+	if (checksum_is_good(pseudo + net_sum(p, a->l4_offset, a->l4_len)))
 		return true;
 	if (!a->checksum_partial_ok)
 		return false;
@@ -45,4 +43,11 @@ bool net_checksum_ok(const struct pkt *p, const struct arrival *a, uint16_t chec
 
 	memcpy(&field, pkt_at(p, (uint32_t)a->l4_offset + checksum_offset), sizeof(field));
 	return field == checksum_fold(pseudo);
+}
+
+// A port's BAD is not believed but checked: some cannot tell a sum of zero (RFC 768).
+bool net_checksum_ok(const struct pkt *p, const struct arrival *a, uint16_t checksum_offset)
+{
+	return a->l4_checksum == CHECKSUM_GOOD || LIKELY(net_checksum_plain(p, a)) ||
+	       other_is_good(p, a, checksum_offset);
 }

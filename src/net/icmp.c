@@ -29,7 +29,8 @@ static void echo(struct net *net, struct pkt *p, const struct arrival *a)
 					be16_of(ICMP_ECHO_REPLY << 8 | h->code));
 	h->type = ICMP_ECHO_REPLY;
 	// RFC 1122 3.2.2.6: data comes back as it was; addresses change places.
-	net_output(net, p, &(struct net_out){.path = path, .protocol = IP_ICMP, .dscp = a->dscp});
+	net_output(net, p,
+		   &(struct net_out){.path = path, .protocol = IP_ICMP, .dscp = a->tos >> 2});
 }
 
 // RFC 1191 7.1, table 7-1: MTUs that exist, for routers that do not say theirs.

@@ -11,6 +11,7 @@
 #include "net/path.h"
 #include "net/reassembly.h"
 #include "net/route.h"
+#include "wire/checksum.h"
 #include "wire/ipv4.h"
 
 struct net_address {
@@ -34,18 +35,17 @@ struct net_port {
 struct udp_socket {
 	struct addr local;
 	uint64_t user;
-	uint32_t generation : 24; // never 0
-	uint32_t clients_only : 1;
+	uint64_t id;   // of its handle: worker (8 bits), generation (24, never 0), index (32)
 	uint16_t port; // 0: the slot is free
 	uint16_t next; // index + 1 of another socket on the same port, or the next free slot
-};
+	bool clients_only;
+} CACHE_ALIGNED;
 
 // What waits for udp_deliver: a datagram, or an ICMP error (pkt is NULL).
 struct udp_news {
 	struct addr peer, local;
 	struct pkt *pkt;
-	uint32_t generation; // of the socket
-	uint16_t socket_index;
+	struct udp_socket *socket; // NULL: closed meanwhile
 	uint16_t peer_port;
 	uint16_t error; // a positive errno
 };
@@ -128,22 +128,16 @@ bool net_on_link(const struct net *net, uint16_t port_index, be32 a);
 // A packet from the pool, or NULL, counted.
 struct pkt *net_alloc(struct net *net, enum pool_kind kind);
 
-// The socket of a handle, or NULL; and its handle.
+// The socket of a handle, or NULL.
 static inline struct udp_socket *udp_socket_of(struct net *net, prism_udp handle)
 {
 	uint32_t index = (uint32_t)handle.id;
 
-	if (handle.id >> 56 != net->env->worker_index || index >= net->udp.socket_count)
+	if (index >= net->udp.socket_count)
 		return NULL;
 	struct udp_socket *s = &net->udp.socket[index];
 
-	return s->port && (handle.id >> 32 & UDP_GENERATION_MAX) == s->generation ? s : NULL;
-}
-
-static inline prism_udp udp_handle_of(const struct net *net, const struct udp_socket *s)
-{
-	return (prism_udp){(uint64_t)net->env->worker_index << 56 | (uint64_t)s->generation << 32 |
-			   (uint64_t)(s - net->udp.socket)};
+	return s->port && s->id == handle.id ? s : NULL;
 }
 
 // udp_socket.c. The socket for a datagram to local, an exact address before any, or NULL.
@@ -175,6 +169,20 @@ bool ip4_transport_is_whole(const struct pkt *p, const struct arrival *arrival);
 
 // fragment.c. Sends p, larger than the path's MTU, in pieces. Takes p.
 void ip4_send_fragments(struct net *net, struct pkt *p, const struct net_out *out);
+
+// checksum_chain.c's fast path: true when the transport checksum is right of a packet in one run
+// whose IP header has no options. Its two addresses stand right before the transport header, so
+// only protocol and length are left of the pseudo-header.
+static inline bool net_checksum_plain(const struct pkt *p, const struct arrival *a)
+{
+	const uint32_t addresses_bytes = 2 * sizeof(be32);
+
+	return a->l4_offset == a->l3_offset + IPV4_HEADER_BYTES &&
+	       (uint32_t)a->l4_offset + a->l4_len <= pkt_seg_len(p) &&
+	       checksum_is_good(checksum_add(
+		       (uint32_t)be16_of(a->protocol).raw + be16_of(a->l4_len).raw,
+		       pkt_at(p, a->l4_offset - addresses_bytes), a->l4_len + addresses_bytes));
+}
 
 // checksum_chain.c. Sum of len bytes from offset over the segments of p.
 uint32_t net_sum(const struct pkt *p, uint32_t offset, uint32_t len);

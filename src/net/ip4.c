@@ -110,9 +110,7 @@ static void fill_arrival(struct arrival *a, const struct ipv4_header *h)
 	a->l4_offset = (uint16_t)(a->l3_offset + header_len);
 	a->l4_len = (uint16_t)(be16_get(h->total_len) - header_len);
 	a->protocol = h->protocol;
-	a->ttl = h->ttl;
-	a->ecn = h->tos & 3;
-	a->dscp = h->tos >> 2;
+	a->tos = h->tos;
 }
 
 bool ip4_transport_is_whole(const struct pkt *p, const struct arrival *a)

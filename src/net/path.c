@@ -170,7 +170,7 @@ struct net_path *path_get(struct net *net, const struct addr *local, const struc
 	if (LIKELY(addr_equal(&path->remote, remote) && addr_equal(&slot->asked, local) &&
 		   net_path_is_fresh(net, path)))
 		return path;
-	slot->asked = *local;
+	addr_copy(&slot->asked, local);
 	if (path_find(net, local, remote, path) == 0)
 		return path;
 	path->generation = 0; // never fresh

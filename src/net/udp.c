@@ -26,8 +26,7 @@ static COLD void no_socket(struct net *net, struct pkt *p, const struct arrival 
 }
 
 // Waits for udp_deliver.
-static void enqueue(struct net *net, struct pkt *p, const struct arrival *a,
-		    const struct udp_socket *s)
+static void enqueue(struct net *net, struct pkt *p, const struct arrival *a, struct udp_socket *s)
 {
 	struct udp *u = &net->udp;
 	const struct udp_header *h = pkt_at(p, a->l4_offset);
@@ -42,11 +41,10 @@ static void enqueue(struct net *net, struct pkt *p, const struct arrival *a,
 	}
 	struct udp_news *n = &u->news[u->news_first + u->news_count++];
 
-	n->peer = a->src;
-	n->local = a->dst;
+	addr_copy(&n->peer, &a->src);
+	addr_copy(&n->local, &a->dst);
 	n->pkt = p;
-	n->generation = s->generation;
-	n->socket_index = (uint16_t)(s - u->socket);
+	n->socket = s;
 	n->peer_port = be16_get(h->src_port);
 	n->error = 0;
 	pkt_own(p)->owner = 0;
@@ -59,8 +57,7 @@ static void enqueue(struct net *net, struct pkt *p, const struct arrival *a,
 // (CVE-1999-0103). Servers speak from well-known ports, or from the one this socket has.
 // One datagram to a whole network would be answered by all of it, to whoever its sender claims to
 // be.
-static inline enum drop unheard(const struct udp_socket *s, const struct arrival *a,
-				uint16_t port)
+static inline enum drop unheard(const struct udp_socket *s, const struct arrival *a, uint16_t port)
 {
 	if (!s->clients_only)
 		return DROP_OK;
@@ -83,11 +80,12 @@ void udp_input(struct net *net, struct pkt *p, struct arrival *a)
 		pkt_truncate(p, (uint32_t)a->l4_offset + a->l4_len);
 	}
 	// RFC 1122 4.1.3.4: a sum of zero says that there is none.
-	if (h->checksum.raw != 0 && UNLIKELY(!net_checksum_ok(p, a, UDP_CHECKSUM_OFFSET))) {
+	if (h->checksum.raw != 0 && a->l4_checksum != CHECKSUM_GOOD &&
+	    UNLIKELY(!net_checksum_plain(p, a)) && !net_checksum_ok(p, a, UDP_CHECKSUM_OFFSET)) {
 		pkt_drop(net->env, p, DROP_UDP_CHECKSUM);
 		return;
 	}
-	const struct udp_socket *s = udp_lookup(net, &a->dst, be16_get(h->dst_port));
+	struct udp_socket *s = udp_lookup(net, &a->dst, be16_get(h->dst_port));
 
 	if (UNLIKELY(!s)) {
 		no_socket(net, p, a);
@@ -101,59 +99,48 @@ void udp_input(struct net *net, struct pkt *p, struct arrival *a)
 }
 
 // Field by field into the application's array: an event made elsewhere would be copied.
-static void write_event(const struct net *net, const struct udp_news *n, const struct udp_socket *s,
-			struct prism_event *e)
+static void write_event(const struct udp_news *n, struct prism_event *e)
 {
-	bool is_data = n->pkt != NULL;
+	const struct udp_socket *s = n->socket;
+	struct pkt *p = n->pkt;
 
-	e->type = is_data ? PRISM_EVENT_DATAGRAM : PRISM_EVENT_UDP_ERROR;
-	e->len = is_data ? pkt_seg_len(n->pkt) : 0;
+	e->type = LIKELY(p) ? PRISM_EVENT_DATAGRAM : PRISM_EVENT_UDP_ERROR;
+	e->len = LIKELY(p) ? pkt_seg_len(p) : 0;
 	e->user = s->user;
-	e->udp = udp_handle_of(net, s);
-	e->data = is_data ? pkt_data(n->pkt) : NULL;
-	e->buf = (struct prism_buf *)n->pkt;
+	e->udp.id = s->id;
+	e->data = LIKELY(p) ? pkt_data(p) : NULL;
+	e->buf = (struct prism_buf *)p;
 	e->cookie = 0;
 	e->reason = n->error;
 	e->peer_port = n->peer_port;
-	e->local_port = is_data ? s->port : 0;
+	e->local_port = s->port;
 	e->peer = (const struct prism_addr *)&n->peer;
-	e->local = is_data ? (const struct prism_addr *)&n->local : NULL;
+	e->local = (const struct prism_addr *)&n->local;
 }
 
-// Its socket was closed meanwhile.
-static COLD void forget(struct net *net, const struct udp_news *n)
-{
-	if (!n->pkt)
-		return;
-	pkt_unkeep(net->env, n->pkt);
-	pkt_drop(net->env, n->pkt, DROP_UDP_CLOSED);
-}
-
-int udp_deliver(struct net *net, struct prism_event *events, int count)
+static NOINLINE int deliver_news(struct net *net, struct prism_event *events, int count)
 {
 	struct udp *u = &net->udp;
-	uint32_t dequeued_pkts = 0, consumed_pkts = 0;
+	uint32_t dequeued_pkts = 0;
 	int written = 0;
 
-	if (u->news_count == 0)
-		return 0;
 	for (; u->news_count && written < count; u->news_count--) {
 		const struct udp_news *n = &u->news[u->news_first++];
-		const struct udp_socket *s = &u->socket[n->socket_index];
 
 		dequeued_pkts += n->pkt != NULL;
-		if (UNLIKELY(s->generation != n->generation)) {
-			forget(net, n);
-			continue;
-		}
-		consumed_pkts += n->pkt != NULL;
-		write_event(net, n, s, &events[written++]);
+		if (LIKELY(n->socket))
+			write_event(n, &events[written++]);
 	}
 	if (u->news_count == 0)
 		u->news_first = 0; // the first lines are the warm ones
 	counter_sub(net->env, COUNTER_queued_pkts, dequeued_pkts);
-	counter_add(net->env, COUNTER_consumed_pkts, consumed_pkts);
+	counter_add(net->env, COUNTER_consumed_pkts, dequeued_pkts);
 	return written;
+}
+
+int udp_deliver(struct net *net, struct prism_event *events, int count)
+{
+	return net->udp.news_count ? deliver_news(net, events, count) : 0;
 }
 
 bool udp_pending(const struct net *net)

@@ -13,18 +13,14 @@
 #include "wire/checksum.h"
 #include "wire/udp.h"
 
+// The three headers of a plain datagram.
+#define PLAIN_BYTES (sizeof(struct eth_header) + IPV4_HEADER_BYTES + sizeof(struct udp_header))
 // Room in front of the payload for all headers.
 #define HEADERS_BYTES (ETH_HEADER_BYTES_MAX + IPV4_HEADER_BYTES + sizeof(struct udp_header))
 
-struct headers {
-	struct eth_header eth;
-	struct ipv4_header ip;
-	struct udp_header udp;
-} PACKED;
-
 // p itself when headers can be written in front of it: the room is there and nobody else's;
 // else a fresh packet with p behind it. NULL without buffers, p is untouched then.
-static struct pkt *with_headroom(struct net *net, struct pkt *p)
+HOT_INLINE struct pkt *with_headroom(struct net *net, struct pkt *p)
 {
 	if (LIKELY(pkt_is_direct(p) && pkt_refs(p) == 1 && pkt_headroom(p) >= HEADERS_BYTES))
 		return p;
@@ -45,38 +41,33 @@ static bool is_plain(const struct net *net, const struct net_path *path, const s
 
 // The same bytes that net_output would put before p. The sums of both headers come from what goes
 // into them: reading back what was just written in other pieces would wait for the stores.
-static void send_plain(struct net *net, const struct net_path *path, const be16 port[2],
-		       struct pkt *p)
+HOT_INLINE void send_plain(struct net *net, const struct net_path *path, const be16 port[2],
+			   struct pkt *p)
 {
 	struct neighbour *n = &net->neighbours.slot[path->neighbour];
-	be32 src = addr_to_v4(&path->local), dst = addr_to_v4(&path->remote);
-	be16 len = be16_of((uint16_t)(pkt_len(p) + sizeof(struct udp_header)));
-	be16 ip_len = be16_of((uint16_t)(be16_get(len) + IPV4_HEADER_BYTES));
-	uint64_t ends = (uint64_t)src.raw + dst.raw;
-	uint32_t ip_sum =
-		checksum_from_words(ends + IPV4_VERSION_IHL + ip_len.raw + be16_of(IPV4_DF).raw +
-				    (IPV4_TTL_DEFAULT | IP_UDP << 8));
-	uint32_t sum = checksum_add(0, pkt_data(p), pkt_len(p));
+	uint32_t len = pkt_len(p) + (uint32_t)sizeof(struct udp_header);
+	const struct ipv4_header ip = {
+		.version_ihl = IPV4_VERSION_IHL,
+		.total_len = be16_of((uint16_t)(len + IPV4_HEADER_BYTES)),
+		.fragment = be16_of(IPV4_DF),
+		.ttl = IPV4_TTL_DEFAULT,
+		.protocol = IP_UDP,
+		.src = addr_to_v4(&path->local),
+		.dst = addr_to_v4(&path->remote),
+	};
+	struct udp_header udp = {port[0], port[1], be16_of((uint16_t)len), {0}};
+	uint64_t sum = checksum_add(0, pkt_data(p), pkt_len(p));
 
-	sum = checksum_from_words(ends + sum + port[0].raw + port[1].raw + 2 * len.raw +
-				  be16_of(IP_UDP).raw);
-	be16 field = checksum_finish(sum);
-	struct headers *h = pkt_prepend(p, sizeof(*h));
+	sum += (uint64_t)ip.src.raw + ip.dst.raw + port[0].raw + port[1].raw + 2 * udp.len.raw +
+	       be16_of(IP_UDP).raw;
+	udp.checksum = checksum_finish(checksum_from_words(sum));
+	if (UNLIKELY(udp.checksum.raw == 0))
+		udp.checksum.raw = 0xffff; // RFC 768: zero would say that there is none
+	uint8_t *at = pkt_prepend(p, PLAIN_BYTES);
 
-	if (UNLIKELY(field.raw == 0))
-		field.raw = 0xffff; // RFC 768: zero would say that there is none
-	memcpy(&h->eth, n->header, sizeof(h->eth));
-	h->ip = (struct ipv4_header){IPV4_VERSION_IHL,
-				     0,
-				     ip_len,
-				     {0},
-				     be16_of(IPV4_DF),
-				     IPV4_TTL_DEFAULT,
-				     IP_UDP,
-				     checksum_finish(ip_sum),
-				     src,
-				     dst};
-	h->udp = (struct udp_header){port[0], port[1], len, field};
+	memcpy(at, n->header, sizeof(struct eth_header));
+	ipv4_header_put(at + sizeof(struct eth_header), ip, true);
+	udp_header_put(at + PLAIN_BYTES - sizeof(udp), udp);
 	n->used_ns = net->env->now_ns;
 	counter_add(net->env, COUNTER_originated_pkts, 1);
 	port_tx(net->env, net->port[path->port_index].port, p);
@@ -101,8 +92,8 @@ static void send_other(struct net *net, struct net_path *path, const be16 port[2
 }
 
 // Sends p, payload only, from the socket over a fresh path. 0 and p is taken, or an error.
-static int send_over(struct net *net, const struct udp_socket *s, struct net_path *path,
-		     uint16_t remote_port, struct pkt *p)
+HOT_INLINE int send_over(struct net *net, const struct udp_socket *s, struct net_path *path,
+			 uint16_t remote_port, struct pkt *p)
 {
 	const be16 port[2] = {be16_of(s->port), be16_of(remote_port)};
 
@@ -147,14 +138,13 @@ int udp_send(struct net *net, prism_udp udp, const struct udp_to *to, struct pkt
 int udp_reply(struct net *net, const struct prism_event *event, struct pkt *p)
 {
 	const struct udp_socket *s = udp_socket_of(net, event->udp);
-	struct addr local, remote;
 
 	if (UNLIKELY(!s))
 		return err_set(ERR_STALE_HANDLE, "udp %llx", (unsigned long long)event->udp.id);
 	if (UNLIKELY(event->type != PRISM_EVENT_DATAGRAM))
 		return err_set(ERR_INVALID_ARGUMENT, "udp_reply to an event that is no datagram");
-	memcpy(&local, event->local, sizeof(local));
-	memcpy(&remote, event->peer, sizeof(remote));
+	const struct addr local = addr_from_bytes(event->local);
+	const struct addr remote = addr_from_bytes(event->peer);
 	// A datagram to a broadcast address is answered from an address of our own.
 	struct net_path *path = path_get(net, &local, &remote);
 

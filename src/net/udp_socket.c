@@ -82,8 +82,28 @@ int udp_open(struct net *net, const struct addr *local, uint16_t port, uint64_t 
 	s->clients_only = false;
 	s->next = u->by_port[port];
 	u->by_port[port] = index;
-	*udp = udp_handle_of(net, s);
+	udp->id = s->id;
 	return 0;
+}
+
+// The same slot's handle with the next generation.
+static uint64_t next_id(uint64_t id)
+{
+	uint64_t generation = (id >> 32 & UDP_GENERATION_MAX) % UDP_GENERATION_MAX + 1;
+
+	return (id & ~((uint64_t)UDP_GENERATION_MAX << 32)) | generation << 32;
+}
+
+// Nobody is to hear of it any more: its socket is gone.
+static void forget(struct net *net, struct udp_news *n)
+{
+	n->socket = NULL;
+	if (!n->pkt)
+		return;
+	pkt_unkeep(net->env, n->pkt);
+	pkt_drop(net->env, n->pkt, DROP_UDP_CLOSED);
+	counter_sub(net->env, COUNTER_queued_pkts, 1);
+	n->pkt = NULL;
 }
 
 int udp_close(struct net *net, prism_udp udp)
@@ -92,16 +112,21 @@ int udp_close(struct net *net, prism_udp udp)
 
 	if (!s)
 		return err_set(ERR_STALE_HANDLE, "udp %llx", (unsigned long long)udp.id);
-	uint16_t index = (uint16_t)(s - net->udp.socket + 1);
-	uint16_t *link = &net->udp.by_port[s->port];
+	struct udp *u = &net->udp;
+	uint16_t index = (uint16_t)(s - u->socket + 1);
+	uint16_t *link = &u->by_port[s->port];
+
+	for (uint32_t i = 0; i < u->news_count; i++)
+		if (u->news[u->news_first + i].socket == s)
+			forget(net, &u->news[u->news_first + i]);
 
 	while (*link != index)
-		link = &net->udp.socket[*link - 1].next;
+		link = &u->socket[*link - 1].next;
 	*link = s->next;
 	s->port = 0;
-	s->generation = s->generation == UDP_GENERATION_MAX ? 1 : s->generation + 1;
-	s->next = net->udp.free_first;
-	net->udp.free_first = index;
+	s->id = next_id(s->id);
+	s->next = u->free_first;
+	u->free_first = index;
 	return 0;
 }
 
@@ -153,7 +178,7 @@ static uint16_t errno_of(const struct icmp_report *r)
 void udp_icmp_error(struct net *net, const struct icmp_report *r)
 {
 	struct udp *u = &net->udp;
-	const struct udp_socket *s = udp_lookup(net, &r->local, r->local_port);
+	struct udp_socket *s = udp_lookup(net, &r->local, r->local_port);
 
 	if (!s || (r->mtu_bytes && !path_was_sent(net, &r->remote, r->mtu_bytes)))
 		return;
@@ -163,9 +188,9 @@ void udp_icmp_error(struct net *net, const struct icmp_report *r)
 		return;
 	u->news[u->news_first + u->news_count++] = (struct udp_news){
 		.peer = r->remote,
+		.local = r->local,
+		.socket = s,
 		.peer_port = r->remote_port,
-		.generation = s->generation,
-		.socket_index = (uint16_t)(s - u->socket),
 		.error = errno_of(r),
 	};
 }
@@ -182,7 +207,7 @@ bool udp_init(struct net *net)
 	if (!u->by_port || !u->socket || !u->news)
 		return false;
 	for (uint32_t i = u->socket_count; i > 0; i--) {
-		u->socket[i - 1].generation = 1;
+		u->socket[i - 1].id = next_id((uint64_t)net->env->worker_index << 56 | (i - 1));
 		u->socket[i - 1].next = u->free_first;
 		u->free_first = (uint16_t)i;
 	}
@@ -193,13 +218,8 @@ void udp_fini(struct net *net)
 {
 	struct udp *u = &net->udp;
 
-	for (; u->news_count; u->news_count--, u->news_first++) {
-		if (!u->news[u->news_first].pkt)
-			continue;
-		counter_sub(net->env, COUNTER_queued_pkts, 1);
-		pkt_unkeep(net->env, u->news[u->news_first].pkt);
-		pkt_drop(net->env, u->news[u->news_first].pkt, DROP_UDP_CLOSED);
-	}
+	for (uint32_t i = 0; i < u->news_count; i++)
+		forget(net, &u->news[u->news_first + i]);
 	if (u->news)
 		mem_unmap(u->news, u->news_max * sizeof(*u->news));
 	if (u->socket)

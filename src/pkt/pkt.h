@@ -287,6 +287,11 @@ static inline enum pkt_checksum pkt_l4_checksum(const struct pkt *p)
 	return flags == RTE_MBUF_F_RX_L4_CKSUM_BAD ? CHECKSUM_BAD : CHECKSUM_UNKNOWN;
 }
 
+static inline bool pkt_l4_is_good(const struct pkt *p)
+{
+	return (p->mbuf.ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+}
+
 static inline enum pkt_checksum pkt_ip_checksum(const struct pkt *p)
 {
 	uint64_t flags = p->mbuf.ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;

@@ -9,19 +9,17 @@
 #include "pkt/pkt.h"
 
 struct arrival {
-	struct addr src, dst; // filled by ip4_input
-	uint16_t port_index;  // where it came in
-	uint16_t l3_offset;   // from pkt_data
-	uint16_t l4_offset;   // from pkt_data
-	uint16_t l4_len;      // transport header and payload, by the IP length
-	uint8_t protocol;     // IPPROTO number
-	uint8_t ttl;
-	uint8_t ecn; // the two ECN bits, RFC 3168
-	uint8_t dscp;
+	struct addr src, dst;     // filled by ip4_input
+	uint16_t port_index;      // where it came in
+	uint16_t l3_offset;       // from pkt_data
+	uint16_t l4_offset;       // from pkt_data
+	uint16_t l4_len;          // transport header and payload, by the IP length
+	uint8_t protocol;         // IPPROTO number
+	uint8_t tos;              // DSCP (6 bits, RFC 2474), ECN (2 bits, RFC 3168)
 	bool to_group;            // the destination is multicast or broadcast (ethernet or IP)
 	bool checksum_partial_ok; // the port's peer may hand over unfinished L4 checksums
 	enum pkt_checksum l4_checksum;
-	uint16_t vlan_id; // 0 without tag
+	uint16_t vlan_id;   // 0 without tag
 	uint64_t flow_hash; // of the flow table, once tcp_prefetch has made it; 0: not yet
 };
 

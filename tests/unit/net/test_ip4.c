@@ -57,9 +57,7 @@ static void a_good_segment_reaches_tcp_with_its_record(void **state)
 	assert_int_equal(a->l4_offset, 34);
 	assert_int_equal(a->l4_len, 27);
 	assert_int_equal(a->protocol, IP_TCP);
-	assert_int_equal(a->ttl, 64);
-	assert_int_equal(a->ecn, 1);
-	assert_int_equal(a->dscp, 46);
+	assert_int_equal(a->tos, 46 << 2 | 1);
 	assert_false(a->to_group);
 	assert_false(a->checksum_partial_ok);
 	bed_destroy(b);
