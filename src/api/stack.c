@@ -139,3 +139,8 @@ void *prism_region_alloc(struct prism *prism, size_t bytes)
 	(void)prism;
 	return pool_region_alloc(bytes);
 }
+
+int prism_region_seal(struct prism *prism, const void *bytes, size_t len)
+{
+	return seals_add(&prism->seals, bytes, len);
+}

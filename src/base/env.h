@@ -10,6 +10,7 @@
 struct counters; // observe/counter.h: this worker's block, in shared memory or not
 struct trace;    // observe/trace.h
 struct pool;     // pkt/pool.h
+struct seals;    // pkt/seal.h
 
 // Pools are split so that a box out of buffers still answers (house rule: the control reserve).
 enum pool_kind {
@@ -27,7 +28,8 @@ struct env {
 	struct counters *counters;
 	struct trace *trace;
 	struct pool *pool[POOL_KINDS];
-	uint32_t kept_pkts;     // received packets held above the ports: pkt_keep, pkt_unkeep
-	uint32_t kept_pkts_max; // what may be held; the rest of POOL_RX lets ACKs arrive
-	uint8_t secret[16]; // from the kernel at start; keys hashes, ISNs and port choice
+	uint32_t kept_pkts;        // received packets held above the ports: pkt_keep, pkt_unkeep
+	uint32_t kept_pkts_max;    // what may be held; the rest of POOL_RX lets ACKs arrive
+	const struct seals *seals; // bytes whose sums are known; NULL: none
+	uint8_t secret[16];        // from the kernel at start; keys hashes, ISNs and port choice
 };

@@ -237,8 +237,8 @@ static int open_shared_memory(struct prism *p, uint64_t now_ns)
 
 static int start_worker(struct prism *p)
 {
-	struct worker_config config = {.options = &p->options,
-				       .ring_pkts = ring_pkts(&p->options)};
+	struct worker_config config = {
+		.options = &p->options, .ring_pkts = ring_pkts(&p->options), .seals = &p->seals};
 	struct clock clock;
 	int error = draw_secrets(&p->options, &config);
 
@@ -306,6 +306,7 @@ void start_close(struct prism *p)
 		shm_set_state(p->shm, SHM_STOPPING);
 	if (p->worker)
 		worker_destroy(p->worker);
+	seals_fini(&p->seals);
 	for (uint32_t i = p->port_count; i-- > 0;)
 		port_close(p->port[i]);
 	for (int i = POOL_KINDS; i-- > 0;)

@@ -5,6 +5,7 @@
 #include <prismnet/stack.h>
 
 #include "core/worker.h"
+#include "pkt/seal.h"
 #include "port/platform.h"
 
 #define REPORT_BYTES 8192
@@ -18,6 +19,7 @@ struct prism {
 	uint32_t port_count;
 	struct pool *pool[POOL_KINDS];
 	struct prism_worker *worker;
+	struct seals seals;
 	struct shm *shm; // NULL without shared memory
 	bool platform_up;
 	uint64_t published_ns; // when gauges were last written for tools

@@ -195,6 +195,7 @@ static void init_env(struct prism_worker *w, const struct worker_config *config)
 	rng_seed(&w->env.rng, config->seed);
 	w->env.counters = config->counters ? config->counters : &w->own->counters;
 	w->env.trace = config->trace ? config->trace : &w->own->trace;
+	w->env.seals = config->seals;
 	memcpy(w->env.secret, config->secret, sizeof(w->env.secret));
 	memcpy(w->env.pool, config->pool, sizeof(w->env.pool));
 	w->env.kept_pkts_max =

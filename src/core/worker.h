@@ -44,6 +44,7 @@ struct worker_config {
 	struct port *port[PORTS_MAX]; // opened, in the order of options->ports
 	struct pool *pool[POOL_KINDS];
 	uint32_t ring_pkts;        // of POOL_RX, in the ports' rings
+	const struct seals *seals; // NULL: none
 	struct counters *counters; // NULL: private ones
 	struct trace *trace;       // NULL: a private one
 	uint64_t seed;

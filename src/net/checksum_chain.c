@@ -3,9 +3,22 @@
 // one. Called by every transport's input and by net_output where the port does not sum; calls
 // wire/checksum. One segment, the usual case, costs no walk.
 #include "net/inside.h"
+#include "pkt/seal.h"
 #include "wire/checksum.h"
 
-static COLD uint32_t sum_segments(const struct pkt *p, uint32_t offset, uint32_t len)
+// Of a part of one segment, as of a run at an even offset.
+static uint32_t sum_segment(const struct seals *seals, const struct pkt *p, uint32_t offset,
+			    uint32_t len)
+{
+	uint32_t known;
+
+	if (pkt_is_region(p) && seals_sum(seals, pkt_at(p, offset), len, &known))
+		return known;
+	return checksum_add(0, pkt_at(p, offset), len);
+}
+
+static NOINLINE uint32_t sum_segments(const struct seals *seals, const struct pkt *p,
+				      uint32_t offset, uint32_t len)
 {
 	uint32_t sum = 0, done = 0;
 
@@ -16,18 +29,18 @@ static COLD uint32_t sum_segments(const struct pkt *p, uint32_t offset, uint32_t
 	for (; done < len; p = pkt_next(p), offset = 0) {
 		uint32_t part = MIN(len - done, pkt_seg_len(p) - offset);
 
-		sum = checksum_add_at(sum, done, pkt_at(p, offset), part);
+		sum = checksum_join(sum, done, sum_segment(seals, p, offset, part));
 		done += part;
 	}
 	return sum;
 }
 
-uint32_t net_sum(const struct pkt *p, uint32_t offset, uint32_t len)
+uint32_t net_sum(const struct seals *seals, const struct pkt *p, uint32_t offset, uint32_t len)
 {
 	DCHECK(offset + len <= pkt_len(p));
 	if (LIKELY(offset + len <= pkt_seg_len(p)))
 		return checksum_add(0, pkt_at(p, offset), len);
-	return sum_segments(p, offset, len);
+	return sum_segments(seals, p, offset, len);
 }
 
 static NOINLINE bool other_is_good(const struct pkt *p, const struct arrival *a,
@@ -35,7 +48,7 @@ static NOINLINE bool other_is_good(const struct pkt *p, const struct arrival *a,
 {
 	uint32_t pseudo = checksum_pseudo(&a->src, &a->dst, a->protocol, a->l4_len);
 
-	if (checksum_is_good(pseudo + net_sum(p, a->l4_offset, a->l4_len)))
+	if (checksum_is_good(pseudo + net_sum(NULL, p, a->l4_offset, a->l4_len)))
 		return true;
 	if (!a->checksum_partial_ok)
 		return false;

@@ -49,7 +49,7 @@ void ip4_send_fragments(struct net *net, struct pkt *p, const struct net_out *ou
 		return;
 	}
 	if (out->checksum_offset)
-		ip4_fill_checksum(p, out); // cards do not sum over fragments
+		ip4_fill_checksum(net, p, out); // cards do not sum over fragments
 	for (uint32_t done = 0; done < len; done += step) {
 		uint32_t part = MIN(step, len - done);
 		struct pkt *piece = cut(net, &cursor, part);

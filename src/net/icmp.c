@@ -102,7 +102,7 @@ static enum drop check(const struct pkt *p, const struct arrival *a)
 
 	if (a->l4_len < sizeof(struct icmp_header) || contiguous < sizeof(struct icmp_header))
 		return DROP_ICMP_TRUNCATED;
-	if (!checksum_is_good(net_sum(p, a->l4_offset, a->l4_len)))
+	if (!checksum_is_good(net_sum(NULL, p, a->l4_offset, a->l4_len)))
 		return DROP_ICMP_CHECKSUM;
 	// RFC 1122 3.2.2.6: an echo to a broadcast address MAY be discarded; errors never go there.
 	return a->to_group ? DROP_ICMP_GROUP : DROP_OK;

@@ -62,7 +62,7 @@ COLD void icmp_send_error(struct net *net, struct pkt *offender, const struct ar
 	*h = (struct icmp_header){.type = error->type, .code = error->code};
 	h->rest = error->rest;
 	pkt_copy(net->env, p, pkt_at(offender, a->l3_offset), (uint16_t)quote_len, COPY_ERROR);
-	h->checksum = checksum_finish(net_sum(p, 0, pkt_len(p)));
+	h->checksum = checksum_finish(net_sum(NULL, p, 0, pkt_len(p)));
 	net_output(net, p, &(struct net_out){.path = path, .protocol = IP_ICMP});
 }
 

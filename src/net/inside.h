@@ -159,7 +159,7 @@ struct ip4_send {
 void ip4_send(struct net *net, struct pkt *p, struct ip4_send *s);
 
 // The transport checksum in software, over all segments.
-void ip4_fill_checksum(struct pkt *p, const struct net_out *out);
+void ip4_fill_checksum(const struct net *net, struct pkt *p, const struct net_out *out);
 
 // The id of the next packet to the path's destination that may be fragmented.
 uint16_t ip4_next_id(struct net *net, const struct net_path *path, uint8_t protocol);
@@ -184,5 +184,6 @@ static inline bool net_checksum_plain(const struct pkt *p, const struct arrival 
 		       pkt_at(p, a->l4_offset - addresses_bytes), a->l4_len + addresses_bytes));
 }
 
-// checksum_chain.c. Sum of len bytes from offset over the segments of p.
-uint32_t net_sum(const struct pkt *p, uint32_t offset, uint32_t len);
+// checksum_chain.c. Sum of len bytes from offset over the segments of p; of sealed bytes without a
+// look at them.
+uint32_t net_sum(const struct seals *seals, const struct pkt *p, uint32_t offset, uint32_t len);

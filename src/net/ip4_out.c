@@ -95,7 +95,7 @@ void ip4_send(struct net *net, struct pkt *p, struct ip4_send *s)
 	neighbour_send(net, path->neighbour, p);
 }
 
-void ip4_fill_checksum(struct pkt *p, const struct net_out *out)
+void ip4_fill_checksum(const struct net *net, struct pkt *p, const struct net_out *out)
 {
 	uint16_t summed = out->l4_header_sum ? out->l4_header_len : 0;
 	uint32_t sum =
@@ -103,7 +103,7 @@ void ip4_fill_checksum(struct pkt *p, const struct net_out *out)
 	void *place = pkt_at(p, out->checksum_offset);
 	be16 field = {0};
 
-	sum += out->l4_header_sum + net_sum(p, summed, pkt_len(p) - summed);
+	sum += out->l4_header_sum + net_sum(net->env->seals, p, summed, pkt_len(p) - summed);
 	if (!summed) { // the sum has what is in the field
 		memcpy(&field, place, sizeof(field));
 		sum += (uint16_t)~field.raw;
@@ -115,15 +115,15 @@ void ip4_fill_checksum(struct pkt *p, const struct net_out *out)
 }
 
 // The port finishes the sum from the pseudo-header's, or we make it.
-static void fill_checksum(const struct net_port *np, struct pkt *p, const struct net_out *out,
+static void fill_checksum(const struct net *net, struct pkt *p, const struct net_out *out,
 			  struct pkt_tx_offload *offload)
 {
-	uint32_t flags = np->port->flags;
+	uint32_t flags = net->port[out->path->port_index].port->flags;
 
 	offload->tcp_checksum = out->protocol == IP_TCP && (flags & PORT_TX_TCP_CHECKSUM);
 	offload->udp_checksum = out->protocol == IP_UDP && (flags & PORT_TX_UDP_CHECKSUM);
 	if (!offload->tcp_checksum && !offload->udp_checksum) {
-		ip4_fill_checksum(p, out);
+		ip4_fill_checksum(net, p, out);
 		return;
 	}
 	// A card that cuts adds each piece's length itself.
@@ -172,6 +172,6 @@ void net_output(struct net *net, struct pkt *p, const struct net_out *out)
 	};
 
 	if (out->checksum_offset)
-		fill_checksum(&net->port[path->port_index], p, out, &s.offload);
+		fill_checksum(net, p, out, &s.offload);
 	ip4_send(net, p, &s);
 }

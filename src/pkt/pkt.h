@@ -99,6 +99,11 @@ static inline bool pkt_is_direct(const struct pkt *p)
 	return (p->mbuf.ol_flags & (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)) == 0;
 }
 
+static inline bool pkt_is_region(const struct pkt *p)
+{
+	return p->mbuf.ol_flags & RTE_MBUF_F_EXTERNAL;
+}
+
 static inline uint16_t pkt_refs(const struct pkt *p)
 {
 	return __atomic_load_n(&p->mbuf.refcnt, __ATOMIC_RELAXED);

@@ -77,6 +77,11 @@ static void *region_alloc(void *context, size_t bytes)
 	return prism_region_alloc(context, bytes);
 }
 
+static int region_seal(void *context, const void *bytes, size_t len)
+{
+	return prism_region_seal(context, bytes, len);
+}
+
 static int memory_init(struct http *http)
 {
 	const struct service_config *config = &http->service->config;
@@ -85,6 +90,7 @@ static int memory_init(struct http *http)
 					      .index = config->index,
 					      .file_bytes_max = config->file_bytes_max,
 					      .region_alloc = region_alloc,
+					      .region_seal = region_seal,
 					      .context = http->service->prism};
 
 	http->site.body_bytes_max = config->body_bytes_max;

@@ -371,6 +371,8 @@ static int root_fill(struct http_root *root, const struct http_root_config *conf
 		return status;
 	uint8_t *bodies = config->region_alloc(config->context, bodies_bytes(root));
 
+	const uint8_t *first = bodies;
+
 	if (!bodies)
 		return -ENOMEM;
 	status = pages_make(root, &bodies);
@@ -378,7 +380,11 @@ static int root_fill(struct http_root *root, const struct http_root_config *conf
 		status = files_read(root, &bodies);
 	if (status == 0)
 		status = directories_add(root, config->index);
-	return status < 0 ? status : table_make(root);
+	if (status == 0)
+		status = table_make(root);
+	if (status == 0 && config->region_seal)
+		status = config->region_seal(config->context, first, (size_t)(bodies - first));
+	return status;
 }
 
 int http_root_load(const struct http_root_config *config, struct http_root **out)

@@ -27,6 +27,9 @@ struct http_root_config {
 	uint64_t file_bytes_max;
 	// Where bodies lie: prism_region_alloc, or malloc in tests. NULL with an error set.
 	void *(*region_alloc)(void *context, size_t bytes);
+	// Told once they will not change: prism_region_seal, or NULL. A negative errno ends the
+	// start.
+	int (*region_seal)(void *context, const void *bytes, size_t len);
 	void *context;
 };
 

@@ -52,12 +52,20 @@ static inline uint16_t checksum_fold(uint32_t sum)
 	return (uint16_t)((sum + (sum << 16 | sum >> 16)) >> 16);
 }
 
-// The same at any offset of the message.
+// The sum of a message so far, and of the run that follows at this offset.
+static inline uint32_t checksum_join(uint32_t sum, size_t offset, uint32_t run)
+{
+	uint16_t folded = checksum_fold(run);
+
+	return (uint32_t)checksum_fold(sum) + (offset & 1 ? __builtin_bswap16(folded) : folded);
+}
+
+// As checksum_add, at any offset of the message.
 static inline uint32_t checksum_add_at(uint32_t sum, size_t offset, const void *bytes, size_t len)
 {
 	if ((offset & 1) == 0)
 		return checksum_add(sum, bytes, len);
-	return checksum_fold(sum) + __builtin_bswap16(checksum_fold(checksum_add(0, bytes, len)));
+	return checksum_join(sum, offset, checksum_add(0, bytes, len));
 }
 
 // What goes into the checksum field.
