@@ -134,7 +134,8 @@ static bool if_range_holds(const struct http_parse *p, const char *base,
 
 	if (!p->present[HTTP_FIELD_IF_RANGE])
 		return true;
-	if (t.len > 0 && (*t.at == '"' || *t.at == 'W'))
+	// A day of the week may begin with W too.
+	if ((t.len > 0 && *t.at == '"') || (t.len > 1 && memcmp(t.at, "W/", 2) == 0))
 		return t.len == HTTP_ETAG_BYTES && memcmp(t.at, file->etag, t.len) == 0;
 	return http_date_read(t.at, t.len, &date_s) && date_s == file->modified_s;
 }

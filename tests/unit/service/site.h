@@ -14,7 +14,7 @@
 static char site_directory[64];
 static void *site_region;
 
-static void site_file(const char *name, const char *text)
+static void site_file_of(const char *name, const char *text, time_t modified_s)
 {
 	char path[256];
 
@@ -23,8 +23,12 @@ static void site_file(const char *name, const char *text)
 
 	fputs(text, f);
 	fclose(f);
-	// Sun, 06 Nov 1994 08:49:37 GMT
-	utimensat(AT_FDCWD, path, (struct timespec[2]){{784111777, 0}, {784111777, 0}}, 0);
+	utimensat(AT_FDCWD, path, (struct timespec[2]){{modified_s, 0}, {modified_s, 0}}, 0);
+}
+
+static void site_file(const char *name, const char *text)
+{
+	site_file_of(name, text, 784111777); // Sun, 06 Nov 1994 08:49:37 GMT
 }
 
 static void site_make(void)

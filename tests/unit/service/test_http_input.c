@@ -27,6 +27,7 @@ static void memo_clear(void)
 static int setup(void **state)
 {
 	site_make();
+	site_file_of("wednesday", "0123456789", 1445412480); // Wed, 21 Oct 2015 07:28:00 GMT
 	if (site_load(1000, &root) < 0)
 		return -1;
 	site = (struct http_site){.root = root, .body_bytes_max = 100};
@@ -336,6 +337,18 @@ static void conditions_are_weighed(void **state)
 	condition_is("Range", "bytes=1-2\r\nIf-Range: Sun, 06 Nov 1994 08:49:38 GMT", 200);
 }
 
+static void a_range_may_depend_on_any_day_of_the_week(void **state)
+{
+	const struct reply *r = answer("GET /wednesday HTTP/1.1\r\nHost: x\r\nRange: bytes=1-2\r\n"
+				       "If-Range: Wed, 21 Oct 2015 07:28:00 GMT\r\n\r\n");
+	char range[128];
+
+	assert_int_equal(r->status[0], 206);
+	snprintf(range, sizeof(range), "bytes=1-2\r\nIf-Range: W/%s", etag);
+	condition_is("Range", range, 200);
+	condition_is("Range", "bytes=1-2\r\nIf-Range: W", 200);
+}
+
 static void pipelined_requests_are_answered_in_order(void **state)
 {
 	const struct reply *r = answer("GET /ten HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -399,6 +412,7 @@ int main(void)
 		cmocka_unit_test(long_requests_are_refused_by_name),
 		cmocka_unit_test(ranges_are_cut_out),
 		cmocka_unit_test(conditions_are_weighed),
+		cmocka_unit_test(a_range_may_depend_on_any_day_of_the_week),
 		cmocka_unit_test(pipelined_requests_are_answered_in_order),
 		cmocka_unit_test(the_memo_tells_requests_apart_by_every_byte),
 		cmocka_unit_test(requests_with_bodies_are_not_remembered),
