@@ -81,15 +81,17 @@ static uint32_t preconditions(const struct http_parse *p, const char *base,
 	return 200;
 }
 
-// Digits at the front; false without any, or when they do not fit.
+// Digits at the front; false without any. What does not fit is UINT64_MAX: beyond every file.
 static bool number_take(struct text *t, uint64_t *value)
 {
-	size_t digits = 0;
+	const char *start = t->at;
 
 	*value = 0;
-	for (; t->len > 0 && *t->at >= '0' && *t->at <= '9'; t->at++, t->len--, digits++)
-		*value = *value * 10 + (uint64_t)(*t->at - '0');
-	return digits > 0 && digits <= 18;
+	for (; t->len > 0 && *t->at >= '0' && *t->at <= '9'; t->at++, t->len--)
+		if (__builtin_mul_overflow(*value, 10, value) ||
+		    __builtin_add_overflow(*value, (uint64_t)(*t->at - '0'), value))
+			*value = UINT64_MAX;
+	return t->at > start;
 }
 
 enum range { RANGE_NONE, RANGE_GOOD, RANGE_UNSATISFIABLE };

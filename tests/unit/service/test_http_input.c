@@ -292,7 +292,22 @@ static void ranges_are_cut_out(void **state)
 	range_is("bytes=0-1,3-4", 200, NULL, "0123456789");
 	range_is("lines=0-1", 200, NULL, "0123456789");
 	range_is("bytes=-", 200, NULL, "0123456789");
-	range_is("bytes=99999999999999999999-", 200, NULL, "0123456789");
+}
+
+static void ranges_have_numbers_of_any_length(void **state)
+{
+	static const char refused[] = "416 Range Not Satisfiable\n";
+
+	range_is("bytes=99999999999999999999-", 416, "Content-Range: bytes */10\r\n", refused);
+	range_is("bytes=1000000000000000000-", 416, "Content-Range: bytes */10\r\n", refused);
+	range_is("bytes=99999999999999999999-3", 200, NULL, "0123456789");
+	range_is("bytes=18446744073709551616-3", 200, NULL, "0123456789");
+	range_is("bytes=7-99999999999999999999", 206, "Content-Range: bytes 7-9/10\r\n", "789");
+	range_is("bytes=-99999999999999999999", 206, "Content-Range: bytes 0-9/10\r\n",
+		 "0123456789");
+	range_is("bytes=00000000000000000002-0000000000000000000004", 206,
+		 "Content-Range: bytes 2-4/10\r\n", "234");
+	range_is("bytes=-0000000000000000000003", 206, "Content-Range: bytes 7-9/10\r\n", "789");
 }
 
 static void condition_is(const char *name, const char *value, int status)
@@ -411,6 +426,7 @@ int main(void)
 		cmocka_unit_test(bodies_are_read_and_ignored_up_to_a_limit),
 		cmocka_unit_test(long_requests_are_refused_by_name),
 		cmocka_unit_test(ranges_are_cut_out),
+		cmocka_unit_test(ranges_have_numbers_of_any_length),
 		cmocka_unit_test(conditions_are_weighed),
 		cmocka_unit_test(a_range_may_depend_on_any_day_of_the_week),
 		cmocka_unit_test(pipelined_requests_are_answered_in_order),
