@@ -182,12 +182,13 @@ void http_answer_make(const struct http_root *root, const struct http_parse *p, 
 {
 	char path[HTTP_TARGET_BYTES_MAX + 1];
 
-	*a = (struct http_answer){.close = p->close || p->cut, .minor_0 = http_parse_is_1_0(p)};
+	*a = (struct http_answer){.close = p->close || p->cut,
+				  .minor_0 = http_parse_is_1_0(p),
+				  .head = p->llhttp.method == HTTP_HEAD};
 	if (p->phase == HTTP_PHASE_FAILED) {
 		send_page(root, p->status, a);
 		return;
 	}
-	a->head = p->llhttp.method == HTTP_HEAD;
 	if (p->llhttp.method != HTTP_GET && !a->head) {
 		send_page(root, 405, a);
 		return;

@@ -155,6 +155,23 @@ static void head_is_get_without_the_body(void **state)
 	assert_string_equal(answer("HEAD /ten HTTP/1.1\r\nHost: x\r\n\r\n")->out, get);
 }
 
+static void errors_to_head_have_no_body(void **state)
+{
+	static const char *const requests[] = {
+		"HEAD /ten HTTP/1.1\r\n\r\n",
+		"HEAD /ten HTTP/1.1\r\nHost: x\r\nA: \x01\r\n\r\n",
+		"HEAD /ten HTTP/1.1\r\nHost: x\r\nContent-Length: 101\r\n\r\n",
+	};
+
+	for (int i = 0; i < 3; i++) {
+		const struct reply *r = answer(requests[i]);
+
+		assert_int_equal(r->count, 1);
+		assert_true(r->closed);
+		assert_string_equal(strstr(r->out, "\r\n\r\n"), "\r\n\r\n");
+	}
+}
+
 static void statuses_are_these(void **state)
 {
 	assert_status("GET / HTTP/1.1\r\nHost: x\r\n\r\n", 200, false);
@@ -420,6 +437,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_file_is_sent_with_its_header),
 		cmocka_unit_test(head_is_get_without_the_body),
+		cmocka_unit_test(errors_to_head_have_no_body),
 		cmocka_unit_test(statuses_are_these),
 		cmocka_unit_test(versions_and_hosts_are_checked),
 		cmocka_unit_test(connections_stay_or_end_as_asked),
