@@ -29,9 +29,14 @@ static struct text trimmed(struct text t)
 	return t;
 }
 
+static struct text text_of(const char *base, struct http_span span)
+{
+	return trimmed((struct text){base + span.offset, span.len});
+}
+
 static struct text field(const struct http_parse *p, const char *base, enum http_field name)
 {
-	return trimmed((struct text){base + p->field[name].offset, p->field[name].len});
+	return text_of(base, p->field[name]);
 }
 
 // One of a comma-separated list of entity tags is the file's, or it is "*". The weak comparison
@@ -55,6 +60,21 @@ static bool etag_listed(struct text list, const struct http_file *file, bool wea
 	return false;
 }
 
+// In any line of this field.
+static bool etag_given(const struct http_parse *p, const char *base, enum http_field name,
+		       const struct http_file *file)
+{
+	bool weak = name == HTTP_FIELD_IF_NONE_MATCH; // RFC 9110 13.1.1, 13.1.2
+
+	if (etag_listed(field(p, base, name), file, weak))
+		return true;
+	for (uint32_t i = 0; i < p->more_count; i++)
+		if (p->more[i].field == name &&
+		    etag_listed(text_of(base, p->more[i].value), file, weak))
+			return true;
+	return false;
+}
+
 // RFC 9110 13.2.2. 200 to go on, or 304, or 412.
 static uint32_t preconditions(const struct http_parse *p, const char *base,
 			      const struct http_file *file)
@@ -63,7 +83,7 @@ static uint32_t preconditions(const struct http_parse *p, const char *base,
 	uint64_t date_s;
 
 	if (p->present[HTTP_FIELD_IF_MATCH]) {
-		if (!etag_listed(field(p, base, HTTP_FIELD_IF_MATCH), file, false))
+		if (!etag_given(p, base, HTTP_FIELD_IF_MATCH, file))
 			return 412;
 	} else if (p->present[HTTP_FIELD_IF_UNMODIFIED_SINCE]) {
 		since = field(p, base, HTTP_FIELD_IF_UNMODIFIED_SINCE);
@@ -71,8 +91,7 @@ static uint32_t preconditions(const struct http_parse *p, const char *base,
 			return 412;
 	}
 	if (p->present[HTTP_FIELD_IF_NONE_MATCH])
-		return etag_listed(field(p, base, HTTP_FIELD_IF_NONE_MATCH), file, true) ? 304
-											 : 200;
+		return etag_given(p, base, HTTP_FIELD_IF_NONE_MATCH, file) ? 304 : 200;
 	if (p->present[HTTP_FIELD_IF_MODIFIED_SINCE]) {
 		since = field(p, base, HTTP_FIELD_IF_MODIFIED_SINCE);
 		if (http_date_read(since.at, since.len, &date_s) && file->modified_s <= date_s)

@@ -87,9 +87,22 @@ static const struct {
 	[HTTP_FIELD_IF_UNMODIFIED_SINCE] = {"if-unmodified-since", 19},
 };
 
+// RFC 9110 5.3: the lines of a field whose value is a list are one list, in order.
+static int line_again(struct http_parse *p, int field)
+{
+	p->repeated[field] = true;
+	if (field != HTTP_FIELD_IF_MATCH && field != HTTP_FIELD_IF_NONE_MATCH)
+		return 0;
+	if (p->more_count == HTTP_MORE_LINES)
+		return fail(p, 431);
+	p->more[p->more_count++] = (struct http_line){(uint16_t)field, p->value};
+	return 0;
+}
+
 static int on_header_value_complete(llhttp_t *llhttp)
 {
 	struct http_parse *p = CONTAINER_OF(llhttp, struct http_parse, llhttp);
+	int status = 0;
 
 	if (p->phase != HTTP_PHASE_HEAD)
 		return 0;
@@ -97,15 +110,16 @@ static int on_header_value_complete(llhttp_t *llhttp)
 		if (p->name.len != field_names[i].len ||
 		    strncasecmp(p->base + p->name.offset, field_names[i].name, p->name.len) != 0)
 			continue;
-		p->repeated[i] = p->present[i];
-		if (!p->present[i])
+		if (p->present[i])
+			status = line_again(p, i);
+		else
 			p->field[i] = p->value;
 		p->present[i] = true;
 		break;
 	}
 	p->name.len = 0;
 	p->value.len = 0;
-	return 0;
+	return status;
 }
 
 // uri-host [ ":" port ], by its characters (RFC 3986 3.2.2); empty is allowed (RFC 9110 7.2).

@@ -28,6 +28,15 @@ struct http_span {
 	uint16_t offset, len; // from the request's first byte
 };
 
+// Lines of If-Match and If-None-Match behind the first of each. Who splits a list writes two or
+// three; more are refused.
+#define HTTP_MORE_LINES 8
+
+struct http_line {
+	uint16_t field; // enum http_field
+	struct http_span value;
+};
+
 enum http_phase {
 	HTTP_PHASE_HEAD, // request line and header lines
 	HTTP_PHASE_BODY, // the answer is known, the body is read and ignored
@@ -47,8 +56,10 @@ struct http_parse {
 	bool repeated[HTTP_FIELDS];
 	bool present[HTTP_FIELDS];
 	struct http_span target, name;
-	struct http_span value; // of the header line under way
-	struct http_span field[HTTP_FIELDS];
+	struct http_span value;              // of the header line under way
+	struct http_span field[HTTP_FIELDS]; // of the first line
+	struct http_line more[HTTP_MORE_LINES];
+	uint16_t more_count;
 };
 
 void http_parse_init(struct http_parse *p, uint64_t body_bytes_max);

@@ -369,6 +369,41 @@ static void conditions_are_weighed(void **state)
 	condition_is("Range", "bytes=1-2\r\nIf-Range: Sun, 06 Nov 1994 08:49:38 GMT", 200);
 }
 
+static void lines_of_etags_are_one_list(void **state)
+{
+	char lines[256];
+
+	snprintf(lines, sizeof(lines), "\"a\"\r\nIf-None-Match: W/%s", etag);
+	condition_is("If-None-Match", lines, 304);
+	snprintf(lines, sizeof(lines), "\"a\"\r\nA: b\r\nif-none-match: \"b\", %s", etag);
+	condition_is("If-None-Match", lines, 304);
+	snprintf(lines, sizeof(lines), "\"a\"\r\nIf-Match: \"b\"\r\nIf-Match: %s", etag);
+	condition_is("If-Match", lines, 200);
+	snprintf(lines, sizeof(lines), "\r\nIf-Match: %s", etag);
+	condition_is("If-Match", lines, 200);
+	condition_is("If-Match", "\"a\"\r\nIf-Match: \"b\"", 412);
+	condition_is("If-None-Match", "\"a\"\r\nIf-None-Match: \"b\"", 200);
+	// Each is a list of its own.
+	snprintf(lines, sizeof(lines), "\"a\"\r\nIf-None-Match: %s", etag);
+	condition_is("If-Match", lines, 412);
+	snprintf(lines, sizeof(lines), "\"a\"\r\nIf-Match: %s", etag);
+	condition_is("If-None-Match", lines, 200);
+}
+
+static void a_list_of_too_many_lines_is_refused(void **state)
+{
+	char text[1024] = "GET /ten HTTP/1.1\r\nHost: x\r\n";
+
+	for (int i = 0; i < 1 + HTTP_MORE_LINES; i++)
+		strcat(text, "If-None-Match: \"a\"\r\n");
+	size_t len = strlen(text);
+
+	strcpy(text + len, "\r\n");
+	assert_status(text, 200, false);
+	strcpy(text + len, "If-None-Match: \"a\"\r\n\r\n");
+	assert_status(text, 431, true);
+}
+
 static void a_range_may_depend_on_any_day_of_the_week(void **state)
 {
 	const struct reply *r = answer("GET /wednesday HTTP/1.1\r\nHost: x\r\nRange: bytes=1-2\r\n"
@@ -446,6 +481,8 @@ int main(void)
 		cmocka_unit_test(ranges_are_cut_out),
 		cmocka_unit_test(ranges_have_numbers_of_any_length),
 		cmocka_unit_test(conditions_are_weighed),
+		cmocka_unit_test(lines_of_etags_are_one_list),
+		cmocka_unit_test(a_list_of_too_many_lines_is_refused),
 		cmocka_unit_test(a_range_may_depend_on_any_day_of_the_week),
 		cmocka_unit_test(pipelined_requests_are_answered_in_order),
 		cmocka_unit_test(the_memo_tells_requests_apart_by_every_byte),
