@@ -13,13 +13,13 @@ extern "C" {
 /// Thread: the worker's.   Blocks: never.
 PRISM_API struct prism_buf *prism_buf_alloc(struct prism_worker *worker);
 
-/// Bytes that fit behind what is there.
+/// Bytes that fit behind what is there. 0 for a datagram that came in fragments (prism_buf_more).
 PRISM_API uint32_t prism_buf_room(const struct prism_buf *buf);
 PRISM_API void *prism_buf_data(const struct prism_buf *buf);
 PRISM_API uint32_t prism_buf_len(const struct prism_buf *buf);
 
-/// The run of bytes behind this one, or NULL. Only datagrams that came in fragments have one;
-/// releasing or sending the first gives them all.
+/// The run of bytes behind this one, or NULL. Only datagrams that came in fragments have one; it
+/// is there to be read, not written. Releasing or sending the first gives them all.
 PRISM_API struct prism_buf *prism_buf_more(const struct prism_buf *buf);
 
 /// Where the next byte goes; write up to prism_buf_room bytes, then prism_buf_grow.

@@ -21,7 +21,10 @@ struct prism_buf *prism_buf_alloc(struct prism_worker *worker)
 
 uint32_t prism_buf_room(const struct prism_buf *buf)
 {
-	return pkt_tailroom(convert_const_buf(buf));
+	const struct pkt *p = convert_const_buf(buf);
+
+	// Behind a datagram of several runs is its last run's room, not the first's.
+	return LIKELY(pkt_seg_count(p) == 1) ? pkt_tailroom(p) : 0;
 }
 
 void *prism_buf_data(const struct prism_buf *buf)
@@ -58,7 +61,7 @@ void *prism_buf_tail(const struct prism_buf *buf)
 
 void prism_buf_grow(struct prism_buf *buf, uint32_t len)
 {
-	ASSERT(len <= prism_buf_room(buf));
+	ASSERT(len <= pkt_tailroom(convert_buf(buf))); // pkt_append asserts that it is one run
 	pkt_append(convert_buf(buf), (uint16_t)len);
 }
 
