@@ -9,14 +9,30 @@
 #include "core/worker.h"
 #include "net/udp.h"
 
-// A received stream buffer that is sent as a datagram leaves the account of its connection.
-static struct pkt *disown(struct prism_worker *worker, struct prism_buf *buf)
-{
-	struct pkt *p = convert_buf(buf);
+// A received stream buffer that is sent as a datagram leaves the account of its connection once it
+// is taken; what it cost is remembered, for then it is gone.
+struct charge {
+	uint64_t owner; // 0: nobody's
+	uint32_t bytes;
+};
 
-	if (UNLIKELY(pkt_own(p)->owner))
-		tcp_uncharge(worker->tcp, p);
-	return p;
+static inline struct charge disown(struct pkt *p)
+{
+	struct charge charge = {pkt_own(p)->owner, 0};
+
+	if (UNLIKELY(charge.owner)) {
+		charge.bytes = pkt_own(p)->charge_bytes;
+		pkt_own(p)->owner = 0;
+	}
+	return charge;
+}
+
+static COLD void settle(struct tcp *tcp, struct pkt *p, struct charge charge, int status)
+{
+	if (status == 0)
+		tcp_uncharge_bytes(tcp, charge.owner, charge.bytes);
+	else
+		pkt_own(p)->owner = charge.owner;
 }
 
 int prism_udp_open(struct prism_worker *worker, const struct prism_endpoint *local, uint64_t user,
@@ -45,15 +61,28 @@ int prism_udp_send(struct prism_worker *worker, prism_udp udp, const struct pris
 		.remote_port = remote->port,
 	};
 
+	struct pkt *p = convert_buf(buf);
+	struct charge charge = disown(p);
+
 	if (local)
 		to.local = convert_addr(local);
-	return udp_send(worker->net, udp, &to, disown(worker, buf));
+	int status = udp_send(worker->net, udp, &to, p);
+
+	if (UNLIKELY(charge.owner))
+		settle(worker->tcp, p, charge, status);
+	return status;
 }
 
 int prism_udp_reply(struct prism_worker *worker, const struct prism_event *event,
 		    struct prism_buf *buf)
 {
-	return udp_reply(worker->net, event, disown(worker, buf));
+	struct pkt *p = convert_buf(buf);
+	struct charge charge = disown(p);
+	int status = udp_reply(worker->net, event, p);
+
+	if (UNLIKELY(charge.owner))
+		settle(worker->tcp, p, charge, status);
+	return status;
 }
 
 int prism_udp_endpoint(struct prism_worker *worker, prism_udp udp, struct prism_endpoint *local)

@@ -248,13 +248,20 @@ void tcp_uncharge(struct tcp *tcp, struct pkt *p)
 void deliver_uncharge(struct tcp *tcp, struct pkt *p)
 {
 	struct pkt_own *own = pkt_own(p);
-	struct conn *c = conn_of(tcp, own->owner);
+	uint64_t owner = own->owner;
 
 	own->owner = 0;
+	tcp_uncharge_bytes(tcp, owner, own->charge_bytes);
+}
+
+void tcp_uncharge_bytes(struct tcp *tcp, uint64_t owner, uint32_t charge_bytes)
+{
+	struct conn *c = conn_of(tcp, owner);
+
 	if (UNLIKELY(!c || conn_in(c, CLOSED)))
 		return;
-	DCHECK(c->rcv.charged >= own->charge_bytes);
-	c->rcv.charged -= own->charge_bytes;
+	DCHECK(c->rcv.charged >= charge_bytes);
+	c->rcv.charged -= charge_bytes;
 	if (UNLIKELY(output_window_update_due(tcp, c))) {
 		conn_set(c, CONN_ACK_NOW);
 		conn_mark(tcp, c);

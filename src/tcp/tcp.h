@@ -92,6 +92,9 @@ int tcp_set_option(struct tcp *tcp, prism_conn conn, enum tcp_option option, uin
 // Does not release p.
 void tcp_uncharge(struct tcp *tcp, struct pkt *p);
 
+// The same for a packet that is gone already.
+void tcp_uncharge_bytes(struct tcp *tcp, uint64_t owner, uint32_t charge_bytes);
+
 struct tcp_counts {
 	uint32_t half_open, open, time_wait;
 };
