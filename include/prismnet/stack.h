@@ -25,16 +25,16 @@ struct prism_prefix {
 
 /// One port, as in the configuration file.
 struct prism_port_options {
-	const char *name;   ///< "p0"
+	const char *name;   ///< "p0", default "port"
 	const char *device; ///< "tap:prism0", "af_xdp:eth1", "memif:/run/m.sock,role=client", ...
 	struct prism_prefix addresses[PRISM_PORT_ADDRESSES_MAX]; ///< ours
 	uint32_t address_count;
 	struct prism_prefix kernel_addresses[PRISM_PORT_ADDRESSES_MAX]; ///< tap: the kernel's end
 	uint32_t kernel_address_count;
 	struct prism_addr gateway;       ///< default route through this port, or all zero
-	uint16_t mtu_bytes;              ///< 0: the device's own
+	uint16_t mtu_bytes;              ///< 576..9216, 0: the device's own
 	uint16_t queue_pkts;             ///< descriptors a ring, 0: default
-	uint16_t vlan_id;                ///< 0: untagged
+	uint16_t vlan_id;                ///< 1..4094, 0: untagged
 	bool allow_default_route_device; ///< take a card that carries the machine's default route
 };
 
@@ -95,7 +95,8 @@ PRISM_API int prism_options_load(struct prism_options *options, const char *path
 PRISM_API void prism_options_free(struct prism_options *options);
 
 /// Opens ports and memory; succeeds wholly or leaves nothing.
-/// @return the stack, *given* until prism_close; NULL with prism_last_error
+/// @return the stack, *given* until prism_close; NULL with prism_last_error (INVALID_ARGUMENT names
+///         a field that is out of range)
 /// Thread: control thread before run.   Blocks: while devices start.
 PRISM_API struct prism *prism_open(const struct prism_options *options);
 

@@ -14,6 +14,10 @@
 // Addresses on one port.
 #define PORT_ADDRESSES_MAX 8
 
+// What a port may carry: the least every host takes (RFC 791), and jumbo frames as cards have them.
+#define MTU_BYTES_MIN 576
+#define MTU_BYTES_MAX 9216
+
 // Bytes in front of every packet for headers we have yet to write: ethernet with a VLAN tag (18),
 // IPv6 (40), TCP with all options (60) make 118. It is also what DPDK drivers leave on receive.
 #define PKT_HEADROOM_BYTES 128

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "base/limits.h"
 #include "control/config.h"
 
 #define WHERE(type, member) \
@@ -79,8 +80,8 @@ static const struct schema_field port_fields[] = {
 	{.key = "mtu",
 	 .kind = SCHEMA_NUMBER,
 	 WHERE(prism_port_options, mtu_bytes),
-	 .min = 576,
-	 .max = 9216,
+	 .min = MTU_BYTES_MIN,
+	 .max = MTU_BYTES_MAX,
 	 .absent = "the device's own",
 	 .example = "1500",
 	 .sentence = "largest packet in bytes, ethernet header not counted"},

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Defaults of struct prism_options, for core/start.c. A zero in any field means the default too, so
-// that a caller built against an older, shorter struct gets what it would have got. Whether values
-// go together is judged in core/start.c and, for a file, in control/; nothing is refused here.
+// Defaults of struct prism_options, for core/start.c, and what no stack can be made of. A zero in
+// any field means the default too, so that a caller built against an older, shorter struct gets
+// what it would have got. Whether values go together is judged in control/, for a file; a program's
+// are refused here only where memory would be read or sized by them.
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/err.h"
 #include "base/time.h"
 #include "core/start.h"
+
+// IEEE 802.1Q: 4095 is reserved.
+#define VLAN_ID_MAX 4094
 
 #define DEFAULT(field, value) \
 	do { \
@@ -27,6 +32,8 @@ void options_fill(struct prism_options *o, const struct prism_options *given)
 	o->core = -1;
 	memcpy(o, given, MIN(given->size, sizeof(*o)));
 	o->size = sizeof(*o);
+	for (uint32_t i = 0; i < PORTS_MAX; i++)
+		DEFAULT(ports[i].name, "port");
 	DEFAULT(instance, "prism");
 	DEFAULT(connections_max, 16384);
 	DEFAULT(half_open_max, 4096);
@@ -41,4 +48,76 @@ void options_fill(struct prism_options *o, const struct prism_options *given)
 	DEFAULT(delayed_ack_ns, 40 * NS_PER_MS);
 	DEFAULT(rto_ns_min, 200 * NS_PER_MS);
 	DEFAULT(region_mib, 64);
+}
+
+static int refuse(const char *field, uint32_t value, uint32_t min, uint32_t max)
+{
+	return err_set(ERR_INVALID_ARGUMENT, "%s is %u; it takes %u to %u", field, value, min, max);
+}
+
+static int refuse_port(uint32_t index, const char *field, uint32_t value, uint32_t max)
+{
+	return err_set(ERR_INVALID_ARGUMENT, "ports[%u].%s is %u; it takes at most %u", index,
+		       field, value, max);
+}
+
+static int check_port(const struct prism_options *o, uint32_t index)
+{
+	const struct prism_port_options *port = &o->ports[index];
+
+	if (!port->device)
+		return err_set(ERR_INVALID_ARGUMENT, "ports[%u].device is not given", index);
+	if (port->address_count > PORT_ADDRESSES_MAX)
+		return refuse_port(index, "address_count", port->address_count, PORT_ADDRESSES_MAX);
+	if (port->kernel_address_count > PORT_ADDRESSES_MAX)
+		return refuse_port(index, "kernel_address_count", port->kernel_address_count,
+				   PORT_ADDRESSES_MAX);
+	if (port->vlan_id > VLAN_ID_MAX)
+		return refuse_port(index, "vlan_id", port->vlan_id, VLAN_ID_MAX);
+	if (port->mtu_bytes && (port->mtu_bytes < MTU_BYTES_MIN || port->mtu_bytes > MTU_BYTES_MAX))
+		return err_set(ERR_INVALID_ARGUMENT, "ports[%u].mtu_bytes is %u; it takes %u to %u",
+			       index, port->mtu_bytes, MTU_BYTES_MIN, MTU_BYTES_MAX);
+	return 0;
+}
+
+// What memory is sized by or read by; at most what a configuration file may say.
+static const struct {
+	const char *field;
+	size_t offset;
+	uint32_t min, max;
+} ranges[] = {
+#define RANGE(field, min, max) \
+	{ \
+#field, offsetof(struct prism_options, field), min, max \
+	}
+	RANGE(connections_max, 1, 1u << 24),
+	RANGE(half_open_max, 1, 1u << 20),
+	RANGE(time_wait_max, 1, 1u << 24),
+	RANGE(listeners_max, 1, UINT16_MAX),
+	RANGE(buffers, 1, 1u << 24),
+	RANGE(timers_max, 1, 1u << 24),
+	RANGE(send_bytes_max, 1, 1u << 30),
+	RANGE(receive_bytes_max, 1, 1u << 30),
+	RANGE(route_count, 0, PRISM_ROUTES_MAX),
+	RANGE(memory_mib, 0, 1u << 20),
+	RANGE(region_mib, 0, 1u << 20),
+#undef RANGE
+};
+
+int options_check(const struct prism_options *o)
+{
+	int error = 0;
+
+	if (o->port_count == 0 || o->port_count > PORTS_MAX)
+		return err_set(ERR_NO_PORTS, "%u ports", o->port_count);
+	for (uint32_t i = 0; i < o->port_count && !error; i++)
+		error = check_port(o, i);
+	for (size_t i = 0; i < ARRAY_COUNT(ranges) && !error; i++) {
+		uint32_t value;
+
+		memcpy(&value, (const char *)o + ranges[i].offset, sizeof(value));
+		if (value < ranges[i].min || value > ranges[i].max)
+			error = refuse(ranges[i].field, value, ranges[i].min, ranges[i].max);
+	}
+	return error;
 }

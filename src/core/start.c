@@ -285,15 +285,11 @@ struct prism *start_open(const struct prism_options *given)
 {
 	struct prism *p;
 
-	if (given->port_count == 0 || given->port_count > PORTS_MAX) {
-		err_set(ERR_NO_PORTS, "%u ports", given->port_count);
-		return NULL;
-	}
 	p = mem_map("an instance", sizeof(*p));
 	if (!p)
 		return NULL;
 	options_fill(&p->options, given);
-	if (start_all(p)) {
+	if (options_check(&p->options) || start_all(p)) {
 		start_close(p);
 		return NULL;
 	}

@@ -29,6 +29,9 @@ struct prism {
 // The given options with every default in its place (core/options.c).
 void options_fill(struct prism_options *out, const struct prism_options *given);
 
+// 0, or a negative errno with err_set naming the field.
+int options_check(const struct prism_options *options);
+
 // A running instance, or NULL with err_set and nothing left behind.
 struct prism *start_open(const struct prism_options *given);
 void start_close(struct prism *prism);

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Options a program may give: what cannot be is refused by its name before anything is made of it.
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <prismnet/prism.h>
+#include <cmocka.h>
+
+static struct prism_options options;
+
+static struct prism_options *fresh(void)
+{
+	struct prism_options *o = &options;
+
+	PRISM_OPTIONS_INIT(o);
+	o->no_shared_memory = true;
+	o->connections_max = 64;
+	o->port_count = 2;
+	for (uint32_t i = 0; i < o->port_count; i++) {
+		o->ports[i].name = i ? "p1" : "p0";
+		o->ports[i].device = "pair:options";
+		o->ports[i].address_count = 1;
+		o->ports[i].addresses[0].len = 24;
+		prism_addr_parse(i ? "198.18.1.2" : "198.18.0.2", &o->ports[i].addresses[0].addr);
+	}
+	return o;
+}
+
+static void assert_refused(const char *field)
+{
+	struct prism *prism = prism_open(&options);
+
+	if (prism)
+		fail_msg("opened, but expected a refusal of %s", field);
+	assert_string_equal(prism_last_error().name, "INVALID_ARGUMENT");
+	assert_int_equal(prism_last_error().number, EINVAL);
+	if (strncmp(prism_last_error().message, field, strlen(field)) != 0)
+		fail_msg("expected a refusal of %s: %s", field, prism_last_error().message);
+}
+
+static void what_is_right_opens(void **state)
+{
+	struct prism_options *o = fresh();
+
+	(void)state;
+	o->ports[0].name = NULL; // the default
+	o->ports[0].mtu_bytes = o->ports[1].mtu_bytes = 9216;
+	struct prism *prism = prism_open(o);
+
+	assert_non_null(prism);
+	prism_close(prism);
+}
+
+static void a_stack_without_ports_is_refused(void **state)
+{
+	(void)state;
+	fresh()->port_count = 0;
+	assert_null(prism_open(&options));
+	assert_string_equal(prism_last_error().name, "NO_PORTS");
+	fresh()->port_count = PRISM_PORTS_MAX + 1;
+	assert_null(prism_open(&options));
+	assert_string_equal(prism_last_error().name, "NO_PORTS");
+}
+
+static void lists_longer_than_their_arrays_are_refused(void **state)
+{
+	(void)state;
+	fresh()->ports[1].address_count = PRISM_PORT_ADDRESSES_MAX + 1;
+	assert_refused("ports[1].address_count");
+	fresh()->ports[0].kernel_address_count = PRISM_PORT_ADDRESSES_MAX + 1;
+	assert_refused("ports[0].kernel_address_count");
+	fresh()->route_count = PRISM_ROUTES_MAX + 1;
+	assert_refused("route_count");
+}
+
+static void a_port_without_device_is_refused(void **state)
+{
+	(void)state;
+	fresh()->ports[1].device = NULL;
+	assert_refused("ports[1].device");
+}
+
+static void an_mtu_that_no_buffer_holds_is_refused(void **state)
+{
+	(void)state;
+	fresh()->ports[0].mtu_bytes = 65300;
+	assert_refused("ports[0].mtu_bytes");
+	fresh()->ports[0].mtu_bytes = UINT16_MAX;
+	assert_refused("ports[0].mtu_bytes");
+	fresh()->ports[0].mtu_bytes = 1;
+	assert_refused("ports[0].mtu_bytes");
+}
+
+static void a_tag_that_has_no_place_in_a_frame_is_refused(void **state)
+{
+	(void)state;
+	fresh()->ports[0].vlan_id = 4095;
+	assert_refused("ports[0].vlan_id");
+}
+
+static void a_number_that_memory_is_sized_by_has_an_end(void **state)
+{
+	(void)state;
+	fresh()->buffers = UINT32_C(1) << 31;
+	assert_refused("buffers");
+	fresh()->half_open_max = UINT32_MAX;
+	assert_refused("half_open_max");
+	fresh()->send_bytes_max = UINT32_MAX;
+	assert_refused("send_bytes_max");
+	fresh()->region_mib = UINT32_MAX;
+	assert_refused("region_mib");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_right_opens),
+		cmocka_unit_test(a_stack_without_ports_is_refused),
+		cmocka_unit_test(lists_longer_than_their_arrays_are_refused),
+		cmocka_unit_test(a_port_without_device_is_refused),
+		cmocka_unit_test(an_mtu_that_no_buffer_holds_is_refused),
+		cmocka_unit_test(a_tag_that_has_no_place_in_a_frame_is_refused),
+		cmocka_unit_test(a_number_that_memory_is_sized_by_has_an_end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
