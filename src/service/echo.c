@@ -25,7 +25,7 @@ struct echo_conn {
 	struct held held; // received, no room to send yet
 	bool open;        // the slot is in use
 	bool eof;         // the peer has sent all
-	bool closed;      // prism_tcp_close was called
+	bool closed;      // prism_tcp_close or prism_tcp_abort was called
 };
 
 static_assert(sizeof(struct echo_conn) <= 64, "an idle connection costs one cache line");
@@ -58,8 +58,10 @@ static bool echo_buf(struct echo_conn *c, struct prism_buf *buf)
 		return true;
 	if (status == -EAGAIN)
 		return false;
-	// The peer reset, or took too long: CLOSED is on its way.
+	// It is over already, or no send of this size is taken: a hole in the stream is no echo.
 	prism_buf_release(c->echo->worker, buf);
+	(void)prism_tcp_abort(c->echo->worker, c->conn);
+	c->closed = true;
 	c->echo->service->stats.errors++;
 	return true;
 }

@@ -86,13 +86,11 @@ void http_conn_abort(struct http_conn *c)
 	(void)prism_tcp_abort(c->http->worker, c->conn);
 }
 
-// The connection cannot be sent on any more; its CLOSED event is on the way.
-static void send_failed(struct http_conn *c)
+// The connection cannot be sent on any more: it is over already, or no send of this size is taken.
+static COLD void send_failed(struct http_conn *c)
 {
 	c->http->service->stats.errors++;
-	work_put(c);
-	c->state = HTTP_CLOSING;
-	c->deadline_ns = TIME_NEVER_NS;
+	http_conn_abort(c);
 }
 
 // Sends what was written. False when there is no room for it (it is kept) or the connection failed.

@@ -8,8 +8,10 @@
 #include <cmocka.h>
 
 #include "base/time.h"
+#include "core/worker.h"
 #include "service/service.h"
 #include "site.h"
+#include "tcp/conn.h"
 
 #define BIG_BYTES (3 << 20)
 
@@ -228,6 +230,23 @@ static void a_client_that_never_reads_is_reset(void **state)
 	stop();
 }
 
+// No send of this size is ever taken: neither waiting nor silence would end.
+static void who_cannot_be_answered_is_reset(void **state)
+{
+	static const char *const types[] = {"http", "echo"};
+
+	for (int i = 0; i < 2; i++) {
+		start((struct service_config){.type = types[i]});
+		connect_to_server();
+		server_worker->tcp->config.send_bytes_max = i ? 10 : 8192;
+		say("GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+		UNTIL(seen.closed);
+		assert_int_equal(seen.reason, PRISM_CLOSE_RESET);
+		assert_int_equal(service_stats_of(service)->errors, 1);
+		stop();
+	}
+}
+
 // It took its answer, and goes on talking instead of closing.
 static void a_client_that_never_closes_is_reset(void **state)
 {
@@ -412,6 +431,7 @@ int main(void)
 		cmocka_unit_test(half_a_request_is_answered_408),
 		cmocka_unit_test(an_idle_connection_is_closed),
 		cmocka_unit_test(a_client_that_never_reads_is_reset),
+		cmocka_unit_test(who_cannot_be_answered_is_reset),
 		cmocka_unit_test(a_client_that_never_closes_is_reset),
 		cmocka_unit_test(draining_closes_idle_connections),
 		cmocka_unit_test(echo_gives_back_every_byte_then_closes),
