@@ -18,6 +18,10 @@ extern "C" {
 #define PRISM_PORT_ADDRESSES_MAX 8
 #define PRISM_ROUTES_MAX 64
 
+/// The least send_bytes_max: whatever the MTU, two whole buffers fit, so that one is queued while
+/// the other is on its way.
+#define PRISM_SEND_BYTES_MIN 32768
+
 struct prism_prefix {
 	struct prism_addr addr;
 	uint8_t len; ///< bits; for IPv4 0..32

@@ -32,7 +32,7 @@ PRISM_API int prism_tcp_connect(struct prism_worker *worker, const struct prism_
 PRISM_API int prism_tcp_send(struct prism_worker *worker, prism_conn conn, struct prism_buf *buf);
 
 /// Queue bytes inside memory from prism_region_alloc; nothing is copied and no event follows.
-/// Errors as prism_tcp_send.
+/// Errors as prism_tcp_send; -EINVAL also for more than send_bytes_max at once, which never fits.
 PRISM_API int prism_tcp_send_region(struct prism_worker *worker, prism_conn conn, const void *bytes,
 				    size_t len);
 

@@ -298,7 +298,7 @@ static const struct schema_field tcp_fields[] = {
 	{.key = "send_buffer",
 	 .kind = SCHEMA_SIZE,
 	 WHERE(prism_options, send_bytes_max),
-	 .min = 4 * KIB,
+	 .min = PRISM_SEND_BYTES_MIN,
 	 .max = GIB,
 	 .fallback = "4MiB",
 	 .example = "4MiB",

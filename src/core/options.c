@@ -96,7 +96,7 @@ static const struct {
 	RANGE(listeners_max, 1, UINT16_MAX),
 	RANGE(buffers, 1, 1u << 24),
 	RANGE(timers_max, 1, 1u << 24),
-	RANGE(send_bytes_max, 1, 1u << 30),
+	RANGE(send_bytes_max, PRISM_SEND_BYTES_MIN, 1u << 30),
 	RANGE(receive_bytes_max, 1, 1u << 30),
 	RANGE(route_count, 0, PRISM_ROUTES_MAX),
 	RANGE(memory_mib, 0, 1u << 20),

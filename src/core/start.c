@@ -46,6 +46,9 @@ static void report_line(struct prism *p, const char *format, ...)
 	va_end(args);
 }
 
+static_assert(2 * (MTU_BYTES_MAX + 64 + CACHE_LINE_BYTES) <= PRISM_SEND_BYTES_MIN,
+	      "two whole buffers fit in a send buffer");
+
 static uint32_t data_bytes(const struct prism_options *o)
 {
 	uint32_t bytes = DATA_BYTES_MIN;

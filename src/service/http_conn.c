@@ -28,6 +28,8 @@
 #define HTTP_PIECE_BYTES_MIN UINT64_C(16384)
 #define HTTP_PIECE_BYTES_MAX UINT64_C(1048576)
 
+static_assert(2 * HTTP_PIECE_BYTES_MIN <= PRISM_SEND_BYTES_MIN, "every send buffer takes two");
+
 static uint64_t deadline(const struct http *http, uint64_t timeout_ns)
 {
 	return prism_now_ns(http->worker) + timeout_ns;

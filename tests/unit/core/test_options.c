@@ -102,6 +102,27 @@ static void a_tag_that_has_no_place_in_a_frame_is_refused(void **state)
 	assert_refused("ports[0].vlan_id");
 }
 
+// Else a send could be refused for ever.
+static void a_send_buffer_that_holds_less_than_two_buffers_is_refused(void **state)
+{
+	struct prism_options *o = fresh();
+
+	(void)state;
+	o->send_bytes_max = PRISM_SEND_BYTES_MIN - 1;
+	assert_refused("send_bytes_max is 32767; it takes 32768 to");
+	o->send_bytes_max = PRISM_SEND_BYTES_MIN;
+	o->ports[0].mtu_bytes = o->ports[1].mtu_bytes = 9216;
+	struct prism *prism = prism_open(o);
+
+	assert_non_null(prism);
+	struct prism_worker *worker = prism_worker_get(prism, 0);
+	struct prism_buf *buf = prism_buf_alloc(worker);
+
+	assert_true(prism_buf_room(buf) > 9216 && 2 * prism_buf_room(buf) <= PRISM_SEND_BYTES_MIN);
+	prism_buf_release(worker, buf);
+	prism_close(prism);
+}
+
 static void a_number_that_memory_is_sized_by_has_an_end(void **state)
 {
 	(void)state;
@@ -124,6 +145,7 @@ int main(void)
 		cmocka_unit_test(a_port_without_device_is_refused),
 		cmocka_unit_test(an_mtu_that_no_buffer_holds_is_refused),
 		cmocka_unit_test(a_tag_that_has_no_place_in_a_frame_is_refused),
+		cmocka_unit_test(a_send_buffer_that_holds_less_than_two_buffers_is_refused),
 		cmocka_unit_test(a_number_that_memory_is_sized_by_has_an_end),
 	};
 

@@ -33,6 +33,8 @@ static struct {
 	uint32_t hoard_count;
 } seen;
 
+static uint32_t send_bytes_max; // of both stacks, 0: the default
+
 static struct prism *stack_open(const char *address)
 {
 	struct prism_options o;
@@ -40,6 +42,7 @@ static struct prism *stack_open(const char *address)
 	PRISM_OPTIONS_INIT(&o);
 	o.no_shared_memory = true;
 	o.connections_max = 64;
+	o.send_bytes_max = send_bytes_max;
 	o.port_count = 1;
 	o.ports[0].name = "p0";
 	o.ports[0].device = "pair:services";
@@ -178,6 +181,19 @@ static void a_large_file_arrives_whole_and_uncopied(void **state)
 	UNTIL(seen.eof && ends_with("0123456789", 10));
 	UNTIL(seen.closed);
 	assert_int_equal(seen.reason, PRISM_CLOSE_DONE);
+	stop();
+}
+
+static void every_byte_passes_the_smallest_send_buffer(void **state)
+{
+	send_bytes_max = PRISM_SEND_BYTES_MIN;
+	start((struct service_config){.type = "http"});
+	send_bytes_max = 0;
+	connect_to_server();
+	say("GET /big HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+	UNTIL(seen.closed);
+	assert_int_equal(seen.reason, PRISM_CLOSE_DONE);
+	assert_true(seen.len > BIG_BYTES && ends_with(big, sizeof(big)));
 	stop();
 }
 
@@ -427,6 +443,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_large_file_arrives_whole_and_uncopied),
+		cmocka_unit_test(every_byte_passes_the_smallest_send_buffer),
 		cmocka_unit_test(pipelined_requests_wait_for_a_large_one),
 		cmocka_unit_test(half_a_request_is_answered_408),
 		cmocka_unit_test(an_idle_connection_is_closed),
