@@ -17,7 +17,7 @@ static uint32_t initial_window(const struct conn *c)
 void cc_init(struct conn *c)
 {
 	c->cc.cwnd_bytes = conn_is(c, CONN_SYN_RETRANSMITTED) ? c->mss_bytes : initial_window(c);
-	c->cc.ssthresh_bytes = UINT32_MAX; // RFC 5681 3.1: arbitrarily high
+	c->ssthresh_bytes = UINT32_MAX; // RFC 5681 3.1: arbitrarily high
 	c->cc.acked = 0;
 }
 

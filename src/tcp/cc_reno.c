@@ -36,7 +36,7 @@ static void reno_on_ack(struct conn *c, const struct cc_sample *s)
 	// good.
 	if (s->app_limited)
 		return;
-	if (c->cc.cwnd_bytes < c->cc.ssthresh_bytes)
+	if (c->cc.cwnd_bytes < c->ssthresh_bytes)
 		slow_start(c, s->acked_bytes);
 	else
 		avoid_congestion(c, s->acked_bytes);
@@ -44,8 +44,8 @@ static void reno_on_ack(struct conn *c, const struct cc_sample *s)
 
 static void reno_on_loss(struct conn *c, const struct cc_sample *s)
 {
-	c->cc.ssthresh_bytes = half_of_flight(c, s);
-	c->cc.cwnd_bytes = c->cc.ssthresh_bytes + 3u * c->mss_bytes; // RFC 5681 3.2, step 3
+	c->ssthresh_bytes = half_of_flight(c, s);
+	c->cc.cwnd_bytes = c->ssthresh_bytes + 3u * c->mss_bytes; // RFC 5681 3.2, step 3
 	c->cc.acked = 0;
 }
 
@@ -53,7 +53,7 @@ static void reno_on_rto(struct conn *c, const struct cc_sample *s)
 {
 	// RFC 5681 3.1: ssthresh is held when the same segment times out again.
 	if (c->backoff == 0)
-		c->cc.ssthresh_bytes = half_of_flight(c, s);
+		c->ssthresh_bytes = half_of_flight(c, s);
 	c->cc.cwnd_bytes = c->mss_bytes;
 	c->cc.acked = 0;
 }
@@ -63,7 +63,7 @@ static void reno_on_recovered(struct conn *c, const struct cc_sample *s)
 	// RFC 6582 3.2, step 3, full acknowledgment, (1): no burst after recovery.
 	uint64_t flight = MAX(s->in_flight_bytes, (uint64_t)c->mss_bytes);
 
-	c->cc.cwnd_bytes = (uint32_t)MIN((uint64_t)c->cc.ssthresh_bytes, flight + c->mss_bytes);
+	c->cc.cwnd_bytes = (uint32_t)MIN((uint64_t)c->ssthresh_bytes, flight + c->mss_bytes);
 }
 
 const struct cc_ops cc_reno = {

@@ -116,7 +116,6 @@ struct conn {
 	} sendq;
 	struct {
 		uint32_t cwnd_bytes;
-		uint32_t ssthresh_bytes;
 		uint32_t acked;   // bytes counted toward the next increase
 		uint32_t sent_ms; // when text last left (RFC 5681 4.1)
 	} cc;
@@ -148,12 +147,13 @@ struct conn {
 		uint64_t rtx_nxt; // next to retransmit
 		uint64_t rtx_end; // end of what counts as lost; nothing when rtx_nxt >= rtx_end
 	} loss;
-	struct pkt *early;    // last out-of-order packet; its successor is the first (circular)
-	uint64_t sent_cookie; // of the last borrowed range acknowledged
-	uint32_t stalled_ms;  // when retransmissions began to go unanswered; 0: they do not
-	uint16_t keepalive_s; // 0: off
-	uint16_t r2_s;        // RFC 9293 3.8.3: give up after this long
-	uint64_t cc_private[2];
+	struct pkt *early;       // last out-of-order packet; its successor is the first (circular)
+	uint64_t sent_cookie;    // of the last borrowed range acknowledged
+	uint32_t stalled_ms;     // when retransmissions began to go unanswered; 0: they do not
+	uint16_t keepalive_s;    // 0: off
+	uint16_t r2_s;           // RFC 9293 3.8.3: give up after this long
+	uint32_t ssthresh_bytes; // RFC 5681 3.1; read where acks count, written by a loss
+	uint32_t cc_private[3];
 } CACHE_ALIGNED;
 
 static_assert(offsetof(struct conn, rcv) == 1 * CACHE_LINE_BYTES, "line 1 is receiving");

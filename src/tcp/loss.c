@@ -44,7 +44,7 @@ void loss_duplicate_ack(struct tcp *tcp, struct conn *c)
 	// RFC 5681 3.2, step 4: a segment has left the network. No more can than were in it: a peer
 	// that repeats itself for ever does not blow the window up.
 	if (conn_is(c, CONN_RECOVERY)) {
-		if (c->cc.cwnd_bytes < c->cc.ssthresh_bytes + conn_outstanding(c))
+		if (c->cc.cwnd_bytes < c->ssthresh_bytes + conn_outstanding(c))
 			c->cc.cwnd_bytes += c->mss_bytes;
 		conn_mark(tcp, c);
 		return;

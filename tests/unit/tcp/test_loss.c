@@ -28,7 +28,7 @@ static void three_duplicates_resend_the_first(void **state)
 	duplicate(b, 1);
 	expect(b, ACK, 1, 1, 1460);
 	expect_nothing(b);
-	assert_int_equal(peer_conn(b)->cc.ssthresh_bytes, 7300);
+	assert_int_equal(peer_conn(b)->ssthresh_bytes, 7300);
 	assert_int_equal(peer_count(b, COUNTER_tcp_fast_retransmits), 1);
 	peer_destroy(b);
 }
