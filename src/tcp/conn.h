@@ -113,6 +113,7 @@ struct conn {
 	struct {
 		uint32_t head, tail; // descriptors from una to end
 		uint32_t next;       // the one with nxt in it, or NO_INDEX
+		uint32_t cost;       // of what all connections share (room.h)
 	} sendq;
 	struct {
 		uint32_t cwnd_bytes;
@@ -206,6 +207,10 @@ struct tcp {
 	uint32_t desc_free;
 	uint32_t desc_count;
 	uint32_t descs_a_send;     // what the largest send takes
+	uint32_t cost, cost_max;   // of all that is queued; a descriptor costs 1 (room.h)
+	uint32_t cost_free;        // of one connection, always
+	uint32_t tx_cost;          // of a packet of POOL_TX with its descriptor
+	uint32_t share_shift;      // what is left squared, shifted, is what one may hold
 	uint32_t waiting_count;    // connections that wait for descriptors,
 	struct room_link *waiting; // in a circle (room.h)
 	struct conn_list flush, births, ready;

@@ -1,18 +1,30 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Room to queue text in, and who waits for it. A send is refused for one of two reasons:
+// Room to queue text in, and who waits for it. A send is refused for one of three reasons:
 //
 //   its own bytes     send_bytes_max of this connection are queued: an ACK on it makes room
-//   descriptors       all connections share them: whoever frees some makes room
+//   its own share     it holds much, and little is left to all: an ACK on it makes room
+//   descriptors       none are left: whoever frees some makes room
 //
-// Who waits for the second may have nothing outstanding, so no ACK of his will come: he stands in a
+// Who waits for the last may have nothing outstanding, so no ACK of his will come: he stands in a
 // circle and is told in the order he came. Nothing is reserved for him: if others are quicker, he
 // is refused and waits again. Called by request.c (refusals), ack.c, close.c and deliver.c.
 #include "tcp/room.h"
 
+#include "pkt/pool.h"
 #include "tcp/deliver.h"
 
-void room_init(struct tcp *tcp)
+// An eighth of the packets is left to datagrams and to those who hold one that was refused.
+static uint32_t tx_pkts(const struct tcp *tcp)
 {
+	return MAX(pool_capacity(tcp->env->pool[POOL_TX]) / 8 * 7, 1u);
+}
+
+void room_init(struct tcp *tcp, uint32_t descs)
+{
+	tcp->cost_max = descs;
+	tcp->tx_cost = descs / tx_pkts(tcp) + 1;
+	tcp->cost_free = ROOM_PKTS_FREE * tcp->tx_cost;
+	tcp->share_shift = 32u - (uint32_t)__builtin_clz(descs);
 	for (uint32_t i = 0; i <= tcp->config.connections_max; i++)
 		tcp->waiting[i] = (struct room_link){i, i};
 }
@@ -52,7 +64,8 @@ COLD void room_refused(struct tcp *tcp, struct conn *c)
 
 COLD void room_acked(struct tcp *tcp, struct conn *c)
 {
-	if (c->snd.end - MIN(c->snd.una, c->snd.end) >= tcp->config.send_bytes_max)
+	if (c->snd.end - MIN(c->snd.una, c->snd.end) >= tcp->config.send_bytes_max ||
+	    !room_has_share(tcp, c))
 		return;
 	conn_unset(c, CONN_WANTS_ROOM);
 	if (room_has_descs(tcp))

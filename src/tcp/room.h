@@ -17,17 +17,35 @@ static inline bool room_has_descs(const struct tcp *tcp)
 	return tcp->config.send_descs_max - tcp->desc_count >= tcp->descs_a_send;
 }
 
+// What anybody may hold without being asked: a reply's header, its body and some to spare. So ten
+// thousand that ask and acknowledge in turn do not meet the rule below.
+#define ROOM_PKTS_FREE 4
+
+// All connections share the descriptors and the packets of POOL_TX; in one account, where a packet
+// costs as many descriptors as there are for it. What one may hold shrinks with the square of what
+// is left: alone it is a third of all; of those that take what they get and acknowledge nothing the
+// tenth gets a seventieth. Shares of what is left would be at their end after twenty such.
+static inline bool room_has_share(const struct tcp *tcp, const struct conn *c)
+{
+	uint64_t left = tcp->cost_max - MIN(tcp->cost, tcp->cost_max);
+
+	return LIKELY(c->sendq.cost <= tcp->cost_free) ||
+	       c->sendq.cost <= left * left >> tcp->share_shift;
+}
+
 // Bytes the application may still queue.
 static inline uint32_t room_bytes(const struct tcp *tcp, const struct conn *c)
 {
 	uint64_t used = c->snd.end - MIN(c->snd.una, c->snd.end);
 
-	if (UNLIKELY(!room_has_descs(tcp)) || used >= tcp->config.send_bytes_max)
+	if (UNLIKELY(!room_has_descs(tcp)) || used >= tcp->config.send_bytes_max ||
+	    !room_has_share(tcp, c))
 		return 0;
 	return (uint32_t)(tcp->config.send_bytes_max - used);
 }
 
-void room_init(struct tcp *tcp);
+// All connections together may hold descs, and the packets of POOL_TX.
+void room_init(struct tcp *tcp, uint32_t descs);
 
 // A send was refused: WRITABLE is owed.
 void room_refused(struct tcp *tcp, struct conn *c);

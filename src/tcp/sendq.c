@@ -27,7 +27,7 @@ void sendq_init(struct tcp *tcp)
 }
 
 // A free descriptor at the end of the queue, len bytes long.
-static struct send_desc *append(struct tcp *tcp, struct conn *c, uint32_t len)
+static struct send_desc *append(struct tcp *tcp, struct conn *c, uint32_t len, uint32_t cost)
 {
 	uint32_t index = tcp->desc_free;
 	ASSERT(index != NO_INDEX);
@@ -35,9 +35,12 @@ static struct send_desc *append(struct tcp *tcp, struct conn *c, uint32_t len)
 
 	tcp->desc_free = d->next;
 	tcp->desc_count++;
+	tcp->cost += cost;
+	c->sendq.cost += cost;
 	d->next = NO_INDEX;
 	d->offset = c->snd.end;
 	d->len = len;
+	d->cost = cost;
 	if (c->sendq.head == NO_INDEX)
 		c->sendq.head = index;
 	else
@@ -51,7 +54,8 @@ static struct send_desc *append(struct tcp *tcp, struct conn *c, uint32_t len)
 
 void sendq_add_pkt(struct tcp *tcp, struct conn *c, struct pkt *p)
 {
-	struct send_desc *d = append(tcp, c, pkt_seg_len(p));
+	// What is kept is of POOL_RX, which has an account of its own.
+	struct send_desc *d = append(tcp, c, pkt_seg_len(p), pkt_is_kept(p) ? 1 : tcp->tx_cost);
 
 	DCHECK(pkt_seg_count(p) == 1);
 	d->pkt = p;
@@ -63,7 +67,7 @@ void sendq_add_region(struct tcp *tcp, struct conn *c, const uint8_t *bytes, uin
 {
 	while (len) {
 		uint32_t run = MIN(len, DESC_BYTES_MAX);
-		struct send_desc *d = append(tcp, c, run);
+		struct send_desc *d = append(tcp, c, run, 1);
 
 		d->bytes = bytes;
 		d->flags = DESC_REGION;
@@ -80,10 +84,12 @@ void sendq_set_cookie(struct tcp *tcp, struct conn *c, uint64_t cookie)
 	last->flags |= DESC_COOKIE;
 }
 
-static void release(struct tcp *tcp, uint32_t index)
+static void release(struct tcp *tcp, struct conn *c, uint32_t index)
 {
 	struct send_desc *d = &tcp->desc[index];
 
+	tcp->cost -= d->cost;
+	c->sendq.cost -= d->cost;
 	if (!(d->flags & DESC_REGION)) {
 		pkt_unkeep(tcp->env, d->pkt);
 		pkt_free_seg(d->pkt);
@@ -113,7 +119,7 @@ struct sendq_acked sendq_ack(struct tcp *tcp, struct conn *c, uint64_t una)
 		c->sendq.head = d->next;
 		if (c->sendq.next == index)
 			c->sendq.next = c->sendq.head;
-		release(tcp, index);
+		release(tcp, c, index);
 	}
 	if (c->sendq.head == NO_INDEX)
 		c->sendq.tail = c->sendq.next = NO_INDEX;
@@ -254,11 +260,13 @@ struct pkt *sendq_segment(struct tcp *tcp, struct conn *c, uint64_t offset, uint
 
 void sendq_check(const struct tcp *tcp, const struct conn *c)
 {
+	uint32_t cost = 0;
 	uint64_t at;
 
 	if (c->sendq.head == NO_INDEX) {
 		ASSERT(c->sendq.tail == NO_INDEX);
 		ASSERT(c->sendq.next == NO_INDEX);
+		ASSERT(c->sendq.cost == 0);
 		return;
 	}
 	at = tcp->desc[c->sendq.head].offset;
@@ -267,7 +275,10 @@ void sendq_check(const struct tcp *tcp, const struct conn *c)
 		ASSERT(tcp->desc[i].offset == at);
 		ASSERT(tcp->desc[i].len > 0);
 		at += tcp->desc[i].len;
+		cost += tcp->desc[i].cost;
 		ASSERT((i == c->sendq.tail) == (tcp->desc[i].next == NO_INDEX));
 	}
 	ASSERT(at == c->snd.end);
+	ASSERT(cost == c->sendq.cost);
+	ASSERT(cost <= tcp->cost);
 }

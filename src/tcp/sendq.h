@@ -25,6 +25,7 @@ struct send_desc {
 	uint64_t cookie;
 	uint32_t next; // toward snd.end, or the free list
 	uint32_t len;
+	uint32_t cost;          // room.h
 	uint16_t buffer_offset; // of the first byte in the packet's buffer
 	uint16_t flags;         // enum desc_flag
 };

@@ -124,7 +124,7 @@ struct tcp *tcp_create(const struct tcp_config *config, struct env *env, struct 
 	}
 	init_lists(tcp);
 	sendq_init(tcp);
-	room_init(tcp);
+	room_init(tcp, config->send_descs_max);
 	open_init(tcp);
 	timers_init(tcp);
 	timewait_init(tcp);

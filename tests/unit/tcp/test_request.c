@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "peer.h"
+#include "tcp/room.h"
 
 // RFC 9293 MUST-41, MUST-42: one port, several listeners; the closest address answers, and a
 // listener does not disturb what it has already accepted.
@@ -181,9 +182,9 @@ static void sends_are_all_or_none_and_room_is_announced(void **state)
 	peer_destroy(b);
 }
 
-// Connections from the ports 6000 on; the last takes all descriptors, then all are refused, though
-// the others have nothing outstanding.
-#define STARVED 5
+// Connections from the ports 6000 on; the later ones take their share of the descriptors, the last
+// one the last of all, then all are refused, though the first four have nothing outstanding.
+#define STARVED 8
 static void starve(struct peer *b, prism_conn *conns, const uint8_t *region)
 {
 	peer_listen(b);
@@ -195,9 +196,9 @@ static void starve(struct peer *b, prism_conn *conns, const uint8_t *region)
 			;
 		peer_seg(b, (struct in){.flags = ACK, .src_port = port, .seq = 1, .ack = 1});
 		conns[i] = b->conn;
+		while (i >= 4 && tcp_credit(b->tcp, b->conn))
+			assert_int_equal(tcp_send_region(b->tcp, b->conn, region, 100, NULL), 0);
 	}
-	while (tcp_credit(b->tcp, b->conn))
-		assert_int_equal(tcp_send_region(b->tcp, b->conn, region, 100, NULL), 0);
 	for (uint16_t i = 0; i < STARVED; i++) {
 		assert_int_equal(tcp_credit(b->tcp, conns[i]), 0);
 		assert_int_equal(tcp_send_region(b->tcp, conns[i], region, 100, NULL), -EAGAIN);
@@ -225,10 +226,9 @@ static void whoever_waits_for_descriptors_is_told_when_others_free_them(void **s
 	assert_int_equal(tcp_close(b->tcp, conns[2]), 0);
 	peer_turn(b);
 	assert_int_equal(b->writable, 0);
-	peer_seg(b, (struct in){.flags = ACK, .src_port = 6004, .seq = 1, .ack = 1 + 21 * 100});
-	assert_int_equal(b->writable, 3);
+	peer_seg(b, (struct in){.flags = ACK, .src_port = 6007, .seq = 1, .ack = 101});
+	assert_int_equal(b->writable, STARVED - 2);
 	assert_false(tcp_busy(b->tcp));
-	assert_int_equal(tcp_send_region(b->tcp, conns[0], region, 100, NULL), 0);
 	assert_int_equal(tcp_send_region(b->tcp, conns[3], region, 100, NULL), 0);
 	peer_destroy(b);
 }
@@ -247,7 +247,7 @@ static void those_who_wait_are_told_in_their_order(void **state)
 
 	starve(b, conns, region);
 	assert_false(tcp_busy(b->tcp));
-	peer_in(b, (struct in){.flags = ACK, .src_port = 6004, .seq = 1, .ack = 101});
+	peer_in(b, (struct in){.flags = ACK, .src_port = 6007, .seq = 1, .ack = 101});
 	for (int told = 0; told < STARVED; told++) {
 		struct prism_event e[2];
 
@@ -259,6 +259,81 @@ static void those_who_wait_are_told_in_their_order(void **state)
 	peer_turn(b);
 	assert_int_equal(b->writable, 0);
 	assert_false(tcp_busy(b->tcp));
+	peer_destroy(b);
+}
+
+// One byte in a packet of its own.
+static int send_one(struct peer *b, prism_conn conn)
+{
+	struct pkt *p = pkt_alloc(b->env.pool[POOL_TX]);
+	int error;
+
+	if (!p)
+		return -ENOBUFS;
+	memset(pkt_append(p, 1), 'x', 1);
+	error = tcp_send_pkt(b->tcp, conn, p);
+	if (error)
+		pkt_free(p);
+	return error;
+}
+
+// Connections from the ports 6000 on; all but the last take what they get.
+#define GREEDY 100
+static void be_greedy(struct peer *b, prism_conn *conns, uint32_t *iss)
+{
+	peer_listen(b);
+	for (uint16_t i = 0; i <= GREEDY; i++) {
+		uint16_t port = (uint16_t)(6000 + i);
+
+		peer_seg(b, (struct in){.flags = SYN, .src_port = port});
+		while (peer_read(b))
+			;
+		peer_seg(b, (struct in){.flags = ACK, .src_port = port, .seq = 1, .ack = 1});
+		conns[i] = b->conn;
+		iss[i] = b->host_iss;
+	}
+	for (int i = 0; i < GREEDY; i++) {
+		while (send_one(b, conns[i]) == 0)
+			;
+		assert_int_equal(send_one(b, conns[i]), -EAGAIN);
+		assert_int_equal(tcp_credit(b->tcp, conns[i]), 0);
+	}
+}
+
+// Of send_bytes_max all have plenty left.
+static void who_is_not_acknowledged_leaves_packets_to_others(void **state)
+{
+	struct tcp_config config = peer_config();
+	prism_conn conns[GREEDY + 1];
+	uint32_t iss[GREEDY + 1];
+
+	(void)state;
+	config.connections_max = GREEDY + 1;
+	config.send_descs_max = 2 * PEER_POOL_PKTS;
+	struct peer *b = peer_create_on(&config, PORT_TX_CHAINS);
+
+	be_greedy(b, conns, iss);
+	const struct conn *first = conn_of(b->tcp, conns[0].id);
+	uint64_t start = first->snd.una;
+	uint32_t cost = first->sendq.cost;
+
+	assert_true(pool_available(b->env.pool[POOL_TX]) > PEER_POOL_PKTS / 8);
+	for (int i = 0; i < ROOM_PKTS_FREE; i++)
+		assert_int_equal(send_one(b, conns[GREEDY]), 0);
+	// Who is acknowledged is told when he is down to his share, not before.
+	peer_turn(b);
+	b->host_iss = iss[0];
+	while (b->writable == 0) {
+		assert_true(first->sendq.cost > cost / 50);
+		peer_seg(b, (struct in){.flags = ACK,
+					.src_port = 6000,
+					.seq = 1,
+					.ack = (uint32_t)(first->snd.una + 1 - start) + 1});
+		while (peer_read(b))
+			;
+	}
+	assert_true(first->sendq.cost < cost / 2);
+	assert_int_equal(send_one(b, conns[0]), 0);
 	peer_destroy(b);
 }
 
@@ -338,6 +413,7 @@ int main(void)
 		cmocka_unit_test(listeners_come_and_go_in_any_order),
 		cmocka_unit_test(whoever_waits_for_descriptors_is_told_when_others_free_them),
 		cmocka_unit_test(those_who_wait_are_told_in_their_order),
+		cmocka_unit_test(who_is_not_acknowledged_leaves_packets_to_others),
 		cmocka_unit_test(a_stale_handle_is_refused_everywhere),
 		cmocka_unit_test(a_made_up_handle_is_refused),
 		cmocka_unit_test(a_chain_is_refused_and_stays_the_callers),
