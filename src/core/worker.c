@@ -22,7 +22,7 @@
 #define FIRED_MAX 4096
 
 // Looks for packets in an idle turn, when all ports only look into memory.
-#define IDLE_LOOKS 4u
+#define IDLE_LOOKS 8u
 
 // What worker_create made itself.
 struct worker_own {

@@ -12,6 +12,7 @@
 #include "net/reassembly.h"
 #include "net/route.h"
 #include "wire/checksum.h"
+#include "wire/eth.h"
 #include "wire/ipv4.h"
 
 struct net_address {
@@ -157,6 +158,46 @@ struct ip4_send {
 	struct pkt_tx_offload offload;
 };
 void ip4_send(struct net *net, struct pkt *p, struct ip4_send *s);
+
+// A packet that goes as it is: no tag or offload, as many segments as the port takes, a neighbour
+// that answers.
+static inline bool net_is_plain(const struct net *net, const struct net_path *path,
+				const struct pkt *p)
+{
+	return net->port[path->port_index].is_plain && pkt_seg_count(p) <= path->tx_segs_max &&
+	       net->neighbours.slot[path->neighbour].state & NEIGHBOUR_SENDABLE;
+}
+
+// The IP header of a packet that goes whole over path, but for length and checksum.
+static inline struct ipv4_header net_plain_header(const struct net_path *path, uint8_t protocol)
+{
+	return (struct ipv4_header){
+		.version_ihl = IPV4_VERSION_IHL,
+		.fragment = be16_of(IPV4_DF),
+		.ttl = IPV4_TTL_DEFAULT,
+		.protocol = protocol,
+		.src = addr_to_v4(&path->local),
+		.dst = addr_to_v4(&path->remote),
+	};
+}
+
+// Ethernet's and IP's header of a plain packet.
+#define PLAIN_HEADERS_BYTES (sizeof(struct eth_header) + IPV4_HEADER_BYTES)
+
+// Writes them in one go where p has room for them already, and sends it; takes p. The same bytes as
+// ip4_send's.
+HOT_INLINE void net_send_plain(struct net *net, const struct net_path *path, struct pkt *p,
+			       struct ipv4_header ip)
+{
+	struct neighbour *n = &net->neighbours.slot[path->neighbour];
+	uint8_t *at = pkt_data(p);
+
+	ip.total_len = be16_of((uint16_t)(pkt_len(p) - sizeof(struct eth_header)));
+	memcpy(at, n->header, sizeof(struct eth_header));
+	ipv4_header_put(at + sizeof(struct eth_header), ip, true);
+	n->used_ns = net->env->now_ns;
+	port_tx(net->env, net->port[path->port_index].port, p);
+}
 
 // The transport checksum in software, over all segments.
 void ip4_fill_checksum(const struct net *net, struct pkt *p, const struct net_out *out);

@@ -13,8 +13,6 @@
 #include "wire/checksum.h"
 #include "wire/udp.h"
 
-// The three headers of a plain datagram.
-#define PLAIN_BYTES (sizeof(struct eth_header) + IPV4_HEADER_BYTES + sizeof(struct udp_header))
 // Room in front of the payload for all headers.
 #define HEADERS_BYTES (ETH_HEADER_BYTES_MAX + IPV4_HEADER_BYTES + sizeof(struct udp_header))
 
@@ -31,31 +29,19 @@ HOT_INLINE struct pkt *with_headroom(struct net *net, struct pkt *p)
 	return head;
 }
 
-// One run of bytes that fits the path, a neighbour that answers, a port without tag or offloads.
 static bool is_plain(const struct net *net, const struct net_path *path, const struct pkt *p)
 {
-	return net->port[path->port_index].is_plain && pkt_seg_count(p) == 1 &&
-	       pkt_len(p) + sizeof(struct udp_header) + IPV4_HEADER_BYTES <= path->mtu_bytes &&
-	       net->neighbours.slot[path->neighbour].state & NEIGHBOUR_SENDABLE;
+	return net_is_plain(net, path, p) && pkt_seg_count(p) == 1 &&
+	       pkt_len(p) + sizeof(struct udp_header) + IPV4_HEADER_BYTES <= path->mtu_bytes;
 }
 
-// The same bytes that net_output would put before p. The sums of both headers come from what goes
-// into them: reading back what was just written in other pieces would wait for the stores.
+// The same bytes that net_output would put before p.
 HOT_INLINE void send_plain(struct net *net, const struct net_path *path, const be16 port[2],
 			   struct pkt *p)
 {
-	struct neighbour *n = &net->neighbours.slot[path->neighbour];
-	uint32_t len = pkt_len(p) + (uint32_t)sizeof(struct udp_header);
-	const struct ipv4_header ip = {
-		.version_ihl = IPV4_VERSION_IHL,
-		.total_len = be16_of((uint16_t)(len + IPV4_HEADER_BYTES)),
-		.fragment = be16_of(IPV4_DF),
-		.ttl = IPV4_TTL_DEFAULT,
-		.protocol = IP_UDP,
-		.src = addr_to_v4(&path->local),
-		.dst = addr_to_v4(&path->remote),
-	};
-	struct udp_header udp = {port[0], port[1], be16_of((uint16_t)len), {0}};
+	const struct ipv4_header ip = net_plain_header(path, IP_UDP);
+	struct udp_header udp = {
+		port[0], port[1], be16_of((uint16_t)(pkt_len(p) + sizeof(udp))), {0}};
 	uint64_t sum = checksum_add(0, pkt_data(p), pkt_len(p));
 
 	sum += (uint64_t)ip.src.raw + ip.dst.raw + port[0].raw + port[1].raw + 2 * udp.len.raw +
@@ -63,14 +49,11 @@ HOT_INLINE void send_plain(struct net *net, const struct net_path *path, const b
 	udp.checksum = checksum_finish(checksum_from_words(sum));
 	if (UNLIKELY(udp.checksum.raw == 0))
 		udp.checksum.raw = 0xffff; // RFC 768: zero would say that there is none
-	uint8_t *at = pkt_prepend(p, PLAIN_BYTES);
+	uint8_t *at = pkt_prepend(p, PLAIN_HEADERS_BYTES + sizeof(udp));
 
-	memcpy(at, n->header, sizeof(struct eth_header));
-	ipv4_header_put(at + sizeof(struct eth_header), ip, true);
-	udp_header_put(at + PLAIN_BYTES - sizeof(udp), udp);
-	n->used_ns = net->env->now_ns;
+	udp_header_put(at + PLAIN_HEADERS_BYTES, udp);
 	counter_add(net->env, COUNTER_originated_pkts, 1);
-	port_tx(net->env, net->port[path->port_index].port, p);
+	net_send_plain(net, path, p, ip);
 }
 
 static void send_other(struct net *net, struct net_path *path, const be16 port[2], struct pkt *p)
