@@ -61,13 +61,20 @@ bool output_bare(struct tcp *tcp, const struct bare *b)
 	return true;
 }
 
+// RFC 9293 3.10.7.4, first: without text a segment is acceptable up to the window's edge. A probe's
+// octet lies beyond it, and so may text that left before the window shrank.
+static uint64_t acceptable_seq(const struct conn *c)
+{
+	return MIN(c->snd.nxt, c->snd.una + c->snd.wnd);
+}
+
 static struct bare bare_of(const struct conn *c, uint8_t flags)
 {
 	return (struct bare){
 		.path = (struct net_path *)&c->path,
 		.local_port = c->local_port,
 		.remote_port = c->remote_port,
-		.seq = (uint32_t)c->snd.nxt,
+		.seq = (uint32_t)acceptable_seq(c),
 		.ack = (uint32_t)c->rcv.nxt,
 		.flags = flags,
 		.dscp = c->dscp,

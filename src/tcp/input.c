@@ -108,14 +108,15 @@ static inline bool is_expected(const struct conn *c, const struct segment *s)
 	       s->has_ts == conn_is(c, CONN_TS) && !(s->has_ts && ts_is_old(c, s));
 }
 
-// RFC 9293 3.10.7.4, first: is any of it in the window?
+// RFC 9293 3.10.7.4, first: is any of it in the window? Without text the edge is in it: whoever has
+// filled the window has no other number.
 static bool in_window(const struct conn *c, const struct segment *s)
 {
 	uint64_t edge = c->rcv.nxt + c->rcv.wnd;
 	uint64_t end = s->seq + segment_space(s);
 
 	if (end == s->seq)
-		return s->seq == c->rcv.nxt || (s->seq >= c->rcv.nxt && s->seq < edge);
+		return s->seq >= c->rcv.nxt && s->seq <= edge;
 	return s->seq < edge && end > c->rcv.nxt;
 }
 
