@@ -154,7 +154,8 @@ struct conn {
 	uint16_t keepalive_s;    // 0: off
 	uint16_t r2_s;           // RFC 9293 3.8.3: give up after this long
 	uint32_t ssthresh_bytes; // RFC 5681 3.1; read where acks count, written by a loss
-	uint32_t cc_private[3];
+	uint32_t stray_ms;       // when what was out of place and without text was last answered
+	uint64_t cc_private;
 } CACHE_ALIGNED;
 
 static_assert(offsetof(struct conn, rcv) == 1 * CACHE_LINE_BYTES, "line 1 is receiving");

@@ -22,10 +22,27 @@
 // RFC 7323 5.5: a TS.Recent older than this may have wrapped.
 #define TS_RECENT_VALID_S (24u * 24 * 3600)
 
+// Two ends that disagree about their numbers answer each other's ACKs for ever: what has no text is
+// answered twice a second at most, as Linux does. Text is no part of it, and waits for its ACK.
+#define STRAY_MS 500
+
 static void owe_ack(struct tcp *tcp, struct conn *c)
 {
 	conn_set(c, CONN_ACK_NOW);
 	conn_mark(tcp, c);
+}
+
+// The same for what is not acceptable.
+static void owe_stray(struct tcp *tcp, struct conn *c, const struct segment *s)
+{
+	uint32_t now_ms = (uint32_t)(tcp->env->now_ns / NS_PER_MS);
+
+	if (segment_space(s) == 0) {
+		if (now_ms - c->stray_ms < STRAY_MS)
+			return;
+		c->stray_ms = now_ms;
+	}
+	owe_ack(tcp, c);
 }
 
 // RFC 7323 4.3, (2) and (3): the first segment after our last ACK sets the echo.
@@ -137,7 +154,7 @@ static enum drop check_timestamp(struct tcp *tcp, struct conn *c, struct segment
 	if (!s->has_ts) // RFC 7323 3.2
 		return DROP_TCP_NO_TIMESTAMP;
 	if (ts_is_old(c, s) && age_s < TS_RECENT_VALID_S) {
-		owe_ack(tcp, c);
+		owe_stray(tcp, c, s);
 		return DROP_TCP_PAWS;
 	}
 	return DROP_OK;
@@ -175,7 +192,7 @@ static enum drop check_segment(struct tcp *tcp, struct conn *c, struct segment *
 	if (s->flags & TCP_SYN) // fourth, irrespective of the number: RFC 5961 4.2
 		return syn_in_connection(tcp, c);
 	if (!in_window(c, s) && !closed_window_probe(c, s)) { // first
-		owe_ack(tcp, c);
+		owe_stray(tcp, c, s);
 		return s->seq < c->rcv.nxt ? DROP_TCP_OLD_DATA : DROP_TCP_OUTSIDE_WINDOW;
 	}
 	// third, security: obsolete
