@@ -57,7 +57,6 @@ enum conn_flag {
 	CONN_SYN_RETRANSMITTED = 1 << 9,
 	CONN_PROBE = 1 << 10,        // a keep-alive probe is due
 	CONN_DISCARD = 1 << 11,      // undelivered data is not wanted any more
-	CONN_SOFT_ERROR = 1 << 12,   // ICMP said unreachable while connecting
 	CONN_AFTER_RTO = 1 << 13,    // no fast retransmit below loss.recover (RFC 6582 4)
 	CONN_WINDOW_PROBE = 1 << 14, // one octet may leave although the window is closed
 	CONN_APP_LIMITED = 1 << 15,  // the last flush sent all there was
@@ -137,7 +136,7 @@ struct conn {
 	struct net_path path;
 	uint16_t local_port, remote_port;
 	uint8_t probes : 4; // keep-alive probes without an answer
-	uint8_t reason : 4; // enum prism_close_reason
+	uint8_t reason : 4; // enum prism_close_reason; while connecting, what ICMP said
 	uint8_t dscp;       // RFC 9293 3.9.2, MUST-48
 	uint8_t ttl;        // RFC 9293 3.9.2, MUST-49; 0: the default
 	uint8_t quick_acks; // ACKs that still go out at once, at the start

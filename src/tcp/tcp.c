@@ -275,7 +275,7 @@ void tcp_icmp_error(struct tcp *tcp, const struct icmp_report *report)
 	else if (meaning == ICMP_HARD && conn_in(c, SYN_SENT | SYN_RECEIVED))
 		close_now(tcp, c, PRISM_CLOSE_UNREACHABLE);
 	else if (meaning == ICMP_SOFT && conn_in(c, SYN_SENT | SYN_RECEIVED))
-		conn_set(c, CONN_SOFT_ERROR); // RFC 9293 MUST-47: said with the end
+		c->reason = PRISM_CLOSE_UNREACHABLE; // RFC 9293 MUST-47: said with the end
 	// RFC 5927 5.2: in a synchronized connection hard errors are soft, and soft ones are waited
 	// out.
 }

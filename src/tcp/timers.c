@@ -113,9 +113,7 @@ static bool gave_up(struct tcp *tcp, struct conn *c)
 	if (waited_ns < r2_ns(c))
 		return false;
 	if (conn_in(c, SYN_SENT | SYN_RECEIVED))
-		close_now(tcp, c,
-			  conn_is(c, CONN_SOFT_ERROR) ? PRISM_CLOSE_UNREACHABLE
-						      : PRISM_CLOSE_CONNECT_TIMEOUT);
+		close_now(tcp, c, c->reason ? c->reason : PRISM_CLOSE_CONNECT_TIMEOUT);
 	else
 		close_now(tcp, c, PRISM_CLOSE_TIMEOUT);
 	return true;
