@@ -57,6 +57,7 @@ enum conn_flag {
 	CONN_SYN_RETRANSMITTED = 1 << 9,
 	CONN_PROBE = 1 << 10,        // a keep-alive probe is due
 	CONN_DISCARD = 1 << 11,      // undelivered data is not wanted any more
+	CONN_EARLY_ACKS = 1 << 12,   // text came early: early_acks are owed
 	CONN_AFTER_RTO = 1 << 13,    // no fast retransmit below loss.recover (RFC 6582 4)
 	CONN_WINDOW_PROBE = 1 << 14, // one octet may leave although the window is closed
 	CONN_APP_LIMITED = 1 << 15,  // the last flush sent all there was
@@ -78,6 +79,9 @@ enum news {
 // Full acknowledgements at the start of a connection that are not delayed, so that the peer's slow
 // start gets its feedback (RFC 5681 allows any ACK rate up to one per segment). 16 as Linux.
 #define CONN_QUICK_ACKS 16
+
+// Duplicate ACKs of one burst: with three the sender sends again (RFC 5681 3.2).
+#define CONN_EARLY_ACKS_MAX 3
 
 struct conn {
 	// Line 0: who, and the sending side.
@@ -154,7 +158,7 @@ struct conn {
 	uint16_t r2_s;           // RFC 9293 3.8.3: give up after this long
 	uint32_t ssthresh_bytes; // RFC 5681 3.1; read where acks count, written by a loss
 	uint32_t stray_ms;       // when what was out of place and without text was last answered
-	uint64_t cc_private;
+	uint8_t early_acks;      // bare ACKs owed for what came early since the last, 0..3
 } CACHE_ALIGNED;
 
 static_assert(offsetof(struct conn, rcv) == 1 * CACHE_LINE_BYTES, "line 1 is receiving");

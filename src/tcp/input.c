@@ -2,7 +2,7 @@
 // What to do with a segment, in the RFC's order (RFC 9293 3.10.7), the usual case first. Called by
 // core/stack.c for every TCP packet; calls open.c, ack.c, early.c, close.c. Nothing leaves
 // from here but resets and TIME-WAIT's ACKs: what is owed to the peer is marked and leaves in
-// tcp_flush, one ACK per connection and burst (RFC 9293 MUST-58, MUST-59).
+// tcp_flush, one ACK per connection and burst (RFC 9293 MUST-58, MUST-59), up to three for a gap.
 //
 // Urgent data: the flag and pointer are accepted and ignored (RFC 6093 advises against the
 // mechanism); the octets are ordinary text.
@@ -265,6 +265,9 @@ static struct pkt *trim_to_window(struct tcp *tcp, struct conn *c, struct segmen
 
 static void text_is_early(struct tcp *tcp, struct conn *c, struct pkt *p, const struct segment *s)
 {
+	if (c->early_acks < CONN_EARLY_ACKS_MAX)
+		c->early_acks++;
+	conn_set(c, CONN_EARLY_ACKS);
 	if (early_pins_too_much(tcp, c))
 		pkt_drop(tcp->env, p, DROP_TCP_RECEIVE_FULL);
 	else if (pkt_early_short(tcp->env))
@@ -307,6 +310,7 @@ static void text_or_fin(struct tcp *tcp, struct conn *c, struct segment *s)
 		text_is_early(tcp, c, p, s);
 		return;
 	}
+	c->early_acks = 0; // an ACK of more says it all
 	if (s->len) {
 		if (!text_is_next(tcp, c, p))
 			return;

@@ -319,8 +319,24 @@ static bool send_fin_if_due(struct tcp *tcp, struct conn *c)
 	return true;
 }
 
+// RFC 5681 4.2: each segment beyond a gap is answered, in a burst as well: a sender whose window
+// that burst has filled hears no other duplicates. The first ACK of a number is none.
+static bool answer_early(struct tcp *tcp, struct conn *c)
+{
+	if (c->early_acks && c->rcv.unacked && !output_ack(tcp, c))
+		return false;
+	for (; c->early_acks; c->early_acks--) {
+		if (!output_ack(tcp, c))
+			return false;
+	}
+	conn_unset(c, CONN_EARLY_ACKS);
+	return true;
+}
+
 static COLD bool run_trouble(struct tcp *tcp, struct conn *c)
 {
+	if (conn_is(c, CONN_EARLY_ACKS) && !answer_early(tcp, c))
+		return false;
 	if (c->path.mtu_bytes < c->mss_bytes + output_options_bytes(c) + fixed_headers(&c->path))
 		output_mtu_changed(tcp, c);
 	if (conn_is(c, CONN_PROBE))
@@ -332,7 +348,7 @@ static COLD bool run_trouble(struct tcp *tcp, struct conn *c)
 
 static inline bool in_trouble(const struct conn *c)
 {
-	return conn_is(c, CONN_PROBE | CONN_WINDOW_PROBE | CONN_RTX_NOW) ||
+	return conn_is(c, CONN_PROBE | CONN_WINDOW_PROBE | CONN_RTX_NOW | CONN_EARLY_ACKS) ||
 	       c->loss.rtx_nxt < c->loss.rtx_end ||
 	       c->path.mtu_bytes < c->mss_bytes + fixed_headers(&c->path);
 }

@@ -56,7 +56,7 @@ void tcp_prefetch_conns(const struct tcp *tcp, const uint64_t *hashes, uint32_t 
 // An ICMP error about one of our segments (RFC 5927 checks apply). Does not take anything.
 void tcp_icmp_error(struct tcp *tcp, const struct icmp_report *report);
 
-// Sends what connections have to say: data, one ACK per connection and burst, FIN.
+// Sends what connections have to say: data, one ACK per connection and burst (more for a gap), FIN.
 void tcp_flush(struct tcp *tcp);
 
 // Writes up to count events and returns how many; the rest stay for the next call.

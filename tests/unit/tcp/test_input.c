@@ -32,6 +32,96 @@ static void a_burst_gets_one_ack(void **state)
 	peer_destroy(b);
 }
 
+static void segment(struct peer *b, uint32_t index)
+{
+	peer_in(b, (struct in){.flags = ACK, .seq = 1 + 1000 * index, .ack = 1, .len = 1000});
+}
+
+// RFC 5681 4.2: a sender whose burst lost its first segment needs three duplicates.
+static void a_burst_with_a_gap_gets_three_duplicates(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_open(b);
+	segment(b, 0);
+	peer_turn(b);
+	expect(b, ACK, 1, 1001, 0);
+	for (uint32_t i = 2; i < 20; i++)
+		segment(b, i);
+	peer_turn(b);
+	for (int i = 0; i < 3; i++)
+		expect(b, ACK, 1, 1001, 0);
+	expect_nothing(b);
+	segment(b, 20);
+	segment(b, 21);
+	peer_turn(b);
+	for (int i = 0; i < 2; i++)
+		expect(b, ACK, 1, 1001, 0);
+	expect_nothing(b);
+	segment(b, 1);
+	peer_turn(b);
+	expect(b, ACK, 1, 22001, 0);
+	expect_nothing(b);
+	peer_destroy(b);
+}
+
+// An ACK that says more than the last one is no duplicate.
+static void what_came_before_the_gap_is_acknowledged_first(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_open(b);
+	segment(b, 0);
+	segment(b, 2);
+	segment(b, 3);
+	peer_turn(b);
+	for (int i = 0; i < 3; i++)
+		expect(b, ACK, 1, 1001, 0);
+	expect_nothing(b);
+	segment(b, 5);
+	segment(b, 6);
+	segment(b, 1); // a gap closes, the next one was known all along
+	segment(b, 7);
+	peer_turn(b);
+	for (int i = 0; i < 2; i++)
+		expect(b, ACK, 1, 4001, 0);
+	expect_nothing(b);
+	peer_destroy(b);
+}
+
+static void a_burst_out_of_order_without_a_gap_gets_one_ack(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_open(b);
+	for (uint32_t i = 10; i > 0; i--)
+		segment(b, i - 1);
+	peer_turn(b);
+	expect(b, ACK, 1, 10001, 0);
+	expect_nothing(b);
+	peer_destroy(b);
+}
+
+// A segment with text is no duplicate ACK (RFC 5681 2), so a reply does not stand for them.
+static void duplicates_leave_beside_a_reply(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_open(b);
+	for (uint32_t i = 1; i < 4; i++)
+		segment(b, i);
+	peer_host_sends(b, 10, 10);
+	for (int i = 0; i < 3; i++)
+		expect(b, ACK, 1, 1, 0);
+	expect(b, ACK, 1, 1, 10);
+	expect_nothing(b);
+	peer_destroy(b);
+}
+
 // RFC 9293 MUST-40: the delay of an ACK stays below half a second.
 static void a_lone_segment_is_acknowledged_a_little_later(void **state)
 {
@@ -340,6 +430,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_in_order_is_delivered_and_acknowledged),
 		cmocka_unit_test(a_burst_gets_one_ack),
+		cmocka_unit_test(a_burst_with_a_gap_gets_three_duplicates),
+		cmocka_unit_test(what_came_before_the_gap_is_acknowledged_first),
+		cmocka_unit_test(a_burst_out_of_order_without_a_gap_gets_one_ack),
+		cmocka_unit_test(duplicates_leave_beside_a_reply),
 		cmocka_unit_test(a_lone_segment_is_acknowledged_a_little_later),
 		cmocka_unit_test(every_second_full_segment_is_acknowledged_at_once),
 		cmocka_unit_test(a_reply_carries_the_ack),
