@@ -159,6 +159,7 @@ struct conn {
 	uint32_t ssthresh_bytes; // RFC 5681 3.1; read where acks count, written by a loss
 	uint32_t stray_ms;       // when what was out of place and without text was last answered
 	uint8_t early_acks;      // bare ACKs owed for what came early since the last, 0..3
+	uint16_t full_bytes;     // of the IP packet that a full segment makes
 } CACHE_ALIGNED;
 
 static_assert(offsetof(struct conn, rcv) == 1 * CACHE_LINE_BYTES, "line 1 is receiving");

@@ -282,7 +282,7 @@ static void agree(struct tcp *tcp, struct conn *c, const struct tcp_options *o)
 	}
 	c->snd_scale = o->has_scale ? o->scale : 0;
 	c->rcv_scale = o->has_scale ? tcp->rcv_scale : 0;
-	c->mss_bytes = output_mss(tcp, c, o->has_mss && o->mss ? o->mss : TCP_MSS_DEFAULT);
+	output_set_mss(tcp, c, o->has_mss && o->mss ? o->mss : TCP_MSS_DEFAULT);
 	c->rcv.wnd = first_window(tcp);
 }
 

@@ -39,21 +39,24 @@ uint16_t output_mss_to_offer(const struct tcp *tcp, const struct net_path *path)
 	return (uint16_t)(tcp->config.mss_max ? MIN(mss, (uint32_t)tcp->config.mss_max) : mss);
 }
 
-uint16_t output_mss(const struct tcp *tcp, const struct conn *c, uint16_t peer_mss)
+void output_set_mss(const struct tcp *tcp, struct conn *c, uint16_t peer_mss)
 {
 	uint32_t mss = MIN(peer_mss, output_mss_to_offer(tcp, &c->path));
 
-	return (uint16_t)(MAX(mss, UINT32_C(64)) - output_options_bytes(c));
+	mss = MAX(mss, UINT32_C(64));
+	c->mss_bytes = (uint16_t)(mss - output_options_bytes(c));
+	c->full_bytes = (uint16_t)(mss + fixed_headers(&c->path));
 }
 
 COLD void output_mtu_changed(struct tcp *tcp, struct conn *c)
 {
 	uint16_t before = c->mss_bytes;
-	uint16_t now = output_mss(tcp, c, (uint16_t)(before + output_options_bytes(c)));
 
-	if (now >= before || !conn_in(c, STATES_SYNCHRONIZED))
+	if (!conn_in(c, STATES_SYNCHRONIZED))
 		return;
-	c->mss_bytes = now;
+	output_set_mss(tcp, c, (uint16_t)(before + output_options_bytes(c)));
+	if (c->mss_bytes >= before)
+		return;
 	cc_mss_changed(c, before);
 	if (conn_outstanding(c)) {
 		loss_resend_all(c);
@@ -337,7 +340,7 @@ static COLD bool run_trouble(struct tcp *tcp, struct conn *c)
 {
 	if (conn_is(c, CONN_EARLY_ACKS) && !answer_early(tcp, c))
 		return false;
-	if (c->path.mtu_bytes < c->mss_bytes + output_options_bytes(c) + fixed_headers(&c->path))
+	if (c->path.mtu_bytes < c->full_bytes)
 		output_mtu_changed(tcp, c);
 	if (conn_is(c, CONN_PROBE))
 		send_keepalive(tcp, c);
@@ -349,8 +352,7 @@ static COLD bool run_trouble(struct tcp *tcp, struct conn *c)
 static inline bool in_trouble(const struct conn *c)
 {
 	return conn_is(c, CONN_PROBE | CONN_WINDOW_PROBE | CONN_RTX_NOW | CONN_EARLY_ACKS) ||
-	       c->loss.rtx_nxt < c->loss.rtx_end ||
-	       c->path.mtu_bytes < c->mss_bytes + fixed_headers(&c->path);
+	       c->loss.rtx_nxt < c->loss.rtx_end || c->path.mtu_bytes < c->full_bytes;
 }
 
 static bool send_all(struct tcp *tcp, struct conn *c)

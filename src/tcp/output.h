@@ -36,9 +36,9 @@ bool output_run(struct tcp *tcp, struct conn *c);
 // The application released so much that the peer should know (RFC 9293 3.8.6.2.2).
 bool output_window_update_due(const struct tcp *tcp, const struct conn *c);
 
-// The text a full segment may carry on this path, given what the peer said it takes
+// Sets the text a full segment may carry on this path, given what the peer said it takes
 // (RFC 9293 3.7.1, Eff.snd.MSS; MUST-16).
-uint16_t output_mss(const struct tcp *tcp, const struct conn *c, uint16_t peer_mss);
+void output_set_mss(const struct tcp *tcp, struct conn *c, uint16_t peer_mss);
 
 // What we tell the peer (RFC 9293 3.7.1).
 uint16_t output_mss_to_offer(const struct tcp *tcp, const struct net_path *path);
