@@ -123,6 +123,7 @@ static void check_timers(const struct conn *c)
 
 	ASSERT(earliest == TIME_NEVER_NS || timer_armed(&c->timer));
 	ASSERT(!timer_armed(&c->timer) || c->timer.deadline_ns <= earliest);
+	ASSERT(!conn_is(c, CONN_WINDOW_PROBE) || conn_is(c, CONN_PERSIST));
 	// RFC 6298 5.1: something outstanding, so the timer runs.
 	ASSERT(conn_in(c, CLOSED) || conn_outstanding(c) == 0 || c->retransmit_ns != TIME_NEVER_NS);
 }

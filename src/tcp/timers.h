@@ -31,7 +31,7 @@ static inline void timers_segment_sent(struct tcp *tcp, struct conn *c)
 {
 	if (c->retransmit_ns != TIME_NEVER_NS && !conn_is(c, CONN_PERSIST))
 		return;
-	conn_unset(c, CONN_PERSIST);
+	conn_unset(c, CONN_PERSIST | CONN_WINDOW_PROBE);
 	c->retransmit_ns = tcp->env->now_ns + rtt_rto_ns(tcp, c);
 	timers_arm(tcp, c, c->retransmit_ns);
 }
@@ -41,7 +41,7 @@ static inline void timers_ack_advanced(struct tcp *tcp, struct conn *c)
 {
 	c->backoff = 0;
 	c->stalled_ms = 0;
-	conn_unset(c, CONN_PERSIST);
+	conn_unset(c, CONN_PERSIST | CONN_WINDOW_PROBE);
 	c->retransmit_ns = TIME_NEVER_NS;
 	if (conn_outstanding(c)) {
 		c->retransmit_ns = tcp->env->now_ns + rtt_rto_ns(tcp, c);

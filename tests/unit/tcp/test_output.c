@@ -247,6 +247,36 @@ static void an_empty_header_pool_only_delays(void **state)
 	peer_destroy(b);
 }
 
+// A probe that found no buffer is not due any more once the window is open: what leaves then is
+// text, and has its timer (RFC 6298 5.1).
+static void a_probe_that_could_not_leave_is_forgotten_when_the_window_opens(void **state)
+{
+	struct peer *b = peer_create();
+	uint8_t *region = pool_region_alloc(10);
+	struct pkt *taken[PEER_POOL_PKTS];
+
+	(void)state;
+	peer_open(b);
+	peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 1, .closed_window = true});
+	assert_int_equal(tcp_send_region(b->tcp, b->conn, region, 10, NULL), 0);
+	peer_turn(b);
+	peer_time(b, 250 * NS_PER_MS);
+	expect(b, ACK, 1, 1, 1);
+	uint32_t n = pool_available(b->env.pool[POOL_HEAD]);
+
+	assert_int_equal(pool_get(b->env.pool[POOL_HEAD], taken, n), 0);
+	peer_time(b, 400 * NS_PER_MS);
+	assert_int_equal(peer_count(b, COUNTER_tcp_zero_window_probes), 2);
+	expect_nothing(b);
+	peer_in(b, (struct in){.flags = ACK, .seq = 1, .ack = 2});
+	pool_put(taken, n);
+	peer_turn(b);
+	expect(b, ACK, 2, 1, 9);
+	peer_time(b, 250 * NS_PER_MS); // it is lost
+	expect(b, ACK, 2, 1, 9);
+	peer_destroy(b);
+}
+
 // RFC 9293 MUST-48
 static void the_application_chooses_the_service_class(void **state)
 {
@@ -300,6 +330,7 @@ int main(void)
 		cmocka_unit_test(region_bytes_leave_by_reference_and_the_cookie_comes_back),
 		cmocka_unit_test(a_port_that_cuts_gets_large_packets),
 		cmocka_unit_test(an_empty_header_pool_only_delays),
+		cmocka_unit_test(a_probe_that_could_not_leave_is_forgotten_when_the_window_opens),
 		cmocka_unit_test(the_application_chooses_the_service_class),
 		cmocka_unit_test(the_application_chooses_how_far_segments_go),
 	};
