@@ -59,7 +59,7 @@ void timers_peer_heard_slow(struct tcp *tcp, struct conn *c)
 	c->probes = 0;
 	// Probes were further apart than the interval may be, so this can be earlier than the
 	// token.
-	keepalive_in(tcp, c, c->keepalive_s * NS_PER_S);
+	timers_established(tcp, c);
 }
 
 // RFC 9293 MUST-25: off unless somebody asked. RFC 9293 MUST-28: then the interval is his; the
@@ -74,7 +74,7 @@ void timers_established(struct tcp *tcp, struct conn *c)
 void timers_keepalive_changed(struct tcp *tcp, struct conn *c)
 {
 	c->probes = 0;
-	if (conn_in(c, ESTABLISHED | CLOSE_WAIT))
+	if (conn_in(c, STATES_SENDING)) // in FIN-WAIT-2 the deadline is another one's
 		timers_established(tcp, c);
 }
 

@@ -80,6 +80,29 @@ static void nine_unanswered_probes_end_it(void **state)
 	peer_destroy(b);
 }
 
+static void keep_alive_can_be_switched_off_in_any_state(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_open(b);
+	assert_int_equal(tcp_set_option(b->tcp, b->conn, TCP_SET_KEEPALIVE_S, 10), 0);
+	tcp_close(b->tcp, b->conn);
+	peer_turn(b);
+	assert_int_equal(tcp_set_option(b->tcp, b->conn, TCP_SET_KEEPALIVE_S, 0), 0);
+	peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 1, .len = 10});
+	assert_int_equal(peer_state(b), FIN_WAIT_1);
+	assert_int_equal(peer_conn(b)->idle_ns, TIME_NEVER_NS);
+	peer_time(b, 20 * NS_PER_S);
+	assert_int_equal(peer_count(b, COUNTER_tcp_keepalive_probes), 0);
+	peer_seg(b, (struct in){.flags = ACK, .seq = 11, .ack = 2});
+	assert_int_equal(peer_state(b), FIN_WAIT_2);
+	assert_int_equal(tcp_set_option(b->tcp, b->conn, TCP_SET_KEEPALIVE_S, 0), 0);
+	peer_time(b, 61 * NS_PER_S); // the deadline is another one's here
+	assert_int_equal(b->reason, PRISM_CLOSE_LINGER);
+	peer_destroy(b);
+}
+
 static void a_busy_connection_touches_the_wheel_rarely(void **state)
 {
 	struct peer *b = peer_create();
@@ -147,6 +170,7 @@ int main(void)
 		cmocka_unit_test(keep_alive_is_off_by_default),
 		cmocka_unit_test(probes_leave_after_an_idle_interval),
 		cmocka_unit_test(nine_unanswered_probes_end_it),
+		cmocka_unit_test(keep_alive_can_be_switched_off_in_any_state),
 		cmocka_unit_test(a_busy_connection_touches_the_wheel_rarely),
 		cmocka_unit_test(the_timeout_follows_the_round_trip),
 		cmocka_unit_test(what_was_sent_twice_measures_nothing),
