@@ -157,12 +157,16 @@ static void retransmission_fires(struct tcp *tcp, struct conn *c)
 	conn_mark(tcp, c);
 }
 
-// RFC 9293 MUST-26: only after an interval in which nothing came. MUST-29: one lost probe is no
-// proof of anything.
+// RFC 9293 MUST-26: only after an interval in which nothing came, and while nothing is outstanding:
+// text has timers of its own, and R2. MUST-29: one lost probe is no proof of anything.
 static void idle_fires(struct tcp *tcp, struct conn *c)
 {
 	if (conn_in(c, FIN_WAIT_2)) {
 		close_now(tcp, c, PRISM_CLOSE_LINGER);
+		return;
+	}
+	if (conn_outstanding(c) || c->snd.nxt < c->snd.end) {
+		timers_established(tcp, c);
 		return;
 	}
 	if (c->probes >= KEEPALIVE_PROBES) {

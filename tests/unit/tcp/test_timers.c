@@ -80,6 +80,25 @@ static void nine_unanswered_probes_end_it(void **state)
 	peer_destroy(b);
 }
 
+// RFC 9293 MUST-26: what is outstanding is given up after R2, and not sooner for want of an answer
+// to probes.
+static void keep_alive_does_not_end_what_waits_for_r2(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_open(b);
+	assert_int_equal(tcp_set_option(b->tcp, b->conn, TCP_SET_KEEPALIVE_S, 1), 0);
+	assert_int_equal(tcp_set_option(b->tcp, b->conn, TCP_SET_GIVE_UP_S, 1000), 0);
+	peer_host_sends(b, 10, 10);
+	peer_time(b, 990 * NS_PER_S);
+	assert_int_equal(b->closed, 0);
+	assert_int_equal(peer_count(b, COUNTER_tcp_keepalive_probes), 0);
+	peer_time(b, 70 * NS_PER_S);
+	assert_int_equal(b->reason, PRISM_CLOSE_TIMEOUT);
+	peer_destroy(b);
+}
+
 static void keep_alive_can_be_switched_off_in_any_state(void **state)
 {
 	struct peer *b = peer_create();
@@ -170,6 +189,7 @@ int main(void)
 		cmocka_unit_test(keep_alive_is_off_by_default),
 		cmocka_unit_test(probes_leave_after_an_idle_interval),
 		cmocka_unit_test(nine_unanswered_probes_end_it),
+		cmocka_unit_test(keep_alive_does_not_end_what_waits_for_r2),
 		cmocka_unit_test(keep_alive_can_be_switched_off_in_any_state),
 		cmocka_unit_test(a_busy_connection_touches_the_wheel_rarely),
 		cmocka_unit_test(the_timeout_follows_the_round_trip),
