@@ -255,6 +255,24 @@ static inline struct listener *listener_next(struct tcp *tcp, const struct liste
 	return l->next == NO_LISTENER ? NULL : &tcp->listener[l->next];
 }
 
+// Whose a SYN to this address and port is, or NULL.
+static inline struct listener *listener_for(struct tcp *tcp, const struct addr *local,
+					    uint16_t port)
+{
+	struct listener *any = NULL;
+
+	for (struct listener *l = listener_first(tcp, port); l; l = listener_next(tcp, l)) {
+		if (l->port != port)
+			continue;
+		// RFC 9293 MUST-41, MUST-42: the closest answers, whatever else is on the port
+		if (addr_equal(&l->local, local))
+			return l;
+		if (addr_is_any(&l->local))
+			any = l;
+	}
+	return any;
+}
+
 static inline bool conn_in(const struct conn *c, unsigned states)
 {
 	return (c->state & states) != 0;

@@ -25,22 +25,6 @@
 #define SYN_ACK_RETRANSMITS_MAX 7
 #define HALF_OPEN_RTO_MAX_NS RTO_NS_MAX
 
-static struct listener *listener_for(struct tcp *tcp, const struct segment *s)
-{
-	struct listener *any = NULL;
-
-	for (struct listener *l = listener_first(tcp, s->dst_port); l; l = listener_next(tcp, l)) {
-		if (l->port != s->dst_port)
-			continue;
-		// RFC 9293 MUST-41, MUST-42: the closest answers, whatever else is on the port
-		if (addr_equal(&l->local, &s->arrival->dst))
-			return l;
-		if (addr_is_any(&l->local))
-			any = l;
-	}
-	return any;
-}
-
 static uint16_t first_window(const struct tcp *tcp)
 {
 	return (uint16_t)MIN(tcp->config.receive_bytes_max, UINT32_C(65535));
@@ -254,7 +238,7 @@ void open_stranger(struct tcp *tcp, struct segment *s, uint32_t isn_floor)
 		pkt_drop(tcp->env, s->pkt, DROP_TCP_TO_GROUP);
 		return;
 	}
-	l = listener_for(tcp, s);
+	l = listener_for(tcp, &s->arrival->dst, s->dst_port);
 	if (!l || s->flags & (TCP_ACK | TCP_RST)) {
 		// RFC 9293 3.10.7.1: CLOSED; 3.10.7.2: first RST, second ACK in LISTEN
 		output_reset_reply(tcp, s);

@@ -178,7 +178,9 @@ bool timewait_input(struct tcp *tcp, uint32_t index, struct segment *s, uint32_t
 {
 	struct time_wait *t = &tcp->time_wait[index];
 
-	if ((s->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN && syn_is_new(t, s)) {
+	// RFC 9293 MUST-13: without a listener nothing begins, and TIME-WAIT goes on.
+	if ((s->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN && syn_is_new(t, s) &&
+	    listener_for(tcp, &t->local, t->local_port)) {
 		*isn_floor = t->snd_nxt + ISN_STEP;
 		forget(tcp, t);
 		return true;

@@ -55,6 +55,33 @@ static void old_segments_are_answered_and_a_reset_ends_it(void **state)
 	peer_destroy(b);
 }
 
+// RFC 9293 MUST-13: where nobody listens no SYN is the beginning of something.
+static void a_newer_syn_is_none_when_nobody_listens(void **state)
+{
+	struct peer *b = peer_create();
+	struct addr any = {0};
+	prism_listener listener;
+
+	(void)state;
+	assert_int_equal(tcp_listen(b->tcp, &any, 80, 700, &listener), 0);
+	peer_seg(b, (struct in){.flags = SYN, .options = SYN_OPTIONS_TS, .options_len = 16});
+	assert_true(peer_read(b));
+	b->ts = true;
+	peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 1});
+	assert_int_equal(tcp_unlisten(b->tcp, listener), 0);
+	tcp_close(b->tcp, b->conn);
+	peer_turn(b);
+	expect(b, FIN | ACK, 1, 1, 0);
+	peer_seg(b, (struct in){.flags = FIN | ACK, .seq = 1, .ack = 2});
+	expect(b, ACK, 2, 2, 0);
+	b->ts_value += 1000;
+	peer_seg(b, (struct in){.flags = SYN, .seq = 5000});
+	expect(b, ACK, 2, 2, 0);
+	assert_int_equal(waiting(b), 1);
+	assert_int_equal(peer_drops(b, DROP_TCP_TIME_WAIT), 1);
+	peer_destroy(b);
+}
+
 // RFC 1122 4.2.2.13, RFC 6191 2
 static void a_newer_syn_begins_a_new_connection(void **state)
 {
@@ -149,6 +176,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_lasts_two_msl_from_the_last_fin),
 		cmocka_unit_test(old_segments_are_answered_and_a_reset_ends_it),
+		cmocka_unit_test(a_newer_syn_is_none_when_nobody_listens),
 		cmocka_unit_test(a_newer_syn_begins_a_new_connection),
 		cmocka_unit_test(with_timestamps_the_clock_tells_new_from_old),
 		cmocka_unit_test(a_full_ring_gives_up_its_oldest),
