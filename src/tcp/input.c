@@ -354,7 +354,7 @@ static COLD void input_general(struct tcp *tcp, struct conn *c, struct segment *
 		pkt_consume(tcp->env, s->pkt);
 		return;
 	}
-	if (s->has_ts && conn_is(c, CONN_TS) && !ts_is_old(c, s))
+	if (s->has_ts && conn_is(c, CONN_TS)) // what is old passed because TS.Recent is older
 		take_timestamp(tcp, c, s);
 	timers_peer_heard(tcp, c);
 	if (s->ack >= c->snd.una)

@@ -301,6 +301,11 @@ static void an_older_timestamp_is_a_duplicate_from_the_past(void **state)
 	peer_time(b, 25ull * 24 * 3600 * NS_PER_S); // RFC 7323 5.5: too old to compare with
 	peer_seg(b, (struct in){.flags = ACK, .seq = 11, .ack = 1, .len = 10, .ts_back = 5});
 	assert_int_equal(b->received, 20);
+	expect(b, ACK, 1, 21, 0);
+	assert_int_equal(b->out.o.ts_echo, 1005); // R3: and is what later ones are compared with
+	peer_seg(b, (struct in){.flags = ACK, .seq = 21, .ack = 1, .len = 10, .ts_back = 6});
+	assert_int_equal(peer_drops(b, DROP_TCP_PAWS), 2);
+	assert_int_equal(b->received, 20);
 	peer_destroy(b);
 }
 
