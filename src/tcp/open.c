@@ -340,8 +340,11 @@ static enum drop half_open_refuses(struct tcp *tcp, struct half_open *h, struct 
 			acknowledge(tcp, h);
 		return ahead < window_bytes ? DROP_TCP_RST_CHALLENGED : DROP_TCP_RST_OUTSIDE_WINDOW;
 	}
-	if (h->has_ts && s->has_ts && (int32_t)(s->ts_value - h->ts_recent) < 0)
+	if (h->has_ts && s->has_ts && (int32_t)(s->ts_value - h->ts_recent) < 0) {
+		if (close_challenge_allowed(tcp)) // RFC 7323 5.3, R1
+			acknowledge(tcp, h);
 		return DROP_TCP_PAWS;
+	}
 	if (ahead >= window_bytes || s->flags & TCP_SYN) { // first; fourth: RFC 5961 4.2
 		if (close_challenge_allowed(tcp))
 			acknowledge(tcp, h);
