@@ -4,7 +4,9 @@
 //
 // Bounded everywhere, so that nobody can lock others out: a full table gives up its least useful
 // entry (of a random sample, so that an outsider cannot steer which), a full queue its oldest
-// packet. A slot's generation grows when it changes hands; paths that remember it see that.
+// packet, all queues together the oldest of the longest among those that wait longest: who answers
+// has long been served. A slot's generation grows when it changes hands; paths that remember it see
+// that.
 #include "net/neighbour.h"
 
 #include "base/err.h"
@@ -50,6 +52,23 @@ struct neighbour *neighbour_find(struct net *net, uint16_t port_index, be32 addr
 	return NULL;
 }
 
+// n has a queue now.
+static void begin_to_wait(struct net *net, struct neighbour *n)
+{
+	struct neighbour *ends = at(net, 0);
+
+	n->waits_longer = ends->waits_longer;
+	n->waits_less = 0;
+	at(net, ends->waits_longer)->waits_less = index_of(net, n);
+	ends->waits_longer = index_of(net, n);
+}
+
+static void stop_waiting(struct net *net, struct neighbour *n)
+{
+	at(net, n->waits_longer)->waits_less = n->waits_less;
+	at(net, n->waits_less)->waits_longer = n->waits_longer;
+}
+
 static struct pkt *dequeue(struct net *net, struct neighbour *n)
 {
 	struct pkt *p = n->queue_first;
@@ -57,6 +76,8 @@ static struct pkt *dequeue(struct net *net, struct neighbour *n)
 	n->queue_first = pkt_own(p)->queue_next;
 	pkt_own(p)->queue_next = NULL;
 	n->queue_count--;
+	if (n->queue_count == 0)
+		stop_waiting(net, n);
 	net->neighbours.queued_pkts--;
 	counter_sub(net->env, COUNTER_queued_pkts, 1);
 	return p;
@@ -221,36 +242,49 @@ static void timer_fires(void *context, struct timer *timer, uint64_t now_ns)
 static void enqueue(struct net *net, struct neighbour *n, struct pkt *p)
 {
 	pkt_own(p)->queue_next = NULL;
-	if (n->queue_count)
+	if (n->queue_count) {
 		pkt_own(n->queue_last)->queue_next = p;
-	else
+	} else {
 		n->queue_first = p;
+		begin_to_wait(net, n);
+	}
 	n->queue_last = p;
 	n->queue_count++;
 	net->neighbours.queued_pkts++;
 	counter_add(net->env, COUNTER_queued_pkts, 1);
 }
 
+// Somebody waits: whose oldest packet gives way to that of one who has none.
+static struct neighbour *longest_queue(struct net *net)
+{
+	struct neighbour *longest = NULL;
+	uint32_t i = at(net, 0)->waits_less;
+
+	for (uint32_t steps = 0; steps < SAMPLE && i; steps++, i = at(net, i)->waits_less)
+		if (!longest || at(net, i)->queue_count > longest->queue_count)
+			longest = at(net, i);
+	return longest;
+}
+
 static COLD void wait_for_answer(struct net *net, struct neighbour *n, struct pkt *p)
 {
 	bool full = net->neighbours.queued_pkts >= net->config.neighbour_pkts_max;
+	struct neighbour *loser = n;
 
 	if (n->state == NEIGHBOUR_FAILED) {
 		pkt_drop(net->env, p, DROP_ARP_UNREACHABLE);
 		return;
 	}
-	if (n->queue_count == 0 && full) {
-		pkt_drop(net->env, p, DROP_ARP_QUEUE_FULL);
-		return;
-	}
-	// RFC 1122 2.3.2.2: the latest packet is the one to keep.
-	if (n->queue_count == QUEUE_PKTS_MAX || full)
-		pkt_drop(net->env, dequeue(net, n), DROP_ARP_QUEUE_FULL);
-	enqueue(net, n, p);
-	if (n->state == NEIGHBOUR_NEW) {
+	if (n->state == NEIGHBOUR_NEW) { // asked whether or not the packet finds a place
 		become(net, n, NEIGHBOUR_PENDING, ASK_NS);
 		ask_everybody(net, n);
 	}
+	if (n->queue_count == 0 && full)
+		loser = longest_queue(net);
+	// RFC 1122 2.3.2.2: the latest packet is the one to keep.
+	if (n->queue_count == QUEUE_PKTS_MAX || full)
+		pkt_drop(net->env, dequeue(net, loser), DROP_ARP_QUEUE_FULL);
+	enqueue(net, n, p);
 }
 
 void neighbour_send(struct net *net, uint32_t index, struct pkt *p)

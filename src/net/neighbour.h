@@ -40,10 +40,12 @@ struct neighbour {
 	uint8_t header[ETH_HEADER_BYTES_MAX]; // ready to prepend when SENDABLE
 	uint64_t used_ns;
 	struct pkt *queue_first, *queue_last; // through pkt_own()->queue_next
+	uint32_t waits_longer, waits_less;    // of those that have a queue, in a circle
 	struct timer timer;
 } CACHE_ALIGNED;
 
-// Slots 0..PORTS_MAX-1 are the ports' broadcast addresses; slot 0 also ends hash chains.
+// Slots 0..PORTS_MAX-1 are the ports' broadcast addresses; slot 0 also ends hash chains, and the
+// circle of those that have a queue begins and ends in it.
 #define NEIGHBOUR_FIRST PORTS_MAX
 
 struct neighbours {

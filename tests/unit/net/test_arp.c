@@ -131,8 +131,47 @@ static void all_queues_together_are_bounded(void **state)
 		want(b, udp, IP(198, 18, 0, 100 + i));
 	assert_int_equal(b->counters.value[COUNTER_queued_pkts], 4);
 	assert_int_equal(bed_drops(b, DROP_ARP_QUEUE_FULL), 6);
-	want(b, udp, IP(198, 18, 0, 100)); // has one waiting: the newer one stays
+	want(b, udp, IP(198, 18, 0, 109)); // has one waiting: the newer one stays
 	assert_int_equal(b->counters.value[COUNTER_queued_pkts], 4);
+	assert_int_equal(neighbour_find(b->net, 0, IP(198, 18, 0, 109))->queue_count, 1);
+	bed_destroy(b);
+}
+
+// Packets for stations that do not exist fill all the room there is.
+static void those_that_never_answer_lock_nobody_out(void **state)
+{
+	struct bed *b =
+		bed_create_with(PORT_TX_CHAINS, &(struct net_config){.neighbour_pkts_max = 4});
+	prism_udp udp = bed_open(b, 100);
+
+	for (uint8_t i = 0; i < 10; i++)
+		want(b, udp, IP(198, 18, 0, 100 + i));
+	assert_int_equal(b->port[0].tx_count, 10); // each is asked for
+	want(b, udp, PEER);
+	assert_int_equal(b->port[0].tx_count, 11);
+	arp_out(b, 10, ARP_REQUEST, PEER);
+	arp_in(b, ARP_REPLY, PEER_MAC, PEER, OURS);
+	assert_int_equal(b->port[0].tx_count, 12);
+	bed_last_ip4(b);
+	assert_memory_equal(b->out, PEER_MAC, 6);
+	assert_int_equal(b->counters.value[COUNTER_queued_pkts], 3);
+	bed_destroy(b);
+}
+
+static void a_newcomer_takes_a_place_of_the_longest_queue(void **state)
+{
+	struct bed *b =
+		bed_create_with(PORT_TX_CHAINS, &(struct net_config){.neighbour_pkts_max = 6});
+	prism_udp udp = bed_open(b, 100);
+	static const uint8_t hosts[] = {101, 102, 102, 102, 102, 103, 104, 105, 106};
+
+	for (size_t i = 0; i < sizeof(hosts); i++)
+		want(b, udp, IP(198, 18, 0, hosts[i]));
+	for (uint8_t host = 101; host <= 106; host++)
+		assert_int_equal(neighbour_find(b->net, 0, IP(198, 18, 0, host))->queue_count, 1);
+	want(b, udp, IP(198, 18, 0, 107)); // all are equally long: who waits longest
+	assert_int_equal(neighbour_find(b->net, 0, IP(198, 18, 0, 101))->queue_count, 0);
+	assert_int_equal(neighbour_find(b->net, 0, IP(198, 18, 0, 107))->queue_count, 1);
 	bed_destroy(b);
 }
 
@@ -378,6 +417,8 @@ int main(void)
 		cmocka_unit_test(silence_is_asked_three_times_and_then_believed),
 		cmocka_unit_test(a_full_queue_gives_up_its_oldest),
 		cmocka_unit_test(all_queues_together_are_bounded),
+		cmocka_unit_test(those_that_never_answer_lock_nobody_out),
+		cmocka_unit_test(a_newcomer_takes_a_place_of_the_longest_queue),
 		cmocka_unit_test(a_used_entry_is_probed_before_it_expires),
 		cmocka_unit_test(a_probed_entry_that_stays_silent_is_forgotten),
 		cmocka_unit_test(an_unused_entry_is_forgotten_silently),
