@@ -106,7 +106,8 @@ bool net_is_local(const struct net *net, const struct addr *a);
 bool net_checksum_ok(const struct pkt *p, const struct arrival *arrival, uint16_t checksum_offset);
 
 // The path to remote carries no more than mtu_bytes (RFC 1191). Whoever calls has checked that the
-// report answers something it really sent (RFC 5927 7). Forgotten after ten minutes.
+// report answers something it really sent (RFC 5927 7). Only ever lowers it; forgotten after ten
+// minutes.
 void net_lower_mtu(struct net *net, const struct addr *remote, uint32_t mtu_bytes);
 
 // What an ICMP error says of a packet we sent (RFC 1122 3.2.2, 4.2.3.9).

@@ -28,12 +28,14 @@ void net_lower_mtu(struct net *net, const struct addr *remote, uint32_t mtu_byte
 	if (!addr_is_v4(remote))
 		return;
 	be32 to = addr_to_v4(remote);
+	struct net_pmtu *m = &net->pmtu[net_slot(net, to, 0, PMTU_SLOTS)];
+	uint16_t mtu = (uint16_t)MIN(MAX(mtu_bytes, (uint32_t)PMTU_BYTES_MIN), 65535u);
 
-	net->pmtu[net_slot(net, to, 0, PMTU_SLOTS)] = (struct net_pmtu){
-		.remote = to,
-		.mtu_bytes = (uint16_t)MIN(MAX(mtu_bytes, (uint32_t)PMTU_BYTES_MIN), 65535u),
-		.expires_ns = net->env->now_ns + PMTU_NS,
-	};
+	// RFC 1191 3: no report raises it; and one that says nothing new costs nobody his path.
+	if (m->remote.raw == to.raw && m->mtu_bytes && m->mtu_bytes <= mtu)
+		return;
+	*m = (struct net_pmtu){
+		.remote = to, .mtu_bytes = mtu, .expires_ns = net->env->now_ns + PMTU_NS};
 	net->generation++;
 	if (!timer_armed(&net->pmtu_timer))
 		wheel_arm(net->wheel, &net->pmtu_timer, net->env->now_ns + PMTU_NS);

@@ -154,15 +154,35 @@ static void a_lowered_mtu_holds_for_ten_minutes(void **state)
 	net_lower_mtu(b->net, &far, 68); // not below the floor
 	assert_true(path_refresh(b->net, &path));
 	assert_int_equal(path.mtu_bytes, 552);
-	net_lower_mtu(b->net, &far, 9000); // nor above the port's
-	assert_int_equal(path_to(b, FAR, 0).mtu_bytes, 1500);
-	net_lower_mtu(b->net, &far, 1300);
 	bed_time(b, 599 * NS_PER_S);
 	assert_true(path_refresh(b->net, &path));
-	assert_int_equal(path.mtu_bytes, 1300);
+	assert_int_equal(path.mtu_bytes, 552);
 	bed_time(b, 2 * NS_PER_S);
 	assert_true(path_refresh(b->net, &path));
 	assert_int_equal(path.mtu_bytes, 1500);
+	net_lower_mtu(b->net, &far, 9000); // nothing above the port's
+	assert_int_equal(path_to(b, FAR, 0).mtu_bytes, 1500);
+	bed_destroy(b);
+}
+
+// RFC 1191 3: "a host MUST NOT increase its estimate of the Path MTU in response to the contents of
+// a Datagram Too Big message"
+static void no_report_raises_an_mtu_or_costs_a_path(void **state)
+{
+	struct bed *b = bed_create();
+	struct addr far = addr_from_v4(FAR);
+	struct net_path path;
+
+	net_lower_mtu(b->net, &far, 1000);
+	path = path_to(b, FAR, 0);
+	for (uint32_t mtu_bytes = 1000; mtu_bytes < 1500; mtu_bytes += 100) {
+		net_lower_mtu(b->net, &far, mtu_bytes);
+		assert_true(net_path_is_fresh(b->net, &path));
+		assert_int_equal(path_to(b, FAR, 0).mtu_bytes, 1000);
+	}
+	net_lower_mtu(b->net, &far, 999);
+	assert_false(net_path_is_fresh(b->net, &path));
+	assert_int_equal(path_to(b, FAR, 0).mtu_bytes, 999);
 	bed_destroy(b);
 }
 
@@ -201,6 +221,7 @@ int main(void)
 		cmocka_unit_test(no_path_leads_to_what_is_not_a_host),
 		cmocka_unit_test(broadcasts_need_no_neighbour),
 		cmocka_unit_test(a_lowered_mtu_holds_for_ten_minutes),
+		cmocka_unit_test(no_report_raises_an_mtu_or_costs_a_path),
 		cmocka_unit_test(what_cannot_be_configured_is_refused_by_name),
 	};
 
