@@ -119,6 +119,9 @@ static inline bool net_may_be_special(const struct net *net, be32 a)
 // True for 255.255.255.255 and the broadcast addresses of the port's networks.
 bool net_is_broadcast(const struct net *net, uint16_t port_index, be32 a);
 
+// The same of any port.
+bool net_is_broadcast_anywhere(const struct net *net, be32 a);
+
 // The address of the port to speak from to a on the same link: of a's network if there is one, else
 // the first. NULL when the port has none.
 const struct net_address *net_address_for(const struct net *net, uint16_t port_index, be32 a);

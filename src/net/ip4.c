@@ -47,7 +47,7 @@ static enum drop check_addresses(const struct net *net, struct arrival *a,
 	if (UNLIKELY(top == 0 || top == 127 || top >= 224))
 		return DROP_IP4_MARTIAN;
 	if (net_may_be_special(net, h->src)) {
-		if (net_is_broadcast(net, a->port_index, h->src)) // RFC 9293 MUST-63
+		if (net_is_broadcast_anywhere(net, h->src)) // RFC 9293 MUST-63
 			return DROP_IP4_MARTIAN;
 		if (net_is_ours(net, h->src))
 			return DROP_IP4_SRC_OURS;

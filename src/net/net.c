@@ -186,6 +186,14 @@ bool net_is_broadcast(const struct net *net, uint16_t port_index, be32 a)
 	return false;
 }
 
+bool net_is_broadcast_anywhere(const struct net *net, be32 a)
+{
+	for (uint16_t i = 0; i < net->port_count; i++)
+		if (net_is_broadcast(net, i, a))
+			return true;
+	return false;
+}
+
 const struct net_address *net_address_for(const struct net *net, uint16_t port_index, be32 a)
 {
 	const struct net_port *np = &net->port[port_index];

@@ -123,9 +123,10 @@ static void a_low_ttl_is_no_reason_to_drop(void **state)
 
 static void addresses_that_cannot_be(void **state)
 {
-	const be32 martians[] = {IP(0, 0, 0, 0),     IP(0, 1, 2, 3),   IP(127, 0, 0, 1),
-				 IP(224, 0, 0, 1),   IP(240, 0, 0, 1), IP(255, 255, 255, 255),
-				 IP(198, 18, 0, 255)};
+	const be32 martians[] = {
+		IP(0, 0, 0, 0),      IP(0, 1, 2, 3),       IP(127, 0, 0, 1),
+		IP(224, 0, 0, 1),    IP(240, 0, 0, 1),     IP(255, 255, 255, 255),
+		IP(198, 18, 0, 255), IP(198, 19, 255, 255)}; // the other port's too
 	struct bed *b = bed_create();
 	struct frame f;
 
