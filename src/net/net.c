@@ -194,6 +194,13 @@ bool net_is_broadcast_anywhere(const struct net *net, be32 a)
 	return false;
 }
 
+bool net_is_group(const struct net *net, const struct addr *a)
+{
+	if (!addr_is_v4(a))
+		return a->byte[0] == 0xff;
+	return a->byte[12] >= 224 || net_is_broadcast_anywhere(net, addr_to_v4(a));
+}
+
 const struct net_address *net_address_for(const struct net *net, uint16_t port_index, be32 a)
 {
 	const struct net_port *np = &net->port[port_index];

@@ -100,6 +100,9 @@ bool net_has_room_anywhere(const struct net *net);
 // True when one of our addresses (any port) equals a.
 bool net_is_local(const struct net *net, const struct addr *a);
 
+// True when a is not one host: a multicast group, or the broadcast address of a network of ours.
+bool net_is_group(const struct net *net, const struct addr *a);
+
 // True when the transport checksum of a received packet is right: by the port's word, by summing,
 // or because the peer left it unfinished on a wire where that is agreed (PORT_RX_PARTIAL_CHECKSUM).
 // checksum_offset: of the field in the transport header.

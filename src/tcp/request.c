@@ -139,17 +139,13 @@ static uint16_t choose_port(struct tcp *tcp, const struct net_path *path, uint16
 	return 0;
 }
 
-static bool is_group(const struct addr *a)
-{
-	return addr_is_v4(a) ? a->byte[12] >= 224 : a->byte[0] == 0xff;
-}
-
 static int find_path(struct tcp *tcp, const struct tcp_tuple *tuple, struct net_path *path)
 {
 	char text[ADDR_TEXT_BYTES];
 
 	// RFC 9293 MUST-46: no connection to a group or to nobody.
-	if (tuple->remote_port == 0 || addr_is_any(&tuple->remote) || is_group(&tuple->remote))
+	if (tuple->remote_port == 0 || addr_is_any(&tuple->remote) ||
+	    net_is_group(tcp->net, &tuple->remote))
 		return err_set(ERR_INVALID_ARGUMENT, "connect to %s port %u",
 			       addr_format(&tuple->remote, text), tuple->remote_port);
 	// RFC 9293 MUST-43, MUST-44: the application may choose the local address, or the path

@@ -140,6 +140,24 @@ static void broadcasts_need_no_neighbour(void **state)
 	bed_destroy(b);
 }
 
+static void a_group_is_not_one_host(void **state)
+{
+	const be32 groups[] = {IP(224, 0, 0, 1), IP(255, 255, 255, 255), IP(198, 18, 0, 255),
+			       IP(198, 19, 255, 255)};
+	const be32 hosts[] = {PEER, FAR, OURS, IP(198, 19, 0, 255)};
+	struct addr v6 = {.byte = {0xff, 2, [15] = 1}};
+	struct bed *b = bed_create();
+
+	for (size_t i = 0; i < ARRAY_COUNT(groups); i++) {
+		struct addr group = addr_from_v4(groups[i]), host = addr_from_v4(hosts[i]);
+
+		assert_true(net_is_group(b->net, &group));
+		assert_false(net_is_group(b->net, &host));
+	}
+	assert_true(net_is_group(b->net, &v6));
+	bed_destroy(b);
+}
+
 static void a_lowered_mtu_holds_for_ten_minutes(void **state)
 {
 	struct bed *b = bed_create();
@@ -220,6 +238,7 @@ int main(void)
 		cmocka_unit_test(a_path_names_port_source_and_next_hop),
 		cmocka_unit_test(no_path_leads_to_what_is_not_a_host),
 		cmocka_unit_test(broadcasts_need_no_neighbour),
+		cmocka_unit_test(a_group_is_not_one_host),
 		cmocka_unit_test(a_lowered_mtu_holds_for_ten_minutes),
 		cmocka_unit_test(no_report_raises_an_mtu_or_costs_a_path),
 		cmocka_unit_test(what_cannot_be_configured_is_refused_by_name),

@@ -44,6 +44,8 @@ static void connect_refuses_what_cannot_be(void **state)
 	t.remote_port = 1;
 	t.remote = addr_from_v4_octets(224, 0, 0, 5); // RFC 9293 MUST-46
 	assert_int_equal(tcp_connect(b->tcp, &t, 1, &conn), -EINVAL);
+	t.remote = addr_from_v4_octets(198, 18, 0, 255);
+	assert_int_equal(tcp_connect(b->tcp, &t, 1, &conn), -EINVAL);
 	t.remote = addr_from_v4_octets(203, 0, 113, 1); // no route
 	t.remote_port = 1;
 	t.local_port = 0;
