@@ -102,6 +102,7 @@ static void release(struct tcp *tcp, struct conn *c, uint32_t index)
 struct sendq_acked sendq_ack(struct tcp *tcp, struct conn *c, uint64_t una)
 {
 	struct sendq_acked acked = {0};
+	uint32_t seen = 0;
 
 	while (c->sendq.head != NO_INDEX) {
 		uint32_t index = c->sendq.head;
@@ -109,9 +110,8 @@ struct sendq_acked sendq_ack(struct tcp *tcp, struct conn *c, uint64_t una)
 
 		if (d->offset + d->len > una)
 			break;
-		// Karn's algorithm, RFC 9293 MUST-18: what was sent twice measures nothing.
-		if (!(d->flags & DESC_RETRANSMITTED))
-			acked.sent_ns = d->sent_ns;
+		acked.sent_ns = d->sent_ns;
+		seen |= d->flags;
 		if (d->flags & DESC_COOKIE) {
 			c->sent_cookie = d->cookie;
 			acked.cookie = true;
@@ -123,6 +123,10 @@ struct sendq_acked sendq_ack(struct tcp *tcp, struct conn *c, uint64_t una)
 	}
 	if (c->sendq.head == NO_INDEX)
 		c->sendq.tail = c->sendq.next = NO_INDEX;
+	// Karn's algorithm, RFC 9293 MUST-18: what was sent twice measures nothing. Nor does what
+	// came after it was lost and waited for it at the receiver.
+	if (UNLIKELY(seen & DESC_RETRANSMITTED))
+		acked.sent_ns = 0;
 	return acked;
 }
 

@@ -48,7 +48,7 @@ void sendq_set_cookie(struct tcp *tcp, struct conn *c, uint64_t cookie);
 
 // What an ACK finished.
 struct sendq_acked {
-	uint64_t sent_ns; // of the youngest run that was sent once and is acknowledged; 0: none
+	uint64_t sent_ns; // of the youngest run; 0: none, or one of them was sent again
 	bool cookie;      // c->sent_cookie changed
 };
 
