@@ -62,8 +62,8 @@ void conn_start_send(struct conn *c, uint32_t isn)
 {
 	c->snd.una = OFFSET_BASE + isn;
 	c->snd.nxt = c->snd.una;
-	c->snd.end = c->snd.una + 1; // text begins behind the SYN
-	c->loss.recover = c->snd.una;
+	c->snd.end = c->snd.una + 1;  // text begins behind the SYN
+	c->loss.recover = c->snd.una; // RFC 6582 3.2, step 1: below the first una that counts
 }
 
 void conn_start_receive(struct conn *c, uint32_t irs)

@@ -58,7 +58,7 @@ enum conn_flag {
 	CONN_PROBE = 1 << 10,        // a keep-alive probe is due
 	CONN_DISCARD = 1 << 11,      // undelivered data is not wanted any more
 	CONN_EARLY_ACKS = 1 << 12,   // text came early: early_acks are owed
-	CONN_AFTER_RTO = 1 << 13,    // no fast retransmit below loss.recover (RFC 6582 4)
+	CONN_AFTER_RTO = 1 << 13,    // slow start goes through what was lost, up to loss.recover
 	CONN_WINDOW_PROBE = 1 << 14, // one octet may leave although the window is closed
 	CONN_APP_LIMITED = 1 << 15,  // the last flush sent all there was
 };
@@ -147,7 +147,7 @@ struct conn {
 
 	// Line 4: trouble.
 	struct {
-		uint64_t recover; // RFC 6582: highest sent when loss was found
+		uint64_t recover; // RFC 6582: one past the highest sent when loss was found
 		uint64_t rtx_nxt; // next to retransmit
 		uint64_t rtx_end; // end of what counts as lost; nothing when rtx_nxt >= rtx_end
 	} loss;

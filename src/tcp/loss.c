@@ -54,8 +54,9 @@ void loss_duplicate_ack(struct tcp *tcp, struct conn *c)
 	conn_mark(tcp, c); // RFC 3042: the first two let one new segment out each (output.c)
 	if (c->dupacks != DUPACK_THRESHOLD)
 		return;
-	// RFC 6582 4: after a timeout duplicates of what was sent before it mean nothing.
-	if (conn_is(c, CONN_AFTER_RTO) && c->snd.una <= c->loss.recover)
+	// RFC 6582 3.2, step 2: after a recovery or a timeout duplicates of what was sent before it
+	// may come from what was resent without need.
+	if (c->snd.una <= c->loss.recover)
 		return;
 	enter_recovery(tcp, c);
 }

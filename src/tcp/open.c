@@ -296,7 +296,6 @@ static struct conn *promote(struct tcp *tcp, struct half_open *h, struct segment
 	ASSERT(c);
 	conn_start_send(c, h->iss);
 	c->snd.una = c->snd.nxt = c->snd.end;
-	c->loss.recover = c->snd.una;
 	conn_start_receive(c, h->irs);
 	agree(tcp, c, &o);
 	c->snd.wnd = s->wnd << c->snd_scale;

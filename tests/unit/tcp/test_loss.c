@@ -139,6 +139,30 @@ static void after_a_timeout_old_duplicates_mean_nothing(void **state)
 	peer_destroy(b);
 }
 
+// RFC 6582 3.2, step 2: nor after a recovery, until something newer is acknowledged.
+static void after_a_recovery_old_duplicates_mean_nothing(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_open(b);
+	peer_host_sends(b, 20440, 1460);
+	for (int i = 0; i < 3; i++)
+		duplicate(b, 1); // the first two let one segment out each
+	assert_int_equal(peer_count(b, COUNTER_tcp_fast_retransmits), 1);
+	duplicate(b, 17521);
+	assert_false(conn_is(peer_conn(b), CONN_RECOVERY));
+	assert_int_equal(peer_conn(b)->snd.una, peer_conn(b)->loss.recover);
+	for (int i = 0; i < 3; i++)
+		duplicate(b, 17521);
+	assert_int_equal(peer_count(b, COUNTER_tcp_fast_retransmits), 1);
+	duplicate(b, 18981);
+	for (int i = 0; i < 3; i++)
+		duplicate(b, 18981);
+	assert_int_equal(peer_count(b, COUNTER_tcp_fast_retransmits), 2);
+	peer_destroy(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -149,6 +173,7 @@ int main(void)
 		cmocka_unit_test(text_or_a_new_window_is_no_duplicate),
 		cmocka_unit_test(a_timeout_resends_one_segment_and_backs_off),
 		cmocka_unit_test(after_a_timeout_old_duplicates_mean_nothing),
+		cmocka_unit_test(after_a_recovery_old_duplicates_mean_nothing),
 	};
 
 	return run_peer_tests(tests);
