@@ -33,6 +33,8 @@ static void enter_recovery(struct tcp *tcp, struct conn *c)
 	struct cc_sample s = sample_now(tcp, c);
 
 	counter_add(tcp->env, COUNTER_tcp_fast_retransmits, 1);
+	// RFC 5681 3.2, step 2: what the first two duplicates let out beyond cwnd does not count.
+	s.in_flight_bytes = MIN(s.in_flight_bytes, (uint64_t)c->cc.cwnd_bytes);
 	cc_of(c)->on_loss(c, &s);
 	c->loss.recover = c->snd.nxt;
 	conn_set(c, CONN_RECOVERY);

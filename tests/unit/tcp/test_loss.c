@@ -79,6 +79,8 @@ static void the_first_two_duplicates_let_new_segments_out(void **state)
 	duplicate(b, 1);
 	expect(b, ACK, 16061, 1, 1460);
 	expect_nothing(b);
+	duplicate(b, 1); // RFC 5681 3.2, step 2: half of the ten, not of the twelve
+	assert_int_equal(peer_conn(b)->cc.ssthresh_bytes, 7300);
 	peer_destroy(b);
 }
 
