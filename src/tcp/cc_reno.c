@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Reno: slow start, congestion avoidance, halving (RFC 5681 3.1 and 3.2; 3465 with L = 2 for
-// delayed ACKs). Called through cc_ops by ack.c and loss.c.
+// Reno: slow start, congestion avoidance, halving (RFC 5681 3.1 and 3.2; RFC 3465, its L in
+// slow_start). Called through cc_ops by ack.c and loss.c.
 //
 // RFC 9293 MUST-19: the standard congestion control, RFC 5681's.
 #include "tcp/cc.h"
@@ -13,9 +13,12 @@ static uint32_t half_of_flight(const struct conn *c, const struct cc_sample *s)
 	return (uint32_t)MAX(s->in_flight_bytes / 2, (uint64_t)2 * c->mss_bytes);
 }
 
+// RFC 3465 2.3: at most two segments an ACK, for peers that delay theirs; one after a timeout, when
+// an ACK covers what had arrived before it and says nothing of how fast the network takes more.
 static void slow_start(struct conn *c, uint32_t acked_bytes)
 {
-	uint32_t step = MIN(acked_bytes, 2u * c->mss_bytes);
+	uint32_t segs = UNLIKELY(conn_is(c, CONN_AFTER_RTO)) ? 1 : 2;
+	uint32_t step = MIN(acked_bytes, segs * c->mss_bytes);
 
 	c->cc.cwnd_bytes = MIN(c->cc.cwnd_bytes + step, CWND_MAX);
 }

@@ -116,7 +116,7 @@ static void a_timeout_resends_one_segment_and_backs_off(void **state)
 	expect_nothing(b);
 	peer_time(b, 20 * NS_PER_MS);
 	expect(b, ACK, 1, 1, 1460);
-	duplicate(b, 1461); // goes on where the hole is, two at a time
+	duplicate(b, 1461); // goes on where the hole is
 	expect(b, ACK, 1461, 1, 1460);
 	expect(b, ACK, 2921, 1, 1460);
 	expect_nothing(b);
@@ -126,7 +126,27 @@ static void a_timeout_resends_one_segment_and_backs_off(void **state)
 	peer_destroy(b);
 }
 
-// RFC 6582 4
+// RFC 3465 2.3: L is one segment until all that was lost is acknowledged, then two.
+static void after_a_timeout_slow_start_takes_one_segment_an_ack(void **state)
+{
+	struct peer *b = peer_create();
+	struct conn *c;
+
+	(void)state;
+	send_ten(b);
+	c = peer_conn(b);
+	peer_time(b, 210 * NS_PER_MS);
+	duplicate(b, 2921);
+	assert_int_equal(c->cc.cwnd_bytes, 2 * 1460);
+	duplicate(b, 14601);
+	assert_int_equal(c->cc.cwnd_bytes, 3 * 1460);
+	peer_host_sends(b, 3 * 1460, 1460);
+	duplicate(b, 17521);
+	assert_int_equal(c->cc.cwnd_bytes, 5 * 1460);
+	peer_destroy(b);
+}
+
+// RFC 6582 3.2, step 4
 static void after_a_timeout_old_duplicates_mean_nothing(void **state)
 {
 	struct peer *b = peer_create();
@@ -174,6 +194,7 @@ int main(void)
 		cmocka_unit_test(the_first_two_duplicates_let_new_segments_out),
 		cmocka_unit_test(text_or_a_new_window_is_no_duplicate),
 		cmocka_unit_test(a_timeout_resends_one_segment_and_backs_off),
+		cmocka_unit_test(after_a_timeout_slow_start_takes_one_segment_an_ack),
 		cmocka_unit_test(after_a_timeout_old_duplicates_mean_nothing),
 		cmocka_unit_test(after_a_recovery_old_duplicates_mean_nothing),
 	};
