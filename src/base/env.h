@@ -24,6 +24,7 @@ enum pool_kind {
 struct env {
 	uint64_t now_ns; // the only clock anyone below may use; set once a turn
 	uint32_t worker_index;
+	uint32_t ts_offset; // where TCP's timestamp clock began: isn_init
 	struct rng rng;
 	struct counters *counters;
 	struct trace *trace;

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // First sequence numbers (RFC 6528, keyed SipHash under the worker's secret), where the search for
-// a local port begins (RFC 6056 3.3.3) and the timestamp clock (RFC 7323 5.4). Called by open.c and
-// output.c; the secret is env's.
+// a local port begins (RFC 6056 3.3.3) and the timestamp clock (RFC 7323 5.4). Called by open.c,
+// request.c and tcp.c; the secret is env's.
 #include "tcp/isn.h"
 
-#include <string.h>
-
 #include "base/hash.h"
+
+// The offset goes over the wire, so it is not the secret but a hash under it, which none of the
+// other inputs, 40 bytes all of them, leads to.
+void isn_init(struct env *env)
+{
+	env->ts_offset = (uint32_t)hash_siphash(env->secret, "ts", 2);
+}
 
 // RFC 9293 MUST-8: ISN = M + F(tuple, secret). M ticks every 4.096 us.
 // RFC 9293 MUST-9: F is SipHash under the worker's secret, so it cannot be computed outside.
@@ -25,14 +30,4 @@ uint32_t isn_port_offset(const struct env *env, const struct addr *local, const 
 	} input = {*local, *remote, remote_port};
 
 	return (uint32_t)hash_siphash(env->secret, &input, sizeof(input));
-}
-
-// One offset for all connections of a worker: uptime stays private, and a tuple that is used again
-// goes on with the same clock, which lets TIME-WAIT tell new from old (RFC 6191 2).
-uint32_t isn_ts_now(const struct env *env)
-{
-	uint32_t offset;
-
-	memcpy(&offset, env->secret, sizeof(offset));
-	return (uint32_t)(env->now_ns >> 20) + (offset ^ 0x5bd1e995u);
 }

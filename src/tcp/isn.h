@@ -4,6 +4,9 @@
 
 #include "tcp/conn.h"
 
+// What is made of the secret once, at start: where the timestamp clock begins.
+void isn_init(struct env *env);
+
 uint32_t isn_of(const struct env *env, const struct flow_key *key);
 
 // The ephemeral port from which the search for a free one to this destination starts.
@@ -13,5 +16,9 @@ uint32_t isn_port_offset(const struct env *env, const struct addr *local, const 
 			 uint16_t remote_port);
 
 // Timestamp clock: 2^20 ns a tick (RFC 7323 5.4: between 1 ms and 1 s), from an offset nobody
-// knows.
-uint32_t isn_ts_now(const struct env *env);
+// knows. One for all connections of a worker: uptime stays private, and a tuple that is used again
+// goes on with the same clock, which lets TIME-WAIT tell new from old (RFC 6191 2).
+static inline uint32_t isn_ts_now(const struct env *env)
+{
+	return (uint32_t)(env->now_ns >> 20) + env->ts_offset;
+}

@@ -9,6 +9,7 @@
 #include "observe/counter.h"
 #include "pkt/pkt.h"
 #include "tcp/close.h"
+#include "tcp/isn.h"
 #include "tcp/open.h"
 #include "tcp/output.h"
 #include "tcp/room.h"
@@ -123,6 +124,7 @@ struct tcp *tcp_create(const struct tcp_config *config, struct env *env, struct 
 		return NULL;
 	}
 	init_lists(tcp);
+	isn_init(env);
 	sendq_init(tcp);
 	room_init(tcp, config->send_descs_max);
 	open_init(tcp);

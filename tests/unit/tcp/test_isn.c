@@ -21,11 +21,29 @@ static void first_numbers_follow_the_clock_and_the_secret(void **state)
 static void the_timestamp_clock_ticks_every_millisecond_or_so(void **state)
 {
 	struct env a = {.now_ns = 0, .secret = "0123456789abcde"};
-	uint32_t first = isn_ts_now(&a);
+	uint32_t first;
 
 	(void)state;
+	isn_init(&a);
+	first = isn_ts_now(&a);
 	a.now_ns = 1000u << 20;
 	assert_int_equal(isn_ts_now(&a), first + 1000);
+}
+
+// All of the secret goes into it.
+static void the_timestamp_clock_begins_at_a_hash(void **state)
+{
+	struct env first = {.secret = "0123456789abcde"};
+
+	(void)state;
+	isn_init(&first);
+	for (size_t i = 0; i < sizeof(first.secret); i++) {
+		struct env other = first;
+
+		other.secret[i] ^= 1;
+		isn_init(&other);
+		assert_int_not_equal(isn_ts_now(&other), isn_ts_now(&first));
+	}
 }
 
 int main(void)
@@ -33,6 +51,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(first_numbers_follow_the_clock_and_the_secret),
 		cmocka_unit_test(the_timestamp_clock_ticks_every_millisecond_or_so),
+		cmocka_unit_test(the_timestamp_clock_begins_at_a_hash),
 	};
 
 	return run_peer_tests(tests);
