@@ -40,16 +40,14 @@ void ack_advance(struct tcp *tcp, struct conn *c, const struct segment *s)
 {
 	struct cc_sample sample = {
 		.acked_bytes = (uint32_t)(s->ack - c->snd.una),
-		.in_flight_bytes = conn_in_flight(c),
-		.now_ns = tcp->env->now_ns,
 		.app_limited = conn_is(c, CONN_APP_LIMITED),
 	};
 	struct sendq_acked acked = sendq_ack(tcp, c, s->ack);
+	uint64_t rtt_ns = measure_ns(tcp, c, s, acked.sent_ns);
 
 	c->snd.una = s->ack;
-	sample.rtt_ns = measure_ns(tcp, c, s, acked.sent_ns);
-	if (sample.rtt_ns)
-		rtt_sample(c, sample.rtt_ns);
+	if (rtt_ns)
+		rtt_sample(c, rtt_ns);
 	if (!loss_ack_advanced(tcp, c, sample.acked_bytes))
 		cc_of(c)->on_ack(c, &sample);
 	timers_ack_advanced(tcp, c);

@@ -5,11 +5,9 @@
 #include "tcp/conn.h"
 
 struct cc_sample {
-	uint32_t acked_bytes;
-	uint64_t in_flight_bytes; // before this ACK
-	uint64_t rtt_ns;          // 0: no measurement with this ACK
-	uint64_t now_ns;
-	bool app_limited; // cwnd was not what held the sender back
+	uint64_t in_flight_bytes; // when something was lost or recovered
+	uint32_t acked_bytes;     // by this ACK
+	bool app_limited;         // cwnd was not what held the sender back
 };
 
 struct cc_ops {

@@ -13,9 +13,9 @@
 
 #define DUPACK_THRESHOLD 3
 
-static struct cc_sample sample_now(const struct tcp *tcp, const struct conn *c)
+static struct cc_sample sample_now(const struct conn *c)
 {
-	return (struct cc_sample){.in_flight_bytes = conn_in_flight(c), .now_ns = tcp->env->now_ns};
+	return (struct cc_sample){.in_flight_bytes = conn_in_flight(c)};
 }
 
 // The oldest segment counts as lost and leaves at once.
@@ -30,7 +30,7 @@ static void resend_first(struct tcp *tcp, struct conn *c)
 // RFC 6582 3.2, step 2
 static void enter_recovery(struct tcp *tcp, struct conn *c)
 {
-	struct cc_sample s = sample_now(tcp, c);
+	struct cc_sample s = sample_now(c);
 
 	counter_add(tcp->env, COUNTER_tcp_fast_retransmits, 1);
 	// RFC 5681 3.2, step 2: what the first two duplicates let out beyond cwnd does not count.
@@ -86,7 +86,7 @@ bool loss_ack_advanced(struct tcp *tcp, struct conn *c, uint32_t acked_bytes)
 		partial_ack(tcp, c, acked_bytes);
 		return true;
 	}
-	struct cc_sample s = sample_now(tcp, c);
+	struct cc_sample s = sample_now(c);
 
 	conn_unset(c, CONN_RECOVERY);
 	cc_of(c)->on_recovered(c, &s);
@@ -95,7 +95,7 @@ bool loss_ack_advanced(struct tcp *tcp, struct conn *c, uint32_t acked_bytes)
 
 void loss_timeout(struct tcp *tcp, struct conn *c)
 {
-	struct cc_sample s = sample_now(tcp, c);
+	struct cc_sample s = sample_now(c);
 
 	cc_of(c)->on_rto(c, &s);
 	conn_unset(c, CONN_RECOVERY);

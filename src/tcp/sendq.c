@@ -184,7 +184,6 @@ static void note_sent(struct tcp *tcp, const struct conn *c, struct send_desc *d
 {
 	if (offset < c->snd.nxt)
 		d->flags |= DESC_RETRANSMITTED;
-	d->flags |= DESC_SENT;
 	d->sent_ns = tcp->env->now_ns;
 }
 

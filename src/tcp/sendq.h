@@ -8,7 +8,6 @@ enum desc_flag {
 	DESC_REGION = 1 << 0,        // bytes of a region, not of a packet
 	DESC_COOKIE = 1 << 1,        // SENT is owed when all of it is acknowledged
 	DESC_RETRANSMITTED = 1 << 2, // Karn: no round trip is measured on it
-	DESC_SENT = 1 << 3,          // sent_ns is the time at which its last byte left
 };
 
 // A run of queued bytes. Of a packet: at most one buffer. Of a region: at most DESC_BYTES_MAX,
