@@ -2,7 +2,7 @@
 // TCP options (RFC 9293 3.1 and 3.2, RFC 7323 2.2 and 3.2). Called for SYNs and for segments whose
 // options are not the usual timestamps alone. Pure functions over bytes.
 //
-// Not here: SACK blocks (RFC 2018) are passed over; SACK-permitted is noted but never sent.
+// Not here: SACK (RFC 2018), whose options are passed over as unknown ones are.
 #include "tcp/options.h"
 
 #include <string.h>
@@ -48,9 +48,6 @@ static bool read_one(const uint8_t *at, uint32_t len, bool syn, struct tcp_optio
 		return read_mss(at, len, syn, out);
 	case TCP_OPTION_WINDOW_SCALE:
 		return read_scale(at, len, syn, out);
-	case TCP_OPTION_SACK_PERMITTED:
-		out->sack_permitted = syn && len == 2;
-		return len == 2;
 	case TCP_OPTION_TIMESTAMPS:
 		return read_ts(at, len, out);
 	default: // RFC 9293 MUST-6: unknown options are skipped by their length, without error

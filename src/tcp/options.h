@@ -15,7 +15,7 @@
 #define TCP_MSS_DEFAULT 536      // RFC 9293 3.7.1, MUST-15, for IPv4; IPv6 has 1220
 
 struct tcp_options {
-	bool has_mss, has_scale, has_ts, sack_permitted;
+	bool has_mss, has_scale, has_ts;
 	uint8_t scale;
 	uint16_t mss;
 	uint32_t ts_value, ts_echo;
