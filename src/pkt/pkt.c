@@ -136,11 +136,6 @@ struct pkt *pkt_ref_buffer(struct pool *pool, struct pkt *source, uint16_t buffe
 	return p;
 }
 
-struct pkt *pkt_ref(struct pool *pool, struct pkt *source, uint16_t offset, uint16_t len)
-{
-	return pkt_ref_buffer(pool, source, (uint16_t)(source->mbuf.data_off + offset), len);
-}
-
 static void region_stays(void *buffer, void *opaque)
 {
 	(void)buffer;

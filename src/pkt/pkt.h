@@ -7,7 +7,7 @@
 //
 // Three kinds of segment:
 //   direct    its bytes are its own room (all that ports receive; staged sends)
-//   reference its bytes are another packet's, which it holds by count (pkt_ref)
+//   reference its bytes are another packet's, which it holds by count (pkt_ref_buffer)
 //   region    its bytes are registered memory that outlives it (pkt_ref_region)
 // Payload is never copied but by pkt_copy, which writes the ledger.
 #pragma once
@@ -252,15 +252,12 @@ void pkt_free_seg(struct pkt *p);
 // Releases the whole chain.
 void pkt_free(struct pkt *p);
 
-// A packet out of pool whose bytes are len bytes of source's first segment, at offset from its
-// data. Holds source. NULL when the pool is empty.
-struct pkt *pkt_ref(struct pool *pool, struct pkt *source, uint16_t offset, uint16_t len);
-
-// The same at an offset from the start of source's buffer, whatever its view is now.
+// A packet out of pool whose bytes are len bytes of source, at an offset from the start of its
+// buffer, whatever its view is now. Holds source. NULL when the pool is empty.
 struct pkt *pkt_ref_buffer(struct pool *pool, struct pkt *source, uint16_t buffer_offset,
 			   uint16_t len);
 
-// The same of a segment of any kind: refers to what the segment refers to.
+// The same at an offset from the data of a segment of any kind: refers to what that refers to.
 struct pkt *pkt_slice(struct pool *pool, struct pkt *segment, uint16_t offset, uint16_t len);
 
 // A packet whose bytes are memory from pool_region_alloc, which outlives every packet.

@@ -28,7 +28,7 @@ static struct pkt *make_packet(struct pkt *payload, const char *region, uint32_t
 	memcpy(pkt_append(head, sizeof(number)), &number, sizeof(number));
 	if (!is_chain(number))
 		return head;
-	struct pkt *reference = pkt_ref(tx_pool, payload, 5, 100);
+	struct pkt *reference = pkt_slice(tx_pool, payload, 5, 100);
 	struct pkt *tail = reference ? pkt_ref_region(tx_pool, region, sizeof(region_text)) : NULL;
 
 	if (!tail) {

@@ -339,7 +339,7 @@ static void slices_of_references_and_regions_refer_to_the_source(void **state)
 
 	memcpy(pkt_append(direct, 10), "0123456789", 10);
 	memcpy(region, "abcdefghij", 10);
-	struct pkt *ref = pkt_ref(pool, direct, 2, 6), *slice = pkt_slice(pool, ref, 1, 3);
+	struct pkt *ref = pkt_slice(pool, direct, 2, 6), *slice = pkt_slice(pool, ref, 1, 3);
 	assert_memory_equal(pkt_data(slice), "345", 3);
 	pkt_free(ref);
 	pkt_free(direct); // the slice alone holds the bytes now

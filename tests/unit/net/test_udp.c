@@ -280,7 +280,7 @@ static void shared_and_foreign_buffers_get_a_header_of_their_own(void **state)
 
 	bed_meet(b, PEER, PEER_MAC);
 	memcpy(pkt_append(p, 6), "shared", 6);
-	struct pkt *ref = pkt_ref(b->env.pool[POOL_TX], p, 0, 6);
+	struct pkt *ref = pkt_slice(b->env.pool[POOL_TX], p, 0, 6);
 	assert_int_equal(udp_send(b->net, udp, &to, ref), 0); // a reference
 	bed_conserved(b);
 	bed_last(b);

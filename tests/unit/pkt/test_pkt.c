@@ -69,7 +69,7 @@ static void a_reference_outlives_its_source(void **state)
 	struct pkt *source = pkt_alloc(f->big);
 
 	memcpy(pkt_append(source, 5), "hello", 5);
-	struct pkt *ref = pkt_ref(f->small, source, 1, 3);
+	struct pkt *ref = pkt_slice(f->small, source, 1, 3);
 
 	pkt_free(source);
 	assert_int_equal(pool_available(f->big), 7);
@@ -86,7 +86,7 @@ static void a_released_reference_is_a_direct_packet_again(void **state)
 	struct pkt *ref;
 
 	pkt_append(source, 100);
-	ref = pkt_ref(f->small, source, 0, 100);
+	ref = pkt_slice(f->small, source, 0, 100);
 	assert_false(pkt_is_direct(ref));
 	pkt_hold(ref); // so that the release below leaves the packet to look at
 	pkt_free_seg(ref);
@@ -107,7 +107,7 @@ static void a_chain_of_head_reference_and_region_goes_back_whole(void **state)
 
 	pkt_append(head, 20);
 	pkt_append(source, 500);
-	pkt_chain(head, pkt_ref(f->small, source, 0, 500));
+	pkt_chain(head, pkt_slice(f->small, source, 0, 500));
 	pkt_chain(head, pkt_ref_region(f->small, region, 1000));
 	assert_int_equal(pkt_len(head), 1520);
 	assert_int_equal(pkt_seg_count(head), 3);
