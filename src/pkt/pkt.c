@@ -178,10 +178,6 @@ static enum counter ledger(enum copy_reason why)
 		return COUNTER_copied_bytes_pack;
 	case COPY_API:
 		return COUNTER_copied_bytes_api;
-	case COPY_CAPTURE:
-		return COUNTER_copied_bytes_capture;
-	case COPY_FRAGMENT:
-		return COUNTER_copied_bytes_fragment;
 	case COPY_ERROR:
 		break;
 	}

@@ -263,7 +263,7 @@ struct pkt *pkt_slice(struct pool *pool, struct pkt *segment, uint16_t offset, u
 // A packet whose bytes are memory from pool_region_alloc, which outlives every packet.
 struct pkt *pkt_ref_region(struct pool *pool, const void *bytes, uint16_t len);
 
-enum copy_reason { COPY_PACK, COPY_API, COPY_CAPTURE, COPY_FRAGMENT, COPY_ERROR };
+enum copy_reason { COPY_PACK, COPY_API, COPY_ERROR };
 
 // The only function that copies payload: appends len bytes to a one-segment packet and enters
 // them into the copy ledger under why. False (nothing done) when the tailroom is too small.
