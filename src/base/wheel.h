@@ -16,7 +16,7 @@ struct timer {
 	struct timer *next;
 	struct timer **link; // what points at this node; NULL when not armed
 	uint64_t deadline_ns;
-	uint32_t kind; // the owner's: an index into wheel_config.fire
+	uint32_t kind; // enum timer_kind: whom to call, by wheel_set_kind
 };
 
 typedef void (*timer_fire)(void *context, struct timer *timer, uint64_t now_ns);
