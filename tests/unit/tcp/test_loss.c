@@ -80,7 +80,7 @@ static void the_first_two_duplicates_let_new_segments_out(void **state)
 	expect(b, ACK, 16061, 1, 1460);
 	expect_nothing(b);
 	duplicate(b, 1); // RFC 5681 3.2, step 2: half of the ten, not of the twelve
-	assert_int_equal(peer_conn(b)->cc.ssthresh_bytes, 7300);
+	assert_int_equal(peer_conn(b)->ssthresh_bytes, 7300);
 	peer_destroy(b);
 }
 
