@@ -185,10 +185,10 @@ static int configure(struct dpdk_port *p, const struct plan *plan, const struct 
 	return set_up_queues(p, plan, config, &info);
 }
 
-static int start(struct dpdk_port *p, const struct port_config *config)
+static int start(struct dpdk_port *p, const struct plan *plan, const struct port_config *config)
 {
 	struct rte_ether_addr mac;
-	int result = p->kind->start ? p->kind->start(p) : rte_eth_dev_start(p->id);
+	int result = p->kind->start ? p->kind->start(p, plan) : rte_eth_dev_start(p->id);
 
 	if (result)
 		return failed(config, "start", result);
@@ -272,7 +272,7 @@ static int open_ethdev(struct dpdk_port *p, const struct port_config *config,
 		result = configure(p, &plan, config, report);
 	}
 	if (result == 0)
-		result = start(p, config);
+		result = start(p, &plan, config);
 	eal_log_release(result);
 	snprintf(report->chosen, sizeof(report->chosen), "%s", plan.chosen);
 	snprintf(report->cost, sizeof(report->cost), "%s", plan.cost);

@@ -22,6 +22,11 @@ struct plan {
 	bool mtu_is_ours;    // the driver knows nothing of an MTU
 	bool no_offloads;    // the driver does them in software, no better than Prism
 	uint16_t queue_pkts; // descriptors when the configuration says nothing
+
+	// memif alone
+	bool client;
+	bool zero_copy;
+	uint32_t ring_slots;
 };
 
 struct kind {
@@ -32,7 +37,7 @@ struct kind {
 	int (*plan)(struct plan *plan, const struct device *device,
 		    const struct port_config *config);
 	// Starts the device where rte_eth_dev_start alone is not the way. May be NULL.
-	int (*start)(struct dpdk_port *p);
+	int (*start)(struct dpdk_port *p, const struct plan *plan);
 	// Once the device runs: the kernel's end, addresses. May be NULL.
 	int (*started)(struct dpdk_port *p, const struct port_config *config);
 	// Before the device goes. May be NULL.

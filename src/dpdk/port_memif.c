@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -146,6 +145,9 @@ static int plan_memif(struct plan *plan, const struct device *d, const struct po
 	    device_number(d, "bsize", (uint32_t[]){256, UINT16_MAX}, &room_bytes) ||
 	    device_number(d, "rsize", (uint32_t[]){5, 14}, &ring_log2))
 		return -EINVAL;
+	plan->client = !server;
+	plan->zero_copy = zero_copy[0] == 'y';
+	plan->ring_slots = 1u << ring_log2;
 	result = check_path(d, server);
 	if (result == 0 && server)
 		result = make_way(d);
@@ -185,16 +187,15 @@ static int keep_memory_file(struct dpdk_port *p)
 }
 
 // A server listens from now on; a client may have to wait for its server.
-static int start_memif(struct dpdk_port *p)
+static int start_memif(struct dpdk_port *p, const struct plan *plan)
 {
-	const char *ring_log2 = strstr(p->port.device, ",rsize=");
 	int result;
 
-	p->client = strstr(p->port.device, "role=client") != NULL;
-	p->zero_copy = strstr(p->port.device, "zero-copy=yes") != NULL;
+	p->client = plan->client;
+	p->zero_copy = plan->zero_copy;
 	p->memory_fd = p->memory_fd_kept = -1;
 	p->gate.shut = 1;
-	memif_tx_init(&p->tx, 1u << (ring_log2 ? atoi(ring_log2 + strlen(",rsize=")) : RING_LOG2));
+	memif_tx_init(&p->tx, plan->ring_slots);
 	if (p->zero_copy) {
 		result = keep_memory_file(p);
 		if (result)

@@ -58,14 +58,19 @@ static bool is_expected(struct pkt *p, uint32_t number)
 // right. A slow one takes few at a time and pauses, so that the ring is full again and again.
 struct peer {
 	const char *name;
+	const char *socket;
 	bool slow;
 	bool no_sums; // neither side computes checksums, and both say that they are good
-	char device[128], client_device[176];
+	char device[144], client_device[192];
 	pid_t pid;
 };
 
-static struct peer quick_peer = {.name = "quick", .no_sums = true},
-		   slow_peer = {.name = "slow", .slow = true};
+// The slow one's device string is longer than what a struct port keeps of it.
+static struct peer quick_peer = {.name = "quick", .socket = "quick.sock", .no_sums = true},
+		   slow_peer = {
+			   .name = "slow",
+			   .socket = "slow-and-of-a-name-nearly-as-long-as-a-socket-may-have.sock",
+			   .slow = true};
 
 static bool says_what_was_agreed(const struct peer *me, const struct port *port,
 				 const struct pkt *p)
@@ -109,7 +114,7 @@ static int receive_all(const struct peer *me)
 // Before EAL: each process has its own. The smallest ring that memif has, for the slow one.
 static void peer_start(struct peer *peer)
 {
-	snprintf(peer->device, sizeof(peer->device), "memif:%s/%s.sock%s%s", dir, peer->name,
+	snprintf(peer->device, sizeof(peer->device), "memif:%s/%s%s%s", dir, peer->socket,
 		 peer->slow ? ",rsize=5" : "", peer->no_sums ? ",checksums=no" : "");
 	snprintf(peer->client_device, sizeof(peer->client_device), "%s,role=client,zero-copy=yes",
 		 peer->device);
