@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -72,16 +73,32 @@ static uint16_t memif_send(struct port *port, struct pkt **pkts, uint16_t count)
 	return n;
 }
 
+// Only a socket may be in the way; anything else was never ours.
+static int check_is_socket(const struct device *d, const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) || S_ISSOCK(st.st_mode))
+		return 0; // what lstat cannot see, connect says
+	return err_set(ERR_PORT_SOCKET_PATH, "%s: %s: %s is there and is no socket", d->port_name,
+		       d->text, path);
+}
+
 // A socket file may be left by a crash (nobody answers: remove it) or belong to somebody.
 static int make_way(const struct device *d)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct sockaddr_un address = {.sun_family = AF_UNIX}, inner;
+
+	strcpy(address.sun_path, d->target);
+	inner = address;
+	strcat(inner.sun_path, DOOR_INNER_SUFFIX);
+	if (check_is_socket(d, address.sun_path) || check_is_socket(d, inner.sun_path))
+		return -EINVAL;
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return err_set(ERR_OUT_OF_MEMORY, "%s: a socket: %s", d->port_name,
 			       strerror(errno));
-	strcpy(address.sun_path, d->target);
 	int result = connect(fd, (struct sockaddr *)&address, sizeof(address)) ? errno : 0;
 
 	close(fd);
@@ -93,8 +110,7 @@ static int make_way(const struct device *d)
 			       strerror(result));
 	if (result == ECONNREFUSED)
 		unlink(d->target);
-	strcat(address.sun_path, DOOR_INNER_SUFFIX);
-	unlink(address.sun_path);
+	unlink(inner.sun_path);
 	return 0;
 }
 

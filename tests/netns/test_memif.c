@@ -2,10 +2,12 @@
 // memif between two processes: what arrives is what was sent, whoever is slower; and what a port
 // says of checksums. The receivers are children that receive without a copy of ours. Needs no
 // privilege but hugepages.
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "port/probe.h"
 #include "ports.h"
 
 // What the client sends: a header of its own alone, or before a reference to another packet and
@@ -185,12 +187,43 @@ static void memif_says_of_sums_yes_or_no(void **state)
 	must_refuse(device, ERR_PORT_BAD_DEVICE);
 }
 
+static void make_file(const char *path)
+{
+	int fd = open(path, O_CREAT | O_WRONLY, 0600);
+
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+// By a port and by who only looks whether one could be opened (prism doctor).
+static void a_file_in_the_way_is_left_alone(const char *path, const char *device)
+{
+	make_file(path);
+	must_refuse(device, ERR_PORT_SOCKET_PATH);
+	assert_non_null(strstr(err_last()->message, "is no socket"));
+	assert_true(probe_port("p0", device, false) < 0);
+	assert_int_equal(access(path, F_OK), 0);
+}
+
+static void memif_removes_no_file_but_a_socket(void **state)
+{
+	char notes[64], inner[64], device[128];
+
+	snprintf(notes, sizeof(notes), "%s/notes.txt", dir);
+	snprintf(device, sizeof(device), "memif:%s", notes);
+	a_file_in_the_way_is_left_alone(notes, device);
+	snprintf(inner, sizeof(inner), "%s/m.sock.in", dir);
+	snprintf(device, sizeof(device), "memif:%s/m.sock", dir);
+	a_file_in_the_way_is_left_alone(inner, device);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(memif_sends_chains_of_references_without_copying),
 		cmocka_unit_test(memif_overruns_nothing_that_a_slow_peer_has_not_read),
 		cmocka_unit_test(memif_says_of_sums_yes_or_no),
+		cmocka_unit_test(memif_removes_no_file_but_a_socket),
 	};
 	char command[64];
 
