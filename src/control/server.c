@@ -13,14 +13,18 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/time.h"
 #include "control/stats.h"
 
 #define REQUEST_BYTES_MAX 8192
+
+// A client on this machine needs none of it; the monitor sees no signal for as long.
+#define PATIENCE_NS NS_PER_S
 
 // True when somebody accepts on the socket at address.
 static bool answers(const struct sockaddr_un *address)
@@ -157,13 +161,36 @@ char *server_answer(struct server *server, const char *request)
 	return text;
 }
 
+// One client and until when he is waited for, whatever he does.
+struct client {
+	int fd;
+	uint64_t end_ns;
+};
+
+static uint64_t clock_now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+// False when his time is up.
+static bool wait_for(const struct client *c, short what)
+{
+	struct pollfd fd = {c->fd, what, 0};
+	uint64_t now_ns = clock_now_ns();
+
+	return now_ns < c->end_ns && poll(&fd, 1, (int)((c->end_ns - now_ns) / NS_PER_MS) + 1) > 0;
+}
+
 // Reads until the empty line that ends the head.
-static bool read_request(int fd, char *request)
+static bool read_request(const struct client *c, char *request)
 {
 	size_t len = 0;
 
-	while (len < REQUEST_BYTES_MAX) {
-		ssize_t got = read(fd, request + len, REQUEST_BYTES_MAX - len);
+	while (len < REQUEST_BYTES_MAX && wait_for(c, POLLIN)) {
+		ssize_t got = recv(c->fd, request + len, REQUEST_BYTES_MAX - len, MSG_DONTWAIT);
 
 		if (got <= 0)
 			return false;
@@ -175,15 +202,15 @@ static bool read_request(int fd, char *request)
 	return false;
 }
 
-static void write_all(int fd, const char *text)
+static void write_all(const struct client *c, const char *text)
 {
 	size_t len = strlen(text);
 
-	while (len > 0) {
-		ssize_t put = send(fd, text, len, MSG_NOSIGNAL);
+	while (len > 0 && wait_for(c, POLLOUT)) {
+		ssize_t put = send(c->fd, text, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (put <= 0)
-			return; // the client left, or took nothing for a second
+			return; // he left
 		text += put;
 		len -= (size_t)put;
 	}
@@ -191,20 +218,18 @@ static void write_all(int fd, const char *text)
 
 void server_serve(struct server *server)
 {
-	struct timeval patience = {.tv_sec = 1};
+	struct client client = {.end_ns = clock_now_ns() + PATIENCE_NS};
 	char request[REQUEST_BYTES_MAX + 1];
-	int fd = accept4(server->fd, NULL, NULL, SOCK_CLOEXEC);
 
-	if (fd < 0)
+	client.fd = accept4(server->fd, NULL, NULL, SOCK_CLOEXEC);
+	if (client.fd < 0)
 		return;
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-	if (read_request(fd, request)) {
+	if (read_request(&client, request)) {
 		char *text = server_answer(server, request);
 
 		if (text)
-			write_all(fd, text);
+			write_all(&client, text);
 		free(text);
 	}
-	close(fd);
+	close(client.fd);
 }

@@ -14,11 +14,13 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/err.h"
+#include "base/time.h"
 
 static char folder[] = "/tmp/prism-server-XXXXXX";
 static char path[64];
@@ -141,6 +143,40 @@ static void a_client_that_dribbles_its_request_is_answered(void **state)
 	server_close(&server);
 }
 
+static uint64_t clock_now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+static void *dribble(void *argument)
+{
+	const struct timespec pause = {.tv_nsec = 100 * NS_PER_MS};
+	const int *fd = argument;
+
+	for (int i = 0; i < 50 && send(*fd, "G", 1, MSG_NOSIGNAL) == 1; i++)
+		nanosleep(&pause, NULL);
+	return NULL;
+}
+
+static void a_client_that_never_comes_to_an_end_is_left_after_a_second(void **state)
+{
+	struct server server;
+	pthread_t thread;
+
+	assert_int_equal(server_open(&server, path), 0);
+	int fd = connect_to_it();
+	uint64_t begin_ns = clock_now_ns();
+	pthread_create(&thread, NULL, dribble, &fd);
+	server_serve(&server);
+	assert_in_range(clock_now_ns() - begin_ns, NS_PER_S / 2, 3 * NS_PER_S);
+	pthread_join(thread, NULL);
+	close(fd);
+	server_close(&server);
+}
+
 static int begin(void **state)
 {
 	if (!mkdtemp(folder))
@@ -164,6 +200,7 @@ int main(void)
 		cmocka_unit_test(a_missing_folder_is_said),
 		cmocka_unit_test(other_requests_are_told_what_there_is),
 		cmocka_unit_test(a_client_that_dribbles_its_request_is_answered),
+		cmocka_unit_test(a_client_that_never_comes_to_an_end_is_left_after_a_second),
 	};
 
 	return cmocka_run_group_tests(tests, begin, end);
