@@ -84,7 +84,8 @@ static const struct schema_field port_fields[] = {
 	 .max = MTU_BYTES_MAX,
 	 .absent = "the device's own",
 	 .example = "1500",
-	 .sentence = "largest packet in bytes, ethernet header not counted"},
+	 .sentence = "largest packet in bytes, ethernet header not counted; af_xdp: its interface "
+		     "has it too"},
 	{.key = "vlan",
 	 .kind = SCHEMA_NUMBER,
 	 WHERE(prism_port_options, vlan_id),

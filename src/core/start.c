@@ -18,6 +18,7 @@
 #include "base/time.h"
 #include "observe/shm.h"
 #include "pkt/pool.h"
+#include "port/probe.h"
 
 // Descriptors of a port's rings when the configuration does not say: rx and tx together.
 #define RING_PKTS_DEFAULT 2048
@@ -54,7 +55,7 @@ static uint32_t data_bytes(const struct prism_options *o)
 	uint32_t bytes = DATA_BYTES_MIN;
 
 	for (uint32_t i = 0; i < o->port_count; i++)
-		bytes = MAX(bytes, o->ports[i].mtu_bytes + 64u);
+		bytes = MAX(bytes, probe_packet_bytes(o->ports[i].device, o->ports[i].mtu_bytes));
 	return (uint32_t)bits_round_up(bytes, CACHE_LINE_BYTES);
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // af_xdp:IFACE takes the packets of one queue of an interface that the kernel keeps. While the port
 // is open an XDP program on the interface hands all of that queue's packets to Prism; when it
-// closes they are the kernel's again. After a crash: ip link set dev IFACE xdp off.
+// closes they are the kernel's again. The MTU is the interface's: one that the configuration sets
+// is set there too, until the port closes. After a crash: ip link set dev IFACE xdp off, and mtu.
 //
 // The driver sends one segment, from memory it shares with the kernel or else by a copy into it.
 // Chains are therefore gathered here, straight into that shared memory: the one copy the driver
@@ -13,9 +14,12 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "dpdk/af_xdp_frame.h"
 #include "dpdk/eal_log.h"
 #include "dpdk/kernel.h"
 #include "dpdk/port_dpdk.h"
+
+#define LINK_BYTES_MAX 18 // ethernet header and a VLAN tag
 
 static const char *const af_xdp_options[] = {"queue", "mode", "busy_budget", "xdp_prog", NULL};
 
@@ -113,6 +117,29 @@ static void describe_af_xdp(struct plan *plan, const struct device *d, uint32_t 
 	snprintf(plan->cost, sizeof(plan->cost), "a system call per burst%s", others);
 }
 
+// The interface's own MTU, and what the packets of the pool can hold.
+static int plan_mtu(struct plan *plan, const struct device *d, const struct port_config *config)
+{
+	const struct rte_mempool *pool = (const struct rte_mempool *)config->rx_pool;
+	long page_bytes = sysconf(_SC_PAGESIZE);
+
+	kernel_get_mtu(d->target, &plan->mtu_bytes);
+	plan->mtu_bytes_max = AF_XDP_MTU_BYTES_MAX;
+	if (!pool)
+		return 0; // nothing is opened
+	uint32_t bytes = rte_mempool_calc_obj_size(pool->elt_size, pool->flags, NULL);
+	uint32_t room_bytes = rte_pktmbuf_data_room_size((struct rte_mempool *)(uintptr_t)pool);
+
+	if (bytes > page_bytes)
+		return err_set(ERR_PORT_MTU,
+			       "%s: %s: the mtu of another port makes packets %u bytes large, of "
+			       "which the kernel takes a page",
+			       d->port_name, d->text, bytes);
+	room_bytes -= RTE_PKTMBUF_HEADROOM + AF_XDP_FRONT_BYTES + LINK_BYTES_MAX;
+	plan->mtu_bytes_max = MIN(plan->mtu_bytes_max, room_bytes);
+	return 0;
+}
+
 static int plan_af_xdp(struct plan *plan, const struct device *d, const struct port_config *config)
 {
 	static const char *const modes[] = {"auto", "generic", NULL};
@@ -131,6 +158,8 @@ static int plan_af_xdp(struct plan *plan, const struct device *d, const struct p
 	    device_number(d, "busy_budget", (uint32_t[]){0, 1024}, &busy_budget))
 		return -EINVAL;
 	result = check_interface(d, config, queue);
+	if (result == 0)
+		result = plan_mtu(plan, d, config);
 	if (result)
 		return result;
 	snprintf(plan->name, sizeof(plan->name), "net_af_xdp_%s_%u", d->target, queue);
@@ -181,8 +210,19 @@ static int started_af_xdp(struct dpdk_port *p, const struct port_config *config)
 	return 0;
 }
 
+// With mtu: the port's was the interface's, unless somebody has changed that meanwhile.
+static void restore_mtu(const struct dpdk_port *p)
+{
+	uint16_t mtu_bytes;
+
+	if (p->mtu_bytes_before && kernel_get_mtu(p->target, &mtu_bytes) == 0 &&
+	    mtu_bytes == p->port.mtu_bytes)
+		kernel_set_mtu(p->target, p->mtu_bytes_before);
+}
+
 static void closed_af_xdp(struct dpdk_port *p)
 {
+	restore_mtu(p);
 	if (p->socket_fd >= 0 && is_af_xdp(p->socket_fd))
 		close(p->socket_fd);
 	for (int i = 0; i < PORTS_MAX; i++)

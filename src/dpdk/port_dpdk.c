@@ -123,12 +123,18 @@ static void negotiate(struct port *port, const struct plan *plan,
 static int choose_mtu(struct dpdk_port *p, const struct plan *plan,
 		      const struct port_config *config, const struct rte_eth_dev_info *info)
 {
-	uint16_t mtu_bytes = config->mtu_bytes ? config->mtu_bytes : 1500;
+	uint16_t mtu_bytes = config->mtu_bytes ? config->mtu_bytes
+			     : plan->mtu_bytes ? plan->mtu_bytes
+					       : 1500;
+	uint32_t mtu_bytes_max = UINT16_MAX - 64;
 
-	if (mtu_bytes < 68 || mtu_bytes > UINT16_MAX - 64 ||
-	    (!plan->mtu_is_ours && info->max_mtu && mtu_bytes > info->max_mtu))
+	if (!plan->mtu_is_ours && info->max_mtu)
+		mtu_bytes_max = MIN(mtu_bytes_max, info->max_mtu);
+	if (plan->mtu_bytes_max)
+		mtu_bytes_max = MIN(mtu_bytes_max, plan->mtu_bytes_max);
+	if (mtu_bytes < 68 || mtu_bytes > mtu_bytes_max)
 		return err_set(ERR_PORT_MTU, "%s: mtu %u with %s; it takes 68 to %u", config->name,
-			       mtu_bytes, config->device, info->max_mtu);
+			       mtu_bytes, config->device, mtu_bytes_max);
 	p->port.mtu_bytes = mtu_bytes;
 	return 0;
 }
@@ -177,6 +183,7 @@ static int configure(struct dpdk_port *p, const struct plan *plan, const struct 
 	if (result)
 		return failed(config, "configure", result);
 	if (!plan->mtu_is_ours && config->mtu_bytes) {
+		p->mtu_bytes_before = plan->mtu_bytes;
 		result = rte_eth_dev_set_mtu(p->id, config->mtu_bytes);
 		if (result)
 			return err_set(ERR_PORT_MTU, "%s: mtu %u with %s: %s", config->name,

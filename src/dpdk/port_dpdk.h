@@ -13,15 +13,17 @@ struct dpdk_port;
 
 // How a kind of device string becomes an ethdev. Filled in by the kind, read by port_dpdk.c.
 struct plan {
-	bool pci;            // probed by EAL at start; otherwise made now on the vdev bus
-	char name[64];       // of the DPDK device
-	char args[512];      // its arguments
-	char chosen[160];    // for the report
-	char cost[200];      // what choosing this kind costs
-	uint32_t flags;      // port flags the kind has by itself
-	bool mtu_is_ours;    // the driver knows nothing of an MTU
-	bool no_offloads;    // the driver does them in software, no better than Prism
-	uint16_t queue_pkts; // descriptors when the configuration says nothing
+	bool pci;               // probed by EAL at start; otherwise made now on the vdev bus
+	char name[64];          // of the DPDK device
+	char args[512];         // its arguments
+	char chosen[160];       // for the report
+	char cost[200];         // what choosing this kind costs
+	uint32_t flags;         // port flags the kind has by itself
+	bool mtu_is_ours;       // the driver knows nothing of an MTU
+	bool no_offloads;       // the driver does them in software, no better than Prism
+	uint16_t queue_pkts;    // descriptors when the configuration says nothing
+	uint16_t mtu_bytes;     // the device's own, 0: 1500
+	uint32_t mtu_bytes_max; // what the kind takes, 0: whatever the driver says
 
 	// memif alone
 	bool client;
@@ -57,7 +59,9 @@ struct dpdk_port {
 	char name[64];    // of the DPDK device
 	char target[128]; // of the device string
 
-	int socket_fd; // af_xdp alone: the driver's socket, -1 for none
+	// af_xdp alone
+	int socket_fd;             // the driver's, -1 for none
+	uint16_t mtu_bytes_before; // the interface's, 0: it was not changed
 
 	// memif alone
 	bool client;

@@ -19,6 +19,10 @@ void probe_ground(struct probe *probe);
 // err_set. A socket that a dead memif server left is removed, as port_open does.
 int probe_port(const char *name, const char *device, bool allow_default_route_device);
 
+// What a packet's room behind PKT_FRONT_BYTES must be at least for the device to receive mtu_bytes
+// in one piece; 0: the device's own MTU.
+uint32_t probe_packet_bytes(const char *device, uint16_t mtu_bytes);
+
 // A default route of this network namespace leaves through the interface.
 bool probe_default_route(const char *interface);
 

@@ -20,6 +20,11 @@ int probe_port(const char *name, const char *device, bool allow_default_route_de
 	return err_set(ERR_PORT_NEEDS_DPDK, "%s: %s", name, device);
 }
 
+uint32_t probe_packet_bytes(const char *device, uint16_t mtu_bytes)
+{
+	return mtu_bytes + 64u;
+}
+
 bool probe_default_route(const char *interface)
 {
 	return false;
