@@ -281,7 +281,7 @@ static bool phase_step(struct load *load, uint64_t now_ns)
 		else
 			return load_error_sum(load) > 0 || now_ns >= load->end_ns || interrupted;
 	}
-	if (load->phase == LOAD_WARMUP && now_ns >= load->end_ns)
+	if (load->phase == LOAD_WARMUP && (now_ns >= load->end_ns || interrupted))
 		measure_begin(load, now_ns);
 	if (load->phase == LOAD_MEASURE &&
 	    (now_ns >= load->end_ns || all_sent(load) || interrupted)) {

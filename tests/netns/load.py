@@ -10,6 +10,7 @@ the reason where it cannot run.
 """
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -99,13 +100,28 @@ def unlike(t):
             json.loads(got.stdout)["errors_by_kind"]["body"] == 1)
 
 
+def warming_up(t):
+    """Ctrl-C is heard before the measurement too."""
+    process = t.start(t.prism, "load", "http", f"http://{t.nginx_address}/", "-f",
+                      t.path("load.yaml"), "-w", "60s", ns=t.ours, stdout=subprocess.DEVNULL,
+                      stderr=subprocess.PIPE)
+    for line in process.stderr:
+        if line.startswith("warming up"):
+            break
+    begin = time.monotonic()
+    code = t.end(process, signal.SIGINT)
+    took_s = time.monotonic() - begin
+    t.check("Ctrl-C ends a warm-up", code == 0 and took_s < 8, f"{code} after {took_s:.1f} s")
+
+
 def main():
     reason = missing("ip", "curl", "nginx", files=["/dev/net/tun"])
     if reason:
         print("skipped:", reason)
         return 77
     return conduct(Client(sys.argv[1], sys.argv[2]),
-                   [Client.make, *(lambda t, load=load: t.load(*load) for load in LOADS), unlike])
+                   [Client.make, *(lambda t, load=load: t.load(*load) for load in LOADS), unlike,
+                    warming_up])
 
 
 if __name__ == "__main__":
