@@ -14,6 +14,9 @@
 #include "cli/load.h"
 #include "control/units.h"
 
+#define RATE_HZ_MAX 1e9 // one a nanosecond, which is what time is counted in
+#define CORE_MAX 4095   // as workers: in a configuration file
+
 // The order of load_options in commands.c.
 enum {
 	OPTION_PORT,
@@ -45,6 +48,27 @@ static int count_read(const char *option, const char *text, uint64_t max, uint64
 	if (text && (units_count(text, value) != UNITS_OK || *value == 0 || *value > max))
 		return refuse(option, text,
 			      "write a whole number within the limits of prism help load");
+	return CLI_OK;
+}
+
+static int rate_read(const char *text, double *rate_hz)
+{
+	char *end = NULL;
+
+	*rate_hz = text ? strtod(text, &end) : 0;
+	if (text && (end == text || *end || !(*rate_hz > 0 && *rate_hz <= RATE_HZ_MAX)))
+		return refuse("rate", text, "write requests a second, 50000");
+	return CLI_OK;
+}
+
+static int core_read(const char *text, int *core)
+{
+	uint64_t number = 0;
+
+	if (text && (units_count(text, &number) != UNITS_OK || number > CORE_MAX))
+		return refuse("core", text, "write a core's number; lscpu --extended lists them");
+	if (text)
+		*core = (int)number;
 	return CLI_OK;
 }
 
@@ -114,9 +138,7 @@ static int stack_read(const char *values[], const struct load_options *options,
 	stack->time_wait_ns = NS_PER_MS;
 	if (strcmp(options->kind, "udp-echo") == 0)
 		stack->udp_max = MAX(stack->udp_max, options->connections + 8);
-	if (values[OPTION_CORE])
-		stack->core = atoi(values[OPTION_CORE]);
-	return CLI_OK;
+	return core_read(values[OPTION_CORE], &stack->core);
 }
 
 // "http://198.18.0.2:80/path", "198.18.0.2:7".
@@ -162,8 +184,8 @@ static int numbers_read(const char *values[], struct load_options *options)
 	if (values[OPTION_WARMUP] &&
 	    !cli_time("warmup", values[OPTION_WARMUP], &options->warmup_ns))
 		return CLI_USAGE;
-	if (values[OPTION_RATE] && (options->rate_hz = strtod(values[OPTION_RATE], NULL)) <= 0)
-		return refuse("rate", values[OPTION_RATE], "write requests a second, 50000");
+	if (rate_read(values[OPTION_RATE], &options->rate_hz))
+		return CLI_USAGE;
 	if (values[OPTION_SIZE] && units_count(values[OPTION_SIZE], &size_bytes) != UNITS_OK &&
 	    units_size(values[OPTION_SIZE], &size_bytes) != UNITS_OK)
 		return refuse("size", values[OPTION_SIZE], "write bytes, 64 or 16KiB");
