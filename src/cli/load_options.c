@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/bits.h"
@@ -214,6 +215,21 @@ static bool kind_known(const char *kind)
 	return false;
 }
 
+// Said now, not once the ports are open. It is read later: it may be a pipe.
+static int expect_file_check(const char *path)
+{
+	struct stat st;
+	int error = 0;
+
+	if (access(path, R_OK) || stat(path, &st))
+		error = errno;
+	else if (S_ISDIR(st.st_mode))
+		error = EISDIR;
+	return error ? cli_error(CLI_USAGE, strerror(error), "name a readable file",
+				 "--expect-file %s", path)
+		     : CLI_OK;
+}
+
 int load_options_read(int argc, char **argv, struct load_options *options,
 		      struct prism_options *stack)
 {
@@ -233,6 +249,8 @@ int load_options_read(int argc, char **argv, struct load_options *options,
 
 	if (code == CLI_OK)
 		code = numbers_read(values, options);
+	if (code == CLI_OK && options->expect_file)
+		code = expect_file_check(options->expect_file);
 	if (code != CLI_OK)
 		return code;
 	if (values[OPTION_HOST]) {

@@ -58,12 +58,21 @@ static void a_core_is_a_whole_number(void **state)
 	assert_int_equal(stack.core, 0);
 }
 
+static void a_file_that_cannot_be_read_is_no_expectation(void **state)
+{
+	static const char *const wrong[] = {"/no/such/file", "/tmp", ""};
+
+	refuses_each("--expect-file", wrong, ARRAY_COUNT(wrong));
+	assert_int_equal(read_with("--expect-file", "/proc/self/exe"), CLI_OK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_options_it_stays_on_any_core_at_any_rate),
 		cmocka_unit_test(a_rate_is_a_number_and_nothing_else),
 		cmocka_unit_test(a_core_is_a_whole_number),
+		cmocka_unit_test(a_file_that_cannot_be_read_is_no_expectation),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
