@@ -5,6 +5,7 @@
     prism.yaml.5.py PRISM > prism.yaml.5.scd
 """
 import json
+import re
 import subprocess
 import sys
 
@@ -20,7 +21,7 @@ What *prism run* starts. YAML 1.2. *prism check* FILE lists everything that is w
 line and column; *prism config init* prints a file with every key in it, and *prism config schema* a
 JSON Schema for editors. This page is made from the same table.
 
-Sizes take KiB, MiB, GiB; times take ns, us, ms, s, m, h.
+Sizes take KiB, MiB, GiB; times take {times}.
 
 # KEYS
 """
@@ -35,6 +36,11 @@ def escape(text):
     for character in "\\*_[]#<>":
         text = text.replace(character, "\\" + character)
     return text
+
+
+def time_units(schema):
+    """As the patterns of times have them: (ns|us|ms)$."""
+    return re.search(r"\((ns\|[\w|]+)\)", json.dumps(schema)).group(1).replace("|", ", ")
 
 
 def keys(schema, path):
@@ -52,7 +58,7 @@ def keys(schema, path):
 def main(prism):
     schema = json.loads(subprocess.run([prism, "config", "schema"], capture_output=True,
                                        check=True).stdout)
-    print(HEAD)
+    print(HEAD.format(times=time_units(schema)))
     for path, below in keys(schema, ""):
         print(f"*{escape(path)}*")
         print(f"\t{escape(below.get('description', 'see prism config init'))}")
