@@ -54,6 +54,29 @@ def check_drops_tested(tree):
                           "write one that provokes it and looks at its counter", name)
 
 
+# section.key, but no part of a path or of another word, and no setting of the kernel's.
+KEY = re.compile(r"(?<![\w/.-])(?<!sysctl )[a-z_]+\.[a-z_]+\b")
+
+
+def _configuration_keys(tree):
+    """Each section.key that control/schema.c has."""
+    text = tree.files.get("src/control/schema.c", "")
+    tables = dict(re.findall(r"schema_field (\w+)\[\] = \{(.*?)\n\};", text, re.DOTALL))
+    sections = re.findall(r'\.key = "(\w+)"(?:(?!\.key).)*?FIELDS\((\w+)\)', text, re.DOTALL)
+    return {f"{section}.{key}" for section, table in sections
+            for key in re.findall(r'\.key = "(\w+)"', tables.get(table, ""))}
+
+
+def check_keys_exist(tree):
+    known = _configuration_keys(tree)
+    for path in tree.matching(r"^src/.*/(drop|err)\.def$"):
+        for number, line in enumerate(tree.lines(path), 1):
+            for key in KEY.findall("" if line.startswith("//") else line):
+                if key not in known:
+                    yield Finding(path, number, "unknown-key", f"{key} is no key of the "
+                                  "configuration file; name one of src/control/schema.c", key)
+
+
 def check_files_built(tree):
     for path in tree.matching(r"^(src|tests/unit|tests/model)/.*\.c$"):
         folder, name = os.path.split(path)
@@ -71,4 +94,4 @@ def check_files_built(tree):
 
 
 RULES = [check_drops_used, check_errors_used, check_counters_used, check_events_used,
-         check_drops_tested, check_files_built]
+         check_drops_tested, check_keys_exist, check_files_built]

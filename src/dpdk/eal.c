@@ -108,7 +108,7 @@ static int choose_memory(const struct platform_config *config, struct platform_r
 	if (config->memory == MEMORY_HUGEPAGES && !report->hugepages)
 		return err_set(
 			ERR_EAL_NO_HUGEPAGES,
-			"memory: hugepages asks for %u MiB, %llu MiB are free (%llu of %llu pages)",
+			"%u MiB of hugepages asked for, %llu MiB are free (%llu of %llu pages)",
 			config->memory_mib, (unsigned long long)free_mib,
 			(unsigned long long)pages.free_count,
 			(unsigned long long)pages.total_count);

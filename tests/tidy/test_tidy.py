@@ -147,6 +147,16 @@ class Lists(unittest.TestCase):
                  "tests/unit/a.c": "assert(DROP_ONE);\n", "tests/netns/b.py": "drop.TWO\n"}
         self.assertEqual(found(lists.check_drops_tested, files), [("src/observe/drop.def", 3)])
 
+    def test_a_configuration_key_that_does_not_exist_is_found(self):
+        schema = ('static const struct schema_field tcp_fields[] = {\n\t{.key = "mss",\n'
+                  '\t .kind = SCHEMA_NUMBER},\n};\n#define FIELDS(table) .fields = table\n'
+                  '\t{.key = "tcp",\n\t .offset = 0,\n\t FIELDS(tcp_fields)},\n')
+        right = 'ERR(A, EIO, "a", "b.", "lower tcp.mss; sysctl vm.x=1; dpdk-bind.py -b")\n'
+        files = {"src/control/schema.c": schema, "src/base/err.def": "// tcp.none\n" + right,
+                 "src/observe/drop.def": 'DROP(A, "raise tcp.ports")\nDROP(B, "raise udp.mss")\n'}
+        self.assertEqual(found(lists.check_keys_exist, files),
+                         [("src/observe/drop.def", 1), ("src/observe/drop.def", 2)])
+
     def test_a_file_that_meson_does_not_know_is_found(self):
         files = {"src/net/a.c": "", "src/net/b.c": "", "src/net/meson.build": "files('a.c')\n"}
         self.assertEqual(found(lists.check_files_built, files), [("src/net/b.c", 1)])
