@@ -7,10 +7,10 @@
 
 #include <assert.h>
 
-// Prints place and condition, dumps what the hook knows (the worker's last trace events), aborts.
+// Prints place and condition, dumps what the hook knows (the workers' last trace events), aborts.
 _Noreturn void assert_failed(const char *file, int line, const char *condition);
 
-// What assert_failed calls before it aborts; NULL for nothing. Set once, by core/start.c.
+// What assert_failed calls before it aborts; NULL for nothing. Set by core/start.c.
 void assert_set_hook(void (*hook)(void));
 
 #define ASSERT(condition) \

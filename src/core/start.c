@@ -13,6 +13,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "base/assert.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/time.h"
@@ -263,6 +264,8 @@ static int start_worker(struct prism *p)
 		return -err_infos[err_last()->id].number;
 	p->worker->clock = clock;
 	p->worker->prism = p;
+	last_words_add(&p->last_words, p->options.instance, p->worker->env.trace);
+	assert_set_hook(last_words_say);
 	start_publish(p, config.now_ns);
 	if (p->shm)
 		shm_set_state(p->shm, SHM_RUNNING);
@@ -307,6 +310,7 @@ void start_close(struct prism *p)
 	if (p->worker)
 		worker_destroy(p->worker);
 	seals_fini(&p->seals);
+	last_words_remove(&p->last_words);
 	for (uint32_t i = p->port_count; i-- > 0;)
 		port_close(p->port[i]);
 	for (int i = POOL_KINDS; i-- > 0;)

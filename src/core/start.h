@@ -4,6 +4,7 @@
 
 #include <prismnet/stack.h>
 
+#include "core/last_words.h"
 #include "core/worker.h"
 #include "pkt/seal.h"
 #include "port/platform.h"
@@ -22,6 +23,7 @@ struct prism {
 	struct seals seals;
 	struct shm *shm; // NULL without shared memory
 	bool platform_up;
+	struct last_words last_words;
 	uint64_t published_ns; // when gauges were last written for tools
 	char report[REPORT_BYTES];
 };
