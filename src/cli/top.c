@@ -47,6 +47,7 @@ static void look(struct picture *p, struct shm_reader *reader)
 	picture_sample(reader, clock_now_ns(), p->after);
 }
 
+// Closes the reader, as show_live does.
 static int show_once(struct picture *p, struct shm_reader *reader)
 {
 	look(p, reader);
@@ -56,6 +57,7 @@ static int show_once(struct picture *p, struct shm_reader *reader)
 	picture_compose(p);
 	for (uint32_t i = 0; i < p->line_count; i++)
 		puts(p->line[i]);
+	shm_reader_close(reader);
 	return CLI_OK;
 }
 
@@ -78,6 +80,22 @@ static void draw(const struct picture *p)
 	refresh();
 }
 
+// Whoever has the name of one that is gone. To be looked at next: the picture has the old one's
+// head.
+static struct shm_reader *successor(struct picture *p, struct shm_reader *reader)
+{
+	struct shm_reader *next = stats_open(shm_reader_head(reader)->instance);
+
+	if (!next || !shm_reader_alive(next)) {
+		shm_reader_close(next);
+		return reader;
+	}
+	shm_reader_close(reader);
+	p->after->count = 0; // the new one counts from 0
+	p->after->time_ns = 0;
+	return next;
+}
+
 static int show_live(struct picture *p, struct shm_reader *reader, uint64_t interval_ns)
 {
 	int key = 0;
@@ -97,10 +115,13 @@ static int show_live(struct picture *p, struct shm_reader *reader, uint64_t inte
 		picture_compose(p);
 		draw(p);
 		key = getch();
+		if (key == ERR && p->state == STATS_DEAD)
+			reader = successor(p, reader);
 		if (key == ERR)
 			shm_reader_refresh(reader);
 	}
 	endwin();
+	shm_reader_close(reader);
 	return CLI_OK;
 }
 
@@ -129,6 +150,5 @@ int cmd_top(int argc, char **argv)
 	picture.after = &samples[1];
 	code = values[0] ? show_once(&picture, reader) : show_live(&picture, reader, interval_ns);
 	free(samples);
-	shm_reader_close(reader);
 	return code;
 }

@@ -18,6 +18,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.dont_write_bytecode = True
@@ -164,10 +165,50 @@ def signals(t):
     t.check("the second Ctrl-C does not wait for clients", took < 4, f"{took:.1f} s")
 
 
+class Top:
+    """prism top on a terminal of its own."""
+
+    def __init__(self, prism):
+        self.terminal, inside = os.openpty()
+        self.process = subprocess.Popen([prism, "top", "-n", NAME, "-i", "200ms"], stdin=inside,
+                                        stdout=inside, stderr=inside,
+                                        env={**os.environ, "TERM": "xterm"})
+        os.close(inside)
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def read(self):
+        """What it draws, so that it never waits for us; until it ends."""
+        try:
+            while os.read(self.terminal, 65536):
+                pass
+        except OSError:
+            pass
+
+    def looks_at_a_file_with_a_name(self):
+        folder = f"/proc/{self.process.pid}/fd"
+        return any(os.readlink(f"{folder}/{fd}").endswith(f"/{NAME}.shm")
+                   for fd in os.listdir(folder))
+
+    def goes_on(self):
+        for _ in range(50):
+            if self.looks_at_a_file_with_a_name():
+                return True
+            time.sleep(0.1)
+        return False
+
+    def end(self):
+        os.write(self.terminal, b"q")
+        code = self.process.wait(timeout=KILL_SECONDS)
+        os.close(self.terminal)
+        return code
+
+
 def killed(t):
     path = t.file("killed.yaml")
     p = t.start(path)
     t.serving(p)
+    live = Top(t.prism)
+    t.running.append(live.process)
     subprocess.run([*INSIDE, "curl", "-s", "-m", "5", f"http://{OURS}/"],
                    capture_output=True)
     t.end(p, signal.SIGKILL)
@@ -181,6 +222,8 @@ def killed(t):
     t.check("its control socket is still there", os.path.exists(t.path("control.sock")))
     p = t.start(path)
     t.check("the next one starts over it", t.serving(p))
+    t.check("a top that saw the old one die goes on with it", live.goes_on())
+    t.check("and ends when it is asked to", live.end() == 0)
     with socket.socket(socket.AF_UNIX) as s:
         s.connect(t.path("control.sock"))
         s.sendall(b"GET /v1/stats HTTP/1.1\r\n\r\n")
