@@ -73,7 +73,8 @@ struct prism_options {
 	uint64_t delayed_ack_ns;    ///< default 40 ms, at most 500 ms (RFC 9293 3.8.6.3)
 	uint64_t rto_ns_min;        ///< default 200 ms as Linux; RFC 6298 says 1 s
 	uint32_t segment_bytes_max; ///< cap on the MSS, default none
-	int core;                   ///< where prism_run_worker pins itself; -1: stay
+	int core; ///< where prism_open pins the thread that calls it; -1: nowhere. Passed over with
+		  ///< eal_running and by a later stack: DPDK pins once, when it starts
 	enum prism_memory memory;
 	uint32_t memory_mib;   ///< packet memory, default as the limits need
 	uint32_t region_mib;   ///< of it for prism_region_alloc, default 64
