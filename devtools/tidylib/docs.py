@@ -42,4 +42,19 @@ def check_links(tree):
                                   "this tree", link)
 
 
-RULES = [check_references, check_links]
+def check_public_entries(tree):
+    """As prismnet(7) promises. Declarations without an empty line between share what is said."""
+    for path in tree.matching(r"^include/prismnet/.*\.h$"):
+        said = ""
+        for number, line in enumerate(tree.lines(path), 1):
+            if line.startswith("///"):
+                said += line
+            elif not line:
+                said = ""
+            elif re.match(r"PRISM_API .*\w\(", line) and not ("Thread:" in said and "Blocks:" in said):
+                yield Finding(path, number, "public-entry", "say above it who may call it and "
+                              "whether it blocks: /// Thread: the worker's.   Blocks: never.",
+                              line.split("(")[0].split()[-1].lstrip("*"))
+
+
+RULES = [check_references, check_links, check_public_entries]

@@ -17,9 +17,11 @@ struct prism_error {
 };
 
 /// The last refusal on this thread; its texts live until the next refused call on it.
+/// Thread: any.   Blocks: never.
 PRISM_API struct prism_error prism_last_error(void);
 
-/// Writes "prism: message\n  cause: ...\n  remedy: ...\n" to stderr.
+/// Writes "what: message (NAME)\n  cause: ...\n  remedy: ...\n" to stderr.
+/// Thread: any.   Blocks: as stderr does.
 PRISM_API void prism_error_print(const char *what);
 
 #ifdef __cplusplus

@@ -97,6 +97,9 @@ PRISM_API void prism_options_init(struct prism_options *options, size_t size);
 /// @return 0; -EINVAL or -ENOENT with prism_last_error naming file:line:column
 /// Thread: control thread before run.   Blocks: reads the file.
 PRISM_API int prism_options_load(struct prism_options *options, const char *path);
+
+/// Back to the defaults; what a file's strings need is released.
+/// Thread: control thread.   Blocks: never.
 PRISM_API void prism_options_free(struct prism_options *options);
 
 /// Opens ports and memory; succeeds wholly or leaves nothing.
@@ -106,15 +109,19 @@ PRISM_API void prism_options_free(struct prism_options *options);
 PRISM_API struct prism *prism_open(const struct prism_options *options);
 
 /// Ends all connections (reset to peers that still have one), releases everything.
-/// Thread: control thread after the last poll.
+/// Thread: control thread after the last poll.   Blocks: while devices stop.
 PRISM_API void prism_close(struct prism *prism);
 
+/// How many workers the stack has.
+/// Thread: any.   Blocks: never.
 PRISM_API uint32_t prism_worker_count(const struct prism *prism);
 
-/// Worker index below prism_worker_count; valid until prism_close.
+/// Worker index below prism_worker_count; valid until prism_close. NULL beyond.
+/// Thread: any.   Blocks: never.
 PRISM_API struct prism_worker *prism_worker_get(struct prism *prism, uint32_t index);
 
 /// What start-up chose, a line a port and one for memory, '\n' between. Lives as long as prism.
+/// Thread: any.   Blocks: never.
 PRISM_API const char *prism_report(const struct prism *prism);
 
 /// One turn: receive, time, application work, transmit. Up to count events are written; what did
@@ -125,30 +132,40 @@ PRISM_API const char *prism_report(const struct prism *prism);
 PRISM_API int prism_poll(struct prism_worker *worker, struct prism_event *events, int count);
 
 /// The time of the current turn, in nanoseconds since an unspecified start.
+/// Thread: the worker's.   Blocks: never.
 PRISM_API uint64_t prism_now_ns(const struct prism_worker *worker);
 
 /// Nanoseconds from now until the worker has something to do if no packet arrives (0: at once),
 /// at most max_ns. For callers that want to sleep when idle.
+/// Thread: the worker's.   Blocks: never.
 PRISM_API uint64_t prism_idle_ns(const struct prism_worker *worker, uint64_t max_ns);
 
-/// Asks for one TIMER event after delay_ns. -ENOSPC when timers_max are pending.
+/// Asks for one TIMER event after delay_ns.
+/// @return 0; -ENOSPC when timers_max are pending
+/// Thread: the worker's.   Blocks: never.
 PRISM_API int prism_timer_start(struct prism_worker *worker, uint64_t delay_ns, uint64_t user,
 				prism_timer *timer);
 
-/// No event will come; 0, or -ESTALE when it has fired already.
+/// No event will come.
+/// @return 0; -ESTALE when it has fired already, even if its event was not polled yet
+/// Thread: the worker's.   Blocks: never.
 PRISM_API int prism_timer_stop(struct prism_worker *worker, prism_timer timer);
 
 /// Counts as one number, summed over workers, by its name ("rx_pkts", "unaccounted",
-/// "drop.TCP_CHECKSUM"). -ENOENT for an unknown name. Thread: any.
+/// "drop.TCP_CHECKSUM").
+/// @return 0; -ENOENT for an unknown name, without prism_last_error
+/// Thread: any.   Blocks: never.
 PRISM_API int prism_counter(const struct prism *prism, const char *name, uint64_t *value);
 
-/// Buffers free and in all, of every pool together. Thread: any.
+/// Buffers free and in all, of every pool together.
+/// Thread: any.   Blocks: never.
 PRISM_API void prism_buffers(const struct prism *prism, uint32_t *available, uint32_t *capacity);
 
-/// Connections by state, TIME-WAIT apart. Thread: the worker's.
+/// Connections by state, TIME-WAIT apart.
 struct prism_conn_counts {
 	uint32_t half_open, open, time_wait;
 };
+/// Thread: the worker's.   Blocks: never.
 PRISM_API void prism_conn_count(const struct prism_worker *worker,
 				struct prism_conn_counts *counts);
 

@@ -11,15 +11,21 @@ extern "C" {
 
 /// Accept connections on an address of ours (all zero: any) and port.
 /// @param user cookie of the events of its connections, until prism_tcp_set_user
-/// @return 0; -EADDRINUSE, -EADDRNOTAVAIL, -ENFILE
+/// @return 0; -EADDRINUSE, -EADDRNOTAVAIL, -ENFILE, -EINVAL (port 0)
 /// Thread: the worker's, or control before run.   Blocks: never.   RFC 9293 3.9.1.1
 PRISM_API int prism_tcp_listen(struct prism_worker *worker, const struct prism_endpoint *local,
 			       uint64_t user, prism_listener *listener);
+
+/// Accept no more; connections it has accepted stay.
+/// @return 0; -ESTALE
+/// Thread: the worker's, or control before run.   Blocks: never.
 PRISM_API int prism_tcp_unlisten(struct prism_worker *worker, prism_listener listener);
 
 /// Begin a connection; CONNECTED or CLOSED follows.
 /// @param local source address and port to use, or NULL to have them chosen (RFC 6056)
-/// @return 0; -ENETUNREACH, -EADDRNOTAVAIL, -EADDRINUSE, -ENFILE, -ENOBUFS
+/// @return 0; -ENETUNREACH, -EADDRNOTAVAIL (local is not ours, or no port is free), -EADDRINUSE,
+///         -ENFILE, -EAFNOSUPPORT (IPv6), -EINVAL (a group, no address or no port)
+/// Thread: the worker's, or control before run.   Blocks: never.   RFC 9293 3.9.1.1
 PRISM_API int prism_tcp_connect(struct prism_worker *worker, const struct prism_endpoint *remote,
 				const struct prism_endpoint *local, uint64_t user,
 				prism_conn *conn);
@@ -33,11 +39,13 @@ PRISM_API int prism_tcp_send(struct prism_worker *worker, prism_conn conn, struc
 
 /// Queue bytes inside memory from prism_region_alloc; nothing is copied and no event follows.
 /// Errors as prism_tcp_send; -EINVAL also for more than send_bytes_max at once, which never fits.
+/// Thread: the conn's worker.   Blocks: never.
 PRISM_API int prism_tcp_send_region(struct prism_worker *worker, prism_conn conn, const void *bytes,
 				    size_t len);
 
 /// The same, and a SENT event with cookie once the peer acknowledged all of it: *borrows* the
-/// bytes until then. Do not change them before.
+/// bytes until then. Do not change them before. Errors as prism_tcp_send_region.
+/// Thread: the conn's worker.   Blocks: never.
 PRISM_API int prism_tcp_send_borrowed(struct prism_worker *worker, prism_conn conn,
 				      const void *bytes, size_t len, uint64_t cookie);
 
@@ -47,21 +55,28 @@ PRISM_API int prism_tcp_send_borrowed(struct prism_worker *worker, prism_conn co
 /// Copy a few bytes out of ordinary memory and queue them; the copy ledger counts it (reason api).
 /// @param len at most PRISM_COPY_BYTES_MAX
 /// @return as prism_tcp_send; -EMSGSIZE; -ENOBUFS when the pool is empty
+/// Thread: the conn's worker.   Blocks: never.
 PRISM_API int prism_tcp_send_copy(struct prism_worker *worker, prism_conn conn, const void *bytes,
 				  size_t len);
 
-/// Bytes that may be queued now.
+/// Bytes that may be queued now; 0 for a stale handle or a conn that may not send.
+/// Thread: the conn's worker.   Blocks: never.
 PRISM_API uint32_t prism_tcp_credit(struct prism_worker *worker, prism_conn conn);
 
 /// No more sending: FIN after what is queued. Receiving goes on until EOF. CLOSED follows when both
 /// sides are done. After it, unread data is still delivered.
 /// @return 0; -ESTALE
+/// Thread: the conn's worker.   Blocks: never.   RFC 9293 3.9.1.4
 PRISM_API int prism_tcp_close(struct prism_worker *worker, prism_conn conn);
 
 /// Over at once: reset to the peer, queued data is forgotten; CLOSED (ABORTED) follows.
+/// @return 0; -ESTALE
+/// Thread: the conn's worker.   Blocks: never.   RFC 9293 3.9.1.6
 PRISM_API int prism_tcp_abort(struct prism_worker *worker, prism_conn conn);
 
 /// Replace the cookie of this connection's events.
+/// @return 0; -ESTALE
+/// Thread: the conn's worker.   Blocks: never.
 PRISM_API int prism_tcp_set_user(struct prism_worker *worker, prism_conn conn, uint64_t user);
 
 enum prism_tcp_option {
@@ -74,10 +89,13 @@ enum prism_tcp_option {
 /// Change one setting of this connection.
 /// @param value at most 65535 for the times, 63 for DSCP, 255 for TTL; more is cut to that
 /// @return 0; -ESTALE, -EINVAL for an unknown option
+/// Thread: the conn's worker.   Blocks: never.
 PRISM_API int prism_tcp_set_option(struct prism_worker *worker, prism_conn conn,
 				   enum prism_tcp_option option, uint64_t value);
 
 /// Both ends of a connection; either pointer may be NULL.
+/// @return 0; -ESTALE
+/// Thread: the conn's worker.   Blocks: never.
 PRISM_API int prism_tcp_endpoints(struct prism_worker *worker, prism_conn conn,
 				  struct prism_endpoint *local, struct prism_endpoint *remote);
 

@@ -174,6 +174,13 @@ class Docs(unittest.TestCase):
         self.assertEqual(found(docs.check_links, files), [("README.md", 1)])
 
 
+    def test_a_public_entry_that_does_not_say_who_may_call_it_is_found(self):
+        text = ("/// Thread: any.   Blocks: never.\nPRISM_API int a(int);\nPRISM_API int b(int);\n\n"
+                "/// Thread: any.\nPRISM_API int c(int);\n\nPRISM_API void *d(void);\n")
+        self.assertEqual(found(docs.check_public_entries, {"include/prismnet/a.h": text}),
+                         [("include/prismnet/a.h", 6), ("include/prismnet/a.h", 8)])
+
+
 class Headers(unittest.TestCase):
     def test_a_header_that_leans_on_another_is_found(self):
         with tempfile.TemporaryDirectory() as root:
