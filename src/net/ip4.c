@@ -36,6 +36,14 @@ static enum drop check_header(const struct pkt *p, const struct arrival *a,
 	return LIKELY(checksum_is_good(sum)) ? DROP_OK : DROP_IP4_CHECKSUM;
 }
 
+// A source whose last octet one of our addresses or broadcast addresses has.
+static COLD enum drop check_special(const struct net *net, const struct ipv4_header *h)
+{
+	if (net_is_broadcast_anywhere(net, h->src)) // RFC 9293 MUST-63
+		return DROP_IP4_MARTIAN;
+	return net_is_ours(net, h->src) ? DROP_IP4_SRC_OURS : DROP_OK;
+}
+
 // RFC 1122 3.2.1.3: where such a packet may not come from, and whether it is for us.
 static enum drop check_addresses(const struct net *net, struct arrival *a,
 				 const struct ipv4_header *h)
@@ -46,11 +54,11 @@ static enum drop check_addresses(const struct net *net, struct arrival *a,
 		return DROP_IP4_LAND;
 	if (UNLIKELY(top == 0 || top == 127 || top >= 224))
 		return DROP_IP4_MARTIAN;
-	if (net_may_be_special(net, h->src)) {
-		if (net_is_broadcast_anywhere(net, h->src)) // RFC 9293 MUST-63
-			return DROP_IP4_MARTIAN;
-		if (net_is_ours(net, h->src))
-			return DROP_IP4_SRC_OURS;
+	if (UNLIKELY(net_may_be_special(net, h->src))) {
+		enum drop reason = check_special(net, h);
+
+		if (reason != DROP_OK)
+			return reason;
 	}
 	if (LIKELY((net->port[a->port_index].address[0].addr.raw == h->dst.raw && h->dst.raw) ||
 		   net_is_ours(net, h->dst)))
