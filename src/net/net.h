@@ -64,7 +64,7 @@ struct net_path {
 	uint32_t generation; // of routes and of that neighbour when it was found
 	uint16_t port_index;
 	uint16_t mtu_bytes;     // of the path: the port's, or less after ICMP said so
-	uint32_t tso_bytes_max; // 0: the port does not segment
+	uint16_t tso_bytes_max; // 0: the port does not segment
 	uint16_t tx_segs_max;   // segments a packet may have on this port
 };
 

@@ -104,7 +104,9 @@ static void check_receive(const struct tcp *tcp, const struct conn *c)
 {
 	uint64_t at = c->rcv.nxt;
 	const struct pkt *p = c->early;
+	uint32_t bytes = 0;
 
+	ASSERT(p || c->early_bytes == 0);
 	if (!p)
 		return;
 	do {
@@ -112,9 +114,11 @@ static void check_receive(const struct tcp *tcp, const struct conn *c)
 		ASSERT(pkt_own((struct pkt *)p)->offset >= at);
 		ASSERT(pkt_own(pkt_own((struct pkt *)p)->queue_next)->queue_prev == p);
 		at = pkt_own((struct pkt *)p)->offset + pkt_len(p);
+		bytes += pkt_own((struct pkt *)p)->charge_bytes;
 	} while (p != c->early);
-	ASSERT(c->rcv.charged > 0);
-	(void)tcp;
+	ASSERT(bytes == c->early_bytes);
+	ASSERT(c->rcv.charged >= c->early_bytes);
+	ASSERT(tcp->conn[c->early_next].early_prev == conn_index(tcp, c));
 }
 
 static void check_timers(const struct conn *c)

@@ -144,6 +144,7 @@ struct conn {
 	uint8_t dscp;       // RFC 9293 3.9.2, MUST-48
 	uint8_t ttl;        // RFC 9293 3.9.2, MUST-49; 0: the default
 	uint8_t quick_acks; // ACKs that still go out at once, at the start
+	uint32_t early_next, early_prev; // of those that hold early text, in a circle (early.c)
 
 	// Line 4: trouble.
 	struct {
@@ -160,6 +161,7 @@ struct conn {
 	uint32_t stray_ms;       // when what was out of place and without text was last answered
 	uint8_t early_acks;      // bare ACKs owed for what came early since the last, 0..3
 	uint16_t full_bytes;     // of the IP packet that a full segment makes
+	uint32_t early_bytes;    // what of rcv.charged came early
 } CACHE_ALIGNED;
 
 static_assert(offsetof(struct conn, rcv) == 1 * CACHE_LINE_BYTES, "line 1 is receiving");
@@ -220,6 +222,7 @@ struct tcp {
 	struct room_link *waiting; // in a circle (room.h)
 	struct conn_list flush, births, ready;
 	struct pkt_list data; // received in order, not yet delivered, all connections
+	uint32_t early_hand;  // in the circle of those with early text: whom to look at next
 	uint32_t port_next;   // RFC 6056: steps through the ephemeral ports
 	uint8_t rcv_scale;    // our window shift, from receive_bytes_max
 	struct {

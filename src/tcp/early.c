@@ -8,6 +8,9 @@
 // their true size, so the connection's limit bounds them. Most newcomers belong behind the last, a
 // little before it, or into the first holes, so their place is looked for from both ends; one that
 // belongs deep in the middle of many is not kept, or a peer could have us walk for each segment.
+//
+// Peers that leave a hole open for ever may hold what they have as long as nobody else wants it:
+// when received buffers are short, the last text of whoever holds most gives way.
 #include "tcp/early.h"
 
 #include "observe/counter.h"
@@ -17,6 +20,11 @@
 
 // Steps from each end. Whatever lies deeper is sent again when the holes before it are filled.
 #define EARLY_STEPS_MAX 64
+
+// So many holders are looked at for the one that gives way, a line each, as a segment's own way
+// costs about; and so many packets give way to one segment.
+#define HOLDERS_LOOKED_AT 8
+#define GIVEN_PKTS_MAX 8
 
 static uint64_t begin_of(struct pkt *p)
 {
@@ -66,16 +74,40 @@ static struct pkt *place_for(struct tcp *tcp, struct conn *c, uint64_t offset)
 	return NULL;
 }
 
+static void join_holders(struct tcp *tcp, struct conn *c)
+{
+	uint32_t index = conn_index(tcp, c);
+
+	if (tcp->early_hand == NO_INDEX)
+		tcp->early_hand = c->early_prev = index;
+	c->early_next = tcp->early_hand;
+	c->early_prev = tcp->conn[c->early_next].early_prev;
+	tcp->conn[c->early_prev].early_next = index;
+	tcp->conn[c->early_next].early_prev = index;
+}
+
+static void leave_holders(struct tcp *tcp, struct conn *c)
+{
+	uint32_t index = conn_index(tcp, c);
+
+	tcp->conn[c->early_prev].early_next = c->early_next;
+	tcp->conn[c->early_next].early_prev = c->early_prev;
+	if (tcp->early_hand == index)
+		tcp->early_hand = c->early_next == index ? NO_INDEX : c->early_next;
+}
+
 static void hold(struct tcp *tcp, struct conn *c, struct pkt *p, struct pkt *before)
 {
 	struct pkt_own *own = pkt_own(p);
 
 	c->rcv.charged += own->charge_bytes;
+	c->early_bytes += own->charge_bytes;
 	pkt_keep(tcp->env, p);
 	counter_add(tcp->env, COUNTER_queued_pkts, 1);
 	if (!before) {
 		own->queue_next = own->queue_prev = p;
 		c->early = p;
+		join_holders(tcp, c);
 		return;
 	}
 	own->queue_next = pkt_own(before)->queue_next;
@@ -130,21 +162,71 @@ bool early_add(struct tcp *tcp, struct conn *c, struct pkt *p, uint64_t offset, 
 	return true;
 }
 
-// The first one leaves the list.
+// p leaves the list.
+static struct pkt *unlink_pkt(struct tcp *tcp, struct conn *c, struct pkt *p)
+{
+	struct pkt *next = pkt_own(p)->queue_next, *prev = pkt_own(p)->queue_prev;
+
+	pkt_own(prev)->queue_next = next;
+	pkt_own(next)->queue_prev = prev;
+	if (next == p) {
+		c->early = NULL;
+		leave_holders(tcp, c);
+	} else if (p == c->early) {
+		c->early = prev;
+	}
+	c->rcv.charged -= pkt_own(p)->charge_bytes;
+	c->early_bytes -= pkt_own(p)->charge_bytes;
+	pkt_unkeep(tcp->env, p);
+	counter_sub(tcp->env, COUNTER_queued_pkts, 1);
+	return p;
+}
+
 static struct pkt *unlink_first(struct tcp *tcp, struct conn *c)
 {
-	struct pkt *first = pkt_own(c->early)->queue_next;
+	return unlink_pkt(tcp, c, pkt_own(c->early)->queue_next);
+}
 
-	if (first == c->early) {
-		c->early = NULL;
-	} else {
-		pkt_own(c->early)->queue_next = pkt_own(first)->queue_next;
-		pkt_own(pkt_own(first)->queue_next)->queue_prev = c->early;
+// Of a few holders the one that holds most, if that is more than floor_bytes. The next look begins
+// behind them, so none stays unseen.
+static struct conn *most_of_a_few(struct tcp *tcp, uint32_t floor_bytes)
+{
+	struct conn *most = NULL;
+
+	for (uint32_t i = 0; i < HOLDERS_LOOKED_AT && tcp->early_hand != NO_INDEX; i++) {
+		struct conn *c = &tcp->conn[tcp->early_hand];
+
+		tcp->early_hand = c->early_next;
+		if (c->early_bytes <= floor_bytes)
+			continue;
+		floor_bytes = c->early_bytes;
+		most = c;
 	}
-	c->rcv.charged -= pkt_own(first)->charge_bytes;
-	pkt_unkeep(tcp->env, first);
-	counter_sub(tcp->env, COUNTER_queued_pkts, 1);
-	return first;
+	return most;
+}
+
+static bool one_gives_way(struct tcp *tcp, uint32_t floor_bytes)
+{
+	struct conn *c = most_of_a_few(tcp, floor_bytes);
+
+	if (c)
+		pkt_drop(tcp->env, unlink_pkt(tcp, c, c->early), DROP_TCP_EARLY_SHORT);
+	return c != NULL;
+}
+
+COLD bool early_has_place(struct tcp *tcp, const struct conn *c, const struct pkt *p)
+{
+	if (pkt_early_short(tcp->env))
+		one_gives_way(tcp, c->early_bytes + deliver_true_bytes(p));
+	return !pkt_early_short(tcp->env);
+}
+
+COLD bool early_gives_way(struct tcp *tcp)
+{
+	for (uint32_t i = 0; i < GIVEN_PKTS_MAX && pkt_short(tcp->env); i++)
+		if (!one_gives_way(tcp, 0))
+			break;
+	return !pkt_short(tcp->env);
 }
 
 bool early_drain(struct tcp *tcp, struct conn *c)

@@ -12,6 +12,13 @@ bool early_add(struct tcp *tcp, struct conn *c, struct pkt *p, uint64_t offset, 
 // Delivers what has become next in order. True when a FIN stands behind it.
 bool early_drain(struct tcp *tcp, struct conn *c);
 
+// While received buffers are short for early text whoever holds most of it loses his last: true
+// when there is a place for p now, which would not make c the one that holds most.
+bool early_has_place(struct tcp *tcp, const struct conn *c, const struct pkt *p);
+
+// While they are short for all some of it gives way: true when they are not any more.
+bool early_gives_way(struct tcp *tcp);
+
 void early_clear(struct tcp *tcp, struct conn *c, enum drop reason);
 
 // Cuts len bytes off the front of a packet, releasing segments that fall away whole. Takes p and

@@ -96,11 +96,13 @@ static inline bool no_buffer_for(const struct tcp *tcp, const struct conn *c)
 	return pkt_short(tcp->env) && (c->rcv.charged != 0 || pkt_exhausted(tcp->env));
 }
 
-// Why text in order is not kept.
-static inline enum drop refusal(const struct tcp *tcp, const struct conn *c)
+// Why text in order is not kept, although what came early, whoever's it is, gives way to it.
+static enum drop refusal(struct tcp *tcp, const struct conn *c)
 {
 	if (UNLIKELY(pins_too_much(tcp, c)) && pkt_half_held(tcp->env))
 		return DROP_TCP_RECEIVE_FULL;
+	if (no_buffer_for(tcp, c))
+		early_gives_way(tcp);
 	return no_buffer_for(tcp, c) ? DROP_TCP_TEXT_SHORT : DROP_OK;
 }
 
@@ -270,7 +272,7 @@ static void text_is_early(struct tcp *tcp, struct conn *c, struct pkt *p, const 
 	conn_set(c, CONN_EARLY_ACKS);
 	if (early_pins_too_much(tcp, c))
 		pkt_drop(tcp->env, p, DROP_TCP_RECEIVE_FULL);
-	else if (pkt_early_short(tcp->env))
+	else if (pkt_early_short(tcp->env) && !early_has_place(tcp, c, p))
 		pkt_drop(tcp->env, p, DROP_TCP_EARLY_SHORT);
 	else
 		early_add(tcp, c, p, s->seq, s->flags & TCP_FIN);

@@ -15,6 +15,7 @@
 #include "tcp/cc.h"
 #include "tcp/close.h"
 #include "tcp/deliver.h"
+#include "tcp/early.h"
 #include "tcp/isn.h"
 #include "tcp/output.h"
 #include "tcp/state.h"
@@ -203,7 +204,7 @@ static enum drop syn_arrives(struct tcp *tcp, struct listener *l, struct segment
 	struct flow_key key;
 	uint32_t value;
 
-	if (pkt_short(tcp->env))
+	if (pkt_short(tcp->env) && !early_gives_way(tcp))
 		return DROP_TCP_SYN_SHORT;
 	if (UNLIKELY(tcp->conn_free == NO_INDEX))
 		return DROP_TCP_CONNECTIONS_FULL;

@@ -52,6 +52,7 @@ static void init_lists(struct tcp *tcp)
 		c->flush_next = i + 1 < tcp->config.connections_max ? i + 1 : NO_INDEX;
 	}
 	tcp->conn_free = 0;
+	tcp->early_hand = NO_INDEX;
 	for (uint32_t i = 0; i < LISTENER_CHAINS; i++)
 		tcp->listener_chain[i] = NO_LISTENER;
 	while (tcp->config.receive_bytes_max >> tcp->rcv_scale > UINT16_MAX)

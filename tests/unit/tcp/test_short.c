@@ -172,6 +172,96 @@ static void a_thousand_holders_stop_nobody_else(void **state)
 	peer_destroy(b);
 }
 
+enum { HOLES = 14, HOLES_EARLY_MAX = 55 };
+
+static void open_from(struct peer *b, uint16_t port)
+{
+	peer_seg(b, (struct in){.flags = SYN, .src_port = port});
+	while (peer_read(b))
+		;
+	peer_seg(b, (struct in){.flags = ACK, .src_port = port, .seq = 1, .ack = 1});
+	peer_clear(b);
+}
+
+static void early_from(struct peer *b, uint16_t port, uint32_t seq, uint32_t len)
+{
+	peer_seg(b, (struct in){.flags = ACK, .src_port = port, .seq = seq, .ack = 1, .len = len});
+	peer_clear(b);
+}
+
+// Connections that leave a hole open and send one byte at every second offset above it hold all
+// that may be held of what comes early.
+static struct peer *peer_create_with_holes(void)
+{
+	struct tcp_config config = peer_config();
+	struct peer *b;
+
+	config.connections_max = HOLES + 2;
+	b = peer_create_on(&config, PORT_TX_CHAINS);
+	peer_listen(b);
+	b->env.kept_pkts_max = 64;
+	for (uint16_t i = 0; i < HOLES; i++) {
+		open_from(b, (uint16_t)(6000 + i));
+		for (uint32_t k = 0; k < 20; k++)
+			early_from(b, (uint16_t)(6000 + i), 3 + 2 * k, 1);
+	}
+	assert_int_equal(b->env.kept_pkts, HOLES_EARLY_MAX);
+	return b;
+}
+
+static void holes_that_stay_open_give_way_to_early_text_of_others(void **state)
+{
+	struct peer *b = peer_create_with_holes();
+
+	(void)state;
+	open_from(b, 5000);
+	for (uint32_t i = 0; i < 3; i++)
+		early_from(b, 5000, 101 + 100 * i, 100);
+	assert_int_equal(b->env.kept_pkts, HOLES_EARLY_MAX);
+	assert_int_equal(b->received, 0);
+	early_from(b, 5000, 1, 100);
+	assert_int_equal(b->received, 400); // nothing of it had to be sent again
+	assert_true(b->in_order);
+	peer_destroy(b);
+}
+
+// Nobody takes from one who would then hold less than he does himself.
+static void early_text_is_shared_evenly(void **state)
+{
+	struct peer *b = peer_create_with_holes();
+	uint32_t least = UINT32_MAX, most = 0;
+
+	(void)state;
+	for (uint32_t k = 0; k < 20; k++) {
+		for (uint16_t i = 0; i < HOLES; i++)
+			early_from(b, (uint16_t)(6000 + i), 3 + 2 * k, 1);
+	}
+	for (uint32_t i = 0; i < HOLES; i++) {
+		least = MIN(least, b->tcp->conn[i].early_bytes);
+		most = MAX(most, b->tcp->conn[i].early_bytes);
+	}
+	assert_true(least > 0);
+	assert_true(most <= 2 * least);
+	peer_destroy(b);
+}
+
+static void holes_that_stay_open_give_way_to_text_in_order_and_to_syns(void **state)
+{
+	struct peer *b = peer_create_with_holes();
+
+	(void)state;
+	open_from(b, 5000);
+	b->hold = true;
+	for (uint32_t i = 0; i < 20; i++)
+		early_from(b, 5000, 1 + 10 * i, 10);
+	assert_int_equal(b->received, 200);
+	assert_int_equal(peer_drops(b, DROP_TCP_TEXT_SHORT), 0);
+	b->env.kept_pkts_max = b->env.kept_pkts;
+	open_from(b, 5001);
+	assert_int_equal(b->accepted, HOLES + 2);
+	peer_destroy(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +270,9 @@ int main(void)
 		cmocka_unit_test(what_is_sent_on_goes_home_while_buffers_are_short),
 		cmocka_unit_test(copies_leave_an_eighth_of_the_transmit_pool),
 		cmocka_unit_test(a_thousand_holders_stop_nobody_else),
+		cmocka_unit_test(holes_that_stay_open_give_way_to_early_text_of_others),
+		cmocka_unit_test(early_text_is_shared_evenly),
+		cmocka_unit_test(holes_that_stay_open_give_way_to_text_in_order_and_to_syns),
 	};
 
 	return run_peer_tests(tests);
