@@ -111,7 +111,7 @@ int path_find(struct net *net, const struct addr *local, const struct addr *remo
 		.remote = *remote,
 		.port_index = r->port_index,
 		.mtu_bytes = mtu_to(net, to, np->port->mtu_bytes),
-		.tso_bytes_max = (uint16_t)(np->port->flags & PORT_TX_TSO ? np->port->tso_bytes_max : 0),
+		.tso_bytes_max = np->port->flags & PORT_TX_TSO ? np->port->tso_bytes_max : 0,
 		.tx_segs_max = np->tx_segs_max,
 	};
 	path->neighbour = net_is_broadcast(net, r->port_index, hop)

@@ -47,7 +47,7 @@ struct port {
 	uint32_t flags;
 	uint16_t index; // in the stack's array, set by whoever adds it
 	uint16_t mtu_bytes;
-	uint32_t tso_bytes_max; // payload bytes of one TSO packet, 0 without TSO
+	uint16_t tso_bytes_max; // payload bytes of one TSO packet, 0 without TSO
 	uint16_t tx_segs_max;   // segments one packet may have, at least 1
 	uint8_t mac[6];
 	char name[32];   // the configuration's name
