@@ -75,7 +75,7 @@ int main(int argc, char **argv)
 
 	if (!prism || prism_tcp_listen(prism_worker_get(prism, 0), &local, 0, &listener) < 0)
 		return prism_error_print("echo"), 1;
-	printf("%s", prism_report(prism));
+	printf("%slistening on port 7; Ctrl-C ends it\n", prism_report(prism));
 	while (!stop) {
 		int count = prism_poll(prism_worker_get(prism, 0), events, 64);
 

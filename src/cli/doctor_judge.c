@@ -218,7 +218,8 @@ static void judge_port(struct doctor *d, const struct prism_port_options *port)
 	if (v.lacks)
 		doctor_add(d, DOCTOR_FAIL, port->name, v.remedy, "%s: %s", port->device, v.lacks);
 	else if (elsewhere)
-		doctor_add(d, DOCTOR_OK, port->name, "", "%s: can be opened in a namespace",
+		doctor_add(d, DOCTOR_OK, port->name, "",
+			   "%s: prism run opens it in a namespace; your own program needs root",
 			   port->device);
 	else if (probe_port(port->name, port->device, port->allow_default_route_device))
 		doctor_add(d, DOCTOR_FAIL, port->name, err_infos[err_last()->id].remedy, "%s",

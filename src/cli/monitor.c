@@ -58,7 +58,9 @@ static void take_signals(struct run *run)
 		uint64_t stop = cell_get(&run->stop);
 
 		if (stop == RUN_GO && !run->quiet)
-			fprintf(stderr, "\nprism: finishing (%s once more ends it at once)\n",
+			fprintf(stderr,
+				"\nprism: finishing; open connections have 5 s to end (%s once "
+				"more ends it at once)\n",
 				info.ssi_signo == SIGINT ? "Ctrl-C"
 							 : strsignal((int)info.ssi_signo));
 		cell_set(&run->stop, stop == RUN_GO ? RUN_DRAIN : RUN_END);

@@ -191,13 +191,14 @@ static void say_services(const struct run *run)
 			printf("%s: %s port %u, TCP and UDP\n", service->type, text,
 			       service->listen.port);
 	}
-	puts("watch it: prism top        stop it: Ctrl-C");
+	printf("watch it: %s top        stop it: Ctrl-C\n", program_invocation_name);
 }
 
 static void say_namespace(void)
 {
-	printf("no privilege for tap here, so this runs in a network namespace of its own; step in "
-	       "with:\n  nsenter -t %d -U -n --preserve-credentials\n",
+	printf("no privilege for tap here, so this runs in a network namespace of its own; for "
+	       "curl, ping and nc step in (prism top works outside):\n"
+	       "  nsenter -t %d -U -n --preserve-credentials\n",
 	       (int)getpid());
 }
 

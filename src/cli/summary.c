@@ -82,6 +82,12 @@ static void drops_text(const struct summary *summary, const struct summary_sampl
 	}
 }
 
+// A unit joins its prefix ("1.2 kbit/s"), or stands apart from a plain number.
+static const char *gap(const char *count)
+{
+	return strchr(count, ' ') ? "" : " ";
+}
+
 static double per(uint64_t after, uint64_t before, double s)
 {
 	return (double)(after - before) / s;
@@ -102,11 +108,12 @@ void summary_compose(const struct summary *summary, const struct summary_sample 
 	snprintf(line[0], SUMMARY_COLUMNS, "requests %s/s  connections %s",
 		 human_count(per(now->requests, b->requests, s), text[0]),
 		 human_count((double)now->connections, text[1]));
-	snprintf(line[1], SUMMARY_COLUMNS, "in %s pkt/s %sbit/s  out %s pkt/s %sbit/s",
-		 human_count(per(now->rx_pkts, b->rx_pkts, s), text[2]),
-		 human_count(8 * per(now->rx_bytes, b->rx_bytes, s), text[3]),
-		 human_count(per(now->tx_pkts, b->tx_pkts, s), text[4]),
-		 human_count(8 * per(now->tx_bytes, b->tx_bytes, s), text[5]));
+	human_count(per(now->rx_pkts, b->rx_pkts, s), text[2]);
+	human_count(8 * per(now->rx_bytes, b->rx_bytes, s), text[3]);
+	human_count(per(now->tx_pkts, b->tx_pkts, s), text[4]);
+	human_count(8 * per(now->tx_bytes, b->tx_bytes, s), text[5]);
+	snprintf(line[1], SUMMARY_COLUMNS, "in %s pkt/s %s%sbit/s  out %s pkt/s %s%sbit/s", text[2],
+		 text[3], gap(text[3]), text[4], text[5], gap(text[5]));
 	snprintf(line[2], SUMMARY_COLUMNS, "busy %.1f %% (%.0f %% while awake)  drops: %s",
 		 load_pct, busy_pct, drops);
 }

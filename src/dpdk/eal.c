@@ -210,7 +210,7 @@ static void describe_memory(const struct platform_config *config, struct platfor
 	}
 	snprintf(report->sentence, sizeof(report->sentence),
 		 "plain pages of %u KiB, no hugepages: more TLB misses, and cards (pci:) may "
-		 "refuse; sysctl vm.nr_hugepages=%u",
+		 "refuse; to have them: sysctl vm.nr_hugepages=%u",
 		 report->page_kib, mib / 2 + 1);
 }
 

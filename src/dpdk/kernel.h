@@ -9,6 +9,9 @@
 
 bool kernel_has_interface(const char *name);
 
+// CAP_NET_ADMIN over this network namespace: interfaces may be made and changed.
+bool kernel_is_admin(void);
+
 // 0, or a negative errno when /dev/net/tun does not open.
 int kernel_try_tun(void);
 

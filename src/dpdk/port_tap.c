@@ -19,8 +19,11 @@ static int check_tun(const struct device *d)
 {
 	int result = kernel_try_tun();
 
-	if (result == 0)
+	if (result == 0 && kernel_is_admin())
 		return 0;
+	if (result == 0)
+		return err_set(ERR_PORT_NO_PRIVILEGE, "%s: %s: no CAP_NET_ADMIN", d->port_name,
+			       d->text);
 	return err_set(result == -EACCES ? ERR_PORT_NO_PRIVILEGE : ERR_PORT_NO_TUN,
 		       "%s: %s: /dev/net/tun: %s", d->port_name, d->text, strerror(-result));
 }

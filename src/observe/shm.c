@@ -252,7 +252,7 @@ static int check_free(const char *path)
 	int error = 0;
 
 	if (reader && shm_reader_alive(reader))
-		error = err_set(ERR_INSTANCE_RUNNING, "%s, process %u", path,
+		error = err_set(ERR_INSTANCE_RUNNING, "%s of process %u", path,
 				shm_reader_head(reader)->pid);
 	shm_reader_close(reader);
 	return error;
