@@ -218,9 +218,9 @@ static void listen_on(struct session *s, int node)
 		broken("listen was refused");
 }
 
-// Heals the wire, ends everything, and waits until nothing is left. What is under way arrives first:
-// a handshake's last ACK may come after the reset that was lost, and nobody would know of that
-// connection but the one who accepted it.
+// Heals the wire, ends everything, and waits until nothing is left. What is under way arrives
+// first: a handshake's last ACK may come after the reset that was lost, and nobody would know of
+// that connection but the one who accepted it.
 static void finish(struct session *s)
 {
 	for (int node = 0; node < 2; node++)
