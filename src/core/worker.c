@@ -60,8 +60,9 @@ static void worker_receive(struct prism_worker *w)
 
 static int worker_deliver(struct prism_worker *w, struct prism_event *events, int count)
 {
-	int n = tcp_deliver(w->tcp, events, count);
+	int n = udp_turn_end(w->net);
 
+	n += tcp_deliver(w->tcp, events + n, count - n);
 	n += udp_deliver(w->net, events + n, count - n);
 	n += app_timers_deliver(w->timers, events + n, count - n);
 	w->undelivered = n == count && count > 0;
@@ -91,6 +92,7 @@ int worker_turn(struct prism_worker *w, uint64_t now_ns, struct prism_event *eve
 	w->worked = false;
 	tcp_flush(w->tcp);
 	worker_transmit(w);
+	udp_turn_begin(w->net, events, count);
 	worker_receive(w);
 	w->worked |= wheel_run(w->wheel, now_ns, FIRED_MAX) != 0;
 	int n = worker_deliver(w, events, count);

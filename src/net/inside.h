@@ -51,8 +51,14 @@ struct udp_news {
 	uint16_t error; // a positive errno
 };
 
+// Datagrams that become events while a burst is received.
+#define UDP_AT_ONCE_MAX 64
+
 struct udp {
-	uint16_t *by_port; // index + 1 of the first socket on each port
+	struct prism_event *turn;                 // the application's array, while a turn receives
+	int turn_count, turn_max;                 // events written there, and how many may be
+	struct udp_news at_once[UDP_AT_ONCE_MAX]; // what they refer to, until the next turn
+	uint16_t *by_port;                        // index + 1 of the first socket on each port
 	struct udp_socket *socket;
 	uint32_t socket_count;
 	uint16_t free_first; // index + 1

@@ -25,13 +25,35 @@ static COLD void no_socket(struct net *net, struct pkt *p, const struct arrival 
 	pkt_drop(net->env, p, DROP_UDP_NO_SOCKET);
 }
 
-// Waits for udp_deliver.
-static void enqueue(struct net *net, struct pkt *p, const struct arrival *a, struct udp_socket *s)
+// Field by field into the application's array: an event made elsewhere would be copied.
+static void write_event(const struct udp_news *n, struct prism_event *e)
+{
+	const struct udp_socket *s = n->socket;
+	struct pkt *p = n->pkt;
+
+	e->type = LIKELY(p) ? PRISM_EVENT_DATAGRAM : PRISM_EVENT_UDP_ERROR;
+	e->len = LIKELY(p) ? pkt_seg_len(p) : 0;
+	e->user = s->user;
+	e->udp.id = s->id;
+	e->data = LIKELY(p) ? pkt_data(p) : NULL;
+	e->buf = (struct prism_buf *)p;
+	e->cookie = 0;
+	e->reason = n->error;
+	e->peer_port = n->peer_port;
+	e->local_port = s->port;
+	e->peer = (const struct prism_addr *)&n->peer;
+	e->local = (const struct prism_addr *)&n->local;
+}
+
+// Straight into the application's array while this turn has room there and nothing waits; else it
+// waits for udp_deliver.
+static void hand_over(struct net *net, struct pkt *p, const struct arrival *a, struct udp_socket *s)
 {
 	struct udp *u = &net->udp;
 	const struct udp_header *h = pkt_at(p, a->l4_offset);
+	bool at_once = u->turn_count < u->turn_max && u->news_count == 0;
 
-	if (UNLIKELY(u->news_first + u->news_count == u->news_max)) {
+	if (UNLIKELY(!at_once && u->news_first + u->news_count == u->news_max)) {
 		pkt_drop(net->env, p, DROP_UDP_QUEUE_FULL);
 		return;
 	}
@@ -39,7 +61,8 @@ static void enqueue(struct net *net, struct pkt *p, const struct arrival *a, str
 		pkt_drop(net->env, p, DROP_UDP_SHORT);
 		return;
 	}
-	struct udp_news *n = &u->news[u->news_first + u->news_count++];
+	struct udp_news *n =
+		at_once ? &u->at_once[u->turn_count] : &u->news[u->news_first + u->news_count++];
 
 	addr_copy(&n->peer, &a->src);
 	addr_copy(&n->local, &a->dst);
@@ -50,7 +73,9 @@ static void enqueue(struct net *net, struct pkt *p, const struct arrival *a, str
 	pkt_own(p)->owner = 0;
 	pkt_keep(net->env, p);
 	pkt_strip(p, (uint16_t)(a->l4_offset + sizeof(*h)));
-	counter_add(net->env, COUNTER_queued_pkts, 1);
+	if (at_once)
+		write_event(n, &u->turn[u->turn_count++]);
+	counter_add(net->env, at_once ? COUNTER_consumed_pkts : COUNTER_queued_pkts, 1);
 }
 
 // Two servers that answer whatever comes, brought together by one forged datagram, never stop
@@ -95,27 +120,7 @@ void udp_input(struct net *net, struct pkt *p, struct arrival *a)
 	if (UNLIKELY(reason != DROP_OK))
 		pkt_drop(net->env, p, reason);
 	else
-		enqueue(net, p, a, s);
-}
-
-// Field by field into the application's array: an event made elsewhere would be copied.
-static void write_event(const struct udp_news *n, struct prism_event *e)
-{
-	const struct udp_socket *s = n->socket;
-	struct pkt *p = n->pkt;
-
-	e->type = LIKELY(p) ? PRISM_EVENT_DATAGRAM : PRISM_EVENT_UDP_ERROR;
-	e->len = LIKELY(p) ? pkt_seg_len(p) : 0;
-	e->user = s->user;
-	e->udp.id = s->id;
-	e->data = LIKELY(p) ? pkt_data(p) : NULL;
-	e->buf = (struct prism_buf *)p;
-	e->cookie = 0;
-	e->reason = n->error;
-	e->peer_port = n->peer_port;
-	e->local_port = s->port;
-	e->peer = (const struct prism_addr *)&n->peer;
-	e->local = (const struct prism_addr *)&n->local;
+		hand_over(net, p, a, s);
 }
 
 static NOINLINE int deliver_news(struct net *net, struct prism_event *events, int count)
@@ -136,6 +141,19 @@ static NOINLINE int deliver_news(struct net *net, struct prism_event *events, in
 	counter_sub(net->env, COUNTER_queued_pkts, dequeued_pkts);
 	counter_add(net->env, COUNTER_consumed_pkts, dequeued_pkts);
 	return written;
+}
+
+void udp_turn_begin(struct net *net, struct prism_event *events, int count)
+{
+	net->udp.turn = events;
+	net->udp.turn_count = 0;
+	net->udp.turn_max = MIN(count / 2, UDP_AT_ONCE_MAX);
+}
+
+int udp_turn_end(struct net *net)
+{
+	net->udp.turn_max = 0;
+	return net->udp.turn_count;
 }
 
 int udp_deliver(struct net *net, struct prism_event *events, int count)

@@ -13,8 +13,13 @@
 // A datagram that passed IP. Takes p.
 void udp_input(struct net *net, struct pkt *p, struct arrival *arrival);
 
+// Between these two datagrams may be written straight into the first half of count events: one copy
+// less than through the queue. The other half is left to TCP. The second says how many were.
+void udp_turn_begin(struct net *net, struct prism_event *events, int count);
+int udp_turn_end(struct net *net);
+
 // Writes up to count events and returns how many; the rest stay for the next call. Their peer and
-// local addresses live until the next udp_input.
+// local addresses live until the next udp_input or udp_turn_begin.
 int udp_deliver(struct net *net, struct prism_event *events, int count);
 
 // True when udp_deliver would write something.

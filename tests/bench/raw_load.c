@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // raw_load DEVICE CORE BYTES IN_FLIGHT SECONDS: keeps IN_FLIGHT packets of BYTES on the way to a
 // raw_echo and prints packets/s and the round trip's p50 and p99. Each packet carries the time it
-// left. Round trips are kept in buckets of 10 ns up to a millisecond.
+// left. Round trips are kept to the nanosecond, up to a tenth of a millisecond.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,6 @@
 #include "pkt/pool.h"
 #include "raw.h"
 
-#define BUCKET_NS 10
 #define BUCKETS 100000u
 #define STAMP_OFFSET 46 // behind ethernet, IPv4 and UDP headers and four bytes to spare
 
@@ -65,7 +64,7 @@ static void receive(struct load *l, uint64_t now_ns)
 		uint64_t stamp_ns;
 
 		memcpy(&stamp_ns, pkt_data(pkts[i]) + STAMP_OFFSET, sizeof(stamp_ns));
-		l->bucket[MIN((now_ns - stamp_ns) / BUCKET_NS, BUCKETS - 1)]++;
+		l->bucket[MIN(now_ns - stamp_ns, BUCKETS - 1)]++;
 		pkt_free(pkts[i]);
 	}
 	l->in_flight -= MIN(l->in_flight, n);
@@ -79,7 +78,7 @@ static uint64_t percentile_ns(const struct load *l, double part)
 
 	while (i < BUCKETS - 1 && (seen += l->bucket[i]) <= wanted)
 		i++;
-	return i * BUCKET_NS;
+	return i;
 }
 
 // Until the echo answers: a memif peer may still be connecting.

@@ -246,6 +246,33 @@ static void a_full_queue_drops_by_name_and_events_keep_order(void **state)
 	bed_destroy(b);
 }
 
+static void a_turn_takes_half_of_its_events_at_once_and_order_is_kept(void **state)
+{
+	struct bed *b = bed_create();
+	struct prism_event e[5];
+	struct frame f;
+
+	(void)state;
+	bed_open(b, 7);
+	udp_turn_begin(b->net, e, 4);
+	for (uint8_t i = 0; i < 5; i++) {
+		frame_udp(&f, PEER, OURS, 7, (struct run){&i, 1});
+		bed_in(b, 0, f.byte, f.len);
+	}
+	assert_int_equal(udp_turn_end(b->net), 2);
+	assert_int_equal(b->counters.value[COUNTER_queued_pkts], 3);
+	assert_int_equal(udp_deliver(b->net, e + 2, 3), 3);
+	bed_conserved(b);
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(*(const uint8_t *)e[i].data, i);
+		assert_memory_equal(e[i].peer, e[0].peer, sizeof(*e[i].peer));
+		release(&e[i]);
+	}
+	udp_turn_begin(b->net, e, 1);
+	assert_int_equal(udp_turn_end(b->net), 0);
+	bed_destroy(b);
+}
+
 static void what_cannot_be_sent_stays_the_callers(void **state)
 {
 	struct bed *b = bed_create();
@@ -365,6 +392,7 @@ int main(void)
 		cmocka_unit_test(a_closed_socket_forgets_what_was_not_delivered),
 		cmocka_unit_test(datagrams_are_refused_by_name_while_buffers_are_short),
 		cmocka_unit_test(a_full_queue_drops_by_name_and_events_keep_order),
+		cmocka_unit_test(a_turn_takes_half_of_its_events_at_once_and_order_is_kept),
 		cmocka_unit_test(what_cannot_be_sent_stays_the_callers),
 		cmocka_unit_test(shared_and_foreign_buffers_get_a_header_of_their_own),
 		cmocka_unit_test(a_broadcast_is_delivered_and_answered_from_our_own_address),
