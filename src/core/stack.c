@@ -34,7 +34,7 @@ static enum next read_headers(struct prism_worker *w, struct pkt **p, struct arr
 	if (next == NEXT_IP4)
 		next = ip4_input(w->net, p, a);
 	if (next == NEXT_TCP)
-		tcp_prefetch(w->tcp, *p, a);
+		tcp_read_flow(w->tcp, *p, a);
 	return next;
 }
 
@@ -66,8 +66,8 @@ void stack_input(struct prism_worker *w, uint16_t port_index, struct pkt **pkts,
 {
 	struct arrival arrival[BURST_PKTS];
 	enum next next[BURST_PKTS];
-	uint64_t hashes[BURST_PKTS];
-	uint32_t hash_count = 0;
+	const struct arrival *segs[BURST_PKTS];
+	uint32_t seg_count = 0;
 
 	for (uint16_t i = 0; i < MIN(count, AHEAD_PKTS); i++)
 		fetch_headers(pkts[i]);
@@ -76,10 +76,10 @@ void stack_input(struct prism_worker *w, uint16_t port_index, struct pkt **pkts,
 			fetch_headers(pkts[i + AHEAD_PKTS]);
 		next[i] = read_headers(w, &pkts[i], &arrival[i], port_index);
 		if (next[i] == NEXT_TCP)
-			hashes[hash_count++] = arrival[i].flow_hash;
+			segs[seg_count++] = &arrival[i];
 	}
-	if (hash_count)
-		tcp_prefetch_conns(w->tcp, hashes, hash_count);
+	if (seg_count)
+		tcp_prefetch(w->tcp, segs, seg_count);
 	for (uint16_t i = 0; i < count; i++)
 		process(w, pkts[i], &arrival[i], next[i]);
 }

@@ -17,10 +17,11 @@ struct arrival {
 	uint8_t protocol;         // IPPROTO number
 	uint8_t tos;              // DSCP (6 bits, RFC 2474), ECN (2 bits, RFC 3168)
 	bool to_group;            // the destination is multicast or broadcast (ethernet or IP)
+	bool has_text;            // TCP, with flow_hash: more than a header
 	bool checksum_partial_ok; // the port's peer may hand over unfinished L4 checksums
 	enum pkt_checksum l4_checksum;
 	uint16_t vlan_id;   // 0 without tag
-	uint64_t flow_hash; // of the flow table, once tcp_prefetch has made it; 0: not yet
+	uint64_t flow_hash; // of the flow table, once tcp_read_flow has made it; 0: not yet
 };
 
 // Where a packet goes after a step. DONE: the step took it (dropped, consumed or queued).

@@ -138,11 +138,7 @@ static void probe_next(const struct table *t, uint64_t hash, struct probe *p)
 
 void table_prefetch(const struct table *t, uint64_t hash)
 {
-	const struct bucket *b = &t->buckets[first_bucket(t, hash)];
-
-	bits_prefetch(b);
-	bits_prefetch(&b->key[1]);
-	bits_prefetch(&b->key[3]);
+	bits_prefetch(&t->buckets[first_bucket(t, hash)]);
 }
 
 static bool key_equal(const struct flow_key *a, const struct flow_key *b)
@@ -165,15 +161,35 @@ static uint32_t tag_matches(const struct bucket *b, uint8_t tag)
 	return ~(((x & 0x7f7f7f7fu) + 0x7f7f7f7fu) | x | 0x7f7f7f7fu);
 }
 
-bool table_guess(const struct table *t, uint64_t hash, uint32_t *value)
+// The first key is in the first line, the third in both others.
+static void prefetch_key(const struct bucket *b, int slot)
+{
+	const char *key = (const char *)&b->key[slot];
+
+	bits_prefetch(key);
+	bits_prefetch(key + sizeof(b->key[slot]) - 1);
+}
+
+enum guess table_guess(const struct table *t, uint64_t hash, uint32_t round, uint32_t *value)
 {
 	struct probe p = probe_first(t, hash);
-	const struct bucket *b = &t->buckets[p.bucket];
-	uint32_t match = tag_matches(b, p.tag);
+	const struct bucket *b;
+	uint32_t match;
 
-	if (match)
+	for (uint32_t i = 0; i < round; i++)
+		probe_next(t, hash, &p);
+	b = &t->buckets[p.bucket];
+	match = tag_matches(b, p.tag);
+	if (LIKELY(match)) {
 		*value = b->value[__builtin_ctz(match) / 8];
-	return match != 0;
+		prefetch_key(b, __builtin_ctz(match) / 8);
+		return GUESS_VALUE;
+	}
+	if (b->overflow == 0)
+		return GUESS_NONE;
+	probe_next(t, hash, &p);
+	bits_prefetch(&t->buckets[p.bucket]);
+	return GUESS_ON_NEXT;
 }
 
 // The slot of this key in the bucket, or -1.

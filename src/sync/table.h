@@ -24,12 +24,17 @@ void table_destroy(struct table *table);
 
 uint64_t table_hash(const struct table *table, const struct flow_key *key);
 
-// Loads ahead the bucket of this hash.
+// Looking ahead, for many hashes at a time: table_prefetch loads the tags of each one's bucket,
+// then table_guess, in rounds from 0 on, looks at them. It goes by tags, not by keys, so what it
+// says is only good for fetching what the value names. It loads ahead what the next step will read:
+// the key's line, or the tags for the next round.
+enum guess {
+	GUESS_NONE,   // the key is not in the table
+	GUESS_VALUE,  // *value is probably its value
+	GUESS_ON_NEXT // if anywhere, in a bucket of a later round
+};
 void table_prefetch(const struct table *table, uint64_t hash);
-
-// Probably the value of the key with this hash, for fetching ahead what it names: looks at tags in
-// the first line of its first bucket, not at keys. False when there is none.
-bool table_guess(const struct table *table, uint64_t hash, uint32_t *value);
+enum guess table_guess(const struct table *table, uint64_t hash, uint32_t round, uint32_t *value);
 
 // True and *value, or false. Never waits.
 bool table_find(const struct table *table, const struct flow_key *key, uint64_t hash,

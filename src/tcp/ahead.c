@@ -4,7 +4,10 @@
 // nothing but the caches, and a wrong guess costs nothing else.
 //
 //   segment ─► bucket of the table ─► connection ─► oldest descriptor ─► its packet
-//              tcp_prefetch           tcp_prefetch_conns, one step for the whole burst at a time
+//
+// One step for the whole burst at a time, in loops as short as can be: a prefetch whose address is
+// not in the TLB keeps its place in the processor's reorder buffer until the walk is done, so only
+// as many overlap as fit in there with what stands between them.
 #include "pkt/pkt.h"
 #include "tcp/conn.h"
 #include "tcp/sendq.h"
@@ -14,16 +17,26 @@
 // table, packet and the application's part.
 #define CONNS_CACHED 256
 
-void tcp_prefetch(struct tcp *tcp, const struct pkt *p, struct arrival *arrival)
+// Buckets that are looked at for a key: of a full table one key in fifty lies further on.
+#define GUESS_ROUNDS 4
+
+// Of a burst: the connections its segments are probably for.
+struct guesses {
+	const struct conn *conn[BURST_PKTS];
+	uint32_t count;
+};
+
+void tcp_read_flow(const struct tcp *tcp, const struct pkt *p, struct arrival *arrival)
 {
 	const struct tcp_header *h = pkt_at(p, arrival->l4_offset);
 	struct flow_key key;
 
+	arrival->has_text = false;
 	if (UNLIKELY(pkt_seg_len(p) < arrival->l4_offset + TCP_HEADER_BYTES))
 		return;
 	key = tuple_key(&arrival->dst, &arrival->src, be16_get(h->dst_port), be16_get(h->src_port));
 	arrival->flow_hash = table_hash(tcp->table, &key);
-	table_prefetch(tcp->table, arrival->flow_hash);
+	arrival->has_text = arrival->l4_len > tcp_header_len(h);
 }
 
 static void prefetch_lines(const void *memory, size_t bytes)
@@ -32,36 +45,64 @@ static void prefetch_lines(const void *memory, size_t bytes)
 		bits_prefetch((const char *)memory + i);
 }
 
-// The connections these segments are probably for. Returns how many.
-static uint32_t guess_conns(const struct tcp *tcp, const uint64_t *hashes, uint32_t count,
-			    const struct conn **conns)
+// The way to the peer is read only where something is sent, which answers text.
+static void guess_is(const struct tcp *tcp, const struct arrival *a, uint32_t owner,
+		     struct guesses *g)
 {
-	uint32_t n = 0, owner;
+	const struct conn *c = &tcp->conn[OWNER_INDEX(owner)];
 
-	for (uint32_t i = 0; i < count; i++) {
-		if (!table_guess(tcp->table, hashes[i], &owner) || OWNER_KIND(owner) != OWNER_CONN)
-			continue;
-		conns[n] = &tcp->conn[OWNER_INDEX(owner)];
-		prefetch_lines(conns[n++], sizeof(struct conn));
-	}
-	return n;
+	if (OWNER_KIND(owner) != OWNER_CONN)
+		return;
+	prefetch_lines(c, a->has_text ? sizeof(*c) : offsetof(struct conn, path));
+	g->conn[g->count++] = c;
 }
 
-void tcp_prefetch_conns(const struct tcp *tcp, const uint64_t *hashes, uint32_t count)
+// What is not in its first bucket is looked for in the next, all of the burst at a time.
+static void guess_conns(const struct tcp *tcp, const struct arrival *const *arrivals,
+			uint32_t count, struct guesses *g)
 {
-	const struct conn *conns[BURST_PKTS];
-	uint32_t n;
+	const struct arrival *further[BURST_PKTS];
+	uint32_t owner;
+
+	for (uint32_t round = 0; round < GUESS_ROUNDS && count > 0; round++) {
+		uint32_t left = 0;
+
+		for (uint32_t i = 0; i < count; i++) {
+			const struct arrival *a = arrivals[i];
+			enum guess guess = table_guess(tcp->table, a->flow_hash, round, &owner);
+
+			if (LIKELY(guess == GUESS_VALUE))
+				guess_is(tcp, a, owner, g);
+			else if (guess == GUESS_ON_NEXT)
+				further[left++] = a;
+		}
+		arrivals = further;
+		count = left;
+	}
+}
+
+static void prefetch_sent(const struct tcp *tcp, const struct guesses *g)
+{
+	for (uint32_t i = 0; i < g->count; i++)
+		if (g->conn[i]->sendq.head != NO_INDEX)
+			bits_prefetch(&tcp->desc[g->conn[i]->sendq.head]);
+	for (uint32_t i = 0; i < g->count; i++) {
+		const struct send_desc *d = &tcp->desc[g->conn[i]->sendq.head];
+
+		if (g->conn[i]->sendq.head != NO_INDEX && !(d->flags & DESC_REGION))
+			prefetch_lines(d->pkt, sizeof(struct pkt));
+	}
+}
+
+void tcp_prefetch(const struct tcp *tcp, const struct arrival *const *arrivals, uint32_t count)
+{
+	struct guesses g;
 
 	if (tcp->conn_count < CONNS_CACHED)
 		return;
-	n = guess_conns(tcp, hashes, count, conns);
-	for (uint32_t i = 0; i < n; i++)
-		if (conns[i]->sendq.head != NO_INDEX)
-			prefetch_lines(&tcp->desc[conns[i]->sendq.head], sizeof(struct send_desc));
-	for (uint32_t i = 0; i < n; i++) {
-		const struct send_desc *d = &tcp->desc[conns[i]->sendq.head];
-
-		if (conns[i]->sendq.head != NO_INDEX && !(d->flags & DESC_REGION))
-			prefetch_lines(d->pkt, sizeof(struct pkt));
-	}
+	g.count = 0;
+	for (uint32_t i = 0; i < count; i++)
+		table_prefetch(tcp->table, arrivals[i]->flow_hash);
+	guess_conns(tcp, arrivals, count, &g);
+	prefetch_sent(tcp, &g);
 }

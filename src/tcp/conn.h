@@ -85,17 +85,19 @@ enum news {
 
 struct conn {
 	// Line 0: who, and the sending side.
-	uint16_t state;      // enum state, one bit; conn_enter is the only writer
-	uint16_t flags;      // enum conn_flag
-	uint32_t generation; // odd while in use
-	uint32_t flush_next; // list of those with something to say; free list while unused
-	uint32_t ready_next; // list of those with news
-	uint16_t news;       // enum news
-	uint16_t mss_bytes;  // payload of a full segment: RFC 9293's Eff.snd.MSS
-	uint8_t snd_scale;   // shift of windows we receive, 0..14
-	uint8_t rcv_scale;   // shift of windows we send, 0..14
-	uint8_t dupacks;     // in a row; grows until the third
-	uint8_t backoff;     // doublings of the retransmission or probe interval
+	uint16_t state;        // enum state, one bit; conn_enter is the only writer
+	uint16_t flags;        // enum conn_flag
+	uint32_t generation;   // odd while in use
+	uint32_t flush_next;   // list of those with something to say; free list while unused
+	uint32_t ready_next;   // list of those with news
+	uint16_t news;         // enum news
+	uint16_t mss_bytes;    // payload of a full segment: RFC 9293's Eff.snd.MSS
+	uint8_t snd_scale : 4; // shift of windows we receive, 0..14
+	uint8_t rcv_scale : 4; // shift of windows we send, 0..14
+	uint8_t probes : 4;    // keep-alive probes without an answer
+	uint8_t reason : 4;    // enum prism_close_reason; while connecting, what ICMP said
+	uint8_t dupacks;       // in a row; grows until the third
+	uint8_t backoff;       // doublings of the retransmission or probe interval
 	struct {
 		uint64_t una;     // SND.UNA: oldest not acknowledged
 		uint64_t nxt;     // SND.NXT: first never sent
@@ -136,17 +138,7 @@ struct conn {
 		uint32_t rttvar_us;
 	} rtt;
 
-	// Line 3: the way to the peer.
-	struct net_path path;
-	uint16_t local_port, remote_port;
-	uint8_t probes : 4; // keep-alive probes without an answer
-	uint8_t reason : 4; // enum prism_close_reason; while connecting, what ICMP said
-	uint8_t dscp;       // RFC 9293 3.9.2, MUST-48
-	uint8_t ttl;        // RFC 9293 3.9.2, MUST-49; 0: the default
-	uint8_t quick_acks; // ACKs that still go out at once, at the start
-	uint32_t early_next, early_prev; // of those that hold early text, in a circle (early.c)
-
-	// Line 4: trouble.
+	// Line 3: trouble.
 	struct {
 		uint64_t recover; // RFC 6582: one past the highest sent when loss was found
 		uint64_t rtx_nxt; // next to retransmit
@@ -162,12 +154,20 @@ struct conn {
 	uint8_t early_acks;      // bare ACKs owed for what came early since the last, 0..3
 	uint16_t full_bytes;     // of the IP packet that a full segment makes
 	uint32_t early_bytes;    // what of rcv.charged came early
+
+	// Line 4: the way to the peer; of no interest to an ACK without text (ahead.c).
+	struct net_path path;
+	uint16_t local_port, remote_port;
+	uint8_t dscp;                    // RFC 9293 3.9.2, MUST-48
+	uint8_t ttl;                     // RFC 9293 3.9.2, MUST-49; 0: the default
+	uint8_t quick_acks;              // ACKs that still go out at once, at the start
+	uint32_t early_next, early_prev; // of those that hold early text, in a circle (early.c)
 } CACHE_ALIGNED;
 
 static_assert(offsetof(struct conn, rcv) == 1 * CACHE_LINE_BYTES, "line 1 is receiving");
 static_assert(offsetof(struct conn, retransmit_ns) == 2 * CACHE_LINE_BYTES, "line 2 is time");
-static_assert(offsetof(struct conn, path) == 3 * CACHE_LINE_BYTES, "line 3 is the path");
-static_assert(offsetof(struct conn, loss) == 4 * CACHE_LINE_BYTES, "line 4 is trouble");
+static_assert(offsetof(struct conn, loss) == 3 * CACHE_LINE_BYTES, "line 3 is trouble");
+static_assert(offsetof(struct conn, path) == 4 * CACHE_LINE_BYTES, "line 4 is the path");
 static_assert(sizeof(struct conn) == 5 * CACHE_LINE_BYTES, "an idle connection stays small");
 
 // What a value in the table names: two bits of kind, the rest an index.

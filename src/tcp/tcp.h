@@ -46,12 +46,12 @@ void tcp_destroy(struct tcp *tcp);
 // A segment that passed IP. Takes p. arrival's l4_offset and l4_len delimit it.
 void tcp_input(struct tcp *tcp, struct pkt *p, const struct arrival *arrival);
 
-// Fetches ahead what tcp_input will need for this packet: makes the hash, loads the bucket.
-void tcp_prefetch(struct tcp *tcp, const struct pkt *p, struct arrival *arrival);
+// Reads from the packet what tcp_prefetch goes by: the flow's hash, and whether there is text.
+void tcp_read_flow(const struct tcp *tcp, const struct pkt *p, struct arrival *arrival);
 
-// The next steps, for the segments of a burst together (at most BURST_PKTS), by their hashes:
-// connections, and what they sent that may be acknowledged.
-void tcp_prefetch_conns(const struct tcp *tcp, const uint64_t *hashes, uint32_t count);
+// Fetches ahead what tcp_input will need for the segments of a burst (at most BURST_PKTS), of which
+// tcp_read_flow was told: buckets, connections, what they sent that may be acknowledged.
+void tcp_prefetch(const struct tcp *tcp, const struct arrival *const *arrivals, uint32_t count);
 
 // An ICMP error about one of our segments (RFC 5927 checks apply). Does not take anything.
 void tcp_icmp_error(struct tcp *tcp, const struct icmp_report *report);

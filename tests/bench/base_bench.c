@@ -99,6 +99,8 @@ ROW table_find_burst_row(void)
 			hash[k] = table_hash(table, key[k]);
 			table_prefetch(table, hash[k]);
 		}
+		for (uint32_t k = 0; k < GROUP; k++)
+			(void)table_guess(table, hash[k], 0, &value);
 		for (uint32_t k = 0; k < GROUP; k++) {
 			table_find(table, key[k], hash[k], &value);
 			sink += value;

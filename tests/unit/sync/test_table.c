@@ -118,13 +118,38 @@ static void a_guess_names_a_key_that_is_there(void **state)
 	uint64_t hash = table_hash(t, &key);
 	uint32_t value = 42;
 
-	assert_false(table_guess(t, hash, &value));
+	assert_int_equal(table_guess(t, hash, 0, &value), GUESS_NONE);
 	assert_int_equal(insert(t, 7, &value), 0);
 	value = 0;
-	assert_true(table_guess(t, hash, &value));
+	assert_int_equal(table_guess(t, hash, 0, &value), GUESS_VALUE);
 	assert_int_equal(value, 42);
 	assert_int_equal(table_remove(t, &key, hash), 0);
-	assert_false(table_guess(t, hash, &value));
+	assert_int_equal(table_guess(t, hash, 0, &value), GUESS_NONE);
+	table_destroy(t);
+}
+
+// Guesses go by eight bits: of keys that are in their first bucket a few are taken for others.
+static void of_a_full_table_nearly_all_keys_are_guessed_in_a_few_rounds(void **state)
+{
+	enum { KEYS = 10000, ROUNDS = 4 };
+	struct table *t = table_create(KEYS, secret);
+	uint32_t right = 0, late = 0;
+
+	for (uint32_t k = 0; k < KEYS; k++)
+		assert_int_equal(insert(t, k, &(uint32_t){k}), 0);
+	for (uint32_t k = 0; k < KEYS; k++) {
+		struct flow_key key = key_of(k);
+		uint64_t hash = table_hash(t, &key);
+		uint32_t round = 0, value = KEYS;
+
+		table_prefetch(t, hash);
+		while (table_guess(t, hash, round, &value) == GUESS_ON_NEXT && round < ROUNDS)
+			round++;
+		right += value == k;
+		late += round > 0;
+	}
+	assert_in_range(right, KEYS * 95 / 100, KEYS);
+	assert_in_range(late, 1, KEYS / 3);
 	table_destroy(t);
 }
 
@@ -155,6 +180,7 @@ int main(void)
 		cmocka_unit_test(it_holds_as_many_keys_as_asked_for_and_refuses_the_next),
 		cmocka_unit_test(a_key_of_capacity_costs_at_most_64_bytes),
 		cmocka_unit_test(a_guess_names_a_key_that_is_there),
+		cmocka_unit_test(of_a_full_table_nearly_all_keys_are_guessed_in_a_few_rounds),
 		cmocka_unit_test(hash_depends_on_the_secret),
 		cmocka_unit_test(table_without_room_is_refused_by_name),
 	};

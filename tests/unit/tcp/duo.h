@@ -142,7 +142,7 @@ static inline void host_walk(struct host *h, struct pkt *p)
 	if (next == NEXT_IP4)
 		next = ip4_input(h->net, &p, &a);
 	if (next == NEXT_TCP) {
-		tcp_prefetch(h->tcp, p, &a);
+		tcp_read_flow(h->tcp, p, &a);
 		tcp_input(h->tcp, p, &a);
 	}
 	if (next == NEXT_ARP)

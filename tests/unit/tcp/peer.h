@@ -129,7 +129,7 @@ static inline void peer_walk(struct peer *b)
 		if (next == NEXT_ARP)
 			arp_input(b->net, p, &a);
 		if (next == NEXT_TCP) {
-			tcp_prefetch(b->tcp, p, &a);
+			tcp_read_flow(b->tcp, p, &a);
 			tcp_input(b->tcp, p, &a);
 		}
 		if (next == NEXT_ICMP && icmp_input(b->net, p, &a, &report))

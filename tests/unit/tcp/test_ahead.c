@@ -17,7 +17,8 @@ static void any_hash_may_be_guessed_at(void **state)
 {
 	struct tcp_config config = peer_config();
 	static const uint8_t region[100];
-	uint64_t hashes[BURST_PKTS];
+	struct arrival a[BURST_PKTS];
+	const struct arrival *burst[BURST_PKTS];
 
 	(void)state;
 	config.connections_max = CONNS;
@@ -40,9 +41,14 @@ static void any_hash_may_be_guessed_at(void **state)
 		for (uint32_t i = 0; i < BURST_PKTS; i++) {
 			struct flow_key key = conn_key(&b->tcp->conn[(first + i) % CONNS]);
 
-			hashes[i] = i % 2 ? rng_next(&b->env.rng) : table_hash(b->tcp->table, &key);
+			a[i] = (struct arrival){
+				.flow_hash = i % 2 ? rng_next(&b->env.rng)
+						   : table_hash(b->tcp->table, &key),
+				.has_text = i % 3 == 0,
+			};
+			burst[i] = &a[i];
 		}
-		tcp_prefetch_conns(b->tcp, hashes, BURST_PKTS);
+		tcp_prefetch(b->tcp, burst, BURST_PKTS);
 	}
 	assert_memory_equal(before, b->tcp->conn, CONNS * sizeof(*before));
 	free(before);
