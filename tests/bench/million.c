@@ -8,10 +8,11 @@
 // keep-alive timer armed. A tick is a turn of one wheel tick without traffic.
 //
 // An ACK is a turn of the stack that gets pure acknowledgments, a burst at a time, divided. Every
-// world is asked the same way. Warm: one burst's connections, the same each time. Cold: connections
-// drawn at random, UNDER_WAY of them (or all there are) with a message unacknowledged; so between
-// sending on a connection and its ACK all the others had their turn. Of a thousand connections all
-// are under way; their memory is small, that of a million is read at random.
+// world is asked the same way. Warm: one burst's connections, the same each time. Cold: UNDER_WAY
+// messages wait for their ACKs, on as many connections drawn at random, or on all there are in
+// turn; so between sending on a connection and its ACK as much else goes on in every world, and as
+// many packets are held. The memory of a thousand connections is small; that of a million is read
+// at random.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -207,7 +208,7 @@ static uint64_t measure_burst(struct world *w)
 static uint64_t measure_ack(struct world *w, bool cold)
 {
 	uint32_t burst = MIN(w->count, (uint32_t)BURST_PKTS);
-	uint32_t count = cold ? MIN(w->count, (uint32_t)UNDER_WAY) / burst * burst : burst;
+	uint32_t count = cold && w->count > burst ? UNDER_WAY : burst;
 	uint64_t before = received(w), spent_ns = 0, got;
 
 	send_messages(w, cold ? w->next : 0, count);
