@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -53,6 +54,15 @@ class Place:
         with open(self.path(name), mode) as f:
             f.write(data)
         return self.path(name)
+
+    def build_all(self):
+        """Builds what is measured and what measures it. False when that cannot be done."""
+        if not os.path.exists(os.path.join(self.build, "build.ninja")):
+            print(f"run: {self.build} was not set up yet; make bench does that first",
+                  file=sys.stderr)
+            return False
+        done = subprocess.run(["ninja", "-C", self.build, "--quiet", "benches"], check=False)
+        return done.returncode == 0
 
     def prepare(self):
         """Makes the folder, reserves memory, and returns what is worth knowing."""
