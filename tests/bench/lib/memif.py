@@ -117,14 +117,15 @@ class Memif:
                 "copied_bytes": after["copied_bytes_pack"] - before["copied_bytes_pack"],
                 "pkts": pkts}
 
-    def raw(self, size_bytes, in_flight):
-        """The wire's own limit: an echo without a stack."""
+    def raw(self, size_bytes, in_flight, *how):
+        """The wire's own limit: an echo without a stack, as its last arguments (how) say."""
         mtu = 1500 if size_bytes <= 1514 else 9000
         ours, theirs = self.devices(mtu)
         env = {**os.environ, "RAW_ROOM_BYTES": str(mtu + 248 + 128)}
         quiet = {"stderr": subprocess.DEVNULL, "env": env}
-        echo = self.place.start([self.place.tool("raw_echo"), ours, str(self.place.server_core)],
-                                stdout=subprocess.DEVNULL, **quiet)
+        echo = self.place.start(
+            [self.place.tool("raw_echo"), ours, str(self.place.server_core), *how],
+            stdout=subprocess.DEVNULL, **quiet)
         load = subprocess.run(
             [self.place.tool("raw_load"), theirs, str(self.place.client_core), str(size_bytes),
              str(in_flight), str(self.place.seconds)], stdout=subprocess.PIPE, text=True,
@@ -146,7 +147,11 @@ def rate_rows(name, what):
 
 
 def trip_rows(name, what):
+    """Beside an echo that leaves packets as they came, in the other core's cache, and beside one
+    that exchanges the addresses, as whoever answers on a network must."""
+    swaps = what.replace("raw echo", "raw echo that swaps addresses")
     return [Row(f"memif.{name}.p50", "ns", "p50_ns", "raw", "p50_ns", what),
+            Row(f"memif.{name}.p50.swap", "ns", "p50_ns", "swap", "p50_ns", swaps),
             Row(f"memif.{name}.p99", "ns", "p99_ns", "raw", "p99_ns", what),
             Row(f"memif.{name}.core", "1/s", "rate_core", "raw", "rate", what)]
 
@@ -163,8 +168,10 @@ def benches(place):
     found = []
 
     def add(rows, prism, raw):
-        found.append(Bench({"prism": lambda: m.load(*prism[:3], **prism[3]),
-                            "raw": lambda: m.raw(*raw)}, rows))
+        sides = {"prism": lambda: m.load(*prism[:3], **prism[3]), "raw": lambda: m.raw(*raw)}
+        if any(row.peer == "swap" for row in rows):
+            sides["swap"] = lambda: m.raw(*raw, "swap")
+        found.append(Bench(sides, rows))
 
     for connections in (64, 1, 10000):
         in_flight = min(connections, 512)
