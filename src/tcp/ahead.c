@@ -45,7 +45,6 @@ static void prefetch_lines(const void *memory, size_t bytes)
 		bits_prefetch((const char *)memory + i);
 }
 
-// The way to the peer is read only where something is sent, which answers text.
 static void guess_is(const struct tcp *tcp, const struct arrival *a, uint32_t owner,
 		     struct guesses *g)
 {
@@ -53,7 +52,7 @@ static void guess_is(const struct tcp *tcp, const struct arrival *a, uint32_t ow
 
 	if (OWNER_KIND(owner) != OWNER_CONN)
 		return;
-	prefetch_lines(c, a->has_text ? sizeof(*c) : offsetof(struct conn, path));
+	prefetch_lines(c, a->has_text ? sizeof(*c) : CONN_ACK_BYTES);
 	g->conn[g->count++] = c;
 }
 

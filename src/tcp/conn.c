@@ -30,7 +30,6 @@ static void set_defaults(struct tcp *tcp, struct conn *c, enum state state)
 	c->sendq.head = c->sendq.tail = c->sendq.next = NO_INDEX;
 	c->retransmit_ns = c->ack_ns = c->idle_ns = TIME_NEVER_NS;
 	c->timer.kind = TIMER_TCP;
-	c->keepalive_s = (uint16_t)MIN(tcp->config.keepalive_ns / NS_PER_S, (uint64_t)UINT16_MAX);
 	c->quick_acks = CONN_QUICK_ACKS;
 }
 
@@ -95,6 +94,8 @@ static void check_send(const struct tcp *tcp, const struct conn *c)
 	ASSERT(c->snd.nxt <= c->snd.end || conn_is(c, CONN_FIN_QUEUED) || conn_in(c, SYN_SENT));
 	ASSERT(c->loss.rtx_nxt >= c->loss.rtx_end || c->loss.rtx_end <= c->snd.nxt);
 	ASSERT(c->loss.rtx_nxt >= c->loss.rtx_end || c->loss.rtx_nxt >= c->snd.una);
+	ASSERT(c->loss.rtx_nxt >= c->loss.rtx_end || conn_is(c, CONN_LOST));
+	ASSERT(c->stalled_ms == 0 || c->backoff > 0);
 	ASSERT(!conn_in(c, STATES_SYNCHRONIZED) || c->cc.cwnd_bytes >= c->mss_bytes);
 	ASSERT(!conn_in(c, STATES_SYNCHRONIZED) || c->mss_bytes > 0);
 	sendq_check(tcp, c);
@@ -106,6 +107,7 @@ static void check_receive(const struct tcp *tcp, const struct conn *c)
 	const struct pkt *p = c->early;
 	uint32_t bytes = 0;
 
+	ASSERT((p != NULL) == conn_is(c, CONN_EARLY));
 	ASSERT(p || c->early_bytes == 0);
 	if (!p)
 		return;

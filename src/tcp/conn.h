@@ -61,7 +61,13 @@ enum conn_flag {
 	CONN_AFTER_RTO = 1 << 13,    // slow start goes through what was lost, up to loss.recover
 	CONN_WINDOW_PROBE = 1 << 14, // one octet may leave although the window is closed
 	CONN_APP_LIMITED = 1 << 15,  // the last flush sent all there was
+	CONN_LOST = 1 << 16,         // [loss.rtx_nxt, loss.rtx_end) may hold something
+	CONN_EARLY = 1 << 17,        // early is not NULL
+	CONN_KEEPALIVE_SET = 1 << 18 // keepalive_s says, not the configuration
 };
+
+// In good weather an ACK looks at none of line 3.
+#define CONN_IN_TROUBLE (CONN_RECOVERY | CONN_AFTER_RTO | CONN_LOST)
 
 // Events owed to the application; data has its own queue.
 enum news {
@@ -80,24 +86,26 @@ enum news {
 // start gets its feedback (RFC 5681 allows any ACK rate up to one per segment). 16 as Linux.
 #define CONN_QUICK_ACKS 16
 
+#define CONN_DUPACKS_MAX 7
+
 // Duplicate ACKs of one burst: with three the sender sends again (RFC 5681 3.2).
 #define CONN_EARLY_ACKS_MAX 3
 
 struct conn {
 	// Line 0: who, and the sending side.
-	uint16_t state;        // enum state, one bit; conn_enter is the only writer
-	uint16_t flags;        // enum conn_flag
+	uint32_t flags;        // enum conn_flag
 	uint32_t generation;   // odd while in use
 	uint32_t flush_next;   // list of those with something to say; free list while unused
 	uint32_t ready_next;   // list of those with news
-	uint16_t news;         // enum news
+	uint16_t state;        // enum state, one bit; conn_enter is the only writer
 	uint16_t mss_bytes;    // payload of a full segment: RFC 9293's Eff.snd.MSS
+	uint8_t news;          // enum news
 	uint8_t snd_scale : 4; // shift of windows we receive, 0..14
 	uint8_t rcv_scale : 4; // shift of windows we send, 0..14
 	uint8_t probes : 4;    // keep-alive probes without an answer
 	uint8_t reason : 4;    // enum prism_close_reason; while connecting, what ICMP said
-	uint8_t dupacks;       // in a row; grows until the third
-	uint8_t backoff;       // doublings of the retransmission or probe interval
+	uint8_t dupacks : 3;   // in a row; grows up to CONN_DUPACKS_MAX
+	uint8_t backoff : 5;   // doublings of the retransmission or probe interval
 	struct {
 		uint64_t una;     // SND.UNA: oldest not acknowledged
 		uint64_t nxt;     // SND.NXT: first never sent
@@ -138,7 +146,7 @@ struct conn {
 		uint32_t rttvar_us;
 	} rtt;
 
-	// Line 3: trouble.
+	// Line 3: trouble; and what a flag, or another field, says there is need of.
 	struct {
 		uint64_t recover; // RFC 6582: one past the highest sent when loss was found
 		uint64_t rtx_nxt; // next to retransmit
@@ -146,16 +154,16 @@ struct conn {
 	} loss;
 	struct pkt *early;       // last out-of-order packet; its successor is the first (circular)
 	uint64_t sent_cookie;    // of the last borrowed range acknowledged
-	uint32_t stalled_ms;     // when retransmissions began to go unanswered; 0: they do not
-	uint16_t keepalive_s;    // 0: off
+	uint32_t stalled_ms;     // when retransmissions began to go unanswered; 0: while backoff is
+	uint16_t keepalive_s;    // with CONN_KEEPALIVE_SET; 0: off
 	uint16_t r2_s;           // RFC 9293 3.8.3: give up after this long
-	uint32_t ssthresh_bytes; // RFC 5681 3.1; read where acks count, written by a loss
+	uint32_t ssthresh_bytes; // RFC 5681 3.1; asked where the window was the limit
 	uint32_t stray_ms;       // when what was out of place and without text was last answered
 	uint8_t early_acks;      // bare ACKs owed for what came early since the last, 0..3
 	uint16_t full_bytes;     // of the IP packet that a full segment makes
 	uint32_t early_bytes;    // what of rcv.charged came early
 
-	// Line 4: the way to the peer; of no interest to an ACK without text (ahead.c).
+	// Line 4: the way to the peer.
 	struct net_path path;
 	uint16_t local_port, remote_port;
 	uint8_t dscp;                    // RFC 9293 3.9.2, MUST-48
@@ -164,9 +172,12 @@ struct conn {
 	uint32_t early_next, early_prev; // of those that hold early text, in a circle (early.c)
 } CACHE_ALIGNED;
 
+// What an ACK without text looks at when nothing is lost.
+#define CONN_ACK_BYTES offsetof(struct conn, loss)
+
 static_assert(offsetof(struct conn, rcv) == 1 * CACHE_LINE_BYTES, "line 1 is receiving");
 static_assert(offsetof(struct conn, retransmit_ns) == 2 * CACHE_LINE_BYTES, "line 2 is time");
-static_assert(offsetof(struct conn, loss) == 3 * CACHE_LINE_BYTES, "line 3 is trouble");
+static_assert(CONN_ACK_BYTES == 3 * CACHE_LINE_BYTES, "line 3 is trouble");
 static_assert(offsetof(struct conn, path) == 4 * CACHE_LINE_BYTES, "line 4 is the path");
 static_assert(sizeof(struct conn) == 5 * CACHE_LINE_BYTES, "an idle connection stays small");
 
@@ -288,12 +299,12 @@ static inline bool conn_is(const struct conn *c, unsigned flags)
 
 static inline void conn_set(struct conn *c, unsigned flags)
 {
-	c->flags = (uint16_t)(c->flags | flags);
+	c->flags |= flags;
 }
 
 static inline void conn_unset(struct conn *c, unsigned flags)
 {
-	c->flags = (uint16_t)(c->flags & ~flags);
+	c->flags &= ~flags;
 }
 
 static inline uint32_t conn_index(const struct tcp *tcp, const struct conn *c)
@@ -311,9 +322,9 @@ static inline uint64_t conn_outstanding(const struct conn *c)
 // sent again (RFC 5681's FlightSize after a loss was found).
 static inline uint64_t conn_in_flight(const struct conn *c)
 {
-	uint64_t lost = c->loss.rtx_end > c->loss.rtx_nxt ? c->loss.rtx_end - c->loss.rtx_nxt : 0;
-
-	return conn_outstanding(c) - lost;
+	if (LIKELY(!conn_is(c, CONN_LOST)) || c->loss.rtx_nxt >= c->loss.rtx_end)
+		return conn_outstanding(c);
+	return conn_outstanding(c) - (c->loss.rtx_end - c->loss.rtx_nxt);
 }
 
 static inline bool conn_fin_sent(const struct conn *c)

@@ -36,7 +36,7 @@ static void pop(struct tcp *tcp, struct conn_list *list)
 
 void deliver_news(struct tcp *tcp, struct conn *c, unsigned news)
 {
-	c->news = (uint16_t)(c->news | news);
+	c->news = (uint8_t)(c->news | news);
 	if (!conn_is(c, CONN_IN_READY))
 		push(tcp, news & NEWS_BIRTH ? &tcp->births : &tcp->ready, c);
 }
@@ -142,7 +142,7 @@ static void next_event(const struct tcp *tcp, struct conn *c, struct prism_event
 		e->cookie = c->sent_cookie;
 	if (e->type == PRISM_EVENT_CLOSED)
 		e->reason = c->reason;
-	c->news = (uint16_t)(c->news & (c->news - 1));
+	c->news = (uint8_t)(c->news & (c->news - 1));
 }
 
 static int deliver_births(struct tcp *tcp, struct prism_event *events, int count)

@@ -107,6 +107,7 @@ static void hold(struct tcp *tcp, struct conn *c, struct pkt *p, struct pkt *bef
 	if (!before) {
 		own->queue_next = own->queue_prev = p;
 		c->early = p;
+		conn_set(c, CONN_EARLY);
 		join_holders(tcp, c);
 		return;
 	}
@@ -171,6 +172,7 @@ static struct pkt *unlink_pkt(struct tcp *tcp, struct conn *c, struct pkt *p)
 	pkt_own(next)->queue_prev = prev;
 	if (next == p) {
 		c->early = NULL;
+		conn_unset(c, CONN_EARLY);
 		leave_holders(tcp, c);
 	} else if (p == c->early) {
 		c->early = prev;

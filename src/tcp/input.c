@@ -123,7 +123,7 @@ static inline bool is_expected(const struct conn *c, const struct segment *s)
 	return c->state == ESTABLISHED &&
 	       (s->flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_URG | TCP_ACK)) == TCP_ACK &&
 	       s->seq == c->rcv.nxt && s->len <= c->rcv.wnd &&
-	       s->ack - c->snd.una <= c->snd.nxt - c->snd.una && !c->early &&
+	       s->ack - c->snd.una <= c->snd.nxt - c->snd.una && !conn_is(c, CONN_EARLY) &&
 	       s->has_ts == conn_is(c, CONN_TS) && !(s->has_ts && ts_is_old(c, s));
 }
 

@@ -23,7 +23,7 @@ static void resend_first(struct tcp *tcp, struct conn *c)
 {
 	c->loss.rtx_nxt = c->snd.una;
 	c->loss.rtx_end = MIN(c->snd.una + c->mss_bytes, c->snd.nxt);
-	conn_set(c, CONN_RTX_NOW);
+	conn_set(c, CONN_RTX_NOW | CONN_LOST);
 	conn_mark(tcp, c);
 }
 
@@ -51,7 +51,7 @@ void loss_duplicate_ack(struct tcp *tcp, struct conn *c)
 		conn_mark(tcp, c);
 		return;
 	}
-	if (c->dupacks < UINT8_MAX)
+	if (c->dupacks < CONN_DUPACKS_MAX)
 		c->dupacks++;
 	conn_mark(tcp, c); // RFC 3042: the first two let one new segment out each (output.c)
 	if (c->dupacks != DUPACK_THRESHOLD)
@@ -72,15 +72,16 @@ static void partial_ack(struct tcp *tcp, struct conn *c, uint32_t acked_bytes)
 	resend_first(tcp, c);
 }
 
-bool loss_ack_advanced(struct tcp *tcp, struct conn *c, uint32_t acked_bytes)
+COLD bool loss_ack_in_trouble(struct tcp *tcp, struct conn *c, uint32_t acked_bytes)
 {
-	c->dupacks = 0;
 	c->loss.rtx_nxt = MAX(c->loss.rtx_nxt, c->snd.una);
-	if (UNLIKELY(c->loss.rtx_nxt < c->loss.rtx_end)) // slow start goes on with what was lost
+	if (c->loss.rtx_nxt < c->loss.rtx_end) // slow start goes on with what was lost
 		conn_mark(tcp, c);
+	else
+		conn_unset(c, CONN_LOST);
 	if (conn_is(c, CONN_AFTER_RTO) && c->snd.una > c->loss.recover)
 		conn_unset(c, CONN_AFTER_RTO);
-	if (LIKELY(!conn_is(c, CONN_RECOVERY)))
+	if (!conn_is(c, CONN_RECOVERY))
 		return false;
 	if (c->snd.una < c->loss.recover) {
 		partial_ack(tcp, c, acked_bytes);
@@ -111,4 +112,5 @@ void loss_resend_all(struct conn *c)
 {
 	c->loss.rtx_nxt = c->snd.una;
 	c->loss.rtx_end = c->snd.nxt;
+	conn_set(c, CONN_LOST);
 }

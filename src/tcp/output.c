@@ -155,7 +155,7 @@ static uint64_t cwnd_room(const struct conn *c)
 	uint64_t in_flight = conn_in_flight(c);
 
 	if (UNLIKELY(c->dupacks) && !conn_is(c, CONN_RECOVERY | CONN_AFTER_RTO))
-		cwnd_bytes += (uint64_t)MIN(c->dupacks, (uint8_t)2) * c->mss_bytes;
+		cwnd_bytes += (uint64_t)MIN((uint8_t)c->dupacks, (uint8_t)2) * c->mss_bytes;
 	return cwnd_bytes > in_flight ? cwnd_bytes - in_flight : 0;
 }
 
@@ -352,7 +352,7 @@ static COLD bool run_trouble(struct tcp *tcp, struct conn *c)
 static inline bool in_trouble(const struct conn *c)
 {
 	return conn_is(c, CONN_PROBE | CONN_WINDOW_PROBE | CONN_RTX_NOW | CONN_EARLY_ACKS) ||
-	       c->loss.rtx_nxt < c->loss.rtx_end || c->path.mtu_bytes < c->full_bytes;
+	       conn_is(c, CONN_LOST) || c->path.mtu_bytes < c->full_bytes;
 }
 
 static bool send_all(struct tcp *tcp, struct conn *c)

@@ -360,6 +360,7 @@ int tcp_set_option(struct tcp *tcp, prism_conn conn, enum tcp_option option, uin
 	switch (option) {
 	case TCP_SET_KEEPALIVE_S: // RFC 9293 MUST-24, MUST-27
 		c->keepalive_s = (uint16_t)MIN(value, (uint64_t)UINT16_MAX);
+		conn_set(c, CONN_KEEPALIVE_SET);
 		timers_keepalive_changed(tcp, c);
 		return 0;
 	case TCP_SET_GIVE_UP_S: // RFC 9293 MUST-21

@@ -29,7 +29,7 @@ void rtt_sample(struct conn *c, uint64_t rtt_ns)
 
 uint64_t rtt_rto_ns(const struct tcp *tcp, const struct conn *c)
 {
-	uint8_t doublings = MIN(c->backoff, (uint8_t)DOUBLINGS_MAX);
+	uint8_t doublings = MIN((uint8_t)c->backoff, (uint8_t)DOUBLINGS_MAX);
 	uint64_t rto_ns;
 
 	if (c->rtt.srtt_us == 0)

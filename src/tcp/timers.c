@@ -66,9 +66,13 @@ void timers_peer_heard_slow(struct tcp *tcp, struct conn *c)
 // documentation proposes two hours.
 void timers_established(struct tcp *tcp, struct conn *c)
 {
+	uint64_t interval_ns = tcp->config.keepalive_ns;
+
+	if (UNLIKELY(conn_is(c, CONN_KEEPALIVE_SET)))
+		interval_ns = c->keepalive_s * NS_PER_S;
 	c->idle_ns = TIME_NEVER_NS;
-	if (c->keepalive_s)
-		keepalive_in(tcp, c, c->keepalive_s * NS_PER_S);
+	if (interval_ns)
+		keepalive_in(tcp, c, interval_ns);
 }
 
 void timers_keepalive_changed(struct tcp *tcp, struct conn *c)

@@ -39,8 +39,10 @@ static inline void timers_segment_sent(struct tcp *tcp, struct conn *c)
 // New data was acknowledged (RFC 6298 5.2 and 5.3); una is already its new value.
 static inline void timers_ack_advanced(struct tcp *tcp, struct conn *c)
 {
-	c->backoff = 0;
-	c->stalled_ms = 0;
+	if (UNLIKELY(c->backoff)) {
+		c->backoff = 0;
+		c->stalled_ms = 0;
+	}
 	conn_unset(c, CONN_PERSIST | CONN_WINDOW_PROBE);
 	c->retransmit_ns = TIME_NEVER_NS;
 	if (conn_outstanding(c)) {
