@@ -15,12 +15,11 @@ static inline uint64_t hash_fold(uint64_t a, uint64_t b)
 	return (uint64_t)m ^ (uint64_t)(m >> 64);
 }
 
-// Five words (a flow key: two addresses, ports and protocol) under a 128-bit key, by folded
-// 64x64->128 multiplications (the construction of wyhash, Wang Yi).
-static inline uint64_t hash_flow(const uint64_t key[2], const uint64_t w[5])
+// Two words (a flow key: addresses, ports) under a 128-bit key, by folded 64x64->128
+// multiplications (the construction of wyhash, Wang Yi).
+static inline uint64_t hash_flow(const uint64_t key[2], const uint64_t w[2])
 {
 	uint64_t h = hash_fold(w[0] ^ key[0], w[1] ^ key[1]);
 
-	h = hash_fold(w[2] ^ h ^ key[0], w[3] ^ key[1] ^ 0x9e3779b97f4a7c15u);
-	return hash_fold(w[4] ^ key[0] ^ 0xa0761d6478bd642fu, h ^ key[1]);
+	return hash_fold(h ^ key[0] ^ 0xa0761d6478bd642fu, w[1] ^ key[1] ^ 0x9e3779b97f4a7c15u);
 }

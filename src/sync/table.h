@@ -2,8 +2,8 @@
 // table: flow key -> 32-bit value (an index the caller interprets), the one hash table of the
 // house: connections now; NAT sessions, balancer flows and analytics later.
 //
-// Fixed capacity; buckets are cache lines with tags, so a hit costs one line here. Today one
-// writer (the worker) and readers on the same thread; the interface is that of the lock-free one.
+// Fixed capacity; a bucket is one cache line, tags and keys included, so a hit costs one line.
+// Today one writer (the worker) and readers on the same thread.
 #pragma once
 
 #include <stdbool.h>
@@ -11,9 +11,9 @@
 
 #include "base/bits.h"
 
-// Two addresses, two ports, protocol and whatever else tells flows apart: 40 bytes, compared whole.
+// Two IPv4 addresses, two ports, and whatever else tells flows apart: 16 bytes, compared whole.
 struct flow_key {
-	uint64_t word[5];
+	uint64_t word[2];
 };
 
 struct table;
@@ -26,8 +26,8 @@ uint64_t table_hash(const struct table *table, const struct flow_key *key);
 
 // Looking ahead, for many hashes at a time: table_prefetch loads the tags of each one's bucket,
 // then table_guess, in rounds from 0 on, looks at them. It goes by tags, not by keys, so what it
-// says is only good for fetching what the value names. It loads ahead what the next step will read:
-// the key's line, or the tags for the next round.
+// says is only good for fetching what the value names. What the next round will look at it loads
+// ahead.
 enum guess {
 	GUESS_NONE,   // the key is not in the table
 	GUESS_VALUE,  // *value is probably its value

@@ -364,10 +364,11 @@ static inline uint64_t conn_earliest_ns(const struct conn *c)
 
 struct flow_key conn_key(const struct conn *c);
 
+// Of IPv4 addresses, which are all there are.
 static inline struct flow_key tuple_key(const struct addr *local, const struct addr *remote,
 					uint16_t local_port, uint16_t remote_port)
 {
-	return (struct flow_key){{local->half[0], local->half[1], remote->half[0], remote->half[1],
+	return (struct flow_key){{(uint64_t)addr_to_v4(local).raw << 32 | addr_to_v4(remote).raw,
 				  (uint64_t)local_port << 16 | remote_port}};
 }
 

@@ -7,7 +7,7 @@
 #include "base/hash.h"
 
 // The offset goes over the wire, so it is not the secret but a hash under it, which none of the
-// other inputs, 40 bytes all of them, leads to.
+// other inputs, 16 or 40 bytes all of them, leads to.
 void isn_init(struct env *env)
 {
 	env->ts_offset = (uint32_t)hash_siphash(env->secret, "ts", 2);

@@ -53,16 +53,16 @@ static void siphash_reads_unaligned_input(void **state)
 static void flow_hash_spreads_every_bit(void **state)
 {
 	enum { TRIALS = 2000 };
-	static uint32_t flips[320][64];
+	static uint32_t flips[128][64];
 	struct rng r;
 
 	rng_seed(&r, 1);
 	for (int trial = 0; trial < TRIALS; trial++) {
 		uint64_t key[2] = {rng_next(&r), rng_next(&r)};
-		uint64_t w[5] = {0, 0xffff0000u, rng_next(&r), rng_next(&r), rng_below(&r, 65536)};
+		uint64_t w[2] = {rng_next(&r), rng_below(&r, UINT64_C(1) << 32)};
 		uint64_t plain = hash_flow(key, w);
 
-		for (int bit = 0; bit < 320; bit++) {
+		for (int bit = 0; bit < 128; bit++) {
 			w[bit / 64] ^= UINT64_C(1) << bit % 64;
 			uint64_t changed = plain ^ hash_flow(key, w);
 
@@ -71,7 +71,7 @@ static void flow_hash_spreads_every_bit(void **state)
 				flips[bit][out] += changed >> out & 1;
 		}
 	}
-	for (int bit = 0; bit < 320; bit++) {
+	for (int bit = 0; bit < 128; bit++) {
 		for (int out = 0; out < 64; out++)
 			assert_in_range(flips[bit][out], TRIALS * 2 / 5 - 50, TRIALS * 3 / 5 + 50);
 	}
@@ -79,7 +79,7 @@ static void flow_hash_spreads_every_bit(void **state)
 
 static void flow_hash_depends_on_both_halves_of_the_key(void **state)
 {
-	const uint64_t w[5] = {1, 2, 3, 4, 5};
+	const uint64_t w[2] = {1, 2};
 	uint64_t plain = hash_flow((uint64_t[2]){10, 20}, w);
 
 	assert_int_not_equal(hash_flow((uint64_t[2]){11, 20}, w), plain);

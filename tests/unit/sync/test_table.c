@@ -16,7 +16,7 @@ static const uint8_t secret[16] = {1, 2, 3, 4};
 
 static struct flow_key key_of(uint64_t number)
 {
-	return (struct flow_key){{0, 0xffff0000u, number, number >> 3, 6}};
+	return (struct flow_key){{number, number >> 3}};
 }
 
 static int insert(struct table *t, uint64_t number, uint32_t *value)
@@ -65,11 +65,11 @@ static void second_insert_gives_the_value_that_is_there(void **state)
 static void keys_that_differ_in_any_word_are_different(void **state)
 {
 	struct table *t = table_create(100, secret);
-	struct flow_key key = {{1, 2, 3, 4, 5}};
+	struct flow_key key = {{1, 2}};
 	uint32_t value = 9;
 
 	assert_int_equal(table_insert(t, &key, table_hash(t, &key), &value), 0);
-	for (int word = 0; word < 5; word++) {
+	for (int word = 0; word < 2; word++) {
 		struct flow_key other = key;
 
 		// Looked up under the first key's hash, only the comparison tells them apart.
@@ -102,12 +102,12 @@ static void it_holds_as_many_keys_as_asked_for_and_refuses_the_next(void **state
 	}
 }
 
-static void a_key_of_capacity_costs_at_most_64_bytes(void **state)
+static void a_key_of_capacity_costs_at_most_25_bytes(void **state)
 {
 	struct table *t = table_create(1000000, secret);
 
 	assert_non_null(t);
-	assert_true(table_bytes(t) <= 64 * 1000000u);
+	assert_true(table_bytes(t) <= 25 * 1000000u);
 	table_destroy(t);
 }
 
@@ -178,7 +178,7 @@ int main(void)
 		cmocka_unit_test(second_insert_gives_the_value_that_is_there),
 		cmocka_unit_test(keys_that_differ_in_any_word_are_different),
 		cmocka_unit_test(it_holds_as_many_keys_as_asked_for_and_refuses_the_next),
-		cmocka_unit_test(a_key_of_capacity_costs_at_most_64_bytes),
+		cmocka_unit_test(a_key_of_capacity_costs_at_most_25_bytes),
 		cmocka_unit_test(a_guess_names_a_key_that_is_there),
 		cmocka_unit_test(of_a_full_table_nearly_all_keys_are_guessed_in_a_few_rounds),
 		cmocka_unit_test(hash_depends_on_the_secret),
