@@ -68,10 +68,11 @@ struct prism_options {
 	uint32_t timers_max;        ///< application timers, default 4096
 	uint32_t send_bytes_max;    ///< unacknowledged and unsent bytes a connection, default 4 MiB
 	uint32_t receive_bytes_max; ///< window and unreleased bytes a connection, default 1 MiB
-	uint64_t time_wait_ns;      ///< default 60 s (2 MSL with MSL 30 s, as Linux)
-	uint64_t keepalive_ns;      ///< idle time before probes on every connection, default 0: off
+	uint64_t time_wait_ns;      ///< default 60 s (2 MSL with MSL 30 s, as Linux), at most 240 s
+	uint64_t keepalive_ns;      ///< idle time before probes on all connections, 1 s to 86400 s;
+				    ///< default 0: off
 	uint64_t delayed_ack_ns;    ///< default 40 ms, at most 500 ms (RFC 9293 3.8.6.3)
-	uint64_t rto_ns_min;        ///< default 200 ms as Linux; RFC 6298 says 1 s
+	uint64_t rto_ns_min;        ///< default 200 ms as Linux, at most 60 s; RFC 6298 says 1 s
 	uint32_t segment_bytes_max; ///< cap on the MSS, default none
 	int core; ///< where prism_open pins the thread that calls it; -1: nowhere. Passed over with
 		  ///< eal_running and by a later stack: DPDK pins once, when it starts

@@ -3,6 +3,7 @@
 // any field means the default too, so that a caller built against an older, shorter struct gets
 // what it would have got. Whether values go together is judged in control/, for a file; a program's
 // are refused here only where memory would be read or sized by them.
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/bits.h"
@@ -19,7 +20,7 @@
 			o->field = (value); \
 	} while (0)
 
-// A record and its place in the table are about 120 bytes: of a million connections a quarter may
+// A record and its place in the table are about 100 bytes: of a million connections a quarter may
 // wait, of few all.
 static uint32_t time_wait_default(uint32_t connections_max)
 {
@@ -104,6 +105,38 @@ static const struct {
 #undef RANGE
 };
 
+// Times are added to now: a very long one would lie in the past.
+static const struct {
+	const char *field;
+	size_t offset;
+	uint64_t least_ns, most_ns; // of what is not 0
+} times[] = {
+#define TIME(field, least_ns, most_ns) \
+	{ \
+#field, offsetof(struct prism_options, field), least_ns, most_ns \
+	}
+	TIME(time_wait_ns, 1, 240 * NS_PER_S),
+	TIME(keepalive_ns, NS_PER_S, 86400 * NS_PER_S),
+	TIME(delayed_ack_ns, 1, 500 * NS_PER_MS), // RFC 9293 MUST-40
+	TIME(rto_ns_min, 1, 60 * NS_PER_S),
+#undef TIME
+};
+
+static int check_times(const struct prism_options *o)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(times); i++) {
+		uint64_t ns;
+
+		memcpy(&ns, (const char *)o + times[i].offset, sizeof(ns));
+		if (ns && (ns < times[i].least_ns || ns > times[i].most_ns))
+			return err_set(ERR_INVALID_ARGUMENT,
+				       "%s is %" PRIu64 "; it takes %" PRIu64 " to %" PRIu64
+				       ", or 0",
+				       times[i].field, ns, times[i].least_ns, times[i].most_ns);
+	}
+	return 0;
+}
+
 int options_check(const struct prism_options *o)
 {
 	int error = 0;
@@ -119,5 +152,5 @@ int options_check(const struct prism_options *o)
 		if (value < ranges[i].min || value > ranges[i].max)
 			error = refuse(ranges[i].field, value, ranges[i].min, ranges[i].max);
 	}
-	return error;
+	return error ? error : check_times(o);
 }

@@ -77,6 +77,21 @@ static void lists_longer_than_their_arrays_are_refused(void **state)
 	assert_refused("route_count");
 }
 
+static void times_that_would_end_before_they_begin_are_refused(void **state)
+{
+	(void)state;
+	fresh()->keepalive_ns = UINT64_MAX;
+	assert_refused("keepalive_ns");
+	fresh()->keepalive_ns = 1; // a probe a tick
+	assert_refused("keepalive_ns");
+	fresh()->time_wait_ns = UINT64_MAX;
+	assert_refused("time_wait_ns");
+	fresh()->delayed_ack_ns = 500000001; // RFC 9293 MUST-40
+	assert_refused("delayed_ack_ns");
+	fresh()->rto_ns_min = UINT64_MAX;
+	assert_refused("rto_ns_min");
+}
+
 static void a_port_without_device_is_refused(void **state)
 {
 	(void)state;
@@ -142,6 +157,7 @@ int main(void)
 		cmocka_unit_test(what_is_right_opens),
 		cmocka_unit_test(a_stack_without_ports_is_refused),
 		cmocka_unit_test(lists_longer_than_their_arrays_are_refused),
+		cmocka_unit_test(times_that_would_end_before_they_begin_are_refused),
 		cmocka_unit_test(a_port_without_device_is_refused),
 		cmocka_unit_test(an_mtu_that_no_buffer_holds_is_refused),
 		cmocka_unit_test(a_tag_that_has_no_place_in_a_frame_is_refused),
