@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The flow table: buckets of three keys, each a cache line; so a lookup costs one line, and a
-// second where the first bucket was full. Called by tcp/ for every segment; calls only hash_flow.
+// The flow table: buckets of three keys, each a cache line. A lookup costs one line, and more where
+// buckets were full: at capacity, after every key was replaced several times, 1.5 lines on a hit
+// and 2 on a miss. Called by tcp/ for every segment; calls only hash_flow.
 //
 //   bucket: key[3] value[3] tag[3] overflow
 //
@@ -23,12 +24,14 @@
 #define BUCKET_KEYS 3
 #define OVERFLOW_MAX UINT8_MAX
 
-// Buckets one key may try. At the highest load about three in four buckets are full, so that a key
-// finds 128 full ones in a row once in (4/3)^128 = 10^16 tries.
+// Buckets one key may try. At the highest load fewer than half of the buckets are full, so that a
+// key finds 128 full ones in a row once in 2^128 tries.
 #define PROBES_MAX 128
 
-// Seven slots in eight are filled at capacity: 25 bytes a key.
-#define LOAD_KEYS 7
+// Five slots in eight are filled at capacity: 34 bytes a key. Since nothing moves, a key that was
+// pushed far away stays there when its bucket has room again. At seven in eight a table whose keys
+// come and go had 86 buckets to look at before it knew that a key is not there.
+#define LOAD_KEYS 5
 #define LOAD_SLOTS 8
 
 struct bucket {
@@ -39,6 +42,8 @@ struct bucket {
 } CACHE_ALIGNED;
 
 static_assert(sizeof(struct bucket) == CACHE_LINE_BYTES, "three keys in a line");
+static_assert(offsetof(struct bucket, overflow) == offsetof(struct bucket, tag) + BUCKET_KEYS,
+	      "tag_matches reads four bytes");
 
 struct table {
 	struct bucket *buckets;

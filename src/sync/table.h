@@ -2,8 +2,8 @@
 // table: flow key -> 32-bit value (an index the caller interprets), the one hash table of the
 // house: connections now; NAT sessions, balancer flows and analytics later.
 //
-// Fixed capacity; a bucket is one cache line, tags and keys included, so a hit costs one line.
-// Today one writer (the worker) and readers on the same thread.
+// Fixed capacity; a bucket is one cache line, tags and keys included, and two hits in three cost
+// one line. Today one writer (the worker) and readers on the same thread.
 #pragma once
 
 #include <stdbool.h>

@@ -114,15 +114,17 @@ ROW table_miss_row(void)
 		find(KEYS + rng_below(&rng, KEYS));
 }
 
-ROW table_replace_row(void) // one removed, one inserted, at full load
+ROW table_replace_row(void) // one removed, another inserted, at full load
 {
 	for (uint32_t i = 0; i < OPS; i++) {
-		const struct flow_key *key = &keys[rng_below(&rng, KEYS)];
-		uint64_t hash = table_hash(table, key);
+		struct flow_key *in = &keys[rng_below(&rng, KEYS)];
+		struct flow_key *out = &keys[KEYS + rng_below(&rng, KEYS)], moved = *in;
 		uint32_t value = i;
 
-		table_remove(table, key, hash);
-		table_insert(table, key, hash, &value);
+		table_remove(table, in, table_hash(table, in));
+		*in = *out;
+		*out = moved;
+		table_insert(table, in, table_hash(table, in), &value);
 	}
 }
 

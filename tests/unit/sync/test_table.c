@@ -102,12 +102,12 @@ static void it_holds_as_many_keys_as_asked_for_and_refuses_the_next(void **state
 	}
 }
 
-static void a_key_of_capacity_costs_at_most_25_bytes(void **state)
+static void a_key_of_capacity_costs_at_most_35_bytes(void **state)
 {
 	struct table *t = table_create(1000000, secret);
 
 	assert_non_null(t);
-	assert_true(table_bytes(t) <= 25 * 1000000u);
+	assert_true(table_bytes(t) <= 35 * 1000000u);
 	table_destroy(t);
 }
 
@@ -125,6 +125,77 @@ static void a_guess_names_a_key_that_is_there(void **state)
 	assert_int_equal(value, 42);
 	assert_int_equal(table_remove(t, &key, hash), 0);
 	assert_int_equal(table_guess(t, hash, 0, &value), GUESS_NONE);
+	table_destroy(t);
+}
+
+// Buckets a lookup of this hash goes through before it knows.
+static uint32_t depth(const struct table *t, uint64_t hash)
+{
+	uint32_t round = 0, value;
+
+	while (table_guess(t, hash, round, &value) == GUESS_ON_NEXT)
+		round++;
+	return round + 1;
+}
+
+// Nothing moves, so keys that found their bucket full stay away when it has room again.
+static void at_capacity_lookups_stay_short_when_every_key_was_replaced_often(void **state)
+{
+	enum { KEYS = 20000, TURNOVERS = 8, MISSES = 10000 };
+	static uint64_t number[KEYS];
+	struct table *t = table_create(KEYS, secret);
+	uint64_t next = 0, sum = 0;
+	uint32_t most = 0;
+
+	for (; next < KEYS; next++)
+		assert_int_equal(insert(t, number[next] = next, &(uint32_t){0}), 0);
+	for (; next < (uint64_t)KEYS * (1 + TURNOVERS); next++) {
+		uint64_t *old = &number[next * 7919 % KEYS];
+		struct flow_key key = key_of(*old);
+
+		assert_int_equal(table_remove(t, &key, table_hash(t, &key)), 0);
+		assert_int_equal(insert(t, *old = next, &(uint32_t){0}), 0);
+	}
+	table_check(t);
+	for (uint32_t i = 0; i < MISSES; i++) {
+		struct flow_key key = key_of(next + i);
+		uint32_t buckets = depth(t, table_hash(t, &key));
+
+		sum += buckets;
+		most = MAX(most, buckets);
+	}
+	assert_in_range(sum * 10 / MISSES, 10, 30); // tenths: three buckets at most on average
+	assert_in_range(most, 2, 40);
+	table_destroy(t);
+}
+
+// More keys whose first bucket is the same than its counter can count.
+static void a_bucket_that_was_passed_too_often_to_count_loses_no_key(void **state)
+{
+	enum { KEYS = 300 };
+	static uint64_t number[KEYS];
+	struct table *t = table_create(KEYS, secret);
+	uint64_t buckets = table_bytes(t) / CACHE_LINE_BYTES, candidate = 0;
+	uint32_t value;
+
+	for (uint32_t k = 0; k < KEYS; candidate++) {
+		struct flow_key key = key_of(candidate);
+
+		if ((table_hash(t, &key) >> 32) * buckets >> 32 == buckets / 2)
+			number[k++] = candidate;
+	}
+	for (uint32_t k = 0; k < KEYS; k++)
+		assert_int_equal(insert(t, number[k], &(uint32_t){k}), 0);
+	table_check(t);
+	for (uint32_t k = 0; k < KEYS; k++) {
+		struct flow_key key = key_of(number[k]);
+
+		assert_true(find(t, number[k], &value));
+		assert_int_equal(value, k);
+		assert_int_equal(table_remove(t, &key, table_hash(t, &key)), 0);
+		assert_false(find(t, number[k], &value));
+	}
+	table_check(t);
 	table_destroy(t);
 }
 
@@ -178,8 +249,10 @@ int main(void)
 		cmocka_unit_test(second_insert_gives_the_value_that_is_there),
 		cmocka_unit_test(keys_that_differ_in_any_word_are_different),
 		cmocka_unit_test(it_holds_as_many_keys_as_asked_for_and_refuses_the_next),
-		cmocka_unit_test(a_key_of_capacity_costs_at_most_25_bytes),
+		cmocka_unit_test(a_key_of_capacity_costs_at_most_35_bytes),
 		cmocka_unit_test(a_guess_names_a_key_that_is_there),
+		cmocka_unit_test(at_capacity_lookups_stay_short_when_every_key_was_replaced_often),
+		cmocka_unit_test(a_bucket_that_was_passed_too_often_to_count_loses_no_key),
 		cmocka_unit_test(of_a_full_table_nearly_all_keys_are_guessed_in_a_few_rounds),
 		cmocka_unit_test(hash_depends_on_the_secret),
 		cmocka_unit_test(table_without_room_is_refused_by_name),
