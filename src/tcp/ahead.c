@@ -13,11 +13,11 @@
 #include "tcp/sendq.h"
 #include "wire/tcp.h"
 
-// With fewer connections than this all they have is in the cache anyway: some 1.5 KiB each, with
-// table, packet and the application's part.
-#define CONNS_CACHED 256
+// With fewer keys than this all that belongs to them is in the cache anyway: some 1.5 KiB of a
+// connection, with table, packet and the application's part.
+#define KEYS_CACHED 256
 
-// Buckets that are looked at for a key: of a full table one key in fifty lies further on.
+// Buckets that are looked at for a key: of a full table one key in a hundred lies further on.
 #define GUESS_ROUNDS 4
 
 // Of a burst: the connections its segments are probably for.
@@ -80,11 +80,17 @@ static void guess_conns(const struct tcp *tcp, const struct arrival *const *arri
 	}
 }
 
+// What an ACK finishes; and where text waits for it, or something was lost, what sending looks at.
 static void prefetch_sent(const struct tcp *tcp, const struct guesses *g)
 {
-	for (uint32_t i = 0; i < g->count; i++)
-		if (g->conn[i]->sendq.head != NO_INDEX)
-			bits_prefetch(&tcp->desc[g->conn[i]->sendq.head]);
+	for (uint32_t i = 0; i < g->count; i++) {
+		const struct conn *c = g->conn[i];
+
+		if (c->sendq.head != NO_INDEX)
+			bits_prefetch(&tcp->desc[c->sendq.head]);
+		if (c->snd.nxt < c->snd.end || UNLIKELY(conn_is(c, CONN_IN_TROUBLE)))
+			prefetch_lines(&c->loss, sizeof(*c) - CONN_ACK_BYTES);
+	}
 	for (uint32_t i = 0; i < g->count; i++) {
 		const struct send_desc *d = &tcp->desc[g->conn[i]->sendq.head];
 
@@ -97,7 +103,7 @@ void tcp_prefetch(const struct tcp *tcp, const struct arrival *const *arrivals, 
 {
 	struct guesses g;
 
-	if (tcp->conn_count < CONNS_CACHED)
+	if (table_count(tcp->table) < KEYS_CACHED)
 		return;
 	g.count = 0;
 	for (uint32_t i = 0; i < count; i++)

@@ -66,7 +66,7 @@ enum conn_flag {
 	CONN_KEEPALIVE_SET = 1 << 18 // keepalive_s says, not the configuration
 };
 
-// In good weather an ACK looks at none of line 3.
+// In good weather an ACK that nothing waits for looks at none of line 3.
 #define CONN_IN_TROUBLE (CONN_RECOVERY | CONN_AFTER_RTO | CONN_LOST)
 
 // Events owed to the application; data has its own queue.
@@ -172,7 +172,7 @@ struct conn {
 	uint32_t early_next, early_prev; // of those that hold early text, in a circle (early.c)
 } CACHE_ALIGNED;
 
-// What an ACK without text looks at when nothing is lost.
+// What an ACK looks at that has no text, when nothing is lost and no text waits for it.
 #define CONN_ACK_BYTES offsetof(struct conn, loss)
 
 static_assert(offsetof(struct conn, rcv) == 1 * CACHE_LINE_BYTES, "line 1 is receiving");
@@ -368,6 +368,7 @@ struct flow_key conn_key(const struct conn *c);
 static inline struct flow_key tuple_key(const struct addr *local, const struct addr *remote,
 					uint16_t local_port, uint16_t remote_port)
 {
+	DCHECK(addr_is_v4(local) && addr_is_v4(remote));
 	return (struct flow_key){{(uint64_t)addr_to_v4(local).raw << 32 | addr_to_v4(remote).raw,
 				  (uint64_t)local_port << 16 | remote_port}};
 }

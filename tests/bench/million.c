@@ -11,8 +11,9 @@
 // world is asked the same way. Warm: one burst's connections, the same each time. Cold: UNDER_WAY
 // messages wait for their ACKs, on as many connections drawn at random, or on all there are in
 // turn; so between sending on a connection and its ACK as much else goes on in every world, and as
-// many packets are held. The memory of a thousand connections is small; that of a million is read
-// at random.
+// many packets are held. (So of a thousand connections each has four messages out, and three in
+// four of its ACKs leave some outstanding.) The memory of a thousand connections is small; that of
+// a million is read at random.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -99,6 +99,26 @@ static void keep_alive_does_not_end_what_waits_for_r2(void **state)
 	peer_destroy(b);
 }
 
+static void one_connection_can_differ_from_the_configured_keep_alive(void **state)
+{
+	struct tcp_config config = peer_config();
+
+	(void)state;
+	config.keepalive_ns = 1500 * NS_PER_MS;
+	struct peer *b = peer_create_on(&config, PORT_TX_CHAINS);
+
+	peer_open(b);
+	peer_time(b, 2 * NS_PER_S);
+	assert_int_equal(peer_count(b, COUNTER_tcp_keepalive_probes), 1);
+	peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 1});
+	assert_int_equal(tcp_set_option(b->tcp, b->conn, TCP_SET_KEEPALIVE_S, 0), 0);
+	peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 1});
+	peer_time(b, 100 * NS_PER_S);
+	assert_int_equal(peer_count(b, COUNTER_tcp_keepalive_probes), 1);
+	assert_int_equal(b->closed, 0);
+	peer_destroy(b);
+}
+
 static void keep_alive_can_be_switched_off_in_any_state(void **state)
 {
 	struct peer *b = peer_create();
@@ -190,6 +210,7 @@ int main(void)
 		cmocka_unit_test(probes_leave_after_an_idle_interval),
 		cmocka_unit_test(nine_unanswered_probes_end_it),
 		cmocka_unit_test(keep_alive_does_not_end_what_waits_for_r2),
+		cmocka_unit_test(one_connection_can_differ_from_the_configured_keep_alive),
 		cmocka_unit_test(keep_alive_can_be_switched_off_in_any_state),
 		cmocka_unit_test(a_busy_connection_touches_the_wheel_rarely),
 		cmocka_unit_test(the_timeout_follows_the_round_trip),
