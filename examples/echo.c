@@ -76,6 +76,7 @@ int main(int argc, char **argv)
 	if (!prism || prism_tcp_listen(prism_worker_get(prism, 0), &local, 0, &listener) < 0)
 		return prism_error_print("echo"), 1;
 	printf("%slistening on port 7; Ctrl-C ends it\n", prism_report(prism));
+	fflush(stdout); // into a file too
 	while (!stop) {
 		int count = prism_poll(prism_worker_get(prism, 0), events, 64);
 
