@@ -2,7 +2,7 @@
 // SipHash-2-4 (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012), for what an
 // attacker may choose: initial sequence numbers, cookies, port choice. Pure; any thread.
 //
-// Deliberately not here: speed for long inputs. Flow lookups use hash_flow in the header.
+// Deliberately not here: speed for long inputs. Flow lookups use hash_words in the header.
 #include "base/hash.h"
 
 #include <string.h>

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Keyed hashes. hash_siphash (SipHash-2-4, Aumasson and Bernstein 2012) where an attacker chooses
-// the input and a guess must not pay; hash_flow for connection lookups, keyed too, several times
+// the input and a guess must not pay; hash_words for flow lookups, keyed too, several times
 // faster.
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include "base/bits.h"
 
 uint64_t hash_siphash(const uint8_t key[16], const void *bytes, size_t len);
 
@@ -15,11 +17,15 @@ static inline uint64_t hash_fold(uint64_t a, uint64_t b)
 	return (uint64_t)m ^ (uint64_t)(m >> 64);
 }
 
-// Two words (a flow key: addresses, ports) under a 128-bit key, by folded 64x64->128
-// multiplications (the construction of wyhash, Wang Yi).
-static inline uint64_t hash_flow(const uint64_t key[2], const uint64_t w[2])
+// Two words or more (a flow key: addresses, ports) under a 128-bit key, by folded 64x64->128
+// multiplications (the construction of wyhash, Wang Yi). count is known where it is called.
+HOT_INLINE uint64_t hash_words(const uint64_t key[2], const uint64_t *w, uint32_t count)
 {
-	uint64_t h = hash_fold(w[0] ^ key[0], w[1] ^ key[1]);
+	uint64_t h = hash_fold(w[0] ^ key[0] ^ 0x2d358dccaa6c78a5u,
+			       w[1] ^ key[1] ^ 0x8bb84b93962eacc9u);
 
-	return hash_fold(h ^ key[0] ^ 0xa0761d6478bd642fu, w[1] ^ key[1] ^ 0x9e3779b97f4a7c15u);
+	for (uint32_t i = 2; i + 1 < count; i += 2)
+		h = hash_fold(w[i] ^ h ^ key[0], w[i + 1] ^ key[1] ^ 0x9e3779b97f4a7c15u);
+	return hash_fold(h ^ key[0] ^ 0xa0761d6478bd642fu,
+			 w[count % 2 ? count - 1 : 1] ^ key[1] ^ 0x9e3779b97f4a7c15u);
 }

@@ -29,6 +29,7 @@
 #include <stdint.h>
 
 #include "base/bits.h"
+#include "sync/atomic.h"
 
 struct ring {
 	// the producer's line
@@ -50,17 +51,17 @@ void ring_spsc_destroy(struct ring *ring);
 // The producer's thread.
 static inline uint32_t ring_spsc_put(struct ring *r, void *const *items, uint32_t count)
 {
-	uint64_t head = __atomic_load_n(&r->head, __ATOMIC_RELAXED);
+	uint64_t head = atomic_get(&r->head, RELAXED);
 	uint64_t room = r->tail_seen + r->mask + 1 - head;
 
 	if (room < count) {
-		r->tail_seen = __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE);
+		r->tail_seen = atomic_get(&r->tail, ACQUIRE);
 		room = r->tail_seen + r->mask + 1 - head;
 		count = (uint32_t)MIN(room, (uint64_t)count);
 	}
 	for (uint32_t i = 0; i < count; i++)
 		r->slot[(head + i) & r->mask] = items[i];
-	__atomic_store_n(&r->head, head + count, __ATOMIC_RELEASE);
+	atomic_set(&r->head, head + count, RELEASE);
 	return count;
 }
 
@@ -68,25 +69,25 @@ static inline uint32_t ring_spsc_put(struct ring *r, void *const *items, uint32_
 // when no more are there. The consumer's thread.
 static inline uint32_t ring_spsc_take(struct ring *r, void **items, uint32_t count)
 {
-	uint64_t tail = __atomic_load_n(&r->tail, __ATOMIC_RELAXED);
+	uint64_t tail = atomic_get(&r->tail, RELAXED);
 	uint64_t there = r->head_seen - tail;
 
 	if (there < count) {
-		r->head_seen = __atomic_load_n(&r->head, __ATOMIC_ACQUIRE);
+		r->head_seen = atomic_get(&r->head, ACQUIRE);
 		there = r->head_seen - tail;
 		count = (uint32_t)MIN(there, (uint64_t)count);
 	}
 	for (uint32_t i = 0; i < count; i++)
 		items[i] = r->slot[(tail + i) & r->mask];
-	__atomic_store_n(&r->tail, tail + count, __ATOMIC_RELEASE);
+	atomic_set(&r->tail, tail + count, RELEASE);
 	return count;
 }
 
 // How many items wait: exact for either side when the other is quiet, at some recent moment else.
 static inline uint32_t ring_spsc_count(const struct ring *r)
 {
-	uint64_t tail = __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE);
-	uint64_t head = __atomic_load_n(&r->head, __ATOMIC_RELAXED);
+	uint64_t tail = atomic_get(&r->tail, ACQUIRE);
+	uint64_t head = atomic_get(&r->head, RELAXED);
 
 	return (uint32_t)MIN(head - tail, r->mask + 1);
 }

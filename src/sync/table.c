@@ -1,16 +1,57 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The flow table: buckets of three keys, each a cache line. A lookup costs one line, and more where
-// buckets were full: at capacity, after every key was replaced several times, 1.5 lines on a hit
-// and 2 on a miss. Called by tcp/ for every segment; calls only hash_flow.
+// The flow table, lock-free. Buckets are cache lines: of 16-byte keys three in one line, of 40-byte
+// keys four in three. Called by tcp/ for every segment; calls hash_words and epoch.
 //
-//   bucket: key[3] value[3] tag[3] overflow
+//   bucket (16): key[3] value[3] ctrl           ctrl: tag[3] overflow
+//   bucket (40): ctrl value[4] key[0] | key[1] key[2].. | ..key[2] key[3]   ctrl: tag[4] overflow
 //
 // A key that finds its bucket full goes on by its own step (double hashing over a prime number of
-// buckets) and adds one to `overflow` of every bucket it passes; remove takes it back. So a lookup
-// ends at the first bucket nobody passed, there are no tombstones, and nothing ever moves. An
-// overflow that has reached its greatest number stays there: the bucket is passed for ever.
+// buckets) and adds one to `overflow` of every bucket it passes; when it leaves it takes that back.
+// So a lookup ends at the first bucket nobody passed, nothing ever moves, and there are no
+// tombstones. An overflow that has reached its greatest number stays there.
 //
-// One thread writes and reads.
+// The life of a slot. Its tag is in ctrl, its state in two bits of its value word:
+//
+//   tag FREE ── reserve: cas ctrl ──► tag BUSY, ours alone: key and value are written
+//     ▲                                 │ publish: add to ctrl, the tag of the hash
+//     │                                 ▼
+//     │                       tag of the hash, value TENTATIVE ── cas value ──► MEMBER  (in the
+//     table) │                                 │ cas value                              │ cas value
+//     │                                 ▼                                        ▼
+//     │                              ABORTED                                  REMOVED
+//     │                                 └──────────── bury: tag BUSY ────────────┘
+//     └─── a grace period later: sub from ctrl
+//
+// Who writes. Every word that threads share is changed by compare-and-swap, add or subtract, but
+// for key and value of a slot with tag BUSY: whoever changed FREE to BUSY writes them alone. No
+// thread reads them then: a reader goes to a slot only by a tag of a hash, and one who saw such a
+// tag before the slot was buried is still in the epoch that must pass before it is FREE again.
+//
+// What publishes. publish adds the tag with release (it is sequentially consistent); whoever loads
+// ctrl with acquire and finds the tag therefore sees key and value. The value word's changes are
+// read with acquire.
+//
+// One key, one member. Two threads may insert the same key in two slots at a time. Both first
+// publish (TENTATIVE), then look at every slot the key may lie in (decide). Publishing and looking
+// are sequentially consistent, so of two at least the later to publish sees the other. Among
+// TENTATIVE ones he that lies earlier on the key's way goes first: the later aborts itself by
+// helping the earlier, or is aborted. A MEMBER aborts them all. So a slot becomes MEMBER only when
+// every other that was published before its owner looked is ABORTED or REMOVED, and every one
+// published since will look and find it. insert is that moment: the change of TENTATIVE to MEMBER
+// (or, for -EEXIST, the reading of the MEMBER); remove is the change of MEMBER to REMOVED; find the
+// reading of the value word, or, when it finds nothing, a moment at which the key was in no slot:
+// a key that is a member all the while is in one slot, which find passes after its overflows were
+// counted.
+//
+// A table of one writer needs none of that: its slots become MEMBER with the tag, and plain stores
+// with release do for compare-and-swap. Readers see no difference but by the clock: what the writer
+// did is seen some nanoseconds after the call returned, though never after anything it did later.
+//
+// No ABA: a state never comes back before a grace period has passed, and who compares and swaps has
+// been online since he read. Progress: find is wait-free (PROBES_MAX buckets at most). insert,
+// remove and replace are lock-free: a compare-and-swap fails because another's succeeded, and an
+// abort of ours means that the key earlier on the way goes on; who is stopped anywhere is helped or
+// passed by. A thread that stops while it is online holds up only the return of slots.
 #include "sync/table.h"
 
 #include <errno.h>
@@ -18,46 +59,8 @@
 
 #include "base/assert.h"
 #include "base/err.h"
-#include "base/hash.h"
 #include "base/mem.h"
-
-#define BUCKET_KEYS 3
-#define OVERFLOW_MAX UINT8_MAX
-
-// Buckets one key may try. At the highest load fewer than half of the buckets are full, so that a
-// key finds 128 full ones in a row once in 2^128 tries.
-#define PROBES_MAX 128
-
-// Five slots in eight are filled at capacity: 34 bytes a key. Since nothing moves, a key that was
-// pushed far away stays there when its bucket has room again. At seven in eight a table whose keys
-// come and go had 86 buckets to look at before it knew that a key is not there.
-#define LOAD_KEYS 5
-#define LOAD_SLOTS 8
-
-struct bucket {
-	struct flow_key key[BUCKET_KEYS];
-	uint32_t value[BUCKET_KEYS];
-	uint8_t tag[BUCKET_KEYS]; // of the key's hash, never 0; 0: the slot is free
-	uint8_t overflow;         // keys that passed by because this bucket was full
-} CACHE_ALIGNED;
-
-static_assert(sizeof(struct bucket) == CACHE_LINE_BYTES, "three keys in a line");
-static_assert(offsetof(struct bucket, overflow) == offsetof(struct bucket, tag) + BUCKET_KEYS,
-	      "tag_matches reads four bytes");
-
-struct table {
-	struct bucket *buckets;
-	uint32_t bucket_count; // prime
-	uint32_t count;
-	uint32_t capacity;
-	uint64_t secret[2];
-};
-
-// The order in which a hash visits buckets.
-struct probe {
-	uint32_t bucket, step;
-	uint8_t tag;
-};
+#include "sync/table_slot.h"
 
 static bool is_prime(uint32_t x)
 {
@@ -78,24 +81,51 @@ static uint32_t prime_from(uint32_t x)
 
 static size_t buckets_bytes(const struct table *t)
 {
-	return (size_t)t->bucket_count * sizeof(struct bucket);
+	return (size_t)t->bucket_count * t->bucket_bytes;
 }
 
-struct table *table_create(uint32_t capacity, const uint8_t secret[16])
+static int refuse_config(const struct table_config *c)
 {
-	uint64_t slots = ((uint64_t)capacity * LOAD_SLOTS + LOAD_KEYS - 1) / LOAD_KEYS;
+	if (c->capacity == 0 || c->capacity > TABLE_VALUE_MAX / 2)
+		return err_set(ERR_INVALID_ARGUMENT, "a flow table for %u keys; it takes 1 to %u",
+			       c->capacity, TABLE_VALUE_MAX / 2);
+	if (c->key_bytes != 16 && c->key_bytes != 40)
+		return err_set(ERR_INVALID_ARGUMENT,
+			       "a flow table of %u-byte keys; it takes 16 or 40", c->key_bytes);
+	if (c->load_pct > TABLE_LOAD_PCT_MAX)
+		return err_set(ERR_INVALID_ARGUMENT, "a flow table %u %% full; it takes at most %u",
+			       c->load_pct, TABLE_LOAD_PCT_MAX);
+	if (c->writers == 0 || c->writers > TABLE_WRITERS_MAX)
+		return err_set(ERR_INVALID_ARGUMENT, "a flow table of %u writers; it takes 1 to %u",
+			       c->writers, TABLE_WRITERS_MAX);
+	return 0;
+}
+
+static void shape(struct table *t, const struct table_config *c)
+{
+	uint32_t load_pct = c->load_pct ? c->load_pct : TABLE_LOAD_PCT_DEFAULT;
+	uint64_t slots = ((uint64_t)c->capacity * 100 + load_pct - 1) / load_pct;
+
+	t->slots = c->key_bytes == 16 ? 3 : 4;
+	t->bucket_bytes = c->key_bytes == 16 ? sizeof(struct bucket16) : sizeof(struct bucket40);
+	t->bucket_count = prime_from((uint32_t)MAX(slots / t->slots + 1, UINT64_C(3)));
+	t->writers = c->writers;
+	t->epoch = c->epoch;
+	memcpy(t->secret, c->secret, sizeof(t->secret));
+	for (uint32_t i = 0; i < TABLE_WRITERS_MAX; i++)
+		t->writer[i].waiting = t->writer[i].filling = NOTHING;
+}
+
+struct table *table_create(const struct table_config *config)
+{
 	struct table *t;
 
-	if (capacity == 0) {
-		err_set(ERR_INVALID_ARGUMENT, "a flow table for 0 keys");
+	if (refuse_config(config))
 		return NULL;
-	}
 	t = mem_map("flow table", sizeof(*t));
 	if (!t)
 		return NULL;
-	t->capacity = capacity;
-	t->bucket_count = prime_from((uint32_t)MAX(slots / BUCKET_KEYS + 1, 3u));
-	memcpy(t->secret, secret, sizeof(t->secret));
+	shape(t, config);
 	t->buckets = mem_map("flow table buckets", buckets_bytes(t));
 	if (!t->buckets) {
 		mem_unmap(t, sizeof(*t));
@@ -112,196 +142,15 @@ void table_destroy(struct table *t)
 	mem_unmap(t, sizeof(*t));
 }
 
-uint64_t table_hash(const struct table *t, const struct flow_key *key)
+uint64_t table_count(const struct table *t)
 {
-	return hash_flow(t->secret, key->word);
-}
+	uint64_t inserted = 0, removed = 0;
 
-// The high half of the hash chooses the bucket, the low half tag and step.
-static uint32_t first_bucket(const struct table *t, uint64_t hash)
-{
-	return (uint32_t)((hash >> 32) * t->bucket_count >> 32);
-}
-
-static struct probe probe_first(const struct table *t, uint64_t hash)
-{
-	uint8_t tag = (uint8_t)hash;
-
-	return (struct probe){.bucket = first_bucket(t, hash), .tag = tag ? tag : 1};
-}
-
-// The step is 1..bucket_count-1, so that it meets every bucket of a prime number of them.
-static void probe_next(const struct table *t, uint64_t hash, struct probe *p)
-{
-	uint64_t next;
-
-	if (!p->step)
-		p->step = (uint32_t)((hash & UINT32_MAX) * (t->bucket_count - 1) >> 32) + 1;
-	next = (uint64_t)p->bucket + p->step;
-	p->bucket = (uint32_t)(next < t->bucket_count ? next : next - t->bucket_count);
-}
-
-void table_prefetch(const struct table *t, uint64_t hash)
-{
-	bits_prefetch(&t->buckets[first_bucket(t, hash)]);
-}
-
-static bool key_equal(const struct flow_key *a, const struct flow_key *b)
-{
-	return ((a->word[0] ^ b->word[0]) | (a->word[1] ^ b->word[1])) == 0;
-}
-
-// The three tags as one word: the top bit of each byte that equals tag. Exact, unlike the shorter
-// form with a borrow: a free slot still holds its last key, and must not match.
-static uint32_t tag_matches(const struct bucket *b, uint8_t tag)
-{
-	uint32_t x;
-
-	memcpy(&x, b->tag, sizeof(x)); // and overflow, which does not count
-	x ^= tag * 0x01010101u;
-	return ~(((x & 0x7f7f7f7fu) + 0x7f7f7f7fu) | x | 0x7f7f7f7fu) & 0x00808080u;
-}
-
-enum guess table_guess(const struct table *t, uint64_t hash, uint32_t round, uint32_t *value)
-{
-	struct probe p = probe_first(t, hash);
-	const struct bucket *b;
-	uint32_t match;
-
-	for (uint32_t i = 0; i < round; i++)
-		probe_next(t, hash, &p);
-	b = &t->buckets[p.bucket];
-	match = tag_matches(b, p.tag);
-	if (LIKELY(match)) {
-		*value = b->value[__builtin_ctz(match) / 8];
-		return GUESS_VALUE;
+	for (uint32_t i = 0; i < t->writers; i++) {
+		removed += cell_get(&t->writer[i].removed);
+		inserted += cell_get(&t->writer[i].inserted);
 	}
-	if (b->overflow == 0)
-		return GUESS_NONE;
-	probe_next(t, hash, &p);
-	bits_prefetch(&t->buckets[p.bucket]);
-	return GUESS_ON_NEXT;
-}
-
-// The slot of this key in the bucket, or -1.
-static int slot_of(const struct bucket *b, const struct flow_key *key, uint8_t tag)
-{
-	for (uint32_t match = tag_matches(b, tag); match; match &= match - 1) {
-		int slot = __builtin_ctz(match) / 8;
-
-		if (LIKELY(key_equal(&b->key[slot], key)))
-			return slot;
-	}
-	return -1;
-}
-
-static int free_slot(const struct bucket *b)
-{
-	uint32_t match = tag_matches(b, 0);
-
-	return match ? __builtin_ctz(match) / 8 : -1;
-}
-
-// The rest of a lookup after its first bucket. Apart, so that the usual case needs few registers.
-__attribute__((noinline)) static struct bucket *
-lookup_on(const struct table *t, const struct flow_key *key, uint64_t hash, int *slot)
-{
-	struct probe p = probe_first(t, hash);
-
-	for (uint32_t i = 1; i < PROBES_MAX; i++) {
-		probe_next(t, hash, &p);
-		struct bucket *b = &t->buckets[p.bucket];
-
-		*slot = slot_of(b, key, p.tag);
-		if (*slot >= 0)
-			return b;
-		if (b->overflow == 0)
-			return NULL;
-	}
-	return NULL;
-}
-
-// The bucket and slot that hold the key, or NULL.
-static inline struct bucket *lookup(const struct table *t, const struct flow_key *key,
-				    uint64_t hash, int *slot)
-{
-	struct probe p = probe_first(t, hash);
-	struct bucket *b = &t->buckets[p.bucket];
-
-	*slot = slot_of(b, key, p.tag);
-	if (LIKELY(*slot >= 0))
-		return b;
-	return LIKELY(b->overflow == 0) ? NULL : lookup_on(t, key, hash, slot);
-}
-
-bool table_find(const struct table *t, const struct flow_key *key, uint64_t hash, uint32_t *value)
-{
-	int slot;
-	const struct bucket *b = lookup(t, key, hash, &slot);
-
-	if (!b)
-		return false;
-	*value = b->value[slot];
-	return true;
-}
-
-// Adds amount to the overflow of every bucket the hash visits before `end`.
-static void count_passing(struct table *t, uint64_t hash, const struct bucket *end, int amount)
-{
-	for (struct probe p = probe_first(t, hash); &t->buckets[p.bucket] != end;
-	     probe_next(t, hash, &p)) {
-		uint8_t *overflow = &t->buckets[p.bucket].overflow;
-
-		if (*overflow != OVERFLOW_MAX)
-			*overflow = (uint8_t)(*overflow + amount);
-	}
-}
-
-int table_insert(struct table *t, const struct flow_key *key, uint64_t hash, uint32_t *value)
-{
-	struct probe p = probe_first(t, hash);
-	int slot;
-	const struct bucket *present = lookup(t, key, hash, &slot);
-
-	DCHECK(hash == table_hash(t, key));
-	if (present) {
-		*value = present->value[slot];
-		return -EEXIST;
-	}
-	if (t->count == t->capacity)
-		return -ENOSPC;
-	for (uint32_t i = 0; i < PROBES_MAX; i++, probe_next(t, hash, &p)) {
-		struct bucket *b = &t->buckets[p.bucket];
-
-		slot = free_slot(b);
-		if (slot < 0)
-			continue;
-		b->tag[slot] = p.tag;
-		b->value[slot] = *value;
-		b->key[slot] = *key;
-		count_passing(t, hash, b, 1);
-		t->count++;
-		return 0;
-	}
-	return -ENOSPC;
-}
-
-int table_remove(struct table *t, const struct flow_key *key, uint64_t hash)
-{
-	int slot;
-	struct bucket *b = lookup(t, key, hash, &slot);
-
-	if (!b)
-		return -ENOENT;
-	b->tag[slot] = 0;
-	count_passing(t, hash, b, -1);
-	t->count--;
-	return 0;
-}
-
-uint32_t table_count(const struct table *t)
-{
-	return t->count;
+	return inserted - removed;
 }
 
 uint64_t table_bytes(const struct table *t)
@@ -309,41 +158,58 @@ uint64_t table_bytes(const struct table *t)
 	return sizeof(*t) + buckets_bytes(t);
 }
 
-// Every key is found, and was counted by the buckets it passed and by no other.
-static uint64_t check_bucket(const struct table *t, const struct bucket *b, uint32_t *keys)
+#define KIND(name) table16_##name
+#define KEY flow_key16
+#define BUCKET bucket16
+#define ctrl_t uint32_t
+#define WORDS 2
+#define SLOTS 3
+#include "sync/table_kind.h"
+#undef KIND
+#undef KEY
+#undef BUCKET
+#undef ctrl_t
+#undef WORDS
+#undef SLOTS
+
+#define KIND(name) table40_##name
+#define KEY flow_key40
+#define BUCKET bucket40
+#define ctrl_t uint64_t
+#define WORDS 5
+#define SLOTS 4
+#include "sync/table_kind.h"
+
+void table_tend(struct table *t, uint32_t writer)
 {
-	uint64_t passed = 0;
+	if (t->slots == 3)
+		table16_tend(t, writer);
+	else
+		table40_tend(t, writer);
+}
 
-	for (int i = 0; i < BUCKET_KEYS; i++) {
-		uint64_t hash = table_hash(t, &b->key[i]);
-		struct probe p = probe_first(t, hash);
-		int slot;
-
-		if (!b->tag[i])
-			continue;
-		ASSERT(b->tag[i] == p.tag);
-		ASSERT(lookup(t, &b->key[i], hash, &slot) == b);
-		ASSERT(slot == i);
-		for (; &t->buckets[p.bucket] != b; passed++) {
-			ASSERT(t->buckets[p.bucket].overflow > 0);
-			probe_next(t, hash, &p);
-		}
-		++*keys;
+void table_stats(const struct table *t, struct table_stats *stats)
+{
+	*stats = (struct table_stats){.slots = (uint64_t)t->bucket_count * t->slots};
+	for (uint32_t i = 0; i < t->writers; i++)
+		stats->retries += cell_get(&t->writer[i].retries);
+	for (uint32_t i = 0; i < t->bucket_count; i++) {
+		if (t->slots == 3)
+			table16_measure(t, i, stats);
+		else
+			table40_measure(t, i, stats);
 	}
-	return passed;
 }
 
 void table_check(const struct table *t)
 {
-	uint64_t overflow = 0, passed = 0;
-	uint32_t keys = 0;
-	bool stuck = false;
+	struct table_stats stats;
+	uint64_t owed = 0;
+	bool stuck = false; // an overflow is at its greatest number and counts no more
 
-	for (uint32_t i = 0; i < t->bucket_count; i++) {
-		overflow += t->buckets[i].overflow;
-		stuck |= t->buckets[i].overflow == OVERFLOW_MAX;
-		passed += check_bucket(t, &t->buckets[i], &keys);
-	}
-	ASSERT(stuck || overflow == passed);
-	ASSERT(keys == t->count);
+	table_stats(t, &stats);
+	ASSERT(stats.keys == table_count(t));
+	for (uint32_t i = 0; i < t->bucket_count; i++)
+		owed += t->slots == 3 ? table16_check(t, i, &stuck) : table40_check(t, i, &stuck);
+	ASSERT(owed == 0 || stuck);
 }

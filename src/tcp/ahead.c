@@ -29,13 +29,13 @@ struct guesses {
 void tcp_read_flow(const struct tcp *tcp, const struct pkt *p, struct arrival *arrival)
 {
 	const struct tcp_header *h = pkt_at(p, arrival->l4_offset);
-	struct flow_key key;
+	struct flow_key16 key;
 
 	arrival->has_text = false;
 	if (UNLIKELY(pkt_seg_len(p) < arrival->l4_offset + TCP_HEADER_BYTES))
 		return;
 	key = tuple_key(&arrival->dst, &arrival->src, be16_get(h->dst_port), be16_get(h->src_port));
-	arrival->flow_hash = table_hash(tcp->table, &key);
+	arrival->flow_hash = table16_hash(tcp->table, &key);
 	arrival->has_text = arrival->l4_len > tcp_header_len(h);
 }
 
@@ -68,7 +68,7 @@ static void guess_conns(const struct tcp *tcp, const struct arrival *const *arri
 
 		for (uint32_t i = 0; i < count; i++) {
 			const struct arrival *a = arrivals[i];
-			enum guess guess = table_guess(tcp->table, a->flow_hash, round, &owner);
+			enum guess guess = table16_guess(tcp->table, a->flow_hash, round, &owner);
 
 			if (LIKELY(guess == GUESS_VALUE))
 				guess_is(tcp, a, owner, g);
@@ -107,7 +107,7 @@ void tcp_prefetch(const struct tcp *tcp, const struct arrival *const *arrivals, 
 		return;
 	g.count = 0;
 	for (uint32_t i = 0; i < count; i++)
-		table_prefetch(tcp->table, arrivals[i]->flow_hash);
+		table16_prefetch(tcp->table, arrivals[i]->flow_hash);
 	guess_conns(tcp, arrivals, count, &g);
 	prefetch_sent(tcp, &g);
 }

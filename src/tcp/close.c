@@ -50,12 +50,12 @@ static void release(struct tcp *tcp, struct conn *c, enum prism_close_reason rea
 
 void close_now(struct tcp *tcp, struct conn *c, enum prism_close_reason reason)
 {
-	struct flow_key key = conn_key(c);
+	struct flow_key16 key = conn_key(c);
 
 	ASSERT(!conn_in(c, CLOSED));
 	if (conn_in(c, SYN_SENT | SYN_RECEIVED))
 		counter_add(tcp->env, COUNTER_tcp_attempt_fails, 1);
-	table_remove(tcp->table, &key, table_hash(tcp->table, &key));
+	table16_remove(tcp->table, 0, &key, table16_hash(tcp->table, &key), NULL);
 	release(tcp, c, reason);
 }
 

@@ -14,7 +14,7 @@
 // still positive.
 #define OFFSET_BASE (UINT64_C(1) << 32)
 
-struct flow_key conn_key(const struct conn *c)
+struct flow_key16 conn_key(const struct conn *c)
 {
 	return tuple_key(&c->path.local, &c->path.remote, c->local_port, c->remote_port);
 }
@@ -37,7 +37,7 @@ struct conn *conn_create(struct tcp *tcp, const struct net_path *path, uint16_t 
 			 uint16_t remote_port, enum state state)
 {
 	uint32_t index = tcp->conn_free;
-	struct flow_key key;
+	struct flow_key16 key;
 	struct conn *c;
 
 	if (UNLIKELY(index == NO_INDEX))
@@ -46,7 +46,7 @@ struct conn *conn_create(struct tcp *tcp, const struct net_path *path, uint16_t 
 	key = tuple_key(&path->local, &path->remote, local_port, remote_port);
 	uint32_t value = OWNER_VALUE(OWNER_CONN, index);
 
-	if (UNLIKELY(table_insert(tcp->table, &key, table_hash(tcp->table, &key), &value)))
+	if (UNLIKELY(table16_insert(tcp->table, 0, &key, table16_hash(tcp->table, &key), &value)))
 		return NULL;
 	tcp->conn_free = c->flush_next;
 	tcp->conn_count++;

@@ -181,9 +181,9 @@ static_assert(CONN_ACK_BYTES == 3 * CACHE_LINE_BYTES, "line 3 is trouble");
 static_assert(offsetof(struct conn, path) == 4 * CACHE_LINE_BYTES, "line 4 is the path");
 static_assert(sizeof(struct conn) == 5 * CACHE_LINE_BYTES, "an idle connection stays small");
 
-// What a value in the table names: two bits of kind, the rest an index.
+// What a value in the table names: two bits of kind, 28 of an index.
 enum owner_kind { OWNER_CONN, OWNER_HALF_OPEN, OWNER_TIME_WAIT };
-#define OWNER_SHIFT 30
+#define OWNER_SHIFT 28
 #define OWNER_INDEX(value) ((value) & ((UINT32_C(1) << OWNER_SHIFT) - 1))
 #define OWNER_KIND(value) ((enum owner_kind)((value) >> OWNER_SHIFT))
 #define OWNER_VALUE(kind, index) ((uint32_t)(kind) << OWNER_SHIFT | (index))
@@ -254,6 +254,8 @@ struct tcp {
 	struct listener *listener;
 	uint16_t listener_chain[LISTENER_CHAINS];
 	struct tcp_config config;
+	struct epoch epoch; // of the table
+	int reader;         // our number in it
 };
 
 // The first of the open listeners among which those of this port are, or NULL.
@@ -362,15 +364,15 @@ static inline uint64_t conn_earliest_ns(const struct conn *c)
 	return MIN(earliest_ns, c->idle_ns);
 }
 
-struct flow_key conn_key(const struct conn *c);
+struct flow_key16 conn_key(const struct conn *c);
 
 // Of IPv4 addresses, which are all there are.
-static inline struct flow_key tuple_key(const struct addr *local, const struct addr *remote,
-					uint16_t local_port, uint16_t remote_port)
+static inline struct flow_key16 tuple_key(const struct addr *local, const struct addr *remote,
+					  uint16_t local_port, uint16_t remote_port)
 {
 	DCHECK(addr_is_v4(local) && addr_is_v4(remote));
-	return (struct flow_key){{(uint64_t)addr_to_v4(local).raw << 32 | addr_to_v4(remote).raw,
-				  (uint64_t)local_port << 16 | remote_port}};
+	return (struct flow_key16){{(uint64_t)addr_to_v4(local).raw << 32 | addr_to_v4(remote).raw,
+				    (uint64_t)local_port << 16 | remote_port}};
 }
 
 // A slot with the fields every connection starts from, in the given state, entered in the table

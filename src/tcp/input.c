@@ -402,7 +402,7 @@ static COLD void input_time_wait(struct tcp *tcp, uint32_t index, struct segment
 void tcp_input(struct tcp *tcp, struct pkt *p, const struct arrival *arrival)
 {
 	struct segment s;
-	struct flow_key key;
+	struct flow_key16 key;
 	uint64_t hash;
 	uint32_t owner;
 	enum drop reason = segment_read(p, arrival, &s);
@@ -414,8 +414,8 @@ void tcp_input(struct tcp *tcp, struct pkt *p, const struct arrival *arrival)
 		return;
 	}
 	key = tuple_key(&arrival->dst, &arrival->src, s.dst_port, s.src_port);
-	hash = LIKELY(arrival->flow_hash) ? arrival->flow_hash : table_hash(tcp->table, &key);
-	if (UNLIKELY(!table_find(tcp->table, &key, hash, &owner))) {
+	hash = LIKELY(arrival->flow_hash) ? arrival->flow_hash : table16_hash(tcp->table, &key);
+	if (UNLIKELY(!table16_find(tcp->table, &key, hash, &owner))) {
 		open_stranger(tcp, &s, 0);
 		return;
 	}

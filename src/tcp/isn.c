@@ -15,7 +15,7 @@ void isn_init(struct env *env)
 
 // RFC 9293 MUST-8: ISN = M + F(tuple, secret). M ticks every 4.096 us.
 // RFC 9293 MUST-9: F is SipHash under the worker's secret, so it cannot be computed outside.
-uint32_t isn_of(const struct env *env, const struct flow_key *key)
+uint32_t isn_of(const struct env *env, const struct flow_key16 *key)
 {
 	return (uint32_t)(env->now_ns >> 12) +
 	       (uint32_t)hash_siphash(env->secret, key->word, sizeof(key->word));

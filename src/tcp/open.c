@@ -107,10 +107,10 @@ static void step_out(struct tcp *tcp, const struct half_open *h)
 
 static void forget(struct tcp *tcp, struct half_open *h)
 {
-	struct flow_key key =
+	struct flow_key16 key =
 		tuple_key(&h->path.local, &h->path.remote, h->local_port, h->remote_port);
 
-	table_remove(tcp->table, &key, table_hash(tcp->table, &key));
+	table16_remove(tcp->table, 0, &key, table16_hash(tcp->table, &key), NULL);
 	wheel_stop(tcp->wheel, &h->timer);
 	step_out(tcp, h);
 	h->newer = tcp->half_open_free;
@@ -169,7 +169,7 @@ static uint32_t isn_above(uint32_t isn, uint32_t floor)
 
 static void fill(struct tcp *tcp, struct half_open *h, struct segment *s, uint32_t isn_floor)
 {
-	struct flow_key key =
+	struct flow_key16 key =
 		tuple_key(&s->arrival->dst, &s->arrival->src, s->dst_port, s->src_port);
 	struct tcp_options o;
 
@@ -201,7 +201,7 @@ static enum drop syn_arrives(struct tcp *tcp, struct listener *l, struct segment
 			     uint32_t isn_floor)
 {
 	struct net_path path;
-	struct flow_key key;
+	struct flow_key16 key;
 	uint32_t value;
 
 	if (pkt_short(tcp->env) && !early_gives_way(tcp))
@@ -215,7 +215,7 @@ static enum drop syn_arrives(struct tcp *tcp, struct listener *l, struct segment
 	h->path = path;
 	key = tuple_key(&h->path.local, &h->path.remote, s->dst_port, s->src_port);
 	value = OWNER_VALUE(OWNER_HALF_OPEN, (uint32_t)(h - tcp->half_open));
-	if (table_insert(tcp->table, &key, table_hash(tcp->table, &key), &value))
+	if (table16_insert(tcp->table, 0, &key, table16_hash(tcp->table, &key), &value))
 		return DROP_TCP_CONNECTIONS_FULL;
 	tcp->half_open_free = h->newer;
 	tcp->half_open_count++;

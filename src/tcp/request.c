@@ -97,11 +97,11 @@ int tcp_unlisten(struct tcp *tcp, prism_listener listener)
 static bool tuple_free(struct tcp *tcp, const struct net_path *path, uint16_t local_port,
 		       uint16_t remote_port, uint32_t *isn_floor)
 {
-	struct flow_key key = tuple_key(&path->local, &path->remote, local_port, remote_port);
+	struct flow_key16 key = tuple_key(&path->local, &path->remote, local_port, remote_port);
 	uint32_t owner;
 
 	*isn_floor = 0;
-	if (!table_find(tcp->table, &key, table_hash(tcp->table, &key), &owner))
+	if (!table16_find(tcp->table, &key, table16_hash(tcp->table, &key), &owner))
 		return true;
 	return OWNER_KIND(owner) == OWNER_TIME_WAIT &&
 	       timewait_reuse(tcp, OWNER_INDEX(owner), isn_floor);
@@ -178,7 +178,7 @@ static int find_port(struct tcp *tcp, const struct tcp_tuple *tuple, const struc
 int tcp_connect(struct tcp *tcp, const struct tcp_tuple *tuple, uint64_t user, prism_conn *conn)
 {
 	struct net_path path;
-	struct flow_key key;
+	struct flow_key16 key;
 	struct conn *c;
 	uint32_t isn_floor, isn;
 	uint16_t port;

@@ -63,16 +63,24 @@ static void init_lists(struct tcp *tcp)
 
 // The table's hash is quick, and how long lookups take can be seen outside: its key is not the
 // secret but made from it, by inputs that isn.c has none of.
-static struct table *create_table(const struct tcp *tcp)
+static struct table *create_table(struct tcp *tcp)
 {
 	const struct tcp_config *config = &tcp->config;
-	uint64_t keys = config->connections_max + config->half_open_max + time_wait_records(config);
-	uint64_t half[2] = {hash_siphash(tcp->env->secret, "table 0", 7),
-			    hash_siphash(tcp->env->secret, "table 1", 7)};
-	uint8_t secret[16];
+	uint64_t secret[2] = {hash_siphash(tcp->env->secret, "table 0", 7),
+			      hash_siphash(tcp->env->secret, "table 1", 7)};
+	struct table_config c = {
+		.capacity = (uint32_t)(config->connections_max + config->half_open_max +
+				       time_wait_records(config)),
+		.key_bytes = sizeof(struct flow_key16),
+		.writers = 1,
+		.epoch = &tcp->epoch,
+	};
 
-	memcpy(secret, half, sizeof(secret));
-	return table_create((uint32_t)keys, secret);
+	memcpy(c.secret, secret, sizeof(secret));
+	epoch_init(&tcp->epoch);
+	tcp->reader = epoch_join(&tcp->epoch);
+	epoch_online(&tcp->epoch, tcp->reader);
+	return table_create(&c);
 }
 
 static bool map_memory(struct tcp *tcp)
@@ -208,6 +216,7 @@ static NOINLINE void flush_marked(struct tcp *tcp)
 
 void tcp_flush(struct tcp *tcp)
 {
+	epoch_quiescent(&tcp->epoch, tcp->reader);
 	if (tcp->flush.head != NO_INDEX)
 		flush_marked(tcp);
 }
@@ -272,14 +281,14 @@ static void path_shrank(struct tcp *tcp, struct conn *c, uint32_t mtu_bytes)
 // flight.
 void tcp_icmp_error(struct tcp *tcp, const struct icmp_report *report)
 {
-	struct flow_key key =
+	struct flow_key16 key =
 		tuple_key(&report->local, &report->remote, report->local_port, report->remote_port);
 	enum icmp_meaning meaning = meaning_of(report);
 	struct conn *c;
 	uint32_t owner;
 	uint64_t quoted;
 
-	if (!table_find(tcp->table, &key, table_hash(tcp->table, &key), &owner) ||
+	if (!table16_find(tcp->table, &key, table16_hash(tcp->table, &key), &owner) ||
 	    OWNER_KIND(owner) != OWNER_CONN)
 		return;
 	c = &tcp->conn[OWNER_INDEX(owner)];

@@ -19,9 +19,9 @@ static struct time_wait *at(struct tcp *tcp, uint32_t index)
 
 static void forget(struct tcp *tcp, struct time_wait *t)
 {
-	struct flow_key key = tuple_key(&t->local, &t->remote, t->local_port, t->remote_port);
+	struct flow_key16 key = tuple_key(&t->local, &t->remote, t->local_port, t->remote_port);
 
-	table_remove(tcp->table, &key, table_hash(tcp->table, &key));
+	table16_remove(tcp->table, 0, &key, table16_hash(tcp->table, &key), NULL);
 	t->expires_ns = 0;
 	tcp->time_wait_count--;
 }
@@ -87,9 +87,9 @@ static struct time_wait *next_record(struct tcp *tcp, uint32_t *index)
 
 static void enter(struct tcp *tcp, const struct time_wait *from)
 {
-	struct flow_key key =
+	struct flow_key16 key =
 		tuple_key(&from->local, &from->remote, from->local_port, from->remote_port);
-	uint64_t hash = table_hash(tcp->table, &key);
+	uint64_t hash = table16_hash(tcp->table, &key);
 	struct time_wait record = *from; // from may be the very place
 	uint32_t index, value;
 	struct time_wait *t = next_record(tcp, &index);
@@ -97,14 +97,14 @@ static void enter(struct tcp *tcp, const struct time_wait *from)
 	*t = record;
 	t->expires_ns = tcp->env->now_ns + tcp->config.time_wait_ns;
 	value = OWNER_VALUE(OWNER_TIME_WAIT, index);
-	ASSERT(table_insert(tcp->table, &key, hash, &value) == 0);
+	ASSERT(table16_insert(tcp->table, 0, &key, hash, &value) == 0);
 	arm(tcp);
 }
 
 // RFC 9293 MUST-13: 2 MSL from here.
 void timewait_add(struct tcp *tcp, struct conn *c)
 {
-	struct flow_key key = conn_key(c);
+	struct flow_key16 key = conn_key(c);
 	struct time_wait t = {
 		.local = c->path.local,
 		.remote = c->path.remote,
@@ -117,7 +117,7 @@ void timewait_add(struct tcp *tcp, struct conn *c)
 		.wnd_units = (uint16_t)MIN(c->rcv.wnd >> c->rcv_scale, UINT32_C(65535)),
 	};
 
-	table_remove(tcp->table, &key, table_hash(tcp->table, &key));
+	table16_remove(tcp->table, 0, &key, table16_hash(tcp->table, &key), NULL);
 	enter(tcp, &t);
 }
 

@@ -26,10 +26,11 @@
 #define TICK_NS (UINT64_C(1) << WHEEL_TICK_SHIFT)
 
 static struct table *table;
+static struct epoch epoch;
 static struct wheel *wheel;
 static struct ring *ring;
 static struct rng rng;
-static struct flow_key *keys; // KEYS that are in the table, as many that are not
+static struct flow_key16 *keys; // KEYS that are in the table, as many that are not
 static struct timer *timers;  // KEYS
 static uint64_t wheel_now_ns;
 static uint64_t sink;
@@ -49,23 +50,29 @@ static void fired(void *context, struct timer *timer, uint64_t now_ns)
 
 static void fill_table(uint32_t count)
 {
-	static const uint8_t secret[16] = {1, 2, 3, 4, 5, 6, 7, 8};
+	struct table_config config = {.capacity = KEYS,
+				      .key_bytes = 16,
+				      .writers = 1,
+				      .secret = {1, 2, 3, 4, 5, 6, 7, 8},
+				      .epoch = &epoch};
 
-	table = table_create(KEYS, secret);
+	epoch_init(&epoch);
+	epoch_online(&epoch, epoch_join(&epoch));
+	table = table_create(&config);
 	must(table);
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t value = i;
 
-		table_insert(table, &keys[i], table_hash(table, &keys[i]), &value);
+		table16_insert(table, 0, &keys[i], table16_hash(table, &keys[i]), &value);
 	}
 }
 
 static void find(uint64_t index)
 {
-	const struct flow_key *key = &keys[index];
+	const struct flow_key16 *key = &keys[index];
 	uint32_t value = 0;
 
-	table_find(table, key, table_hash(table, key), &value);
+	table16_find(table, key, table16_hash(table, key), &value);
 	sink += value;
 }
 
@@ -87,7 +94,7 @@ ROW table_find_random_row(void)
 ROW table_find_burst_row(void)
 {
 	uint64_t hash[GROUP];
-	const struct flow_key *key[GROUP];
+	const struct flow_key16 *key[GROUP];
 	uint32_t value = 0;
 
 	for (uint32_t i = 0; i < OPS; i += GROUP) {
@@ -96,13 +103,13 @@ ROW table_find_burst_row(void)
 			bits_prefetch(key[k]);
 		}
 		for (uint32_t k = 0; k < GROUP; k++) {
-			hash[k] = table_hash(table, key[k]);
-			table_prefetch(table, hash[k]);
+			hash[k] = table16_hash(table, key[k]);
+			table16_prefetch(table, hash[k]);
 		}
 		for (uint32_t k = 0; k < GROUP; k++)
-			(void)table_guess(table, hash[k], 0, &value);
+			(void)table16_guess(table, hash[k], 0, &value);
 		for (uint32_t k = 0; k < GROUP; k++) {
-			table_find(table, key[k], hash[k], &value);
+			table16_find(table, key[k], hash[k], &value);
 			sink += value;
 		}
 	}
@@ -117,14 +124,15 @@ ROW table_miss_row(void)
 ROW table_replace_row(void) // one removed, another inserted, at full load
 {
 	for (uint32_t i = 0; i < OPS; i++) {
-		struct flow_key *in = &keys[rng_below(&rng, KEYS)];
-		struct flow_key *out = &keys[KEYS + rng_below(&rng, KEYS)], moved = *in;
+		struct flow_key16 *in = &keys[rng_below(&rng, KEYS)];
+		struct flow_key16 *out = &keys[KEYS + rng_below(&rng, KEYS)], moved = *in;
 		uint32_t value = i;
 
-		table_remove(table, in, table_hash(table, in));
+		table16_remove(table, 0, in, table16_hash(table, in), NULL);
+		epoch_quiescent(&epoch, 0);
 		*in = *out;
 		*out = moved;
-		table_insert(table, in, table_hash(table, in), &value);
+		table16_insert(table, 0, in, table16_hash(table, in), &value);
 	}
 }
 
@@ -187,7 +195,7 @@ static void setup_keys(void)
 	keys = calloc(2 * KEYS, sizeof(*keys));
 	must(keys);
 	for (uint64_t i = 0; i < 2 * KEYS; i++)
-		keys[i] = (struct flow_key){{rng_next(&rng), i << 16 | 80}};
+		keys[i] = (struct flow_key16){{rng_next(&rng), i << 16 | 80}};
 }
 
 static void setup_full(void)

@@ -39,11 +39,11 @@ static void any_hash_may_be_guessed_at(void **state)
 	memcpy(before, b->tcp->conn, CONNS * sizeof(*before));
 	for (uint32_t first = 0; first < CONNS; first += BURST_PKTS / 2) {
 		for (uint32_t i = 0; i < BURST_PKTS; i++) {
-			struct flow_key key = conn_key(&b->tcp->conn[(first + i) % CONNS]);
+			struct flow_key16 key = conn_key(&b->tcp->conn[(first + i) % CONNS]);
 
 			a[i] = (struct arrival){
 				.flow_hash = i % 2 ? rng_next(&b->env.rng)
-						   : table_hash(b->tcp->table, &key),
+						   : table16_hash(b->tcp->table, &key),
 				.has_text = i % 3 == 0,
 			};
 			burst[i] = &a[i];

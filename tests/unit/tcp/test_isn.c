@@ -7,7 +7,7 @@ static void first_numbers_follow_the_clock_and_the_secret(void **state)
 {
 	struct env a = {.now_ns = NS_PER_S, .secret = "0123456789abcde"};
 	struct env b = {.now_ns = NS_PER_S, .secret = "0123456789abcdf"};
-	struct flow_key k = {{1, 2}}, l = {{1, 3}};
+	struct flow_key16 k = {{1, 2}}, l = {{1, 3}};
 	uint32_t first = isn_of(&a, &k);
 
 	(void)state;

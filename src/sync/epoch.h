@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// epoch: when may memory that was taken out of a shared structure be used again? When every thread
+// that could have seen it has since passed a quiescent state, a moment at which it holds no
+// reference. A worker passes one each turn; who reads between (a tool, the control thread) is
+// online for the time of its walk. (Quiescent-state-based reclamation, as in RCU; McKenney and
+// Slingwine 1998.)
+//
+// Who writes, who reads. `now` is moved by those who retire something, with a read-modify-write.
+// `seen` of a reader is written by that reader alone (and by epoch_bury when it is dead); all who
+// retire read it. 0: offline. `joined` only grows, before its reader goes online for the first
+// time.
+//
+// What publishes. epoch_retire's read-modify-write of now comes after what took the thing out, and
+// releases it; a reader's quiescent state loads now with acquire, so whatever it does after having
+// seen the token has seen the thing gone. It then stores seen with release: whoever loads it with
+// acquire in epoch_passed has all that reader's earlier reads behind it.
+//
+// Online is Dekker's pattern: the reader stores seen, then reads the structure; the other takes
+// out, then reads seen. Both sides have a full fence between (sequentially consistent), so either
+// the reader sees the thing gone, or the other sees the reader online and waits.
+//
+// No ABA: now only grows, in 64 bits. Progress: all of it is wait-free. A reader that stops while
+// it is online holds up reclamation and nothing else; one that died is buried by whoever finds out
+// (epoch_bury), so that it does not for ever.
+#pragma once
+
+#include "base/bits.h"
+#include "sync/atomic.h"
+
+#define EPOCH_READERS_MAX 64
+
+struct epoch_reader {
+	uint64_t seen CACHE_ALIGNED; // 0: offline
+	uint32_t taken;              // claimed by a thread
+};
+
+struct epoch {
+	uint64_t now CACHE_ALIGNED; // from 1 on
+	uint32_t joined;            // no reader of this number or above ever was
+	struct epoch_reader reader[EPOCH_READERS_MAX];
+};
+
+static inline void epoch_init(struct epoch *e)
+{
+	*e = (struct epoch){.now = 1};
+}
+
+// A reader's number, or -1 when all are taken. Offline at first. Any thread.
+static inline int epoch_join(struct epoch *e)
+{
+	for (int id = 0; id < EPOCH_READERS_MAX; id++) {
+		uint32_t free = 0, joined;
+
+		if (!atomic_cas(&e->reader[id].taken, &free, 1u, ACQ_REL))
+			continue;
+		joined = atomic_get(&e->joined, RELAXED);
+		while (joined <= (uint32_t)id &&
+		       !atomic_cas(&e->joined, &joined, (uint32_t)id + 1, SEQ_CST))
+			;
+		return id;
+	}
+	return -1;
+}
+
+// From here on the reader may follow references. Its thread, and so in what follows.
+static inline void epoch_online(struct epoch *e, int id)
+{
+	atomic_set(&e->reader[id].seen, atomic_get(&e->now, ACQUIRE), SEQ_CST);
+	__atomic_thread_fence(SEQ_CST);
+}
+
+// It holds no reference it had before. What a worker's turn costs: a load and a store.
+static inline void epoch_quiescent(struct epoch *e, int id)
+{
+	atomic_set(&e->reader[id].seen, atomic_get(&e->now, ACQUIRE), RELEASE);
+}
+
+static inline void epoch_offline(struct epoch *e, int id)
+{
+	atomic_set(&e->reader[id].seen, 0, RELEASE);
+}
+
+static inline void epoch_leave(struct epoch *e, int id)
+{
+	epoch_offline(e, id);
+	atomic_set(&e->reader[id].taken, 0u, RELEASE);
+}
+
+// The reader's thread is known to have ended, wherever it was.
+static inline void epoch_bury(struct epoch *e, int id)
+{
+	epoch_leave(e, id);
+}
+
+// After something was taken out: the token to ask for. Any thread.
+static inline uint64_t epoch_retire(struct epoch *e)
+{
+	return atomic_add(&e->now, 1, SEQ_CST) + 1;
+}
+
+// True: nobody holds a reference to what was taken out before the token was given.
+static inline bool epoch_passed(const struct epoch *e, uint64_t token)
+{
+	uint32_t joined = atomic_get(&e->joined, SEQ_CST);
+
+	for (uint32_t id = 0; id < joined; id++) {
+		uint64_t seen = atomic_get(&e->reader[id].seen, SEQ_CST);
+
+		if (seen && seen < token)
+			return false;
+	}
+	return true;
+}
