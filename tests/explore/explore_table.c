@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Every interleaving of a few operations on the flow table: each history is linearizable, no key is
+// in two slots, none is lost, every overflow is taken back, and no slot is used again under a
+// reader. explore_table [PREEMPTIONS]: what each scenario may use of them, 3 unless told.
+//
+// The table's own code is included, so that its atomic accesses are points of the schedule and a
+// table can be put back as it was in an instant.
+#include "sync/table.c" // NOLINT(bugprone-suspicious-include)
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "explore.h"
+#include "history.h"
+
+#define KEYS 6
+#define FILLERS 8
+#define THREADS 3
+
+static struct table *table, table_before;
+static struct bucket16 buckets_before[8];
+static struct epoch epoch, epoch_before;
+static struct flow_key16 key[KEYS], filler[FILLERS];
+static uint64_t hash[KEYS];
+static struct history history;
+static uint32_t writers = THREADS;
+
+static struct flow_key16 key_number(uint64_t n)
+{
+	return (struct flow_key16){{n, n >> 2}};
+}
+
+static uint64_t hash_of(const struct flow_key16 *k)
+{
+	return table16_hash(table, k);
+}
+
+// Keys whose way begins in the same bucket, and the next keys after those that do.
+static void choose_keys(void)
+{
+	uint64_t n = 1;
+
+	for (uint32_t i = 0; i < KEYS + FILLERS; n++) {
+		struct flow_key16 k = key_number(n);
+
+		if (first_bucket(table, hash_of(&k)) != 1)
+			continue;
+		if (i < KEYS) {
+			key[i] = k;
+			hash[i] = hash_of(&k);
+		} else {
+			filler[i - KEYS] = k;
+		}
+		i++;
+	}
+}
+
+static void put(const struct flow_key16 *k, uint32_t value)
+{
+	ASSERT(table16_insert(table, 0, k, hash_of(k), &value) == 0);
+}
+
+// A table of three buckets; so many keys of no interest fill the one that all keys begin in.
+static void table_new(uint32_t fillers)
+{
+	struct table_config config = {
+		.capacity = 5, .key_bytes = 16, .writers = writers, .epoch = &epoch};
+
+	table_destroy(table);
+	epoch_init(&epoch);
+	for (int i = 0; i < THREADS; i++)
+		ASSERT(epoch_join(&epoch) == i);
+	table = table_create(&config);
+	ASSERT(table && table->bucket_count <= ARRAY_COUNT(buckets_before));
+	choose_keys();
+	for (uint32_t i = 0; i < fillers; i++)
+		put(&filler[i], 100 + i);
+	history = (struct history){.count = 0};
+	for (int i = 0; i < HISTORY_KEYS; i++)
+		history.value[i] = HISTORY_ABSENT;
+}
+
+static void table_keep(void)
+{
+	table_before = *table;
+	epoch_before = epoch;
+	memcpy(buckets_before, table->buckets, buckets_bytes(table));
+}
+
+static void restore(void)
+{
+	*table = table_before;
+	epoch = epoch_before;
+	memcpy(table->buckets, buckets_before, buckets_bytes(table));
+	history.count = 0;
+}
+
+static void record(enum history_kind kind, uint32_t k, uint32_t given, uint32_t result,
+		   uint64_t begin)
+{
+	history.op[history.count++] =
+		(struct history_op){kind, k, given, result, begin, explore_now()};
+}
+
+static void find(uint32_t k)
+{
+	uint64_t begin = explore_now();
+	uint32_t value;
+	bool found = table16_find(table, &key[k], hash[k], &value);
+
+	record(HISTORY_FIND, k, 0, found ? value : HISTORY_ABSENT, begin);
+}
+
+static void insert(uint32_t thread, uint32_t k, uint32_t given)
+{
+	uint64_t begin = explore_now();
+	uint32_t value = given;
+	int result = table16_insert(table, thread, &key[k], hash[k], &value);
+
+	ASSERT(result != -ENOSPC);
+	record(HISTORY_INSERT, k, given, result ? value : HISTORY_ABSENT, begin);
+}
+
+static void take(uint32_t thread, uint32_t k)
+{
+	uint64_t begin = explore_now();
+	uint32_t value;
+	int result = table16_remove(table, thread, &key[k], hash[k], &value);
+
+	record(HISTORY_REMOVE, k, 0, result ? HISTORY_ABSENT : value, begin);
+}
+
+static void check(void)
+{
+	ASSERT(history_linearizable(&history));
+	table_check(table);
+}
+
+// 1: three threads insert the same key.
+static void same_0(void)
+{
+	epoch_online(&epoch, 0);
+	insert(0, 0, 10);
+	epoch_offline(&epoch, 0);
+}
+
+static void same_1(void)
+{
+	epoch_online(&epoch, 1);
+	insert(1, 0, 11);
+	epoch_offline(&epoch, 1);
+}
+
+static void same_2(void)
+{
+	epoch_online(&epoch, 2);
+	insert(2, 0, 12);
+	find(0);
+	epoch_offline(&epoch, 2);
+}
+
+// 2: one inserts and removes, one inserts, one looks twice.
+static void comes_and_goes(void)
+{
+	epoch_online(&epoch, 0);
+	insert(0, 0, 10);
+	take(0, 0);
+	epoch_offline(&epoch, 0);
+}
+
+static void takes_first(void)
+{
+	epoch_online(&epoch, 1);
+	take(1, 0);
+	insert(1, 0, 11);
+	epoch_offline(&epoch, 1);
+}
+
+static void looks_twice(void)
+{
+	epoch_online(&epoch, 2);
+	find(0);
+	find(0);
+	epoch_offline(&epoch, 2);
+}
+
+// 3: a slot is taken out, its grace period passes, another key takes it; readers look for both.
+static void reuses(void)
+{
+	epoch_online(&epoch, 0);
+	take(0, 0);
+	epoch_quiescent(&epoch, 0);
+	table_tend(table, 0);
+	epoch_quiescent(&epoch, 0);
+	table_tend(table, 0);
+	insert(0, 1, 20);
+	epoch_offline(&epoch, 0);
+}
+
+static void looks_for_both(void)
+{
+	epoch_online(&epoch, 1);
+	find(0);
+	epoch_quiescent(&epoch, 1);
+	find(1);
+	epoch_offline(&epoch, 1);
+}
+
+static void takes_the_other(void)
+{
+	epoch_online(&epoch, 2);
+	take(2, 1);
+	epoch_offline(&epoch, 2);
+}
+
+// 4: the bucket is full; one goes, another passes it by, a third looks for one that passed before.
+static void filler_goes(void)
+{
+	uint32_t value;
+
+	epoch_online(&epoch, 0);
+	ASSERT(table16_remove(table, 0, &filler[0], hash_of(&filler[0]), &value) == 0);
+	ASSERT(value == 100);
+	epoch_quiescent(&epoch, 0);
+	table_tend(table, 0);
+	epoch_offline(&epoch, 0);
+}
+
+static void passer_comes(void)
+{
+	epoch_online(&epoch, 1);
+	insert(1, 1, 20);
+	take(1, 0);
+	epoch_offline(&epoch, 1);
+}
+
+static void looks_for_passers(void)
+{
+	epoch_online(&epoch, 2);
+	find(0);
+	find(1);
+	epoch_offline(&epoch, 2);
+}
+
+// 5: one writer alone, whose stores are plain, and two readers.
+static void looks_for_the_other_first(void)
+{
+	epoch_online(&epoch, 2);
+	find(1);
+	epoch_quiescent(&epoch, 2);
+	find(0);
+	epoch_offline(&epoch, 2);
+}
+
+static void with_key_0(uint32_t fillers)
+{
+	table_new(fillers);
+	put(&key[0], 9);
+	history.value[0] = 9;
+	table_keep();
+}
+
+static uint64_t run(const char *name, uint32_t preemptions, void (*a)(void), void (*b)(void),
+		    void (*c)(void))
+{
+	struct exploration what = {.name = name,
+				   .setup = restore,
+				   .thread = {a, b, c},
+				   .check = check,
+				   .preemptions = preemptions};
+	uint64_t executions = explore(&what);
+
+	printf("%-40s %10llu executions\n", name, (unsigned long long)executions);
+	fflush(stdout);
+	return executions;
+}
+
+static uint64_t run_all(uint32_t preemptions)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t fillers = 0; fillers <= 3; fillers++) {
+		printf("%u of 3 slots of the first bucket taken\n", fillers);
+		table_new(fillers);
+		table_keep();
+		sum += run("  three insert one key", preemptions, same_0, same_1, same_2);
+		with_key_0(fillers);
+		sum += run("  a key comes and goes", preemptions, comes_and_goes, takes_first,
+			   looks_twice);
+		with_key_0(fillers);
+		sum += run("  a slot is used again", preemptions, reuses, looks_for_both,
+			   takes_the_other);
+	}
+	with_key_0(3);
+	sum += run("  a full bucket is passed", preemptions, filler_goes, passer_comes,
+		   looks_for_passers);
+	writers = 1;
+	for (uint32_t fillers = 2; fillers <= 3; fillers++) {
+		with_key_0(fillers);
+		sum += run("  one writer: a slot is used again", preemptions, reuses,
+			   looks_for_both, looks_for_the_other_first);
+	}
+	return sum;
+}
+
+int main(int argc, char **argv)
+{
+	uint32_t preemptions = argc > 1 ? (uint32_t)atoi(argv[1]) : 3;
+	uint64_t sum = run_all(preemptions);
+
+	printf("%llu executions, at most %u preemptions each\n", (unsigned long long)sum,
+	       preemptions);
+	table_destroy(table);
+	return 0;
+}
