@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # A thin door: each target is one command a reader can type by hand. Meson does the work.
 
-.PHONY: help build run test bench fuzz format install clean
+.PHONY: help build run test bench bench-sync prove fuzz format install clean
 
 help:
 	@echo 'make build    the prism command, left at build/prism'
 	@echo 'make run      install what is missing, build, start examples/hello.yaml'
 	@echo 'make test     everything that decides whether a change is good'
 	@echo 'make bench    one table: Prism beside its peers, JSON under build/bench/'
+	@echo 'make bench-sync  the flow table beside rte_hash, cds_lfht and ck_ht'
+	@echo 'make prove    the lock-free files: every interleaving, histories, ThreadSanitizer'
 	@echo 'make fuzz     60 seconds on each fuzz target (SECONDS_EACH=... to change)'
 	@echo 'make format   clang-format on the C files that differ from the last commit (ALL=1: on all)'
 	@echo 'make install  library, headers, command and manual pages (PREFIX=, DESTDIR=)'
@@ -30,6 +32,16 @@ bench:
 	@devtools/setup build run test bench
 	@devtools/build
 	@tests/bench/run
+
+bench-sync:
+	@devtools/setup build run test bench
+	@devtools/build
+	@tests/bench/sync/run
+
+prove:
+	@devtools/setup build test
+	@devtools/run-tests --build gcc
+	@devtools/prove
 
 fuzz:
 	@devtools/setup build test

@@ -55,33 +55,33 @@ class Place:
             f.write(data)
         return self.path(name)
 
-    def build_all(self):
+    def build_all(self, target="benches"):
         """Builds what is measured and what measures it. False when that cannot be done."""
         if not os.path.exists(os.path.join(self.build, "build.ninja")):
             print(f"run: {self.build} was not set up yet; make bench does that first",
                   file=sys.stderr)
             return False
-        done = subprocess.run(["ninja", "-C", self.build, "--quiet", "benches"], check=False)
+        done = subprocess.run(["ninja", "-C", self.build, "--quiet", target], check=False)
         return done.returncode == 0
 
-    def prepare(self):
+    def prepare(self, pages=HUGE_PAGES):
         """Makes the folder, reserves memory, and returns what is worth knowing."""
         self.folder = tempfile.mkdtemp(prefix="prism-bench-")
-        memory = self.reserve()
+        memory = self.reserve(pages)
         return {"cpu": cpu_model(), "kernel": os.uname().release,
                 "dpdk": first_line("pkg-config", "--modversion", "libdpdk"),
                 "hugepages": memory,
                 "cores": f"server on {self.server_core}, client on {self.client_core}",
                 "load": f"{os.getloadavg()[0]:.1f} runnable on average before the start"}
 
-    def reserve(self):
+    def reserve(self, pages):
         with open(NR_HUGE, encoding="utf-8") as f:
             have = int(f.read())
-        if have >= HUGE_PAGES:
+        if have >= pages:
             return f"{have} of 2 MiB, there already"
         try:
             with open(NR_HUGE, "w", encoding="utf-8") as f:
-                f.write(str(HUGE_PAGES))
+                f.write(str(pages))
         except OSError as error:
             return f"NONE, plain pages: {error.strerror}"
         self.hugepages_before = have
