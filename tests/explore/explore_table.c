@@ -99,7 +99,7 @@ static void record(enum history_kind kind, uint32_t k, uint32_t given, uint32_t 
 		   uint64_t begin)
 {
 	history.op[history.count++] =
-		(struct history_op){kind, k, given, result, begin, explore_now()};
+		(struct history_op){kind, k, given, 9, result, begin, explore_now()};
 }
 
 static void find(uint32_t k)
@@ -128,6 +128,19 @@ static void take(uint32_t thread, uint32_t k)
 	int result = table16_remove(table, thread, &key[k], hash[k], &value);
 
 	record(HISTORY_REMOVE, k, 0, result ? HISTORY_ABSENT : value, begin);
+}
+
+// What was there before the threads began, 9, by another value.
+static void replace(uint32_t k, uint32_t given)
+{
+	uint64_t begin = explore_now();
+	int result = table16_replace(table, &key[k], hash[k], 9, given);
+
+	record(HISTORY_REPLACE, k, given,
+	       result == 0         ? 9
+	       : result == -ENOENT ? HISTORY_ABSENT
+				   : HISTORY_OTHER,
+	       begin);
 }
 
 static void check(void)
@@ -252,6 +265,30 @@ static void looks_for_the_other_first(void)
 	epoch_offline(&epoch, 2);
 }
 
+// 6: two replace the same value, one removes it.
+static void replaces_0(void)
+{
+	epoch_online(&epoch, 0);
+	replace(0, 30);
+	find(0);
+	epoch_offline(&epoch, 0);
+}
+
+static void replaces_1(void)
+{
+	epoch_online(&epoch, 1);
+	replace(0, 31);
+	epoch_offline(&epoch, 1);
+}
+
+static void takes_and_looks(void)
+{
+	epoch_online(&epoch, 2);
+	take(2, 0);
+	find(0);
+	epoch_offline(&epoch, 2);
+}
+
 static void with_key_0(uint32_t fillers)
 {
 	table_new(fillers);
@@ -294,6 +331,9 @@ static uint64_t run_all(uint32_t preemptions)
 	with_key_0(3);
 	sum += run("  a full bucket is passed", preemptions, filler_goes, passer_comes,
 		   looks_for_passers);
+	with_key_0(2);
+	sum += run("  a value is replaced and removed", preemptions, replaces_0, replaces_1,
+		   takes_and_looks);
 	writers = 1;
 	for (uint32_t fillers = 2; fillers <= 3; fillers++) {
 		with_key_0(fillers);

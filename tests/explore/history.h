@@ -11,13 +11,17 @@
 #define HISTORY_OPS_MAX 64
 #define HISTORY_ABSENT UINT32_MAX
 
-enum history_kind { HISTORY_FIND, HISTORY_INSERT, HISTORY_REMOVE };
+#define HISTORY_OTHER (UINT32_MAX - 1)
+
+enum history_kind { HISTORY_FIND, HISTORY_INSERT, HISTORY_REMOVE, HISTORY_REPLACE };
 
 struct history_op {
 	enum history_kind kind;
 	uint32_t key;
-	uint32_t given;  // INSERT: the value
-	uint32_t result; // the value found, already there, or removed; HISTORY_ABSENT: none
+	uint32_t given;  // INSERT, REPLACE: the value
+	uint32_t seen;   // REPLACE: what it must have been
+	uint32_t result; // the value found, already there, removed or replaced; HISTORY_ABSENT:
+			 // none; HISTORY_OTHER: REPLACE, some other
 	uint64_t begin, end;
 };
 
@@ -36,6 +40,11 @@ static inline uint32_t history_apply(uint32_t *value, const struct history_op *o
 		value[op->key] = op->given;
 	if (op->kind == HISTORY_REMOVE)
 		value[op->key] = HISTORY_ABSENT;
+	if (op->kind != HISTORY_REPLACE || before == HISTORY_ABSENT)
+		return before;
+	if (before != op->seen)
+		return HISTORY_OTHER;
+	value[op->key] = op->given;
 	return before;
 }
 

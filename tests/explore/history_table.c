@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Histories of the flow table at full speed: three threads find, insert and remove a few keys of a
-// small table, in windows; of each window all operations with their times are checked for
+// Histories of the flow table at full speed: three threads find, insert, replace and remove a few
+// keys of a small table, in windows; of each window all operations with their times are checked for
 // linearizability, and at the end of it what is in the table. What a value stands for was written
 // before it was inserted, and is read by who finds it. In every other table one thread alone
 // inserts and removes.
@@ -38,6 +38,7 @@ static uint64_t seed;
 static uint32_t arrived, generation; // of the barrier
 static uint32_t stopped;
 static uint32_t writers;
+static uint32_t seen[THREADS][HISTORY_KEYS];    // what a thread found last
 static uint32_t behind[THREADS << GIVEN_SHIFT]; // what a value stands for: its complement
 static uint32_t given[THREADS];                 // values this thread has used
 
@@ -74,6 +75,16 @@ static void meet(uint32_t thread)
 	}
 }
 
+// An insert answers with what was there, and 0 when nothing was.
+static uint32_t answer(const struct history_op *op, int result, uint32_t value)
+{
+	if (op->kind == HISTORY_INSERT)
+		return result == 0 ? HISTORY_ABSENT : value;
+	if (op->kind == HISTORY_REPLACE)
+		return result == 0 ? op->seen : result == -ENOENT ? HISTORY_ABSENT : HISTORY_OTHER;
+	return result == 0 ? value : HISTORY_ABSENT;
+}
+
 static void operate(uint32_t thread, struct history_op *op)
 {
 	const struct flow_key16 *burst[1] = {&key[op->key]};
@@ -85,6 +96,8 @@ static void operate(uint32_t thread, struct history_op *op)
 		result = table16_find_burst(table, burst, 1, &value) ? 0 : -1;
 	else if (op->kind == HISTORY_FIND)
 		result = table16_find(table, &key[k], hash[k], &value) ? 0 : -1;
+	else if (op->kind == HISTORY_REPLACE)
+		result = table16_replace(table, &key[k], hash[k], op->seen, op->given);
 	else if (op->kind == HISTORY_INSERT)
 		result = table16_insert(table, thread, &key[k], hash[k], &value);
 	else
@@ -96,10 +109,11 @@ static void operate(uint32_t thread, struct history_op *op)
 		__atomic_thread_fence(SEQ_CST);
 	op->end = ticks();
 	op->key = result == -ENOSPC ? HISTORY_KEYS : k; // refused: as if it had not been
-	// An insert answers with what was there, and 0 when nothing was.
-	op->result = (op->kind == HISTORY_INSERT) == (result == 0) ? HISTORY_ABSENT : value;
-	if (op->kind == HISTORY_FIND && result == 0)
+	op->result = answer(op, result, value);
+	if (op->kind == HISTORY_FIND && result == 0) {
 		ASSERT(behind[value] == ~value);
+		seen[thread][k] = value;
+	}
 	epoch_quiescent(&epoch, (int)thread);
 }
 
@@ -116,12 +130,14 @@ static void window(uint32_t thread, struct rng *rng)
 {
 	for (uint32_t i = 0; i < OPS; i++) {
 		static const enum history_kind kinds[] = {HISTORY_FIND, HISTORY_INSERT,
-							  HISTORY_INSERT, HISTORY_REMOVE};
+							  HISTORY_INSERT, HISTORY_REMOVE,
+							  HISTORY_REPLACE};
 		struct history_op *op = &done[thread][i].op;
 
-		*op = (struct history_op){.kind = kinds[rng_below(rng, 4)],
+		*op = (struct history_op){.kind = kinds[rng_below(rng, 5)],
 					  .key = (uint32_t)rng_below(rng, 3),
 					  .given = new_value(thread)};
+		op->seen = seen[thread][op->key];
 		if (thread >= writers)
 			op->kind = HISTORY_FIND;
 		operate(thread, op);
@@ -162,8 +178,11 @@ static void check(struct history *h)
 				h->op[h->count++] = done[t][i].op;
 	read_all(&after);
 	for (uint32_t k = 0; k < HISTORY_KEYS; k++)
-		h->op[h->count++] = (struct history_op){
-			HISTORY_FIND, k, 0, after.value[k], UINT64_MAX - 1, UINT64_MAX};
+		h->op[h->count++] = (struct history_op){.kind = HISTORY_FIND,
+							.key = k,
+							.result = after.value[k],
+							.begin = UINT64_MAX - 1,
+							.end = UINT64_MAX};
 	if (history_linearizable(h)) {
 		memcpy(h->value, after.value, sizeof(after.value));
 		return;
