@@ -26,6 +26,7 @@ static struct {
 	uint32_t at;       // choices made in this execution
 	uint32_t current, preempted;
 	uint64_t steps, executions;
+	uint64_t stall_at; // the point at which thread 0 stops for ever; 0: it does not
 	bool ended[EXPLORE_THREADS_MAX], begun[EXPLORE_THREADS_MAX];
 	jmp_buf here[EXPLORE_THREADS_MAX], home;
 	ucontext_t start[EXPLORE_THREADS_MAX], back;
@@ -99,6 +100,11 @@ void explore_point(void)
 	if (x.current == NOBODY)
 		return;
 	x.steps++;
+	if (x.stall_at) {
+		if (x.current == 0 && x.steps == x.stall_at)
+			_longjmp(x.home, 1);
+		return;
+	}
 	if (x.preempted == x.what->preemptions || others() == 0)
 		return;
 	taken = choose(1 + others());
@@ -126,6 +132,15 @@ static void prepare(void)
 	}
 	x.at = x.preempted = 0;
 	x.steps = 0;
+}
+
+// One thread whole, or up to where it stops.
+static void run_alone(uint32_t thread)
+{
+	x.steps = 0;
+	if (_setjmp(x.home) == 0)
+		go_to(thread);
+	x.current = NOBODY;
 }
 
 static void execute(void)
@@ -171,4 +186,24 @@ uint64_t explore(const struct exploration *what)
 		execute();
 	while (advance());
 	return x.executions;
+}
+
+uint64_t explore_stalls(const struct exploration *what)
+{
+	signal(SIGABRT, print_schedule);
+	signal(SIGSEGV, print_schedule);
+	x.what = what;
+	x.threads = 2;
+	x.executions = 0;
+	do {
+		x.current = NOBODY;
+		what->setup();
+		prepare();
+		x.stall_at = ++x.executions;
+		run_alone(0);
+		run_alone(1);
+		what->check();
+	} while (!x.ended[0]);
+	x.stall_at = 0;
+	return x.executions - 1;
 }

@@ -24,6 +24,10 @@ struct exploration {
 // that led there is printed.
 uint64_t explore(const struct exploration *what);
 
+// Thread 0 stops for ever at its first point, then (afresh) at its second, and so on through all of
+// its way; each time thread 1 runs whole meanwhile. Returns at how many points it was stopped.
+uint64_t explore_stalls(const struct exploration *what);
+
 void explore_point(void);
 
 // Steps of all threads so far in this execution: a clock for histories.

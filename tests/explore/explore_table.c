@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Every interleaving of a few operations on the flow table: each history is linearizable, no key is
 // in two slots, none is lost, every overflow is taken back, and no slot is used again under a
-// reader. explore_table [PREEMPTIONS]: what each scenario may use of them, 3 unless told.
+// reader. Then a thread is stopped for ever at each point of an operation, and another goes on.
+//   explore_table [PREEMPTIONS [ROUNDS]]
+// PREEMPTIONS: what each scenario may use of them, 3 unless told. ROUNDS of five operations beside
+// the thread that stopped, 100 unless told.
 //
 // The table's own code is included, so that its atomic accesses are points of the schedule and a
 // table can be put back as it was in an instant.
@@ -16,6 +19,7 @@
 #define KEYS 6
 #define FILLERS 8
 #define THREADS 3
+#define STALLED_VALUE 4000000
 
 static struct table *table, table_before;
 static struct bucket16 buckets_before[8];
@@ -289,12 +293,85 @@ static void takes_and_looks(void)
 	epoch_offline(&epoch, 2);
 }
 
+// Stalls: thread 0 stops somewhere in an operation and is buried; the other works on the same keys.
+static uint32_t rounds_beside = 100;
+
+static void inserts_one(void)
+{
+	uint32_t value = STALLED_VALUE;
+
+	epoch_online(&epoch, 0);
+	(void)table16_insert(table, 0, &key[1], hash[1], &value);
+}
+
+static void removes_one(void)
+{
+	epoch_online(&epoch, 0);
+	(void)table16_remove(table, 0, &key[0], hash[0], NULL);
+	table_tend(table, 0);
+}
+
+static void replaces_one(void)
+{
+	epoch_online(&epoch, 0);
+	(void)table16_replace(table, &key[0], hash[0], 9, 41);
+}
+
+static void works_on_alone(uint32_t k, uint32_t n)
+{
+	uint32_t value = n;
+
+	(void)table16_remove(table, 1, &key[k], hash[k], NULL);
+	ASSERT(!table16_find(table, &key[k], hash[k], &value));
+	if (table16_insert(table, 1, &key[k], hash[k], &value) == -EEXIST) {
+		ASSERT(value == STALLED_VALUE); // its insert was helped to its end
+		ASSERT(table16_remove(table, 1, &key[k], hash[k], NULL) == 0);
+		value = n;
+		ASSERT(table16_insert(table, 1, &key[k], hash[k], &value) == 0);
+	}
+	ASSERT(table16_replace(table, &key[k], hash[k], n, n + 1) == 0);
+	ASSERT(table16_find(table, &key[k], hash[k], &value) && value == n + 1);
+	epoch_quiescent(&epoch, 1);
+	table_tend(table, 1);
+}
+
+static void works_on(void)
+{
+	epoch_online(&epoch, 1);
+	epoch_bury(&epoch, 0);
+	for (uint32_t i = 0; i < rounds_beside; i++)
+		works_on_alone(i % 2, i);
+}
+
+static void stalled_ones_do_not_matter(void)
+{
+	uint32_t value;
+
+	ASSERT(table16_find(table, &key[0], hash[0], &value));
+	ASSERT(table16_find(table, &key[1], hash[1], &value));
+}
+
 static void with_key_0(uint32_t fillers)
 {
 	table_new(fillers);
 	put(&key[0], 9);
 	history.value[0] = 9;
 	table_keep();
+}
+
+static void run_stalls(const char *name, void (*stalls)(void))
+{
+	struct exploration what = {.name = name,
+				   .setup = restore,
+				   .thread = {stalls, works_on},
+				   .check = stalled_ones_do_not_matter};
+
+	for (uint32_t fillers = 0; fillers <= 3; fillers++) {
+		with_key_0(fillers);
+		printf("stopped for ever at each of %llu points of %s, %u of 3 slots taken: the "
+		       "other does %u operations\n",
+		       (unsigned long long)explore_stalls(&what), name, fillers, 5 * rounds_beside);
+	}
 }
 
 static uint64_t run(const char *name, uint32_t preemptions, void (*a)(void), void (*b)(void),
@@ -347,6 +424,12 @@ int main(int argc, char **argv)
 {
 	uint32_t preemptions = argc > 1 ? (uint32_t)atoi(argv[1]) : 3;
 	uint64_t sum = run_all(preemptions);
+
+	rounds_beside = argc > 2 ? (uint32_t)atoi(argv[2]) : rounds_beside;
+	writers = THREADS;
+	run_stalls("insert", inserts_one);
+	run_stalls("remove", removes_one);
+	run_stalls("replace", replaces_one);
 
 	printf("%llu executions, at most %u preemptions each\n", (unsigned long long)sum,
 	       preemptions);
