@@ -65,8 +65,8 @@ static inline int epoch_join(struct epoch *e)
 // From here on the reader may follow references. Its thread, and so in what follows.
 static inline void epoch_online(struct epoch *e, int id)
 {
-	atomic_set(&e->reader[id].seen, atomic_get(&e->now, ACQUIRE), SEQ_CST);
-	__atomic_thread_fence(SEQ_CST);
+	atomic_set(&e->reader[id].seen, atomic_get(&e->now, RELAXED), RELAXED);
+	__atomic_thread_fence(SEQ_CST); // which makes of the load an acquire, too
 }
 
 // It holds no reference it had before. What a worker's turn costs: a load and a store.

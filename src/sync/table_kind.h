@@ -271,7 +271,7 @@ static bool KIND(meet)(struct table *t, const struct KEY *key, uint64_t hash,
 {
 	uint32_t *word = &other->bucket->value[other->slot];
 	uint32_t *ours = &mine->bucket->value[mine->slot];
-	uint32_t seen = atomic_get(word, SEQ_CST);
+	uint32_t seen = atomic_get(word, ACQUIRE);
 
 	while (STATE(seen) == TENTATIVE) {
 		if (other->round < mine->round ||
@@ -280,11 +280,11 @@ static bool KIND(meet)(struct table *t, const struct KEY *key, uint64_t hash,
 		else if (atomic_cas(word, &seen, ABORTED,
 				    SEQ_CST)) // it comes later: it tries again
 			return false;
-		seen = atomic_get(word, SEQ_CST);
+		seen = atomic_get(word, ACQUIRE);
 	}
 	if (STATE(seen) != MEMBER)
 		return false;
-	seen = atomic_get(ours, SEQ_CST);
+	seen = atomic_get(ours, ACQUIRE);
 	if (STATE(seen) == TENTATIVE)
 		(void)atomic_cas(ours, &seen, ABORTED, SEQ_CST);
 	return true;
