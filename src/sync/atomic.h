@@ -18,11 +18,25 @@ void explore_point(void);
 #define ACQ_REL __ATOMIC_ACQ_REL
 #define SEQ_CST __ATOMIC_SEQ_CST
 
+// A value is computed before the point: what it reads is an access of its own.
 #define atomic_get(p, order) (explore_point(), __atomic_load_n(p, order))
-#define atomic_set(p, value, order) (explore_point(), __atomic_store_n(p, value, order))
-#define atomic_add(p, value, order) (explore_point(), __atomic_fetch_add(p, value, order))
-#define atomic_sub(p, value, order) (explore_point(), __atomic_fetch_sub(p, value, order))
+#define atomic_set(p, value, order) \
+	({ \
+		__typeof__(*(p)) atomic_value_ = (value); \
+		explore_point(); \
+		__atomic_store_n(p, atomic_value_, order); \
+	})
+#define atomic_add(p, value, order) \
+	({ \
+		__typeof__(*(p)) atomic_value_ = (value); \
+		explore_point(); \
+		__atomic_fetch_add(p, atomic_value_, order); \
+	})
 
 // True: *p was *expected and is value now. False: *expected is what *p was, read with ACQUIRE.
 #define atomic_cas(p, expected, value, order) \
-	(explore_point(), __atomic_compare_exchange_n(p, expected, value, false, order, ACQUIRE))
+	({ \
+		__typeof__(*(p)) atomic_value_ = (value); \
+		explore_point(); \
+		__atomic_compare_exchange_n(p, expected, atomic_value_, false, order, ACQUIRE); \
+	})
