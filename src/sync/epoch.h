@@ -86,7 +86,8 @@ static inline void epoch_leave(struct epoch *e, int id)
 	atomic_set(&e->reader[id].taken, 0u, RELEASE);
 }
 
-// The reader's thread is known to have ended, wherever it was.
+// The reader's thread is known to have ended, wherever it was. By one who knows alone: the number
+// may be another's as soon as this returns.
 static inline void epoch_bury(struct epoch *e, int id)
 {
 	epoch_leave(e, id);
@@ -95,6 +96,7 @@ static inline void epoch_bury(struct epoch *e, int id)
 // After something was taken out: the token to ask for. Any thread.
 static inline uint64_t epoch_retire(struct epoch *e)
 {
+	__atomic_thread_fence(SEQ_CST);
 	return atomic_add(&e->now, 1, SEQ_CST) + 1;
 }
 

@@ -55,6 +55,7 @@
 #include "sync/table.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -84,6 +85,13 @@ static size_t buckets_bytes(const struct table *t)
 	return (size_t)t->bucket_count * t->bucket_bytes;
 }
 
+static uint64_t slots_of(const struct table_config *c)
+{
+	uint32_t load_pct = c->load_pct ? c->load_pct : TABLE_LOAD_PCT_DEFAULT;
+
+	return ((uint64_t)c->capacity * 100 + load_pct - 1) / load_pct;
+}
+
 static int refuse_config(const struct table_config *c)
 {
 	if (c->capacity == 0 || c->capacity > TABLE_VALUE_MAX / 2)
@@ -95,6 +103,10 @@ static int refuse_config(const struct table_config *c)
 	if (c->load_pct > TABLE_LOAD_PCT_MAX)
 		return err_set(ERR_INVALID_ARGUMENT, "a flow table %u %% full; it takes at most %u",
 			       c->load_pct, TABLE_LOAD_PCT_MAX);
+	if (slots_of(c) >= NOTHING / 2)
+		return err_set(ERR_INVALID_ARGUMENT,
+			       "a flow table of %" PRIu64 " slots; at most %u", slots_of(c),
+			       NOTHING / 2);
 	if (c->writers == 0 || c->writers > TABLE_WRITERS_MAX)
 		return err_set(ERR_INVALID_ARGUMENT, "a flow table of %u writers; it takes 1 to %u",
 			       c->writers, TABLE_WRITERS_MAX);
@@ -103,12 +115,10 @@ static int refuse_config(const struct table_config *c)
 
 static void shape(struct table *t, const struct table_config *c)
 {
-	uint32_t load_pct = c->load_pct ? c->load_pct : TABLE_LOAD_PCT_DEFAULT;
-	uint64_t slots = ((uint64_t)c->capacity * 100 + load_pct - 1) / load_pct;
-
 	t->slots = c->key_bytes == 16 ? 3 : 4;
 	t->bucket_bytes = c->key_bytes == 16 ? sizeof(struct bucket16) : sizeof(struct bucket40);
-	t->bucket_count = prime_from((uint32_t)MAX(slots / t->slots + 1, UINT64_C(3)));
+	t->bucket_count = prime_from((uint32_t)MAX(slots_of(c) / t->slots + 1, UINT64_C(3)));
+	t->probes = MIN(PROBES_MAX, t->bucket_count);
 	t->writers = c->writers;
 	t->epoch = c->epoch;
 	memcpy(t->secret, c->secret, sizeof(t->secret));
@@ -150,7 +160,7 @@ uint64_t table_count(const struct table *t)
 		removed += cell_get(&t->writer[i].removed);
 		inserted += cell_get(&t->writer[i].inserted);
 	}
-	return inserted - removed;
+	return inserted > removed ? inserted - removed : 0;
 }
 
 uint64_t table_bytes(const struct table *t)
@@ -180,12 +190,13 @@ uint64_t table_bytes(const struct table *t)
 #define SLOTS 4
 #include "sync/table_kind.h"
 
-void table_tend(struct table *t, uint32_t writer)
+bool table_tend(struct table *t, uint32_t writer)
 {
 	if (t->slots == 3)
 		table16_tend(t, writer);
 	else
 		table40_tend(t, writer);
+	return t->writer[writer].waiting != NOTHING || t->writer[writer].filling != NOTHING;
 }
 
 void table_stats(const struct table *t, struct table_stats *stats)

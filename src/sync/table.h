@@ -7,8 +7,8 @@
 // is said of one kind below holds for both. Fixed capacity. The protocol is in table.c.
 //
 // Threads. Every thread that calls find, insert, remove or walk is online in the table's epoch.
-// A thread that inserts or removes does it as one of the table's writers, whose number it alone
-// uses at a time.
+// A thread that inserts, replaces or removes does it as one of the table's writers, whose number it
+// alone uses. The number of a writer that died is spent, and with it the slots that waited there.
 #pragma once
 
 #include <stdbool.h>
@@ -48,7 +48,7 @@ struct table;
 struct table *table_create(const struct table_config *config);
 void table_destroy(struct table *table);
 
-// Keys in it: exact while nobody writes.
+// Keys in it: exact while nobody writes, and as long as no writer died in the middle of it.
 uint64_t table_count(const struct table *table);
 uint64_t table_bytes(const struct table *table);
 
@@ -75,8 +75,9 @@ bool table16_find(const struct table *table, const struct flow_key16 *key, uint6
 uint64_t table16_find_burst(const struct table *table, const struct flow_key16 *const *keys,
 			    uint32_t count, uint32_t *values);
 
-// Get or insert. 0; -EEXIST with *value set to the one that is there; -ENOSPC when full (every
-// bucket the key may lie in is). Lock-free.
+// Get or insert. 0; -EEXIST with *value set to the one that is there; -ENOSPC when every bucket the
+// key may lie in is full; a slot that was taken out of counts until its grace period is over.
+// Lock-free.
 int table16_insert(struct table *table, uint32_t writer, const struct flow_key16 *key,
 		   uint64_t hash, uint32_t *value);
 
@@ -112,8 +113,8 @@ bool table40_walk(const struct table *table, uint64_t *at, uint32_t count, table
 		  void *context);
 
 // Gives back some of the slots this writer took keys out of, as insert and remove do too: for a
-// writer that does neither for long.
-void table_tend(struct table *table, uint32_t writer);
+// writer that does neither for long. True: more of them wait.
+bool table_tend(struct table *table, uint32_t writer);
 
 // How full, and how long the ways are. Counted by a walk; exact while nobody writes.
 #define TABLE_DEPTHS 8

@@ -87,8 +87,11 @@ enum guess KIND(guess)(const struct table *t, uint64_t hash, uint32_t round, uin
 	ctrl = atomic_get(&b->ctrl, ACQUIRE);
 	match = KIND(matches)(ctrl, p.tag);
 	if (LIKELY(match)) {
-		*value = atomic_get(&b->value[KIND(slot_of)(match)], RELAXED) & TABLE_VALUE_MAX;
-		return GUESS_VALUE;
+		*value = atomic_get(&b->value[KIND(slot_of)(match)], RELAXED);
+		if (LIKELY(STATE(*value) == MEMBER)) {
+			*value &= TABLE_VALUE_MAX;
+			return GUESS_VALUE;
+		}
 	}
 	if (KIND(overflow)(ctrl) == 0)
 		return GUESS_NONE;
@@ -116,7 +119,7 @@ static inline bool KIND(locate)(const struct table *t, const struct KEY *key, ui
 				return true;
 			}
 		}
-		if (LIKELY(KIND(overflow)(ctrl) == 0) || p.round + 1 == PROBES_MAX)
+		if (LIKELY(KIND(overflow)(ctrl) == 0) || p.round + 1 == t->probes)
 			return false;
 	}
 }
@@ -152,7 +155,7 @@ static inline bool KIND(look)(const struct table *t, const struct KEY *key, cons
 		}
 	}
 	*found = false;
-	return KIND(overflow)(ctrl) == 0 || p->round + 1 == PROBES_MAX;
+	return KIND(overflow)(ctrl) == 0 || p->round + 1 == t->probes;
 }
 
 // Where keys have lines of their own: loads the one whose tag is right.
@@ -211,7 +214,7 @@ static void KIND(pass)(struct table *t, uint32_t writer, struct BUCKET *b, int a
 
 	while (KIND(overflow)(ctrl) != OVERFLOW_MAX) {
 		if (table_cas(t, &b->ctrl, &ctrl, (ctrl_t)(ctrl + (ctrl_t)amount * OVERFLOW_ONE),
-			      ACQ_REL))
+			      SEQ_CST))
 			return;
 		count_retry(t, writer);
 	}
@@ -246,7 +249,7 @@ static bool KIND(reserve)(struct table *t, uint32_t writer, uint64_t hash, struc
 {
 	struct probe p = probe_first(t, hash);
 
-	for (; p.round < PROBES_MAX; probe_next(t, hash, &p)) {
+	for (; p.round < t->probes; probe_next(t, hash, &p)) {
 		struct BUCKET *b = &KIND(buckets)(t)[p.bucket];
 		uint32_t slot;
 
@@ -256,7 +259,7 @@ static bool KIND(reserve)(struct table *t, uint32_t writer, uint64_t hash, struc
 		}
 		KIND(pass)(t, writer, b, 1);
 	}
-	KIND(unpass)(t, writer, hash, PROBES_MAX);
+	KIND(unpass)(t, writer, hash, t->probes);
 	return false;
 }
 
@@ -295,7 +298,7 @@ static bool KIND(decide)(struct table *t, const struct KEY *key, uint64_t hash,
 {
 	uint32_t *word = &mine->bucket->value[mine->slot], seen;
 
-	for (struct probe p = probe_first(t, hash); p.round < PROBES_MAX; probe_next(t, hash, &p)) {
+	for (struct probe p = probe_first(t, hash); p.round < t->probes; probe_next(t, hash, &p)) {
 		struct BUCKET *b = &KIND(buckets)(t)[p.bucket];
 		ctrl_t ctrl = atomic_get(&b->ctrl, SEQ_CST);
 
@@ -329,17 +332,16 @@ static void KIND(bury)(struct table *t, uint32_t writer, uint64_t hash,
 	limbo_push(t, writer, at->index * SLOTS + at->slot, &at->bucket->value[at->slot]);
 }
 
-// Gives slots of the list back, at most count; returns what is left of it.
-static uint32_t KIND(free_slots)(struct table *t, uint32_t list, uint32_t count)
+// Gives slots that waited back, at most count. Each leaves the list before it is free.
+static void KIND(free_slots)(struct table *t, struct writer *w, uint32_t count)
 {
-	while (list != NOTHING && count--) {
-		struct BUCKET *b = &KIND(buckets)(t)[list / SLOTS];
-		uint32_t slot = list % SLOTS;
+	while (w->waiting != NOTHING && count--) {
+		struct BUCKET *b = &KIND(buckets)(t)[w->waiting / SLOTS];
+		uint32_t slot = w->waiting % SLOTS;
 
-		list = atomic_get(&b->value[slot], RELAXED) & TABLE_VALUE_MAX;
+		w->waiting = atomic_get(&b->value[slot], RELAXED) & TABLE_VALUE_MAX;
 		table_add(t, &b->ctrl, (ctrl_t) - ((ctrl_t)BUSY << 8 * slot), RELEASE);
 	}
-	return list;
 }
 
 static void KIND(tend)(struct table *t, uint32_t writer)
@@ -348,7 +350,7 @@ static void KIND(tend)(struct table *t, uint32_t writer)
 
 	if (LIKELY(!limbo_waits(t, w)))
 		return;
-	w->waiting = KIND(free_slots)(t, w->waiting, FREED_MAX);
+	KIND(free_slots)(t, w, FREED_MAX);
 }
 
 // The key and value go into a slot that is ours alone, and become visible to who decides.
@@ -428,7 +430,7 @@ int KIND(replace)(struct table *t, const struct KEY *key, uint64_t hash, uint32_
 			return -ENOENT;
 		if ((word & TABLE_VALUE_MAX) != from)
 			return -EAGAIN;
-	} while (!table_cas(t, &at.bucket->value[at.slot], &word, MEMBER | to, ACQ_REL));
+	} while (!atomic_cas(&at.bucket->value[at.slot], &word, MEMBER | to, ACQ_REL));
 	return 0;
 }
 

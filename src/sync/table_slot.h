@@ -17,7 +17,7 @@
 
 // Buckets one key may try. With nine slots in ten taken about three in four buckets are full, so
 // that a key finds 128 full ones in a row once in 10^16 tries.
-#define PROBES_MAX 128
+#define PROBES_MAX 128u
 
 // Tags that are none: those of a hash begin behind them.
 #define FREE 0
@@ -60,7 +60,8 @@ struct table {
 	uint64_t secret[2];
 	uint32_t bucket_count; // prime
 	uint32_t bucket_bytes;
-	uint32_t slots; // of a bucket
+	uint32_t slots;  // of a bucket
+	uint32_t probes; // buckets one key may try: none twice
 	uint32_t writers;
 	struct epoch *epoch;
 	struct writer writer[TABLE_WRITERS_MAX];
