@@ -5,6 +5,8 @@
 // was told, it is on no list. Its generation then changes, so that an old handle is recognised.
 #include "tcp/conn.h"
 
+#include <errno.h>
+
 #include "net/net.h"
 #include "observe/counter.h"
 #include "tcp/room.h"
@@ -33,6 +35,22 @@ static void set_defaults(struct tcp *tcp, struct conn *c, enum state state)
 	c->quick_acks = CONN_QUICK_ACKS;
 }
 
+static COLD int enter_after_grace(struct tcp *tcp, const struct flow_key16 *key, uint64_t hash,
+				  uint32_t *value)
+{
+	do
+		epoch_quiescent(&tcp->epoch, tcp->reader);
+	while (table_tend(tcp->table, 0));
+	return table16_insert(tcp->table, 0, key, hash, value);
+}
+
+int conn_enter_table(struct tcp *tcp, const struct flow_key16 *key, uint64_t hash, uint32_t *value)
+{
+	int result = table16_insert(tcp->table, 0, key, hash, value);
+
+	return LIKELY(result != -ENOSPC) ? result : enter_after_grace(tcp, key, hash, value);
+}
+
 struct conn *conn_create(struct tcp *tcp, const struct net_path *path, uint16_t local_port,
 			 uint16_t remote_port, enum state state)
 {
@@ -46,7 +64,7 @@ struct conn *conn_create(struct tcp *tcp, const struct net_path *path, uint16_t 
 	key = tuple_key(&path->local, &path->remote, local_port, remote_port);
 	uint32_t value = OWNER_VALUE(OWNER_CONN, index);
 
-	if (UNLIKELY(table16_insert(tcp->table, 0, &key, table16_hash(tcp->table, &key), &value)))
+	if (UNLIKELY(conn_enter_table(tcp, &key, table16_hash(tcp->table, &key), &value)))
 		return NULL;
 	tcp->conn_free = c->flush_next;
 	tcp->conn_count++;

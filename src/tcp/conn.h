@@ -375,6 +375,11 @@ static inline struct flow_key16 tuple_key(const struct addr *local, const struct
 				    (uint64_t)local_port << 16 | remote_port}};
 }
 
+// Enters a key in the table, as table16_insert does. What this turn took out of it waits for the
+// next turn; where that leaves no room it is waited for here, since nobody else reads this table
+// and we hold no reference into it.
+int conn_enter_table(struct tcp *tcp, const struct flow_key16 *key, uint64_t hash, uint32_t *value);
+
 // A slot with the fields every connection starts from, in the given state, entered in the table
 // under tuple. NULL when none is left; the caller says which refusal that is.
 struct conn *conn_create(struct tcp *tcp, const struct net_path *path, uint16_t local_port,

@@ -215,7 +215,7 @@ static enum drop syn_arrives(struct tcp *tcp, struct listener *l, struct segment
 	h->path = path;
 	key = tuple_key(&h->path.local, &h->path.remote, s->dst_port, s->src_port);
 	value = OWNER_VALUE(OWNER_HALF_OPEN, (uint32_t)(h - tcp->half_open));
-	if (table16_insert(tcp->table, 0, &key, table16_hash(tcp->table, &key), &value))
+	if (conn_enter_table(tcp, &key, table16_hash(tcp->table, &key), &value))
 		return DROP_TCP_CONNECTIONS_FULL;
 	tcp->half_open_free = h->newer;
 	tcp->half_open_count++;

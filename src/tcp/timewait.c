@@ -97,7 +97,7 @@ static void enter(struct tcp *tcp, const struct time_wait *from)
 	*t = record;
 	t->expires_ns = tcp->env->now_ns + tcp->config.time_wait_ns;
 	value = OWNER_VALUE(OWNER_TIME_WAIT, index);
-	ASSERT(table16_insert(tcp->table, 0, &key, hash, &value) == 0);
+	ASSERT(conn_enter_table(tcp, &key, hash, &value) == 0);
 	arm(tcp);
 }
 

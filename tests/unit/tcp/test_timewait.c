@@ -171,9 +171,53 @@ static void a_fin_without_end_does_not_drive_out_the_others(void **state)
 	peer_destroy(b);
 }
 
+// All ends of one burst: what each takes out of the flow table has no place again before the turn
+// ends, and the table is small.
+static void a_burst_of_ends_finds_room_in_a_small_table(void **state)
+{
+	enum { CONNS = 64 };
+	struct tcp_config config = peer_config();
+	prism_conn conn[CONNS];
+	uint32_t iss[CONNS];
+
+	(void)state;
+	config.connections_max = CONNS;
+	config.half_open_max = config.time_wait_max = 1;
+	struct peer *b = peer_create_on(&config, PORT_TX_CHAINS);
+
+	peer_listen(b);
+	for (uint16_t i = 0; i < CONNS; i++) {
+		uint16_t port = (uint16_t)(6000 + i);
+
+		peer_seg(b, (struct in){.flags = SYN, .src_port = port});
+		while (peer_read(b)) // the last is the answer to the SYN
+			;
+		iss[i] = b->host_iss;
+		peer_seg(b, (struct in){.flags = ACK, .src_port = port, .seq = 1, .ack = 1});
+		conn[i] = b->conn;
+	}
+	assert_int_equal(b->accepted, CONNS);
+	for (int i = 0; i < CONNS; i++)
+		assert_int_equal(tcp_close(b->tcp, conn[i]), 0);
+	peer_turn(b);
+	for (uint16_t i = 0; i < CONNS; i++) {
+		b->host_iss = iss[i];
+		peer_in(b, (struct in){.flags = FIN | ACK,
+				       .src_port = (uint16_t)(6000 + i),
+				       .seq = 1,
+				       .ack = 2});
+	}
+	peer_turn(b);
+	assert_int_equal(waiting(b), 1);
+	assert_int_equal(peer_count(b, COUNTER_tcp_time_wait_evicted), CONNS - 1);
+	table_check(b->tcp->table);
+	peer_destroy(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_burst_of_ends_finds_room_in_a_small_table),
 		cmocka_unit_test(it_lasts_two_msl_from_the_last_fin),
 		cmocka_unit_test(old_segments_are_answered_and_a_reset_ends_it),
 		cmocka_unit_test(a_newer_syn_is_none_when_nobody_listens),
