@@ -11,6 +11,7 @@ struct counters; // observe/counter.h: this worker's block, in shared memory or 
 struct trace;    // observe/trace.h
 struct pool;     // pkt/pool.h
 struct seals;    // pkt/seal.h
+struct hands;    // port/mesh.h
 
 // Pools are split so that a box out of buffers still answers (house rule: the control reserve).
 enum pool_kind {
@@ -24,7 +25,8 @@ enum pool_kind {
 struct env {
 	uint64_t now_ns; // the only clock anyone below may use; set once a turn
 	uint32_t worker_index;
-	uint32_t ts_offset; // where TCP's timestamp clock began: isn_init
+	uint32_t worker_count; // of the instance, this one included
+	uint32_t ts_offset;    // where TCP's timestamp clock began: isn_init
 	struct rng rng;
 	struct counters *counters;
 	struct trace *trace;
@@ -32,5 +34,6 @@ struct env {
 	uint32_t kept_pkts;        // received packets held above the ports: pkt_keep, pkt_unkeep
 	uint32_t kept_pkts_max;    // what may be held; the rest of POOL_RX lets ACKs arrive
 	const struct seals *seals; // bytes whose sums are known; NULL: none
+	struct hands *hands;       // to the other workers; NULL: there are none
 	uint8_t secret[16];        // from the kernel at start; keys hashes, ISNs and port choice
 };

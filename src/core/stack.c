@@ -12,6 +12,8 @@
 #include "net/icmp.h"
 #include "net/ip4.h"
 #include "net/udp.h"
+#include "port/mesh.h"
+#include "wire/ipv4.h"
 
 // Packets ahead whose headers are being loaded while one is read.
 #define AHEAD_PKTS 8
@@ -38,6 +40,18 @@ static enum next read_headers(struct prism_worker *w, struct pkt **p, struct arr
 	return next;
 }
 
+// An error is for whoever sent what it quotes.
+static COLD void icmp_report(struct prism_worker *w, struct pkt *p, const struct arrival *a,
+			     const struct icmp_report *r)
+{
+	uint32_t to = r->protocol == IP_TCP ? tcp_icmp_error(w->tcp, r) : udp_icmp_error(w->net, r);
+
+	if (to == w->env.worker_index)
+		pkt_consume(&w->env, p);
+	else
+		net_hand(w->net, p, a, to);
+}
+
 static void process(struct prism_worker *w, struct pkt *p, struct arrival *a, enum next next)
 {
 	struct icmp_report report;
@@ -54,7 +68,7 @@ static void process(struct prism_worker *w, struct pkt *p, struct arrival *a, en
 		break;
 	case NEXT_ICMP:
 		if (icmp_input(w->net, p, a, &report))
-			tcp_icmp_error(w->tcp, &report);
+			icmp_report(w, p, a, &report);
 		break;
 	case NEXT_IP4:
 	case NEXT_DONE:
@@ -82,4 +96,33 @@ void stack_input(struct prism_worker *w, uint16_t port_index, struct pkt **pkts,
 		tcp_prefetch(w->tcp, segs, seg_count);
 	for (uint16_t i = 0; i < count; i++)
 		process(w, pkts[i], &arrival[i], next[i]);
+}
+
+static COLD void hear(struct prism_worker *w, struct pkt *p)
+{
+	uint16_t word = pkt_word(p);
+	struct arrival a;
+
+	if (eth_input(w->net, mesh_port(word), p, &a) == NEXT_ARP)
+		arp_hear(w->net, p, &a, word);
+}
+
+void stack_handed(struct prism_worker *w, struct pkt **pkts, uint32_t count)
+{
+	for (uint32_t i = 0, end; i < count; i = end) {
+		uint16_t word = pkt_word(pkts[i]);
+		enum handed what = mesh_what(word);
+
+		end = i + 1;
+		if (what == HANDED_OUTPUT) {
+			port_tx(&w->env, w->port[mesh_port(word)], pkts[i]);
+		} else if (what != HANDED_INPUT) {
+			hear(w, pkts[i]);
+		} else {
+			while (end < count && mesh_what(pkt_word(pkts[end])) == HANDED_INPUT &&
+			       mesh_port(pkt_word(pkts[end])) == mesh_port(word))
+				end++;
+			stack_input(w, mesh_port(word), pkts + i, (uint16_t)(end - i));
+		}
+	}
 }

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "core/stack.h"
+#include "core/team.h"
 #include "core/timers.h"
 #include "net/udp.h"
 #include "pkt/pkt.h"
@@ -44,6 +45,21 @@ static void receive_once(struct prism_worker *w)
 	}
 }
 
+static void receive_handed(struct prism_worker *w)
+{
+	struct pkt *pkts[BURST_PKTS];
+
+	for (uint32_t from = 0; from < w->env.worker_count; from++) {
+		uint32_t n = hands_take(&w->env, from, pkts, BURST_PKTS);
+
+		if (n == 0)
+			continue;
+		w->worked = true;
+		stack_handed(w, pkts, n);
+	}
+	hands_flush(&w->env);
+}
+
 // Who has nothing else to do looks several times where a look is cheap: what comes is found sooner,
 // and the clock is read already.
 static void worker_receive(struct prism_worker *w)
@@ -53,9 +69,11 @@ static void worker_receive(struct prism_worker *w)
 	// An application that has not taken all its news makes the ports' rings fill, not ours.
 	if (w->undelivered)
 		return;
-	do
+	do {
 		receive_once(w);
-	while (--looks && !w->worked);
+		if (w->env.hands)
+			receive_handed(w);
+	} while (--looks && !w->worked);
 }
 
 static int worker_deliver(struct prism_worker *w, struct prism_event *events, int count)
@@ -74,6 +92,8 @@ void worker_transmit(struct prism_worker *w)
 {
 	for (uint32_t i = 0; i < w->port_count; i++)
 		w->worked |= port_tx_flush(&w->env, w->port[i]) != 0;
+	if (w->env.hands)
+		hands_flush(&w->env);
 }
 
 // Time of the turn that just ended goes to busy or idle, the application's share included.
@@ -117,20 +137,26 @@ static bool ports_wait(const struct prism_worker *w)
 
 uint64_t worker_next_ns(const struct prism_worker *w)
 {
-	if (w->last_turn_busy || ports_wait(w) || tcp_busy(w->tcp) || udp_pending(w->net) ||
-	    app_timers_pending(w->timers))
+	if (w->last_turn_busy || ports_wait(w) || (w->env.hands && hands_waiting(&w->env)) ||
+	    tcp_busy(w->tcp) || udp_pending(w->net) || app_timers_pending(w->timers))
 		return w->env.now_ns;
 	return wheel_next_ns(w->wheel);
 }
 
-static struct tcp_config tcp_limits(const struct prism_options *o)
+// A worker's share of a limit of the instance, and a quarter more: flows do not spread evenly.
+static uint32_t share(uint32_t limit, uint32_t worker_count)
+{
+	return worker_count == 1 ? limit : (limit + limit / 4) / worker_count + 1;
+}
+
+struct tcp_config worker_tcp_limits(const struct prism_options *o, uint32_t worker_count)
 {
 	return (struct tcp_config){
-		.connections_max = o->connections_max,
-		.half_open_max = o->half_open_max,
-		.time_wait_max = o->time_wait_max,
+		.connections_max = share(o->connections_max, worker_count),
+		.half_open_max = share(o->half_open_max, worker_count),
+		.time_wait_max = share(o->time_wait_max, worker_count),
 		.listeners_max = o->listeners_max,
-		.send_descs_max = 2 * o->buffers + o->connections_max,
+		.send_descs_max = share(2 * o->buffers + o->connections_max, worker_count),
 		.send_bytes_max = o->send_bytes_max,
 		.receive_bytes_max = o->receive_bytes_max,
 		.time_wait_ns = o->time_wait_ns,
@@ -184,7 +210,8 @@ static int add_network(struct prism_worker *w, const struct worker_config *confi
 		if (error)
 			return error;
 	}
-	net_announce(w->net);
+	if (config->index == 0)
+		net_announce(w->net);
 	return 0;
 }
 
@@ -194,21 +221,28 @@ static void init_env(struct prism_worker *w, const struct worker_config *config)
 	w->idle_looks = IDLE_LOOKS;
 	w->last_turn_ns = config->now_ns;
 	w->env.worker_index = config->index;
+	w->env.worker_count = config->team ? team_count(config->team) : 1;
+	w->env.hands = config->team ? team_hands(config->team, config->index) : NULL;
 	rng_seed(&w->env.rng, config->seed);
 	w->env.counters = config->counters ? config->counters : &w->own->counters;
 	w->env.trace = config->trace ? config->trace : &w->own->trace;
 	w->env.seals = config->seals;
 	memcpy(w->env.secret, config->secret, sizeof(w->env.secret));
 	memcpy(w->env.pool, config->pool, sizeof(w->env.pool));
-	w->env.kept_pkts_max =
-		pkt_keep_max(pool_capacity(config->pool[POOL_RX]) - config->ring_pkts);
+	w->env.kept_pkts_max = pkt_keep_max(
+		(pool_capacity(config->pool[POOL_RX]) - config->ring_pkts) / w->env.worker_count);
 }
 
 static int create_parts(struct prism_worker *w, const struct worker_config *config)
 {
 	const struct prism_options *o = config->options;
 	struct net_config net = {.udp_max = o->udp_max};
-	struct tcp_config tcp = tcp_limits(o);
+	struct tcp_config tcp = worker_tcp_limits(o, config->team ? team_count(config->team) : 1);
+
+	if (config->team) {
+		net.udp_claims = team_udp_claims(config->team);
+		tcp.shared = team_tcp(config->team);
+	}
 
 	w->own = mem_map("a worker's own counters", sizeof(*w->own));
 	if (!w->own)

@@ -17,6 +17,7 @@
 #include "tcp/tcp.h"
 
 struct app_timers; // core/timers.h
+struct team;       // core/team.h
 
 struct prism_worker {
 	struct env env;
@@ -41,6 +42,7 @@ struct worker_config {
 	const struct prism_options
 		*options; // limits, addresses and routes; ports' devices are not read
 	uint32_t index;
+	struct team *team;            // of several workers; NULL: it is alone
 	struct port *port[PORTS_MAX]; // opened, in the order of options->ports
 	struct pool *pool[POOL_KINDS];
 	uint32_t ring_pkts;        // of POOL_RX, in the ports' rings
@@ -51,6 +53,9 @@ struct worker_config {
 	uint8_t secret[16];
 	uint64_t now_ns;
 };
+
+// What one of so many workers gets of the limits.
+struct tcp_config worker_tcp_limits(const struct prism_options *options, uint32_t worker_count);
 
 // A worker, or NULL with err_set.
 struct prism_worker *worker_create(const struct worker_config *config);

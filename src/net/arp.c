@@ -180,15 +180,50 @@ static enum drop judge(struct net *net, const struct pkt *p, const struct arriva
 	return be16_get(a->operation) == ARP_REPLY ? answer(net, a, port_index) : DROP_OK;
 }
 
-void arp_input(struct net *net, struct pkt *p, struct arrival *arrival)
+static bool is_request_for_us(const struct pkt *p, const struct arrival *arrival, enum drop reason)
 {
 	const struct arp_packet *a = pkt_at(p, arrival->l3_offset);
-	enum drop reason = judge(net, p, arrival);
 
-	if (reason != DROP_OK)
-		pkt_drop(net->env, p, reason);
-	else if (be16_get(a->operation) == ARP_REQUEST)
-		request_for_us(net, p, arrival);
+	return reason == DROP_OK && be16_get(a->operation) == ARP_REQUEST;
+}
+
+// What one hears of a neighbour is news to all workers, each of whom has neighbours of his own: the
+// packet goes round, and ends with the last; for `reason`, unless it was of use to somebody.
+static void send_round(struct net *net, struct pkt *p, uint16_t word, enum drop reason)
+{
+	const struct env *env = net->env;
+	uint32_t next = (env->worker_index + 1) % MAX(env->worker_count, 1u);
+
+	if (env->hands && next != mesh_from(word))
+		hands_give(env, p, next, word);
+	else if (mesh_what(word) == HANDED_ARP_USED)
+		pkt_consume(env, p);
 	else
-		pkt_consume(net->env, p);
+		pkt_drop(env, p, reason);
+}
+
+void arp_input(struct net *net, struct pkt *p, struct arrival *arrival)
+{
+	enum drop reason = judge(net, p, arrival);
+	bool news = reason == DROP_OK || reason == DROP_ARP_UNASKED || reason == DROP_ARP_NOT_OURS;
+	enum handed what = reason == DROP_OK ? HANDED_ARP_USED : HANDED_ARP;
+
+	if (is_request_for_us(p, arrival, reason))
+		request_for_us(net, p, arrival);
+	else if (!news)
+		pkt_drop(net->env, p, reason);
+	else
+		send_round(net, p, mesh_word(what, arrival->port_index, net->env->worker_index),
+			   reason);
+}
+
+void arp_hear(struct net *net, struct pkt *p, struct arrival *arrival, uint16_t word)
+{
+	enum drop reason = judge(net, p, arrival);
+	bool used = reason == DROP_OK || mesh_what(word) == HANDED_ARP_USED;
+
+	send_round(net, p,
+		   mesh_word(used ? HANDED_ARP_USED : HANDED_ARP, arrival->port_index,
+			     mesh_from(word)),
+		   reason);
 }

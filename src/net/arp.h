@@ -8,6 +8,9 @@
 // Takes p.
 void arp_input(struct net *net, struct pkt *p, struct arrival *arrival);
 
+// What another worker heard (port/mesh.h): learns from it and sends it on its round. Takes p.
+void arp_hear(struct net *net, struct pkt *p, struct arrival *arrival, uint16_t word);
+
 // Asks who has target, through a port; mac NULL: everybody, else that station alone.
 void arp_request(struct net *net, uint16_t port_index, be32 target, const uint8_t mac[6]);
 

@@ -123,9 +123,5 @@ bool icmp_input(struct net *net, struct pkt *p, struct arrival *a, struct icmp_r
 		pkt_drop(net->env, p, reason);
 		return false;
 	}
-	pkt_consume(net->env, p);
-	if (report->protocol == IP_TCP)
-		return true;
-	udp_icmp_error(net, report);
-	return false;
+	return true;
 }

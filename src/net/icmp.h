@@ -6,7 +6,8 @@
 #include "port/arrival.h"
 #include "wire/icmp.h"
 
-// Takes p. True when report says something to TCP about one of its segments; UDP's are handled.
+// True: an error about something TCP or UDP sent, as report says; p is still the caller's. False:
+// it was something else, or nothing; p is taken.
 bool icmp_input(struct net *net, struct pkt *p, struct arrival *arrival,
 		struct icmp_report *report);
 

@@ -14,7 +14,9 @@
 // that nobody can count by it what we answered to others (CVE-2020-25705).
 static bool within_rate(struct net *net)
 {
-	uint64_t share_ns = NS_PER_S / net->config.icmp_errors_per_s;
+	// of all workers together
+	uint64_t share_ns =
+		NS_PER_S / net->config.icmp_errors_per_s * MAX(net->env->worker_count, 1u);
 	uint64_t earned_ns = net->env->now_ns - net->icmp_refilled_ns;
 	uint64_t cost_ns = share_ns * rng_below(&net->env->rng, 3);
 

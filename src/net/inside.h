@@ -6,11 +6,14 @@
 
 #include <string.h>
 
+#include "base/hash.h"
 #include "net/neighbour.h"
 #include "net/net.h"
 #include "net/path.h"
 #include "net/reassembly.h"
 #include "net/route.h"
+#include "port/mesh.h"
+#include "sync/claims.h"
 #include "wire/checksum.h"
 #include "wire/eth.h"
 #include "wire/ipv4.h"
@@ -102,6 +105,16 @@ static inline uint32_t net_slot(const struct net *net, be32 a, uint32_t more, ui
 	return (uint32_t)((uint64_t)m ^ (uint64_t)(m >> 64)) & (count - 1);
 }
 
+// A hash of two addresses and what else tells flows apart, that an outsider cannot predict.
+static inline uint32_t net_flow_hash(const struct net *net, be32 a, be32 b, uint32_t more)
+{
+	uint64_t key[2];
+
+	memcpy(key, net->env->secret, sizeof(key));
+	return (uint32_t)hash_fold(
+		hash_fold(key[0] ^ ((uint64_t)a.raw << 32 | b.raw), key[1] | 1) ^ more, key[0] | 1);
+}
+
 // True while nothing that path tells has changed since it was found.
 static inline bool net_path_is_fresh(const struct net *net, const struct net_path *path)
 {
@@ -150,14 +163,18 @@ static inline struct udp_socket *udp_socket_of(struct net *net, prism_udp handle
 	return s->port && s->id == handle.id ? s : NULL;
 }
 
+// What is said of a handle that udp_socket_of does not find. A negative errno.
+int udp_refuse(const struct net *net, prism_udp handle);
+
+// The worker whose a datagram to this port of ours is: some have a socket there, or nobody has.
+// Asked where there are several workers.
+uint32_t udp_worker_for(const struct net *net, const struct icmp_report *flow, bool deal_out);
+
 // udp_socket.c. The socket for a datagram to local, an exact address before any, or NULL.
 struct udp_socket *udp_lookup(struct net *net, const struct addr *local, uint16_t port);
 
 bool udp_init(struct net *net);
 void udp_fini(struct net *net);
-
-// An ICMP error about a datagram of ours.
-void udp_icmp_error(struct net *net, const struct icmp_report *report);
 
 // ip4_out.c. Puts the IP header in front of p and sends it to the path's neighbour. Takes p.
 struct ip4_send {

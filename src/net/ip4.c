@@ -153,6 +153,20 @@ static enum next transport(struct net *net, struct pkt *p, const struct arrival 
 	}
 }
 
+// All fragments of a datagram come together at one worker, whoever receives them. True: this one is
+// on its way to him.
+static bool hand_fragment(struct net *net, struct pkt *p, const struct arrival *a)
+{
+	const struct ipv4_header *h = pkt_at(p, a->l3_offset);
+	uint32_t hash = net_flow_hash(net, h->src, h->dst, (uint32_t)h->id.raw << 8 | h->protocol);
+	uint32_t to = (uint32_t)((uint64_t)hash * net->env->worker_count >> 32);
+
+	if (to == net->env->worker_index)
+		return false;
+	net_hand(net, p, a, to);
+	return true;
+}
+
 enum next ip4_input(struct net *net, struct pkt **pp, struct arrival *a)
 {
 	struct pkt *p = *pp;
@@ -169,6 +183,8 @@ enum next ip4_input(struct net *net, struct pkt **pp, struct arrival *a)
 	if (UNLIKELY(a->l4_offset > a->l3_offset + sizeof(*h)) && !options_pass(net, p, a))
 		return NEXT_DONE;
 	if (UNLIKELY(be16_get(h->fragment) & (IPV4_MF | IPV4_OFFSET_MASK))) {
+		if (net->env->hands && hand_fragment(net, p, a))
+			return NEXT_DONE;
 		p = *pp = reassembly_add(net, p, a);
 		if (!p)
 			return NEXT_DONE;

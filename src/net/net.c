@@ -32,6 +32,7 @@ static void set_limits(struct net *net, const struct net_config *c)
 		.udp_max = MIN(or_default(c->udp_max, 64), 65535u),
 		.udp_queue_pkts = or_default(c->udp_queue_pkts, 4096),
 		.icmp_errors_per_s = or_default(c->icmp_errors_per_s, 1000),
+		.udp_claims = c->udp_claims,
 	};
 }
 
@@ -158,6 +159,16 @@ int net_add_route(struct net *net, const struct addr *prefix, uint8_t len, const
 		return err_set(ERR_ROUTES_FULL, "the route via %s", addr_format(via, text));
 	net->generation++;
 	return 0;
+}
+
+bool net_deals_out(const struct net *net, const struct arrival *arrival)
+{
+	return net->port[arrival->port_index].port->flags & PORT_FEW_QUEUES;
+}
+
+void net_hand(struct net *net, struct pkt *p, const struct arrival *a, uint32_t to)
+{
+	hands_give(net->env, p, to, mesh_word(HANDED_INPUT, a->port_index, net->env->worker_index));
 }
 
 bool net_is_ours(const struct net *net, be32 a)

@@ -16,6 +16,7 @@
 #include "port/arrival.h"
 #include "port/port.h"
 
+struct claims; // sync/claims.h
 struct net;
 struct wheel;
 
@@ -28,6 +29,7 @@ struct net_config {
 	uint32_t udp_max;            // UDP sockets, 64; at most 65535
 	uint32_t udp_queue_pkts;     // datagrams received and not yet delivered, 4096
 	uint32_t icmp_errors_per_s;  // ICMP errors we send, 1000
+	struct claims *udp_claims;   // of several workers: who has sockets where; NULL: alone
 };
 
 struct net_port_config {
@@ -96,6 +98,13 @@ bool net_has_room(const struct net *net, const struct net_path *path);
 
 // The same of any port: false when nobody who can wait may send.
 bool net_has_room_anywhere(const struct net *net);
+
+// True when the packet's port has fewer queues than there are workers: whoever receives deals what
+// is new out to all.
+bool net_deals_out(const struct net *net, const struct arrival *arrival);
+
+// Hands a packet that was received to the worker whose it is. Takes p.
+void net_hand(struct net *net, struct pkt *p, const struct arrival *arrival, uint32_t to);
 
 // True when one of our addresses (any port) equals a.
 bool net_is_local(const struct net *net, const struct addr *a);

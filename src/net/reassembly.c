@@ -232,6 +232,23 @@ static void link_in(struct net *net, struct reassembly_context *c, struct pkt *p
 	counter_add(net->env, COUNTER_queued_pkts, 1);
 }
 
+// The first fragment's header becomes the datagram's: it may go on to another worker, who reads it
+// anew. (One whose options make it longer than a datagram can be stays a fragment, and ends as
+// one.)
+static void make_whole(struct pkt *p, const struct reassembly_context *c)
+{
+	struct ipv4_header *h = pkt_at(p, c->arrival.l3_offset);
+	uint32_t len = ipv4_header_len(h) + c->total_bytes;
+
+	pkt_clear_offload(p); // what the port said of the checksums was said of pieces
+	if (len > IPV4_BYTES_MAX)
+		return;
+	h->total_len = be16_of((uint16_t)len);
+	h->fragment = be16_of(0);
+	h->checksum = be16_of(0);
+	h->checksum = checksum_finish(checksum_add(0, h, ipv4_header_len(h)));
+}
+
 // Chains the fragments from the last to the first, so that each step touches one chain's head.
 static struct pkt *join(struct net *net, struct reassembly_context *c, struct arrival *a)
 {
@@ -246,6 +263,7 @@ static struct pkt *join(struct net *net, struct reassembly_context *c, struct ar
 		pkt_chain(part[i - 1], part[i]);
 	pkt_own(part[0])->queue_next = NULL;
 	pkt_own(part[0])->charge_bytes = 0;
+	make_whole(part[0], c);
 	counter_add(net->env, COUNTER_consumed_pkts, count - 1); // all but the one that goes on
 	counter_sub(net->env, COUNTER_queued_pkts, count);
 	net->reassembly.pinned_bytes -= c->pinned_bytes;

@@ -91,6 +91,22 @@ static inline enum drop unheard(const struct udp_socket *s, const struct arrival
 	return UNLIKELY(port < 1024 || port == s->port) ? DROP_UDP_LOOP : DROP_OK;
 }
 
+// True: it is another worker's, and on its way to him.
+static NOINLINE bool hand_to_worker(struct net *net, struct pkt *p, const struct arrival *a)
+{
+	const struct udp_header *h = pkt_at(p, a->l4_offset);
+	struct icmp_report flow = {.local = a->dst,
+				   .remote = a->src,
+				   .local_port = be16_get(h->dst_port),
+				   .remote_port = be16_get(h->src_port)};
+	uint32_t to = udp_worker_for(net, &flow, net_deals_out(net, a));
+
+	if (to == net->env->worker_index)
+		return false;
+	net_hand(net, p, a, to);
+	return true;
+}
+
 void udp_input(struct net *net, struct pkt *p, struct arrival *a)
 {
 	const struct udp_header *h = pkt_at(p, a->l4_offset);
@@ -100,6 +116,8 @@ void udp_input(struct net *net, struct pkt *p, struct arrival *a)
 		pkt_drop(net->env, p, reason);
 		return;
 	}
+	if (UNLIKELY(net->config.udp_claims) && hand_to_worker(net, p, a))
+		return;
 	if (UNLIKELY(be16_get(h->len) < a->l4_len)) {
 		a->l4_len = be16_get(h->len);
 		pkt_truncate(p, (uint32_t)a->l4_offset + a->l4_len);

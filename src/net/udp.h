@@ -40,3 +40,6 @@ struct udp_to {
 
 int udp_send(struct net *net, prism_udp udp, const struct udp_to *to, struct pkt *p);
 int udp_reply(struct net *net, const struct prism_event *event, struct pkt *p);
+
+// An ICMP error about a datagram of ours. Returns the worker whose it is; what is ours is done.
+uint32_t udp_icmp_error(struct net *net, const struct icmp_report *report);

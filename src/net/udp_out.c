@@ -109,7 +109,7 @@ int udp_send(struct net *net, prism_udp udp, const struct udp_to *to, struct pkt
 	const struct udp_socket *s = udp_socket_of(net, udp);
 
 	if (UNLIKELY(!s))
-		return err_set(ERR_STALE_HANDLE, "udp %llx", (unsigned long long)udp.id);
+		return udp_refuse(net, udp);
 	const struct addr *local = addr_is_any(&to->local) ? &s->local : &to->local;
 	struct net_path *path = path_get(net, local, &to->remote);
 
@@ -123,7 +123,7 @@ int udp_reply(struct net *net, const struct prism_event *event, struct pkt *p)
 	const struct udp_socket *s = udp_socket_of(net, event->udp);
 
 	if (UNLIKELY(!s))
-		return err_set(ERR_STALE_HANDLE, "udp %llx", (unsigned long long)event->udp.id);
+		return udp_refuse(net, event->udp);
 	if (UNLIKELY(event->type != PRISM_EVENT_DATAGRAM))
 		return err_set(ERR_INVALID_ARGUMENT, "udp_reply to an event that is no datagram");
 	const struct addr local = addr_from_bytes(event->local);

@@ -41,7 +41,13 @@ static bool taken(struct net *net, const struct addr *local, uint16_t port)
 	return false;
 }
 
-// RFC 6056 3.3.1: from a random place on. 0 when all are taken.
+static bool others_have(const struct net *net, uint16_t port)
+{
+	return net->config.udp_claims && claims_of(net->config.udp_claims, port);
+}
+
+// RFC 6056 3.3.1: from a random place on. 0 when all are taken. A port that another worker has is
+// not chosen: what comes for it would be shared with him.
 static uint16_t choose_port(struct net *net, const struct addr *local)
 {
 	uint32_t span = PORTS - PORT_DYNAMIC_MIN;
@@ -50,7 +56,7 @@ static uint16_t choose_port(struct net *net, const struct addr *local)
 	for (uint32_t i = 0; i < span; i++) {
 		uint16_t port = (uint16_t)(PORT_DYNAMIC_MIN + (first + i) % span);
 
-		if (!taken(net, local, port))
+		if (!taken(net, local, port) && !others_have(net, port))
 			return port;
 	}
 	return 0;
@@ -82,8 +88,20 @@ int udp_open(struct net *net, const struct addr *local, uint16_t port, uint64_t 
 	s->clients_only = false;
 	s->next = u->by_port[port];
 	u->by_port[port] = index;
+	if (net->config.udp_claims)
+		claims_take(net->config.udp_claims, port, net->env->worker_index);
 	udp->id = s->id;
 	return 0;
+}
+
+int udp_refuse(const struct net *net, prism_udp udp)
+{
+	uint32_t worker = (uint32_t)(udp.id >> 56);
+
+	if (worker != net->env->worker_index && worker < MAX(net->env->worker_count, 1u))
+		return err_set(ERR_OTHER_WORKER, "udp %llx is worker %u's, not %u's",
+			       (unsigned long long)udp.id, worker, net->env->worker_index);
+	return err_set(ERR_STALE_HANDLE, "udp %llx", (unsigned long long)udp.id);
 }
 
 // The same slot's handle with the next generation.
@@ -111,7 +129,7 @@ int udp_close(struct net *net, prism_udp udp)
 	struct udp_socket *s = udp_socket_of(net, udp);
 
 	if (!s)
-		return err_set(ERR_STALE_HANDLE, "udp %llx", (unsigned long long)udp.id);
+		return udp_refuse(net, udp);
 	struct udp *u = &net->udp;
 	uint16_t index = (uint16_t)(s - u->socket + 1);
 	uint16_t *link = &u->by_port[s->port];
@@ -123,6 +141,8 @@ int udp_close(struct net *net, prism_udp udp)
 	while (*link != index)
 		link = &u->socket[*link - 1].next;
 	*link = s->next;
+	if (net->config.udp_claims && !u->by_port[s->port])
+		claims_leave(net->config.udp_claims, s->port, net->env->worker_index);
 	s->port = 0;
 	s->id = next_id(s->id);
 	s->next = u->free_first;
@@ -135,7 +155,7 @@ int udp_clients_only(struct net *net, prism_udp udp)
 	struct udp_socket *s = udp_socket_of(net, udp);
 
 	if (!s)
-		return err_set(ERR_STALE_HANDLE, "udp %llx", (unsigned long long)udp.id);
+		return udp_refuse(net, udp);
 	s->clients_only = true;
 	return 0;
 }
@@ -145,7 +165,7 @@ int udp_endpoint(struct net *net, prism_udp udp, struct addr *local, uint16_t *p
 	const struct udp_socket *s = udp_socket_of(net, udp);
 
 	if (!s)
-		return err_set(ERR_STALE_HANDLE, "udp %llx", (unsigned long long)udp.id);
+		return udp_refuse(net, udp);
 	*local = s->local;
 	*port = s->port;
 	return 0;
@@ -175,7 +195,7 @@ static uint16_t errno_of(const struct icmp_report *r)
 // or too late, and changes nothing. UDP has no number that a forger would have to guess; but what
 // was too big for a path was sent there (RFC 5927 7.2): who got no datagram above the MTU reported
 // has no say. No report goes below 552 bytes or counts for longer than ten minutes (path.c).
-void udp_icmp_error(struct net *net, const struct icmp_report *r)
+static void report_error(struct net *net, const struct icmp_report *r)
 {
 	struct udp *u = &net->udp;
 	struct udp_socket *s = udp_lookup(net, &r->local, r->local_port);
@@ -193,6 +213,29 @@ void udp_icmp_error(struct net *net, const struct icmp_report *r)
 		.peer_port = r->remote_port,
 		.error = errno_of(r),
 	};
+}
+
+uint32_t udp_worker_for(const struct net *net, const struct icmp_report *flow, bool deal_out)
+{
+	uint32_t me = net->env->worker_index;
+	uint64_t mask = claims_of(net->config.udp_claims, flow->local_port);
+
+	if (mask == 0 || (mask >> me & 1 && !deal_out))
+		return me;
+	return claims_choose(mask,
+			     net_flow_hash(net, addr_to_v4(&flow->local), addr_to_v4(&flow->remote),
+					   (uint32_t)flow->local_port << 16 | flow->remote_port));
+}
+
+uint32_t udp_icmp_error(struct net *net, const struct icmp_report *r)
+{
+	uint32_t to = net->env->worker_index;
+
+	if (net->config.udp_claims)
+		to = udp_worker_for(net, r, true);
+	if (to == net->env->worker_index)
+		report_error(net, r);
+	return to;
 }
 
 bool udp_init(struct net *net)

@@ -20,11 +20,13 @@ const struct drop_info drop_infos[DROP_COUNT] = {
 
 int64_t counters_unaccounted(const struct counters *c)
 {
-	uint64_t in =
-		cell_get(&c->value[COUNTER_rx_pkts]) + cell_get(&c->value[COUNTER_originated_pkts]);
+	uint64_t in = cell_get(&c->value[COUNTER_rx_pkts]) +
+		      cell_get(&c->value[COUNTER_originated_pkts]) +
+		      cell_get(&c->value[COUNTER_handed_in_pkts]);
 	uint64_t out = cell_get(&c->value[COUNTER_tx_pkts]) +
 		       cell_get(&c->value[COUNTER_consumed_pkts]) +
-		       cell_get(&c->value[COUNTER_queued_pkts]);
+		       cell_get(&c->value[COUNTER_queued_pkts]) +
+		       cell_get(&c->value[COUNTER_handed_out_pkts]);
 
 	for (int reason = 0; reason < DROP_COUNT; reason++)
 		out += cell_get(&c->drop[reason]);

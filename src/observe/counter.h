@@ -62,5 +62,6 @@ static inline void drop_count(const struct env *env, enum drop reason)
 	cell_add(&env->counters->drop[reason], 1);
 }
 
-// rx + originated - (tx + consumed + queued + all drops); zero at the end of every turn.
+// rx + originated + handed in - (tx + consumed + queued + handed out + all drops); zero at the end
+// of every turn.
 int64_t counters_unaccounted(const struct counters *c);

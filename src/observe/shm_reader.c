@@ -292,7 +292,9 @@ int64_t shm_reader_unaccounted(const struct shm_reader *r)
 	const struct shm_table *t = shm_reader_table(r, "counter");
 	const struct shm_field *f;
 	uint64_t left = shm_reader_sum(r, "counter", "rx_pkts") +
-			shm_reader_sum(r, "counter", "originated_pkts") -
+			shm_reader_sum(r, "counter", "originated_pkts") +
+			shm_reader_sum(r, "counter", "handed_in_pkts") -
+			shm_reader_sum(r, "counter", "handed_out_pkts") -
 			shm_reader_sum(r, "counter", "tx_pkts") -
 			shm_reader_sum(r, "counter", "consumed_pkts") -
 			shm_reader_sum(r, "counter", "queued_pkts");

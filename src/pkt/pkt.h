@@ -104,6 +104,17 @@ static inline bool pkt_is_region(const struct pkt *p)
 	return p->mbuf.ol_flags & RTE_MBUF_F_EXTERNAL;
 }
 
+// What is to be done with it, while it changes hands between workers (port/mesh.h).
+static inline void pkt_set_word(struct pkt *p, uint16_t word)
+{
+	p->mbuf.port = word;
+}
+
+static inline uint16_t pkt_word(const struct pkt *p)
+{
+	return p->mbuf.port;
+}
+
 static inline uint16_t pkt_refs(const struct pkt *p)
 {
 	return __atomic_load_n(&p->mbuf.refcnt, __ATOMIC_RELAXED);

@@ -70,6 +70,10 @@ uint32_t port_tx_staged(const struct env *env, struct port *port)
 		sent += n;
 	} while (n && port->stage_count);
 	set_queued(env, port, port->stage_count);
+	if (UNLIKELY(port->flags & PORT_RELAY)) { // who has the queue counts them as sent
+		counter_add(env, COUNTER_handed_out_pkts, sent);
+		return sent;
+	}
 	port->tx_pkts += sent;
 	counter_add(env, COUNTER_tx_pkts, sent);
 	counter_add(env, COUNTER_tx_bytes, port->tx_bytes - bytes);

@@ -33,6 +33,8 @@ enum port_flag {
 	PORT_RX_CHECKSUM = 1 << 5,         // received packets say whether their checksums were good
 	PORT_RX_PARTIAL_CHECKSUM = 1 << 6, // the peer may hand over unfinished checksums (veth)
 	PORT_RX_IN_MEMORY = 1 << 7,        // an empty rx costs a look into memory, no system call
+	PORT_RELAY = 1 << 8,               // it sends by way of another worker's queue (mesh.h)
+	PORT_FEW_QUEUES = 1 << 9, // fewer than workers: who receives deals new flows out to all
 };
 
 // Packets waiting for tx between two flushes, a power of two. A full turn's output fits many times

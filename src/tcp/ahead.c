@@ -48,9 +48,9 @@ static void prefetch_lines(const void *memory, size_t bytes)
 static void guess_is(const struct tcp *tcp, const struct arrival *a, uint32_t owner,
 		     struct guesses *g)
 {
-	const struct conn *c = &tcp->conn[OWNER_INDEX(owner)];
+	const struct conn *c = &tcp->conn[owner_index(tcp, owner)];
 
-	if (OWNER_KIND(owner) != OWNER_CONN)
+	if (owner_kind(owner) != OWNER_CONN || UNLIKELY(!owner_is_us(tcp, owner)))
 		return;
 	prefetch_lines(c, a->has_text ? sizeof(*c) : CONN_ACK_BYTES);
 	g->conn[g->count++] = c;

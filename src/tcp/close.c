@@ -55,7 +55,7 @@ void close_now(struct tcp *tcp, struct conn *c, enum prism_close_reason reason)
 	ASSERT(!conn_in(c, CLOSED));
 	if (conn_in(c, SYN_SENT | SYN_RECEIVED))
 		counter_add(tcp->env, COUNTER_tcp_attempt_fails, 1);
-	table16_remove(tcp->table, 0, &key, table16_hash(tcp->table, &key), NULL);
+	table16_remove(tcp->table, tcp->worker, &key, table16_hash(tcp->table, &key), NULL);
 	release(tcp, c, reason);
 }
 

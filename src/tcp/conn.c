@@ -26,6 +26,7 @@ static void set_defaults(struct tcp *tcp, struct conn *c, enum state state)
 {
 	ASSERT(!(c->generation & 1));
 	c->generation++;
+	c->flags = tcp->worker << CONN_WORKER_SHIFT;
 	c->state = state; // birth: the one other place that writes it
 	c->flush_next = NO_INDEX;
 	c->ready_next = NO_INDEX;
@@ -39,39 +40,47 @@ static COLD int enter_after_grace(struct tcp *tcp, const struct flow_key16 *key,
 				  uint32_t *value)
 {
 	do
-		epoch_quiescent(&tcp->epoch, tcp->reader);
-	while (table_tend(tcp->table, 0));
-	return table16_insert(tcp->table, 0, key, hash, value);
+		epoch_quiescent(&tcp->shared->epoch, tcp->reader);
+	while (table_tend(tcp->table, tcp->worker));
+	return table16_insert(tcp->table, tcp->worker, key, hash, value);
 }
 
 int conn_enter_table(struct tcp *tcp, const struct flow_key16 *key, uint64_t hash, uint32_t *value)
 {
-	int result = table16_insert(tcp->table, 0, key, hash, value);
+	int result = table16_insert(tcp->table, tcp->worker, key, hash, value);
 
-	return LIKELY(result != -ENOSPC) ? result : enter_after_grace(tcp, key, hash, value);
+	return LIKELY(result != -ENOSPC || !tcp->is_alone)
+		       ? result
+		       : enter_after_grace(tcp, key, hash, value);
 }
 
-struct conn *conn_create(struct tcp *tcp, const struct net_path *path, uint16_t local_port,
-			 uint16_t remote_port, enum state state)
+static bool enter_or_replace(struct tcp *tcp, const struct conn_birth *birth, uint32_t value)
+{
+	struct flow_key16 key = tuple_key(&birth->path->local, &birth->path->remote,
+					  birth->local_port, birth->remote_port);
+	uint64_t hash = table16_hash(tcp->table, &key);
+
+	if (birth->instead_of == OWNER_NONE)
+		return conn_enter_table(tcp, &key, hash, &value) == 0;
+	return table16_replace(tcp->table, &key, hash, birth->instead_of, value) == 0;
+}
+
+struct conn *conn_create(struct tcp *tcp, const struct conn_birth *birth)
 {
 	uint32_t index = tcp->conn_free;
-	struct flow_key16 key;
 	struct conn *c;
 
 	if (UNLIKELY(index == NO_INDEX))
 		return NULL;
 	c = &tcp->conn[index];
-	key = tuple_key(&path->local, &path->remote, local_port, remote_port);
-	uint32_t value = OWNER_VALUE(OWNER_CONN, index);
-
-	if (UNLIKELY(conn_enter_table(tcp, &key, table16_hash(tcp->table, &key), &value)))
+	if (UNLIKELY(!enter_or_replace(tcp, birth, owner_value(tcp, OWNER_CONN, index))))
 		return NULL;
 	tcp->conn_free = c->flush_next;
 	tcp->conn_count++;
-	set_defaults(tcp, c, state);
-	c->path = *path; // RFC 9293 MUST-45: the local address stays
-	c->local_port = local_port;
-	c->remote_port = remote_port;
+	set_defaults(tcp, c, birth->state);
+	c->path = *birth->path; // RFC 9293 MUST-45: the local address stays
+	c->local_port = birth->local_port;
+	c->remote_port = birth->remote_port;
 	return c;
 }
 

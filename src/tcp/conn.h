@@ -19,6 +19,7 @@
 #include "base/wheel.h"
 #include "net/net.h"
 #include "sync/table.h"
+#include "tcp/shared.h"
 #include "tcp/tcp.h"
 
 // RFC 9293 3.3.2, one bit each, so that a set of states is a mask.
@@ -65,6 +66,7 @@ enum conn_flag {
 	CONN_EARLY = 1 << 17,        // early is not NULL
 	CONN_KEEPALIVE_SET = 1 << 18 // keepalive_s says, not the configuration
 };
+#define CONN_WORKER_SHIFT 24 // above the flags: the worker whose connection it is
 
 // In good weather an ACK that nothing waits for looks at none of line 3.
 #define CONN_IN_TROUBLE (CONN_RECOVERY | CONN_AFTER_RTO | CONN_LOST)
@@ -181,13 +183,6 @@ static_assert(CONN_ACK_BYTES == 3 * CACHE_LINE_BYTES, "line 3 is trouble");
 static_assert(offsetof(struct conn, path) == 4 * CACHE_LINE_BYTES, "line 4 is the path");
 static_assert(sizeof(struct conn) == 5 * CACHE_LINE_BYTES, "an idle connection stays small");
 
-// What a value in the table names: two bits of kind, 28 of an index.
-enum owner_kind { OWNER_CONN, OWNER_HALF_OPEN, OWNER_TIME_WAIT };
-#define OWNER_SHIFT 28
-#define OWNER_INDEX(value) ((value) & ((UINT32_C(1) << OWNER_SHIFT) - 1))
-#define OWNER_KIND(value) ((enum owner_kind)((value) >> OWNER_SHIFT))
-#define OWNER_VALUE(kind, index) ((uint32_t)(kind) << OWNER_SHIFT | (index))
-
 // A list of connections through flush_next or ready_next.
 struct conn_list {
 	uint32_t head, tail;
@@ -217,11 +212,16 @@ struct tcp {
 	struct env *env;
 	struct net *net;
 	struct wheel *wheel;
-	struct table *table;
+	struct tcp_shared *shared;
+	struct table *table; // of all workers, as conn
 	struct conn *conn;
 	struct send_desc *desc;
-	uint32_t conn_free;  // first free slot
-	uint32_t conn_count; // slots in use
+	uint32_t worker;      // our number: of values in the table, as its writer
+	uint32_t worker_bits; // the same where a value has it
+	uint32_t worker_mask; // where a value has the worker
+	uint32_t index_mask;  // where it has the index
+	uint32_t conn_free;   // first free slot
+	uint32_t conn_count;  // slots in use
 	uint32_t desc_free;
 	uint32_t desc_count;
 	uint32_t descs_a_send;     // what the largest send takes
@@ -230,7 +230,8 @@ struct tcp {
 	uint32_t tx_cost;          // of a packet of POOL_TX with its descriptor
 	uint32_t share_shift;      // what is left squared, shifted, is what one may hold
 	uint32_t waiting_count;    // connections that wait for descriptors,
-	struct room_link *waiting; // in a circle (room.h)
+	struct room_link *waiting; // in a circle (room.h) that begins
+	uint32_t waiting_first;    // here
 	struct conn_list flush, births, ready;
 	struct pkt_list data; // received in order, not yet delivered, all connections
 	uint32_t early_hand;  // in the circle of those with early text: whom to look at next
@@ -254,9 +255,29 @@ struct tcp {
 	struct listener *listener;
 	uint16_t listener_chain[LISTENER_CHAINS];
 	struct tcp_config config;
-	struct epoch epoch; // of the table
-	int reader;         // our number in it
+	bool is_alone; // shared is ours alone
+	int reader;    // our number in the table's epochs
 };
+
+static inline uint32_t owner_value(const struct tcp *tcp, enum owner_kind kind, uint32_t index)
+{
+	return (uint32_t)kind << OWNER_SHIFT | tcp->worker_bits | index;
+}
+
+static inline uint32_t owner_index(const struct tcp *tcp, uint32_t value)
+{
+	return value & tcp->index_mask;
+}
+
+static inline bool owner_is_us(const struct tcp *tcp, uint32_t value)
+{
+	return (value & tcp->worker_mask) == tcp->worker_bits;
+}
+
+static inline uint32_t owner_worker(const struct tcp *tcp, uint32_t value)
+{
+	return (value & tcp->worker_mask) >> tcp->shared->index_bits;
+}
 
 // The first of the open listeners among which those of this port are, or NULL.
 static inline struct listener *listener_first(struct tcp *tcp, uint16_t port)
@@ -375,15 +396,22 @@ static inline struct flow_key16 tuple_key(const struct addr *local, const struct
 				    (uint64_t)local_port << 16 | remote_port}};
 }
 
-// Enters a key in the table, as table16_insert does. What this turn took out of it waits for the
-// next turn; where that leaves no room it is waited for here, since nobody else reads this table
-// and we hold no reference into it.
+// Enters a key in the table, as table16_insert does. What was taken out of it waits for a grace
+// period; where that leaves no room, a worker who is alone waits for it here, since nobody else
+// reads this table and we hold no reference into it. Of several none waits: -ENOSPC.
 int conn_enter_table(struct tcp *tcp, const struct flow_key16 *key, uint64_t hash, uint32_t *value);
 
-// A slot with the fields every connection starts from, in the given state, entered in the table
-// under tuple. NULL when none is left; the caller says which refusal that is.
-struct conn *conn_create(struct tcp *tcp, const struct net_path *path, uint16_t local_port,
-			 uint16_t remote_port, enum state state);
+// What conn_create makes a connection of.
+struct conn_birth {
+	const struct net_path *path;
+	uint16_t local_port, remote_port;
+	enum state state;
+	uint32_t instead_of; // the value of the same key in the table; OWNER_NONE: it has none
+};
+
+// A slot with the fields every connection starts from, entered in the table. NULL when none is
+// left, or the key has come into the table meanwhile; the caller says which refusal that is.
+struct conn *conn_create(struct tcp *tcp, const struct conn_birth *birth);
 
 // First sequence numbers: ours (next to be sent) and the peer's (next expected).
 void conn_start_send(struct conn *c, uint32_t isn);
@@ -392,15 +420,13 @@ void conn_start_receive(struct conn *c, uint32_t irs);
 // Gives the slot back once nothing refers to it: closed, told, on no list.
 void conn_reap(struct tcp *tcp, struct conn *c);
 
-// A handle: worker (8 bits), generation (32), index (24). Generations of slots in use are odd, so
-// no handle is 0, and none is good for a free slot.
+// A handle: generation (32 bits), index (24). Generations of slots in use are odd, so no handle is
+// 0, and none is good for a free slot. It says nothing of the worker, which may change.
 #define HANDLE_INDEX_BITS 24
-#define HANDLE_WORKER_SHIFT 56
 
 static inline uint64_t conn_handle_at(const struct tcp *tcp, uint32_t index)
 {
-	return (uint64_t)tcp->env->worker_index << HANDLE_WORKER_SHIFT |
-	       (uint64_t)tcp->conn[index].generation << HANDLE_INDEX_BITS | index;
+	return (uint64_t)tcp->conn[index].generation << HANDLE_INDEX_BITS | index;
 }
 
 static inline uint64_t conn_handle(const struct tcp *tcp, const struct conn *c)
@@ -408,15 +434,29 @@ static inline uint64_t conn_handle(const struct tcp *tcp, const struct conn *c)
 	return conn_handle_at(tcp, conn_index(tcp, c));
 }
 
-// Handle -> connection, or NULL when it is stale.
-static inline struct conn *conn_of(const struct tcp *tcp, uint64_t handle)
+// Whose connection it is.
+static inline uint32_t conn_worker(const struct conn *c)
+{
+	return c->flags >> CONN_WORKER_SHIFT;
+}
+
+// Handle -> connection of whatever worker, or NULL when it is stale.
+static inline struct conn *conn_of_any(const struct tcp *tcp, uint64_t handle)
 {
 	uint32_t index = handle & ((1u << HANDLE_INDEX_BITS) - 1);
 
-	if (UNLIKELY(index >= tcp->config.connections_max || conn_handle_at(tcp, index) != handle ||
+	if (UNLIKELY(index >= tcp->shared->conn_count || conn_handle_at(tcp, index) != handle ||
 		     !(tcp->conn[index].generation & 1)))
 		return NULL;
 	return &tcp->conn[index];
+}
+
+// Handle -> connection of ours, or NULL when it is stale or another worker's.
+static inline struct conn *conn_of(const struct tcp *tcp, uint64_t handle)
+{
+	struct conn *c = conn_of_any(tcp, handle);
+
+	return LIKELY(c && conn_worker(c) == tcp->worker) ? c : NULL;
 }
 
 // The invariants of a connection; runs after every event where DCHECK is on.

@@ -399,35 +399,77 @@ static COLD void input_time_wait(struct tcp *tcp, uint32_t index, struct segment
 		open_stranger(tcp, s, isn_floor);
 }
 
+// A segment that begins something, of which no worker knows: for one that listens. Of several each
+// takes what he receives, unless only some have queues.
+static COLD uint32_t worker_for_stranger(const struct tcp *tcp, const struct pkt *p,
+					 const struct arrival *a)
+{
+	const struct tcp_header *h = pkt_at(p, a->l4_offset);
+	uint64_t mask;
+
+	if ((h->flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN)
+		return tcp->worker;
+	mask = claims_of(tcp->shared->listening, be16_get(h->dst_port));
+	if (mask == 0 || (mask >> tcp->worker & 1 && !net_deals_out(tcp->net, a)))
+		return tcp->worker;
+	return claims_choose(mask, (uint32_t)a->flow_hash);
+}
+
+// True: it was another worker's, and is on its way to him. owner: OWNER_NONE when nobody's.
+static NOINLINE bool hand_to_owner(struct tcp *tcp, struct pkt *p, const struct arrival *a,
+				   uint32_t owner)
+{
+	uint32_t to =
+		owner == OWNER_NONE ? worker_for_stranger(tcp, p, a) : owner_worker(tcp, owner);
+
+	if (to == tcp->worker)
+		return false;
+	net_hand(tcp->net, p, a, to);
+	return true;
+}
+
+// By the ports in front of the checksum's verdict: a damaged one finds nobody, or is dropped by who
+// it finds.
+static inline uint32_t find_owner(const struct tcp *tcp, const struct pkt *p,
+				  const struct arrival *a)
+{
+	const struct tcp_header *h = pkt_at(p, a->l4_offset);
+	struct flow_key16 key =
+		tuple_key(&a->dst, &a->src, be16_get(h->dst_port), be16_get(h->src_port));
+	uint32_t owner;
+
+	return LIKELY(table16_find(tcp->table, &key, a->flow_hash, &owner)) ? owner : OWNER_NONE;
+}
+
+static COLD void input_half_open(struct tcp *tcp, uint32_t index, struct segment *s)
+{
+	struct conn *c = open_half(tcp, index, s);
+
+	if (c)
+		input_conn(tcp, c, s);
+}
+
 void tcp_input(struct tcp *tcp, struct pkt *p, const struct arrival *arrival)
 {
 	struct segment s;
-	struct flow_key16 key;
-	uint64_t hash;
-	uint32_t owner;
-	enum drop reason = segment_read(p, arrival, &s);
-	struct conn *c;
+	enum drop reason;
+	uint32_t owner = OWNER_NONE;
 
+	if (LIKELY(arrival->flow_hash)) // else there is no whole header, as segment_read will say
+		owner = find_owner(tcp, p, arrival);
+	if (UNLIKELY(owner == OWNER_NONE || !owner_is_us(tcp, owner)) && !tcp->is_alone &&
+	    arrival->flow_hash && hand_to_owner(tcp, p, arrival, owner))
+		return;
 	counter_add(tcp->env, COUNTER_tcp_segs_in, 1);
-	if (UNLIKELY(reason != DROP_OK)) {
+	reason = segment_read(p, arrival, &s);
+	if (UNLIKELY(reason != DROP_OK))
 		pkt_drop(tcp->env, p, reason);
-		return;
-	}
-	key = tuple_key(&arrival->dst, &arrival->src, s.dst_port, s.src_port);
-	hash = LIKELY(arrival->flow_hash) ? arrival->flow_hash : table16_hash(tcp->table, &key);
-	if (UNLIKELY(!table16_find(tcp->table, &key, hash, &owner))) {
+	else if (UNLIKELY(owner == OWNER_NONE))
 		open_stranger(tcp, &s, 0);
-		return;
-	}
-	if (LIKELY(OWNER_KIND(owner) == OWNER_CONN)) {
-		input_conn(tcp, &tcp->conn[OWNER_INDEX(owner)], &s);
-		return;
-	}
-	if (OWNER_KIND(owner) == OWNER_TIME_WAIT) {
-		input_time_wait(tcp, OWNER_INDEX(owner), &s);
-		return;
-	}
-	c = open_half(tcp, OWNER_INDEX(owner), &s);
-	if (c)
-		input_conn(tcp, c, &s);
+	else if (LIKELY(owner_kind(owner) == OWNER_CONN))
+		input_conn(tcp, &tcp->conn[owner_index(tcp, owner)], &s);
+	else if (owner_kind(owner) == OWNER_TIME_WAIT)
+		input_time_wait(tcp, owner_index(tcp, owner), &s);
+	else
+		input_half_open(tcp, owner_index(tcp, owner), &s);
 }

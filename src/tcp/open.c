@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// How connections begin (RFC 9293 3.5, 3.10.7.2, 3.10.7.3; RFC 4987 for the bounded array). SYNs to
-// listeners, the handshake's last ACK, and our own SYNs. Called by input.c, output.c and
-// request.c.
+// How connections begin that others open (RFC 9293 3.5, 3.10.7.2; RFC 4987 for the bounded array):
+// SYNs to listeners and the handshake's last ACK. Called by input.c. Our own SYNs are connect.c's.
 //
 // When the array is full the oldest half-open connection makes room (RFC 4987 3.4): under a flood
 // of forged SYNs whoever answers sooner than the flood goes once round the array is served.
@@ -9,6 +8,8 @@
 // Text on a SYN is not kept: it is not acknowledged either, so the peer sends it again
 // (RFC 9293 3.10.7.2 allows to queue it; fast open will).
 #include "tcp/open.h"
+
+#include <errno.h>
 
 #include "observe/counter.h"
 #include "tcp/ack.h"
@@ -26,12 +27,12 @@
 #define SYN_ACK_RETRANSMITS_MAX 7
 #define HALF_OPEN_RTO_MAX_NS RTO_NS_MAX
 
-static uint16_t first_window(const struct tcp *tcp)
+uint16_t open_first_window(const struct tcp *tcp)
 {
 	return (uint16_t)MIN(tcp->config.receive_bytes_max, UINT32_C(65535));
 }
 
-static struct tcp_options our_options(const struct tcp *tcp, const struct net_path *path)
+struct tcp_options open_options(const struct tcp *tcp, const struct net_path *path)
 {
 	return (struct tcp_options){
 		.has_mss = true, // RFC 9293 MUST-14, MUST-65: on SYNs only
@@ -45,7 +46,7 @@ static struct tcp_options our_options(const struct tcp *tcp, const struct net_pa
 
 static bool send_syn_ack(struct tcp *tcp, struct half_open *h)
 {
-	struct tcp_options o = our_options(tcp, &h->path);
+	struct tcp_options o = open_options(tcp, &h->path);
 
 	// RFC 7323 1.3, 2.2: an answer carries only what the SYN had.
 	o.has_scale = h->has_scale;
@@ -58,7 +59,7 @@ static bool send_syn_ack(struct tcp *tcp, struct half_open *h)
 					.remote_port = h->remote_port,
 					.seq = h->iss,
 					.ack = h->irs + 1,
-					.wnd_units = first_window(tcp),
+					.wnd_units = open_first_window(tcp),
 					.flags = TCP_SYN | TCP_ACK,
 				});
 }
@@ -71,7 +72,7 @@ static void acknowledge(struct tcp *tcp, struct half_open *h)
 				 .remote_port = h->remote_port,
 				 .seq = h->iss + 1,
 				 .ack = h->irs + 1,
-				 .wnd_units = (uint16_t)(first_window(tcp) >>
+				 .wnd_units = (uint16_t)(open_first_window(tcp) >>
 							 (h->has_scale ? tcp->rcv_scale : 0)),
 				 .flags = TCP_ACK,
 				 .has_ts = h->has_ts,
@@ -105,17 +106,28 @@ static void step_out(struct tcp *tcp, const struct half_open *h)
 		tcp->half_open[h->newer].older = h->older;
 }
 
-static void forget(struct tcp *tcp, struct half_open *h)
+// Everything but the table's entry.
+static void release(struct tcp *tcp, struct half_open *h)
 {
-	struct flow_key16 key =
-		tuple_key(&h->path.local, &h->path.remote, h->local_port, h->remote_port);
-
-	table16_remove(tcp->table, 0, &key, table16_hash(tcp->table, &key), NULL);
 	wheel_stop(tcp->wheel, &h->timer);
 	step_out(tcp, h);
 	h->newer = tcp->half_open_free;
 	tcp->half_open_free = (uint32_t)(h - tcp->half_open);
 	tcp->half_open_count--;
+}
+
+static void forget(struct tcp *tcp, struct half_open *h)
+{
+	struct flow_key16 key =
+		tuple_key(&h->path.local, &h->path.remote, h->local_port, h->remote_port);
+
+	table16_remove(tcp->table, tcp->worker, &key, table16_hash(tcp->table, &key), NULL);
+	release(tcp, h);
+}
+
+static uint32_t half_open_value(const struct tcp *tcp, const struct half_open *h)
+{
+	return owner_value(tcp, OWNER_HALF_OPEN, (uint32_t)(h - tcp->half_open));
 }
 
 static void arm(struct tcp *tcp, struct half_open *h)
@@ -203,6 +215,7 @@ static enum drop syn_arrives(struct tcp *tcp, struct listener *l, struct segment
 	struct net_path path;
 	struct flow_key16 key;
 	uint32_t value;
+	int result;
 
 	if (pkt_short(tcp->env) && !early_gives_way(tcp))
 		return DROP_TCP_SYN_SHORT;
@@ -214,8 +227,11 @@ static enum drop syn_arrives(struct tcp *tcp, struct listener *l, struct segment
 
 	h->path = path;
 	key = tuple_key(&h->path.local, &h->path.remote, s->dst_port, s->src_port);
-	value = OWNER_VALUE(OWNER_HALF_OPEN, (uint32_t)(h - tcp->half_open));
-	if (conn_enter_table(tcp, &key, table16_hash(tcp->table, &key), &value))
+	value = half_open_value(tcp, h);
+	result = conn_enter_table(tcp, &key, table16_hash(tcp->table, &key), &value);
+	if (result == -EEXIST) // another worker was given the same SYN, and was quicker
+		return DROP_TCP_SYN_AGAIN;
+	if (result)
 		return DROP_TCP_CONNECTIONS_FULL;
 	tcp->half_open_free = h->newer;
 	tcp->half_open_count++;
@@ -258,7 +274,7 @@ void open_stranger(struct tcp *tcp, struct segment *s, uint32_t isn_floor)
 }
 
 // Windows and options both sides agreed on.
-static void agree(struct tcp *tcp, struct conn *c, const struct tcp_options *o)
+void open_agree(struct tcp *tcp, struct conn *c, const struct tcp_options *o)
 {
 	if (o->has_ts) {
 		conn_set(c, CONN_TS);
@@ -268,7 +284,7 @@ static void agree(struct tcp *tcp, struct conn *c, const struct tcp_options *o)
 	c->snd_scale = o->has_scale ? o->scale : 0;
 	c->rcv_scale = o->has_scale ? tcp->rcv_scale : 0;
 	output_set_mss(tcp, c, o->has_mss && o->mss ? o->mss : TCP_MSS_DEFAULT);
-	c->rcv.wnd = first_window(tcp);
+	c->rcv.wnd = open_first_window(tcp);
 }
 
 void open_established(struct tcp *tcp, struct conn *c)
@@ -290,15 +306,21 @@ static struct conn *promote(struct tcp *tcp, struct half_open *h, struct segment
 		.has_ts = h->has_ts,
 		.ts_value = h->ts_recent,
 	};
-	struct conn *c;
+	struct conn_birth birth = {
+		.path = &h->path,
+		.local_port = h->local_port,
+		.remote_port = h->remote_port,
+		.state = SYN_RECEIVED,
+		.instead_of = half_open_value(tcp, h),
+	};
+	struct conn *c = conn_create(tcp, &birth);
 
-	forget(tcp, h);
-	c = conn_create(tcp, &h->path, h->local_port, h->remote_port, SYN_RECEIVED);
-	ASSERT(c);
+	ASSERT(c); // there is a slot (half_open_refuses), and its place in the table is h's
+	release(tcp, h);
 	conn_start_send(c, h->iss);
 	c->snd.una = c->snd.nxt = c->snd.end;
 	conn_start_receive(c, h->irs);
-	agree(tcp, c, &o);
+	open_agree(tcp, c, &o);
 	c->snd.wnd = s->wnd << c->snd_scale;
 	c->snd.wnd_max = c->snd.wnd;
 	if (h->retransmits)
@@ -324,7 +346,7 @@ static bool listener_is_open(const struct tcp *tcp, const struct half_open *h)
 static enum drop half_open_refuses(struct tcp *tcp, struct half_open *h, struct segment *s)
 {
 	uint32_t ahead = s->raw_seq - (h->irs + 1);
-	uint32_t window_bytes = first_window(tcp);
+	uint32_t window_bytes = open_first_window(tcp);
 
 	if (s->flags & TCP_SYN && s->raw_seq == h->irs && !(s->flags & TCP_ACK)) {
 		send_syn_ack(tcp, h); // the same SYN again: our answer was lost
@@ -375,113 +397,4 @@ struct conn *open_half(struct tcp *tcp, uint32_t index, struct segment *s)
 		return NULL;
 	}
 	return promote(tcp, h, s);
-}
-
-bool open_send_syn(struct tcp *tcp, struct conn *c)
-{
-	bool first = c->snd.nxt == c->snd.una;
-	struct tcp_options o = our_options(tcp, &c->path);
-	struct bare b = {
-		.path = &c->path,
-		.syn = &o,
-		.local_port = c->local_port,
-		.remote_port = c->remote_port,
-		.seq = (uint32_t)c->snd.una,
-		.wnd_units = first_window(tcp),
-		.flags = TCP_SYN,
-		.dscp = c->dscp,
-		.ttl = c->ttl,
-	};
-
-	if (!first && !conn_is(c, CONN_RTX_NOW | CONN_ACK_NOW))
-		return true;
-	if (conn_in(c, SYN_RECEIVED)) {
-		b.flags = TCP_SYN | TCP_ACK;
-		b.ack = (uint32_t)c->rcv.nxt;
-		o.has_ts = conn_is(c, CONN_TS);
-		o.ts_echo = c->rcv.ts_recent;
-		o.has_scale = c->snd_scale || c->rcv_scale;
-	}
-	if (!output_bare(tcp, &b))
-		return false;
-	if (!first)
-		counter_add(tcp->env, COUNTER_tcp_retrans_segs, 1);
-	conn_unset(c, CONN_RTX_NOW | CONN_ACK_NOW);
-	c->snd.nxt = c->snd.una + 1;
-	c->cc.sent_ms = (uint32_t)(tcp->env->now_ns >> 20);
-	timers_segment_sent(tcp, c);
-	return true;
-}
-
-// The peer's SYN, with or without an ACK of ours.
-static void syn_received(struct tcp *tcp, struct conn *c, const struct segment *s)
-{
-	struct tcp_options o;
-
-	segment_syn_options(s, &o);
-	conn_start_receive(c, s->raw_seq);
-	agree(tcp, c, &o);
-	c->snd.wnd = s->wnd; // RFC 7323 2.2: the window of a SYN is never scaled
-	c->snd.wnd_max = MAX(c->snd.wnd_max, s->wnd);
-}
-
-// cc.sent_ms counts what timestamps count: 2^20 ns.
-static uint64_t ticks_since(const struct tcp *tcp, uint32_t then)
-{
-	return (uint64_t)((uint32_t)(tcp->env->now_ns >> 20) - then) << 20;
-}
-
-static void connected(struct tcp *tcp, struct conn *c, struct segment *s)
-{
-	// One SYN was sent, so its own time measures; the echo could be anything (RFC 7323 4.1).
-	if (!conn_is(c, CONN_SYN_RETRANSMITTED))
-		rtt_sample(c, ticks_since(tcp, c->cc.sent_ms) + 1);
-	c->snd.una = s->ack;
-	conn_enter(tcp, c, ESTABLISHED);
-	open_established(tcp, c);
-	conn_set(c, CONN_ACK_NOW);
-	conn_mark(tcp, c);
-	deliver_news(tcp, c, NEWS_CONNECTED);
-}
-
-// RFC 9293 3.10.7.3
-static enum drop syn_sent_step(struct tcp *tcp, struct conn *c, struct segment *s)
-{
-	s->ack = offset_near(c->snd.nxt, s->raw_ack);
-	// first, the ACK bit
-	bool acks = s->flags & TCP_ACK;
-
-	if (acks && (s->ack <= c->snd.una || s->ack > c->snd.nxt)) {
-		output_reset_reply(tcp, s);
-		return DROP_TCP_ACK_UNACCEPTABLE;
-	}
-	if (s->flags & TCP_RST) { // second
-		if (!acks)
-			return DROP_TCP_RST_OUTSIDE_WINDOW;
-		close_now(tcp, c, PRISM_CLOSE_REFUSED);
-		return DROP_OK;
-	}
-	// third, security: obsolete
-	if (!(s->flags & TCP_SYN)) // fifth
-		return DROP_TCP_NO_SYN;
-	syn_received(tcp, c, s); // fourth
-	if (acks) {
-		connected(tcp, c, s);
-		return DROP_OK;
-	}
-	// RFC 9293 MUST-10: simultaneous open. MUST-11: conn.c's SYN-RECEIVED is always active.
-	conn_enter(tcp, c, SYN_RECEIVED);
-	conn_set(c, CONN_ACK_NOW);
-	conn_mark(tcp, c);
-	return DROP_OK;
-}
-
-void open_syn_sent(struct tcp *tcp, struct conn *c, struct segment *s)
-{
-	enum drop reason = syn_sent_step(tcp, c, s);
-
-	if (reason == DROP_OK)
-		pkt_consume(tcp->env, s->pkt);
-	else
-		pkt_drop(tcp->env, s->pkt, reason);
 }

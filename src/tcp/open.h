@@ -34,7 +34,12 @@ void open_stranger(struct tcp *tcp, struct segment *s, uint32_t isn_floor);
 // and the segment goes on to it.
 struct conn *open_half(struct tcp *tcp, uint32_t index, struct segment *s);
 
-// RFC 9293 3.10.7.3: a segment in SYN-SENT. Takes it.
+// The window before any window was agreed on; the options we offer; what both sides agreed on.
+uint16_t open_first_window(const struct tcp *tcp);
+struct tcp_options open_options(const struct tcp *tcp, const struct net_path *path);
+void open_agree(struct tcp *tcp, struct conn *c, const struct tcp_options *o);
+
+// connect.c. RFC 9293 3.10.7.3: a segment in SYN-SENT. Takes it.
 void open_syn_sent(struct tcp *tcp, struct conn *c, struct segment *s);
 
 // SYN or SYN-ACK of a connection we began, when it is due. False without buffers.

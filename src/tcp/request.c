@@ -23,8 +23,8 @@
 
 static uint64_t listener_handle(const struct tcp *tcp, uint32_t index)
 {
-	return (uint64_t)tcp->env->worker_index << 56 |
-	       (uint64_t)tcp->listener[index].generation << 24 | LISTENER_MARK | index;
+	return (uint64_t)tcp->worker << 56 | (uint64_t)tcp->listener[index].generation << 24 |
+	       LISTENER_MARK | index;
 }
 
 // The slot to use, or a refusal.
@@ -72,14 +72,28 @@ int tcp_listen(struct tcp *tcp, const struct addr *local, uint16_t port, uint64_
 	l->generation++;
 	l->next = tcp->listener_chain[port % LISTENER_CHAINS];
 	tcp->listener_chain[port % LISTENER_CHAINS] = (uint16_t)slot;
+	if (tcp->shared->listening)
+		claims_take(tcp->shared->listening, port, tcp->worker);
 	listener->id = listener_handle(tcp, (uint32_t)slot);
 	return 0;
+}
+
+static bool has_listener(struct tcp *tcp, uint16_t port)
+{
+	for (struct listener *l = listener_first(tcp, port); l; l = listener_next(tcp, l))
+		if (l->port == port)
+			return true;
+	return false;
 }
 
 int tcp_unlisten(struct tcp *tcp, prism_listener listener)
 {
 	uint32_t index = listener.id & 0xffff;
 
+	if (listener.id >> 56 != tcp->worker)
+		return err_set(ERR_OTHER_WORKER, "listener %#lx is worker %u's, not %u's",
+			       (unsigned long)listener.id, (unsigned)(listener.id >> 56),
+			       tcp->worker);
 	if (index >= tcp->config.listeners_max || !tcp->listener[index].open ||
 	    listener_handle(tcp, index) != listener.id)
 		return err_set(ERR_STALE_HANDLE, "listener %#lx", (unsigned long)listener.id);
@@ -90,6 +104,8 @@ int tcp_unlisten(struct tcp *tcp, prism_listener listener)
 		link = &tcp->listener[*link].next;
 	*link = l->next;
 	l->open = false;
+	if (tcp->shared->listening && !has_listener(tcp, l->port))
+		claims_leave(tcp->shared->listening, l->port, tcp->worker);
 	return 0;
 }
 
@@ -103,16 +119,16 @@ static bool tuple_free(struct tcp *tcp, const struct net_path *path, uint16_t lo
 	*isn_floor = 0;
 	if (!table16_find(tcp->table, &key, table16_hash(tcp->table, &key), &owner))
 		return true;
-	return OWNER_KIND(owner) == OWNER_TIME_WAIT &&
-	       timewait_reuse(tcp, OWNER_INDEX(owner), isn_floor);
+	return owner_kind(owner) == OWNER_TIME_WAIT && owner_is_us(tcp, owner) &&
+	       timewait_reuse(tcp, owner_index(tcp, owner), isn_floor);
 }
 
+// By us, or by any worker.
 static bool listened_on(struct tcp *tcp, uint16_t port)
 {
-	for (struct listener *l = listener_first(tcp, port); l; l = listener_next(tcp, l))
-		if (l->port == port)
-			return true;
-	return false;
+	if (tcp->shared->listening)
+		return claims_of(tcp->shared->listening, port) != 0;
+	return has_listener(tcp, port);
 }
 
 // How many ports one connect looks at. The next in line is mostly free; where a long run of them is
@@ -175,25 +191,43 @@ static int find_port(struct tcp *tcp, const struct tcp_tuple *tuple, const struc
 	return 0;
 }
 
+// Times a connect looks for a port again because another worker had just taken the one it found.
+#define CONNECT_TRIES 8
+
+// An entered connection with a port of its own; *isn_floor: above all that an earlier one sent.
+static int enter_connection(struct tcp *tcp, const struct tcp_tuple *tuple,
+			    const struct net_path *path, struct conn **c, uint32_t *isn_floor)
+{
+	int error = 0;
+
+	for (int i = 0; i < CONNECT_TRIES && tcp->conn_free != NO_INDEX; i++) {
+		struct conn_birth birth = {.path = path,
+					   .remote_port = tuple->remote_port,
+					   .state = CLOSED,
+					   .instead_of = OWNER_NONE};
+
+		error = find_port(tcp, tuple, path, &birth.local_port, isn_floor);
+		if (error)
+			return error;
+		*c = conn_create(tcp, &birth);
+		if (*c)
+			return 0;
+	}
+	return err_set(ERR_CONNECTIONS_FULL, "%u connections", tcp->config.connections_max);
+}
+
 int tcp_connect(struct tcp *tcp, const struct tcp_tuple *tuple, uint64_t user, prism_conn *conn)
 {
 	struct net_path path;
 	struct flow_key16 key;
-	struct conn *c;
+	struct conn *c = NULL;
 	uint32_t isn_floor, isn;
-	uint16_t port;
 	int error = find_path(tcp, tuple, &path);
 
-	if (!error && tcp->conn_free == NO_INDEX)
-		error = err_set(ERR_CONNECTIONS_FULL, "%u connections",
-				tcp->config.connections_max);
 	if (!error)
-		error = find_port(tcp, tuple, &path, &port, &isn_floor);
+		error = enter_connection(tcp, tuple, &path, &c, &isn_floor);
 	if (error)
 		return error;
-	c = conn_create(tcp, &path, port, tuple->remote_port, CLOSED);
-	if (!c)
-		return err_set(ERR_CONNECTIONS_FULL, "%u connections", tcp->config.connections_max);
 	key = conn_key(c);
 	isn = isn_of(tcp->env, &key);
 	conn_start_send(c, isn_floor && (int32_t)(isn - isn_floor) <= 0 ? isn_floor : isn);
@@ -207,8 +241,14 @@ int tcp_connect(struct tcp *tcp, const struct tcp_tuple *tuple, uint64_t user, p
 	return 0;
 }
 
-static int stale(prism_conn conn)
+// The refusal of a handle that conn_of does not find.
+static COLD int refuse(const struct tcp *tcp, prism_conn conn)
 {
+	const struct conn *c = conn_of_any(tcp, conn.id);
+
+	if (c)
+		return err_set(ERR_OTHER_WORKER, "connection %#lx is worker %u's, not %u's",
+			       (unsigned long)conn.id, conn_worker(c), tcp->worker);
 	return err_set(ERR_STALE_HANDLE, "connection %#lx", (unsigned long)conn.id);
 }
 
@@ -259,7 +299,7 @@ int tcp_send_pkt(struct tcp *tcp, prism_conn conn, struct pkt *p)
 	int error;
 
 	if (UNLIKELY(!c))
-		return stale(conn);
+		return refuse(tcp, conn);
 	error = may_send(tcp, c, pkt_len(p));
 	if (UNLIKELY(error))
 		return error;
@@ -282,7 +322,7 @@ int tcp_send_region(struct tcp *tcp, prism_conn conn, const void *bytes, size_t 
 	int error;
 
 	if (UNLIKELY(!c))
-		return stale(conn);
+		return refuse(tcp, conn);
 	error = may_send(tcp, c, len);
 	if (UNLIKELY(error))
 		return error;
@@ -305,7 +345,7 @@ int tcp_close(struct tcp *tcp, prism_conn conn)
 	struct conn *c = conn_of(tcp, conn.id);
 
 	if (!c)
-		return stale(conn);
+		return refuse(tcp, conn);
 	if (conn_in(c, CLOSED)) // it ended meanwhile; its CLOSED event is on the way
 		return 0;
 	close_request(tcp, c);
@@ -318,7 +358,7 @@ int tcp_abort(struct tcp *tcp, prism_conn conn)
 	struct conn *c = conn_of(tcp, conn.id);
 
 	if (!c)
-		return stale(conn);
+		return refuse(tcp, conn);
 	conn_set(c, CONN_DISCARD);
 	if (conn_in(c, CLOSED))
 		return 0;
@@ -331,7 +371,7 @@ int tcp_set_user(struct tcp *tcp, prism_conn conn, uint64_t user)
 	struct conn *c = conn_of(tcp, conn.id);
 
 	if (!c)
-		return stale(conn);
+		return refuse(tcp, conn);
 	c->user = user;
 	return 0;
 }
@@ -341,7 +381,7 @@ int tcp_tuple_of(struct tcp *tcp, prism_conn conn, struct tcp_tuple *tuple)
 	const struct conn *c = conn_of(tcp, conn.id);
 
 	if (!c)
-		return stale(conn);
+		return refuse(tcp, conn);
 	*tuple = (struct tcp_tuple){
 		.local = c->path.local,
 		.remote = c->path.remote,
@@ -356,7 +396,7 @@ int tcp_set_option(struct tcp *tcp, prism_conn conn, enum tcp_option option, uin
 	struct conn *c = conn_of(tcp, conn.id);
 
 	if (!c)
-		return stale(conn);
+		return refuse(tcp, conn);
 	switch (option) {
 	case TCP_SET_KEEPALIVE_S: // RFC 9293 MUST-24, MUST-27
 		c->keepalive_s = (uint16_t)MIN(value, (uint64_t)UINT16_MAX);

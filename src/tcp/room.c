@@ -16,7 +16,9 @@
 // An eighth of the packets is left to datagrams and to those who hold one that was refused.
 static uint32_t tx_pkts(const struct tcp *tcp)
 {
-	return MAX(pool_capacity(tcp->env->pool[POOL_TX]) / 8 * 7, 1u);
+	uint32_t all = pool_capacity(tcp->env->pool[POOL_TX]) / tcp->shared->worker_count;
+
+	return MAX(all / 8 * 7, 1u);
 }
 
 void room_init(struct tcp *tcp, uint32_t descs)
@@ -25,8 +27,6 @@ void room_init(struct tcp *tcp, uint32_t descs)
 	tcp->tx_cost = descs / tx_pkts(tcp) + 1;
 	tcp->cost_free = ROOM_PKTS_FREE * tcp->tx_cost;
 	tcp->share_shift = 32u - (uint32_t)__builtin_clz(descs);
-	for (uint32_t i = 0; i <= tcp->config.connections_max; i++)
-		tcp->waiting[i] = (struct room_link){i, i};
 }
 
 static void leave(struct tcp *tcp, uint32_t i)
@@ -44,13 +44,13 @@ static void leave(struct tcp *tcp, uint32_t i)
 // Behind all others, or where it stands already.
 static void join(struct tcp *tcp, uint32_t i)
 {
-	struct room_link *link = &tcp->waiting[i];
+	struct room_link *link = &tcp->waiting[i], *first = &tcp->waiting[tcp->waiting_first];
 
 	if (link->next != i)
 		return;
-	*link = (struct room_link){0, tcp->waiting[0].prev};
+	*link = (struct room_link){tcp->waiting_first, first->prev};
 	tcp->waiting[link->prev].next = i;
-	tcp->waiting[0].prev = i;
+	first->prev = i;
 	tcp->waiting_count++;
 }
 
@@ -59,7 +59,7 @@ COLD void room_refused(struct tcp *tcp, struct conn *c)
 	if (room_has_descs(tcp))
 		conn_set(c, CONN_WANTS_ROOM);
 	else
-		join(tcp, conn_index(tcp, c) + 1);
+		join(tcp, conn_index(tcp, c));
 }
 
 COLD void room_acked(struct tcp *tcp, struct conn *c)
@@ -71,13 +71,13 @@ COLD void room_acked(struct tcp *tcp, struct conn *c)
 	if (room_has_descs(tcp))
 		deliver_news(tcp, c, NEWS_WRITABLE);
 	else
-		join(tcp, conn_index(tcp, c) + 1);
+		join(tcp, conn_index(tcp, c));
 }
 
 void room_forget(struct tcp *tcp, struct conn *c)
 {
 	conn_unset(c, CONN_WANTS_ROOM);
-	leave(tcp, conn_index(tcp, c) + 1);
+	leave(tcp, conn_index(tcp, c));
 }
 
 COLD void room_deliver(struct tcp *tcp)
@@ -85,9 +85,9 @@ COLD void room_deliver(struct tcp *tcp)
 	uint32_t free = tcp->config.send_descs_max - tcp->desc_count;
 
 	for (uint32_t n = free / tcp->descs_a_send; n && tcp->waiting_count; n--) {
-		uint32_t i = tcp->waiting[0].next;
+		uint32_t i = tcp->waiting[tcp->waiting_first].next;
 
 		leave(tcp, i);
-		deliver_news(tcp, &tcp->conn[i - 1], NEWS_WRITABLE);
+		deliver_news(tcp, &tcp->conn[i], NEWS_WRITABLE);
 	}
 }

@@ -4,8 +4,8 @@
 
 #include "tcp/conn.h"
 
-// Of the circle of those who wait for descriptors: 0 is its start, index + 1 a connection, which
-// points at itself while it does not wait.
+// Of the circle of those who wait for descriptors: a connection by its index, which points at
+// itself while it does not wait; the circle's start has a place behind them all.
 struct room_link {
 	uint32_t next, prev;
 };
@@ -64,7 +64,7 @@ static inline bool room_due(const struct tcp *tcp)
 
 static inline bool room_waits(const struct tcp *tcp, const struct conn *c)
 {
-	uint32_t i = conn_index(tcp, c) + 1;
+	uint32_t i = conn_index(tcp, c);
 
 	return tcp->waiting[i].next != i;
 }

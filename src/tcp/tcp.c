@@ -26,33 +26,15 @@ static size_t time_wait_records(const struct tcp_config *config)
 	return bits_ceil_pow2(config->time_wait_max);
 }
 
-static int check_config(const struct tcp_config *config)
-{
-	if (config->connections_max == 0 || config->connections_max > 1u << 24)
-		return err_set(ERR_INVALID_ARGUMENT, "connections_max %u: 1 to 16777216",
-			       config->connections_max);
-	if (config->time_wait_max == 0 || config->time_wait_max > 1u << 24)
-		return err_set(ERR_INVALID_ARGUMENT, "time_wait_max %u: 1 to 16777216",
-			       config->time_wait_max);
-	if (!config->half_open_max || !config->listeners_max || !config->send_descs_max)
-		return err_set(ERR_INVALID_ARGUMENT,
-			       "half_open_max, listeners_max, send_descs_max: at least 1");
-	if (config->listeners_max > UINT16_MAX || config->receive_bytes_max > 1u << 30)
-		return err_set(ERR_INVALID_ARGUMENT,
-			       "listeners_max: at most 65535; receive_bytes_max: at most 1 GiB");
-	return 0;
-}
-
 static void init_lists(struct tcp *tcp)
 {
 	tcp->flush = tcp->births = tcp->ready = (struct conn_list){NO_INDEX, NO_INDEX};
-	for (uint32_t i = 0; i < tcp->config.connections_max; i++) {
-		struct conn *c = &tcp->conn[i];
+	uint32_t first = tcp->worker * tcp->config.connections_max;
 
-		c->state = CLOSED;
-		c->flush_next = i + 1 < tcp->config.connections_max ? i + 1 : NO_INDEX;
-	}
-	tcp->conn_free = 0;
+	for (uint32_t i = 0; i < tcp->config.connections_max; i++)
+		tcp->conn[first + i].flush_next =
+			i + 1 < tcp->config.connections_max ? first + i + 1 : NO_INDEX;
+	tcp->conn_free = first;
 	tcp->early_hand = NO_INDEX;
 	for (uint32_t i = 0; i < LISTENER_CHAINS; i++)
 		tcp->listener_chain[i] = NO_LISTENER;
@@ -61,45 +43,43 @@ static void init_lists(struct tcp *tcp)
 	tcp->port_next = (uint32_t)rng_next(&tcp->env->rng);
 }
 
-// The table's hash is quick, and how long lookups take can be seen outside: its key is not the
-// secret but made from it, by inputs that isn.c has none of.
-static struct table *create_table(struct tcp *tcp)
+// What the workers share, or our own of it.
+static bool take_share(struct tcp *tcp)
 {
-	const struct tcp_config *config = &tcp->config;
-	uint64_t secret[2] = {hash_siphash(tcp->env->secret, "table 0", 7),
-			      hash_siphash(tcp->env->secret, "table 1", 7)};
-	struct table_config c = {
-		.capacity = (uint32_t)(config->connections_max + config->half_open_max +
-				       time_wait_records(config)),
-		.key_bytes = sizeof(struct flow_key16),
-		.writers = 1,
-		.epoch = &tcp->epoch,
-	};
+	struct tcp_shared *s = tcp->config.shared;
 
-	memcpy(c.secret, secret, sizeof(secret));
-	epoch_init(&tcp->epoch);
-	tcp->reader = epoch_join(&tcp->epoch);
-	epoch_online(&tcp->epoch, tcp->reader);
-	return table_create(&c);
+	tcp->is_alone = s == NULL;
+	if (!s)
+		s = tcp_shared_create(&tcp->config, 1, tcp->env->secret);
+	if (!s)
+		return false;
+	tcp->shared = s;
+	tcp->table = s->table;
+	tcp->conn = s->conn;
+	tcp->waiting = s->waiting;
+	tcp->worker = tcp->is_alone ? 0 : tcp->env->worker_index;
+	tcp->index_mask = (UINT32_C(1) << s->index_bits) - 1;
+	tcp->worker_mask = ((UINT32_C(1) << OWNER_SHIFT) - 1) & ~tcp->index_mask;
+	tcp->worker_bits = (tcp->worker << s->index_bits) & tcp->worker_mask;
+	tcp->waiting_first = s->conn_count + tcp->worker;
+	tcp->reader = epoch_join(&s->epoch);
+	ASSERT(tcp->reader >= 0);
+	epoch_online(&s->epoch, tcp->reader);
+	return true;
 }
 
 static bool map_memory(struct tcp *tcp)
 {
 	const struct tcp_config *config = &tcp->config;
 
-	tcp->conn = mem_map("connections", config->connections_max * sizeof(*tcp->conn));
 	tcp->desc = mem_map("send descriptors", config->send_descs_max * sizeof(*tcp->desc));
-	tcp->waiting = mem_map("waiting connections",
-			       (config->connections_max + UINT64_C(1)) * sizeof(*tcp->waiting));
 	tcp->half_open =
 		mem_map("half-open connections", config->half_open_max * sizeof(*tcp->half_open));
 	tcp->time_wait =
 		mem_map("TIME-WAIT records", time_wait_records(config) * sizeof(*tcp->time_wait));
 	tcp->listener = mem_map("listeners", config->listeners_max * sizeof(*tcp->listener));
 	tcp->time_wait_mask = (uint32_t)time_wait_records(config) - 1;
-	tcp->table = create_table(tcp);
-	return tcp->conn && tcp->desc && tcp->waiting && tcp->half_open && tcp->time_wait &&
-	       tcp->listener && tcp->table;
+	return tcp->desc && tcp->half_open && tcp->time_wait && tcp->listener;
 }
 
 static void unmap(void *memory, size_t bytes)
@@ -112,14 +92,14 @@ static void unmap_memory(struct tcp *tcp)
 {
 	const struct tcp_config *config = &tcp->config;
 
-	if (tcp->table)
-		table_destroy(tcp->table);
+	if (tcp->shared)
+		epoch_leave(&tcp->shared->epoch, tcp->reader);
+	if (tcp->shared && tcp->is_alone)
+		tcp_shared_destroy(tcp->shared);
 	unmap(tcp->listener, config->listeners_max * sizeof(*tcp->listener));
 	unmap(tcp->time_wait, time_wait_records(config) * sizeof(*tcp->time_wait));
 	unmap(tcp->half_open, config->half_open_max * sizeof(*tcp->half_open));
-	unmap(tcp->waiting, (config->connections_max + UINT64_C(1)) * sizeof(*tcp->waiting));
 	unmap(tcp->desc, config->send_descs_max * sizeof(*tcp->desc));
-	unmap(tcp->conn, config->connections_max * sizeof(*tcp->conn));
 	mem_unmap(tcp, sizeof(*tcp));
 }
 
@@ -128,8 +108,6 @@ struct tcp *tcp_create(const struct tcp_config *config, struct env *env, struct 
 {
 	struct tcp *tcp;
 
-	if (check_config(config))
-		return NULL;
 	tcp = mem_map("tcp", sizeof(*tcp));
 	if (!tcp)
 		return NULL;
@@ -141,7 +119,7 @@ struct tcp *tcp_create(const struct tcp_config *config, struct env *env, struct 
 	tcp->env = env;
 	tcp->net = net;
 	tcp->wheel = wheel;
-	if (!map_memory(tcp)) {
+	if (!take_share(tcp) || !map_memory(tcp)) {
 		unmap_memory(tcp);
 		return NULL;
 	}
@@ -168,9 +146,11 @@ static void release_data(struct tcp *tcp)
 
 void tcp_destroy(struct tcp *tcp)
 {
-	for (uint32_t i = 0; i < tcp->config.connections_max; i++) {
-		if (!conn_in(&tcp->conn[i], CLOSED))
-			close_abort(tcp, &tcp->conn[i], PRISM_CLOSE_SHUTDOWN);
+	for (uint32_t i = 0; i < tcp->shared->conn_count; i++) {
+		struct conn *c = &tcp->conn[i];
+
+		if (conn_worker(c) == tcp->worker && !conn_in(c, CLOSED))
+			close_abort(tcp, c, PRISM_CLOSE_SHUTDOWN);
 	}
 	open_forget_all(tcp);
 	if (timer_armed(&tcp->time_wait_timer))
@@ -216,7 +196,7 @@ static NOINLINE void flush_marked(struct tcp *tcp)
 
 void tcp_flush(struct tcp *tcp)
 {
-	epoch_quiescent(&tcp->epoch, tcp->reader);
+	epoch_quiescent(&tcp->shared->epoch, tcp->reader);
 	if (tcp->flush.head != NO_INDEX)
 		flush_marked(tcp);
 }
@@ -239,7 +219,7 @@ void tcp_count(const struct tcp *tcp, struct tcp_counts *counts)
 uint32_t tcp_idle_conn_bytes(const struct tcp *tcp)
 {
 	const struct tcp_config *config = &tcp->config;
-	uint64_t shared = table_bytes(tcp->table) +
+	uint64_t shared = table_bytes(tcp->table) / tcp->shared->worker_count +
 			  config->send_descs_max * sizeof(struct send_desc) +
 			  (config->connections_max + 1) * sizeof(struct room_link) +
 			  config->half_open_max * sizeof(struct half_open) +
@@ -277,21 +257,11 @@ static void path_shrank(struct tcp *tcp, struct conn *c, uint32_t mtu_bytes)
 	output_mtu_changed(tcp, c);
 }
 
-// RFC 9293 MUST-54: the report names its connection. RFC 5927 4.1: what it quotes must be in
-// flight.
-void tcp_icmp_error(struct tcp *tcp, const struct icmp_report *report)
+static void icmp_error(struct tcp *tcp, struct conn *c, const struct icmp_report *report)
 {
-	struct flow_key16 key =
-		tuple_key(&report->local, &report->remote, report->local_port, report->remote_port);
 	enum icmp_meaning meaning = meaning_of(report);
-	struct conn *c;
-	uint32_t owner;
 	uint64_t quoted;
 
-	if (!table16_find(tcp->table, &key, table16_hash(tcp->table, &key), &owner) ||
-	    OWNER_KIND(owner) != OWNER_CONN)
-		return;
-	c = &tcp->conn[OWNER_INDEX(owner)];
 	quoted = offset_near(c->snd.una, report->seq);
 	if (quoted < c->snd.una || quoted >= c->snd.nxt)
 		return;
@@ -303,4 +273,21 @@ void tcp_icmp_error(struct tcp *tcp, const struct icmp_report *report)
 		c->reason = PRISM_CLOSE_UNREACHABLE; // RFC 9293 MUST-47: said with the end
 	// RFC 5927 5.2: in a synchronized connection hard errors are soft, and soft ones are waited
 	// out.
+}
+
+// RFC 9293 MUST-54: the report names its connection. RFC 5927 4.1: what it quotes must be in
+// flight.
+uint32_t tcp_icmp_error(struct tcp *tcp, const struct icmp_report *report)
+{
+	struct flow_key16 key =
+		tuple_key(&report->local, &report->remote, report->local_port, report->remote_port);
+	uint32_t owner;
+
+	if (!table16_find(tcp->table, &key, table16_hash(tcp->table, &key), &owner))
+		return tcp->worker;
+	if (!owner_is_us(tcp, owner))
+		return owner_worker(tcp, owner);
+	if (owner_kind(owner) == OWNER_CONN)
+		icmp_error(tcp, &tcp->conn[owner_index(tcp, owner)], report);
+	return tcp->worker;
 }

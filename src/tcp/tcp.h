@@ -14,6 +14,7 @@
 #include "port/arrival.h"
 
 struct tcp;
+struct tcp_shared; // tcp/shared.h
 struct wheel;
 
 struct tcp_config {
@@ -28,7 +29,8 @@ struct tcp_config {
 	uint64_t keepalive_ns; // 0: off
 	uint64_t delayed_ack_ns;
 	uint64_t rto_ns_min;
-	uint16_t mss_max; // 0: the path's
+	uint16_t mss_max;          // 0: the path's
+	struct tcp_shared *shared; // of the workers this one is one of; NULL: it is alone
 };
 
 struct tcp_tuple {
@@ -53,8 +55,9 @@ void tcp_read_flow(const struct tcp *tcp, const struct pkt *p, struct arrival *a
 // tcp_read_flow was told: buckets, connections, what they sent that may be acknowledged.
 void tcp_prefetch(const struct tcp *tcp, const struct arrival *const *arrivals, uint32_t count);
 
-// An ICMP error about one of our segments (RFC 5927 checks apply). Does not take anything.
-void tcp_icmp_error(struct tcp *tcp, const struct icmp_report *report);
+// An ICMP error about one of our segments (RFC 5927 checks apply). Returns the worker whose
+// connection it is about; what is ours, or nobody's, is done.
+uint32_t tcp_icmp_error(struct tcp *tcp, const struct icmp_report *report);
 
 // Sends what connections have to say: data, one ACK per connection and burst (more for a gap), FIN.
 void tcp_flush(struct tcp *tcp);

@@ -46,7 +46,9 @@ static int node_of(const struct flow *flow, int side)
 
 static struct prism_worker *worker_of(struct flows *flows, const struct flow *flow, int side)
 {
-	return flows->world->node[node_of(flow, side)].worker;
+	const struct node *node = &flows->world->node[node_of(flow, side)];
+
+	return node->workers[flow->side[side].worker];
 }
 
 static uint64_t user_of(const struct flow *flow, int side)
@@ -58,13 +60,15 @@ static uint64_t user_of(const struct flow *flow, int side)
 
 void flows_listen(struct flows *flows)
 {
-	for (int node = 0; node < 2; node++) {
-		struct prism_endpoint local = {.port = FLOW_LISTEN_PORT};
-		prism_listener listener;
+	struct prism_endpoint local = {.port = FLOW_LISTEN_PORT};
+	prism_listener listener;
 
-		if (prism_tcp_listen(flows->world->node[node].worker, &local, LISTENER_USER,
-				     &listener))
-			fail(flows, "listen was refused");
+	for (int n = 0; n < 2; n++) {
+		const struct node *node = &flows->world->node[n];
+
+		for (uint32_t w = 0; w < node->worker_count; w++)
+			if (prism_tcp_listen(node->workers[w], &local, LISTENER_USER, &listener))
+				fail(flows, "listen was refused");
 	}
 }
 
@@ -154,7 +158,7 @@ static struct flow *flow_by_port(struct flows *flows, int accepting_node, uint16
 
 static void take_accepted(struct flows *flows, int node, const struct prism_event *e)
 {
-	struct prism_worker *worker = flows->world->node[node].worker;
+	struct prism_worker *worker = flows->world->node[node].workers[flows->world->acting];
 	struct prism_endpoint remote;
 	struct flow *flow = NULL;
 
@@ -165,6 +169,7 @@ static void take_accepted(struct flows *flows, int node, const struct prism_even
 		return;
 	}
 	flow->side[1].conn = e->conn;
+	flow->side[1].worker = flows->world->acting;
 	flow->side[1].open = true;
 	flow->port[1] = FLOW_LISTEN_PORT;
 	if (prism_tcp_set_user(worker, e->conn, user_of(flow, 1)))
@@ -194,7 +199,8 @@ void flows_take(void *context, int node, const struct prism_event *e)
 	int s = (int)(e->user % 2);
 	struct side *side = &flow->side[s];
 
-	if (node_of(flow, s) != node || side->conn.id != e->conn.id)
+	if (node_of(flow, s) != node || side->conn.id != e->conn.id ||
+	    side->worker != flows->world->acting)
 		fail(flows, "an event with another connection's user");
 	switch (e->type) {
 	case PRISM_EVENT_CONNECTED:
@@ -229,8 +235,10 @@ static void start(struct flows *flows, struct flow *flow, int s)
 {
 	struct prism_endpoint remote = world_endpoint(node_of(flow, !s), FLOW_LISTEN_PORT);
 	struct prism_endpoint local = world_endpoint(node_of(flow, s), flow->port[s]);
-	struct prism_worker *worker = worker_of(flows, flow, s);
 	struct side *side = &flow->side[s];
+
+	side->worker = flow->index % flows->world->node[node_of(flow, s)].worker_count;
+	struct prism_worker *worker = worker_of(flows, flow, s);
 
 	if (flow->simultaneous)
 		remote.port = flow->port[!s];

@@ -40,6 +40,7 @@ struct side {
 	enum close_rule close_rule;
 	// how far it has come
 	prism_conn conn;
+	uint32_t worker; // of its node
 	bool open, eof, close_called, closed, paused;
 	uint32_t reason;
 	uint64_t sent_bytes, received_bytes;

@@ -50,7 +50,11 @@ static void stall(struct scenario *sc, struct world *world)
 		return;
 	struct node *node = &world->node[rng_below(&sc->flows.rng, 2)];
 
-	node->stalled_until_ns = world->now_ns + rng_below(&sc->flows.rng, 20 * NS_PER_MS);
+	uint32_t w = node->worker_count > 1
+			     ? (uint32_t)rng_below(&sc->flows.rng, node->worker_count)
+			     : 0;
+
+	node->stalled_until_ns[w] = world->now_ns + rng_below(&sc->flows.rng, 20 * NS_PER_MS);
 }
 
 static const char *step(struct scenario *sc, struct world *world, uint64_t until_ns)
@@ -126,9 +130,10 @@ static const char *judge(struct scenario *sc, struct world *world)
 	for (uint32_t i = 0; !failure && i < sc->flows.count; i++)
 		failure = judge_flow(sc, &sc->flows.flow[i]);
 	for (int node = 0; !failure && node < 2; node++)
-		if (wheel_count(world->node[node].worker->wheel) >
-		    4) // the neighbour's, and housekeeping
-			failure = "timers remain";
+		for (uint32_t w = 0; w < world->node[node].worker_count; w++)
+			if (wheel_count(world->node[node].workers[w]->wheel) >
+			    4) // the neighbour's, and housekeeping
+				failure = "timers remain";
 	return failure;
 }
 

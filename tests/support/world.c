@@ -100,11 +100,11 @@ static void create_pools(struct node *node, const struct world_config *config)
 	};
 
 	for (int kind = 0; kind < POOL_KINDS; kind++) {
-		struct pool_config pool = {
-			.name = names[kind],
-			.pkts = config->pool_pkts[kind],
-			.room_bytes = (uint16_t)(PKT_FRONT_BYTES + room_bytes[kind]),
-			.numa_node = -1};
+		struct pool_config pool = {.name = names[kind],
+					   .pkts = config->pool_pkts[kind],
+					   .room_bytes =
+						   (uint16_t)(PKT_FRONT_BYTES + room_bytes[kind]),
+					   .numa_node = -1};
 
 		node->pool[kind] = pool_create(&pool);
 		if (!node->pool[kind])
@@ -112,15 +112,49 @@ static void create_pools(struct node *node, const struct world_config *config)
 	}
 }
 
-static void create_worker(struct world *world, int index, const struct world_config *config)
+// The port of one worker of a node: the wire's end, a queue of it, or a way through the first.
+static struct port *port_of(struct world *world, int index, uint32_t w,
+			    const struct world_config *config)
+{
+	struct node *node = &world->node[index];
+	struct port *end = pair_port(world->pair, index);
+
+	if (node->worker_count == 1)
+		return end;
+	if (!config->few_queues[index])
+		return &node->spread.queue[w].port;
+	end->flags |= PORT_FEW_QUEUES;
+	if (w == 0)
+		return end;
+	node->relay[w] = relay_open(end, team_hands(node->team, w), 0);
+	if (!node->relay[w])
+		give_up("relay");
+	return node->relay[w];
+}
+
+static void create_worker(struct world *world, int index, uint32_t w,
+			  const struct world_config *config, struct worker_config *worker)
+{
+	struct node *node = &world->node[index];
+
+	worker->index = w;
+	worker->team = node->team;
+	worker->counters = w ? &node->more_counters[w] : &node->counters;
+	worker->trace = w ? &node->more_trace[w] : &node->trace;
+	worker->now_ns = world->now_ns;
+	worker->seed = config->seed * 2 + (uint64_t)index + ((uint64_t)w << 32);
+	worker->port[0] = port_of(world, index, w, config);
+	memcpy(worker->pool, node->pool, sizeof(worker->pool));
+	node->workers[w] = worker_create(worker);
+	if (!node->workers[w])
+		give_up("worker");
+}
+
+static void create_workers(struct world *world, int index, const struct world_config *config)
 {
 	struct node *node = &world->node[index];
 	struct prism_options options;
-	struct worker_config worker = {.options = &options,
-				       .counters = &node->counters,
-				       .trace = &node->trace,
-				       .now_ns = world->now_ns,
-				       .seed = config->seed * 2 + (uint64_t)index};
+	struct worker_config worker = {.options = &options};
 	struct prism_endpoint endpoint = world_endpoint(index, 0);
 
 	options_fill(&options, &config->options);
@@ -128,13 +162,19 @@ static void create_worker(struct world *world, int index, const struct world_con
 	options.ports[0] =
 		(struct prism_port_options){.name = "p0", .device = "pair:", .address_count = 1};
 	options.ports[0].addresses[0] = (struct prism_prefix){.addr = endpoint.addr, .len = 24};
-	worker.port[0] = pair_port(world->pair, index);
-	memcpy(worker.pool, node->pool, sizeof(worker.pool));
 	memset(worker.secret, 0x5a + index, sizeof(worker.secret));
 	memcpy(worker.secret, &config->seed, sizeof(config->seed));
-	node->worker = worker_create(&worker);
-	if (!node->worker)
-		give_up("worker");
+	node->worker_count = MAX(config->workers[index], 1u);
+	if (node->worker_count > 1) {
+		node->team = team_create(&options, node->worker_count, worker.secret);
+		if (!node->team)
+			give_up("team");
+		spread_init(&node->spread, pair_port(world->pair, index), node->worker_count,
+			    config->seed);
+	}
+	for (uint32_t w = 0; w < node->worker_count; w++)
+		create_worker(world, index, w, config, &worker);
+	node->worker = node->workers[0];
 }
 
 struct world *world_create(const struct world_config *config)
@@ -163,8 +203,20 @@ struct world *world_create(const struct world_config *config)
 		world->capture = pcapng_create(config->capture);
 	pair_set_tap(world->pair, see, world);
 	for (int i = 0; i < world->node_count; i++)
-		create_worker(world, i, config);
+		create_workers(world, i, config);
 	return world;
+}
+
+static void destroy_node(struct node *node)
+{
+	for (uint32_t w = node->worker_count; w-- > 0;) {
+		worker_destroy(node->workers[w]);
+		if (node->relay[w])
+			port_close(node->relay[w]);
+	}
+	if (node->team)
+		team_destroy(node->team);
+	spread_fini(&node->spread);
 }
 
 bool world_destroy(struct world *world)
@@ -172,7 +224,7 @@ bool world_destroy(struct world *world)
 	bool whole = true;
 
 	for (int i = 0; i < world->node_count; i++)
-		worker_destroy(world->node[i].worker);
+		destroy_node(&world->node[i]);
 	pair_destroy(world->pair);
 	for (int i = 0; i < 2; i++)
 		whole &= world_buffers_out(world, i) == 0;
@@ -199,20 +251,35 @@ uint32_t world_buffers_out(const struct world *world, int node)
 bool world_at_rest(const struct world *world)
 {
 	for (int i = 0; i < world->node_count; i++) {
-		struct prism_conn_counts counts;
+		for (uint32_t w = 0; w < world->node[i].worker_count; w++) {
+			struct prism_conn_counts counts;
 
-		prism_conn_count(world->node[i].worker, &counts);
-		if (counts.half_open + counts.open + counts.time_wait > 0)
-			return false;
+			prism_conn_count(world->node[i].workers[w], &counts);
+			if (counts.half_open + counts.open + counts.time_wait > 0)
+				return false;
+		}
 		if (world_buffers_out(world, i) > 0)
 			return false;
 	}
 	return true;
 }
 
-static uint64_t node_next_ns(const struct node *node)
+static uint64_t worker_wakes_ns(const struct world *world, const struct node *node, uint32_t w)
 {
-	return MAX(worker_next_ns(node->worker), node->stalled_until_ns);
+	uint64_t next_ns = worker_next_ns(node->workers[w]);
+
+	if (node->worker_count > 1 && spread_waits(&node->spread, w))
+		next_ns = world->now_ns;
+	return MAX(next_ns, node->stalled_until_ns[w]);
+}
+
+static uint64_t node_next_ns(const struct world *world, const struct node *node)
+{
+	uint64_t next_ns = TIME_NEVER_NS;
+
+	for (uint32_t w = 0; w < node->worker_count; w++)
+		next_ns = MIN(next_ns, worker_wakes_ns(world, node, w));
+	return next_ns;
 }
 
 static uint64_t next_ns(const struct world *world, uint64_t until_ns)
@@ -220,24 +287,29 @@ static uint64_t next_ns(const struct world *world, uint64_t until_ns)
 	uint64_t next = MIN(until_ns, pair_next_ns(world->pair));
 
 	for (int i = 0; i < world->node_count; i++)
-		next = MIN(next, node_next_ns(&world->node[i]));
+		next = MIN(next, node_next_ns(world, &world->node[i]));
 	return next;
 }
 
-static bool node_turn(struct world *world, int index,
-		      void (*take)(void *context, int node, const struct prism_event *event),
-		      void *context)
+static bool worker_takes_turn(struct world *world, int index, uint32_t w,
+			      void (*take)(void *context, int node,
+					   const struct prism_event *event),
+			      void *context)
 {
 	struct node *node = &world->node[index];
-	uint64_t rx_pkts = node->counters.value[COUNTER_rx_pkts];
-	uint64_t tx_pkts = node->counters.value[COUNTER_tx_pkts];
+	struct counters *counters = w ? &node->more_counters[w] : &node->counters;
+	uint64_t rx_pkts =
+		counters->value[COUNTER_rx_pkts] + counters->value[COUNTER_handed_in_pkts];
+	uint64_t tx_pkts =
+		counters->value[COUNTER_tx_pkts] + counters->value[COUNTER_handed_out_pkts];
 
-	if (node->stalled_until_ns > world->now_ns)
+	if (node->stalled_until_ns[w] > world->now_ns)
 		return false;
-	int n = worker_turn(node->worker, world->now_ns, node->events, WORLD_EVENTS);
+	int n = worker_turn(node->workers[w], world->now_ns, node->events, WORLD_EVENTS);
 
-	if (counters_unaccounted(&node->counters) != 0)
+	if (counters_unaccounted(counters) != 0)
 		world->failure = "unaccounted packets";
+	world->acting = w;
 	for (int i = 0; i < n; i++) {
 		const struct prism_event *e = &node->events[i];
 
@@ -245,8 +317,11 @@ static bool node_turn(struct world *world, int index,
 		world->hash = mix(world->hash, e->user ^ (uint64_t)e->reason << 48 ^ e->cookie);
 		take(context, index, e);
 	}
-	return n > 0 || rx_pkts != node->counters.value[COUNTER_rx_pkts] ||
-	       tx_pkts != node->counters.value[COUNTER_tx_pkts];
+	return n > 0 ||
+	       rx_pkts !=
+		       counters->value[COUNTER_rx_pkts] + counters->value[COUNTER_handed_in_pkts] ||
+	       tx_pkts !=
+		       counters->value[COUNTER_tx_pkts] + counters->value[COUNTER_handed_out_pkts];
 }
 
 bool world_turn(struct world *world,
@@ -256,7 +331,8 @@ bool world_turn(struct world *world,
 	bool happened = false;
 
 	for (int i = 0; i < world->node_count; i++)
-		happened |= node_turn(world, i, take, context);
+		for (uint32_t w = 0; w < world->node[i].worker_count; w++)
+			happened |= worker_takes_turn(world, i, w, take, context);
 	world->steps++;
 	return happened;
 }

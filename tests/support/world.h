@@ -5,23 +5,35 @@
 
 #include <prismnet/prism.h>
 
+#include "core/team.h"
 #include "core/worker.h"
 #include "pcapng.h"
 #include "port/pair.h"
+#include "spread.h"
 
 #define WORLD_EVENTS 64
+#define WORLD_WORKERS_MAX SPREAD_QUEUES_MAX
 
 struct node {
-	struct prism_worker *worker;
+	struct prism_worker *worker; // the first
+	struct prism_worker *workers[WORLD_WORKERS_MAX];
+	uint32_t worker_count;
+	struct team *team; // of several
+	struct spread spread;
+	struct port *relay[WORLD_WORKERS_MAX];            // of those without a queue
+	struct counters more_counters[WORLD_WORKERS_MAX]; // of all but the first
+	struct trace more_trace[WORLD_WORKERS_MAX];
 	struct pool *pool[POOL_KINDS];
-	struct counters counters;
+	struct counters counters; // of the first
 	struct trace trace;
 	struct prism_event events[WORLD_EVENTS];
-	uint64_t stalled_until_ns; // its worker gets no turn before
+	uint64_t stalled_until_ns[WORLD_WORKERS_MAX]; // a worker gets no turn before
 };
 
 struct world_config {
 	uint64_t seed;
+	uint32_t workers[2];          // of each node; 0: one
+	bool few_queues[2];           // only the first of them has one; else packets come to any
 	int node_count;               // 1: end 1 of the wire is the caller's; 0: both
 	struct prism_options options; // limits of both stacks; ports are the world's own
 	uint16_t mtu_bytes;
@@ -40,6 +52,7 @@ struct world {
 	struct pair *pair;
 	struct node node[2];
 	int node_count;
+	uint32_t acting; // the worker of the node whose event take is given
 	struct pcapng *capture;
 	const char *failure; // a law that was broken, or NULL
 };

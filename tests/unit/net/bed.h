@@ -151,8 +151,13 @@ static inline void bed_walk(struct bed *b, uint16_t port_index, struct pkt *p)
 		udp_input(b->net, p, &a);
 	if (next == NEXT_ARP)
 		arp_input(b->net, p, &a);
-	if (next == NEXT_ICMP)
-		b->report_count += icmp_input(b->net, p, &a, &b->report);
+	if (next == NEXT_ICMP && icmp_input(b->net, p, &a, &b->report)) {
+		if (b->report.protocol == IP_UDP)
+			udp_icmp_error(b->net, &b->report);
+		else
+			b->report_count++;
+		pkt_consume(&b->env, p);
+	}
 }
 
 // Receives what waits on the port.
