@@ -17,6 +17,7 @@ extern "C" {
 #define PRISM_PORTS_MAX 16
 #define PRISM_PORT_ADDRESSES_MAX 8
 #define PRISM_ROUTES_MAX 64
+#define PRISM_WORKERS_MAX 64
 
 /// The least send_bytes_max: whatever the MTU, two whole buffers fit, so that one is queued while
 /// the other is on its way.
@@ -86,6 +87,9 @@ struct prism_options {
 	uint32_t time_wait_max; ///< closed connections remembered; when full the oldest ends early.
 				///< Default connections_max up to 16384, a quarter from 65536 on
 	void *loaded;           ///< of prism_options_load, until prism_options_free; leave it alone
+	uint32_t workers;       ///< 1..64, default 1; limits are of all workers together
+	int16_t cores[PRISM_WORKERS_MAX]; ///< where each worker's thread is pinned when it polls
+					  ///< first; -1: nowhere. The first has `core`
 };
 
 /// Fills in sizes and defaults. Thread: any. Blocks: never.

@@ -19,6 +19,8 @@ void prism_options_init(struct prism_options *options, size_t size)
 {
 	struct prism_options o = {.core = -1};
 
+	for (uint32_t i = 0; i < PRISM_WORKERS_MAX; i++)
+		o.cores[i] = -1;
 	memset(options, 0, size);
 	memcpy(options, &o, MIN(size, sizeof(o)));
 	options->size = size;
@@ -36,13 +38,12 @@ void prism_close(struct prism *prism)
 
 uint32_t prism_worker_count(const struct prism *prism)
 {
-	(void)prism;
-	return 1;
+	return prism->options.workers;
 }
 
 struct prism_worker *prism_worker_get(struct prism *prism, uint32_t index)
 {
-	return index == 0 ? prism->worker : NULL;
+	return index < prism->options.workers ? prism->worker[index] : NULL;
 }
 
 const char *prism_report(const struct prism *prism)
@@ -55,8 +56,11 @@ int prism_poll(struct prism_worker *worker, struct prism_event *events, int coun
 	worker_transmit(worker); // before the clock, which takes as long as some packets
 	uint64_t now_ns = clock_ns(&worker->clock);
 
-	if (UNLIKELY(now_ns - worker->prism->published_ns > PUBLISH_NS))
-		start_publish(worker->prism, now_ns);
+	if (UNLIKELY(now_ns - worker->published_ns > PUBLISH_NS)) {
+		if (!worker->entered)
+			start_enter(worker);
+		start_publish(worker, now_ns);
+	}
 	return worker_turn(worker, now_ns, events, count);
 }
 
@@ -91,29 +95,39 @@ static int find_drop(const char *name)
 	return -1;
 }
 
-int prism_counter(const struct prism *prism, const char *name, uint64_t *value)
+// One number of one worker, by its name.
+static bool count_of(const struct counters *c, const char *name, uint64_t *value)
 {
-	const struct counters *c = prism->worker->env.counters;
-
 	if (strcmp(name, "unaccounted") == 0) {
 		*value = (uint64_t)counters_unaccounted(c);
-		return 0;
+		return true;
 	}
 	if (strncmp(name, "drop.", 5) == 0) {
 		int drop = find_drop(name + 5);
 
-		if (drop < 0)
-			return -ENOENT;
-		*value = cell_get(&c->drop[drop]);
-		return 0;
+		*value = drop < 0 ? 0 : cell_get(&c->drop[drop]);
+		return drop >= 0;
 	}
 	for (int i = 0; i < COUNTER_COUNT; i++) {
 		if (strcmp(counter_infos[i].name, name) != 0)
 			continue;
 		*value = cell_get(&c->value[i]);
-		return 0;
+		return true;
 	}
-	return -ENOENT;
+	return false;
+}
+
+int prism_counter(const struct prism *prism, const char *name, uint64_t *value)
+{
+	uint64_t sum = 0, one;
+
+	for (uint32_t i = 0; i < prism->options.workers; i++) {
+		if (!count_of(prism->worker[i]->env.counters, name, &one))
+			return -ENOENT;
+		sum += one;
+	}
+	*value = sum;
+	return 0;
 }
 
 void prism_buffers(const struct prism *prism, uint32_t *available, uint32_t *capacity)

@@ -7,6 +7,9 @@
 // dual-port cards with four virtual functions each.
 #define PORTS_MAX 16
 
+// Threads that drive one instance: a bit each in a word that says who listens on a port.
+#define WORKERS_MAX 64
+
 // Packets handled as one batch. 64 descriptors keep the burst's headers (64 lines) inside L1
 // while hiding memory latency.
 #define BURST_PKTS 64

@@ -238,7 +238,11 @@ void doctor_config(struct doctor *d, const struct config *config)
 		doctor_add(d, DOCTOR_FAIL, "memory.mode",
 			   "sysctl vm.nr_hugepages=512, or mode: auto",
 			   "hugepages are asked for and none is free");
-	if (config->options.core >= (int)m->cpu_count)
-		doctor_add(d, DOCTOR_FAIL, "workers", "lscpu --extended lists them",
-			   "there is no cpu %d", config->options.core);
+	for (uint32_t i = 0; i < config->options.workers; i++)
+		if (config->options.cores[i] >= (int)m->cpu_count)
+			doctor_add(d, DOCTOR_FAIL, "workers", "lscpu --extended lists them",
+				   "there is no cpu %d", config->options.cores[i]);
+	if (config->options.workers > m->cpu_count)
+		doctor_add(d, DOCTOR_WARN, "workers", "at most as many workers as cpus",
+			   "%u workers share %u cpus", config->options.workers, m->cpu_count);
 }

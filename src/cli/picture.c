@@ -76,20 +76,43 @@ static double share_pct(uint64_t part, uint64_t whole)
 	return whole ? 100.0 * (double)part / (double)whole : 0;
 }
 
-static void add_worker(struct picture *p)
+// "worker.3.turns"
+static const char *of_worker(uint32_t worker, const char *field, char name[80])
 {
-	uint64_t turns = grown(p, "turns"), busy_turns = grown(p, "turns_busy");
-	uint64_t pkts = grown(p, "rx_pkts"), busy_ns = grown(p, "busy_ns");
-	char text[4][HUMAN_BYTES];
+	snprintf(name, 80, "worker.%u.%s", worker, field);
+	return name;
+}
 
-	add_line(p, "%-10s %8s %10s %10s %10s %10s %10s", "worker", "busy %", "turns/s", "pkt/turn",
-		 "open", "half open", "time-wait");
-	add_line(p, "%-10s %8.1f %10s %10.1f %10s %10s %10s", "0",
+static void add_worker(struct picture *p, uint32_t worker)
+{
+	char name[80], text[7][HUMAN_BYTES];
+	uint64_t busy_turns = grown(p, of_worker(worker, "turns_busy", name));
+	uint64_t pkts = grown(p, of_worker(worker, "in_pkts", name));
+	uint64_t busy_ns = grown(p, of_worker(worker, "busy_ns", name));
+	uint64_t cycles = grown(p, of_worker(worker, "busy_cycles", name));
+
+	snprintf(text[6], HUMAN_BYTES, "%u", worker);
+	add_line(p, "%-6s %6.1f %8s %8.1f %10s %8s %7s %9s %9s", text[6],
 		 share_pct(busy_ns, p->after->time_ns - p->before->time_ns),
-		 rate(p, "turns", 1, text[0]), busy_turns ? (double)pkts / (double)busy_turns : 0.0,
-		 human_count((double)value_of(p, "worker.0.conns_open"), text[1]),
-		 human_count((double)value_of(p, "worker.0.conns_half_open"), text[2]),
-		 human_count((double)value_of(p, "worker.0.conns_time_wait"), text[3]));
+		 rate(p, of_worker(worker, "turns", name), 1, text[0]),
+		 busy_turns ? (double)pkts / (double)busy_turns : 0.0,
+		 pkts ? human_count((double)cycles / (double)pkts, text[1]) : "-",
+		 human_count((double)value_of(p, of_worker(worker, "handed_pkts", name)), text[2]),
+		 human_count((double)value_of(p, of_worker(worker, "conns_open", name)), text[3]),
+		 human_count((double)value_of(p, of_worker(worker, "conns_half_open", name)),
+			     text[4]),
+		 human_count((double)value_of(p, of_worker(worker, "conns_time_wait", name)),
+			     text[5]));
+}
+
+static void add_workers(struct picture *p)
+{
+	uint64_t turns = grown(p, "turns");
+
+	add_line(p, "%-6s %6s %8s %8s %10s %8s %7s %9s %9s", "worker", "busy %", "turns/s",
+		 "pkt/turn", "cycles/pkt", "in rings", "open", "half open", "time-wait");
+	for (uint32_t i = 0; i < p->head->worker_count; i++)
+		add_worker(p, i);
 	if (turns == 0 && p->state == STATS_RUNNING)
 		add_line(p, "  no turn was counted between two looks");
 }
@@ -217,7 +240,7 @@ void picture_compose(struct picture *p)
 	static const char *const words[] = {
 		"starting",
 		"running",
-		"STUCK: its worker makes no turns",
+		"STUCK: a worker makes no turns",
 		"stopping",
 		"DEAD: these are its last numbers",
 	};
@@ -226,7 +249,7 @@ void picture_compose(struct picture *p)
 	add_line(p, "prism %s  pid %u  version %s  %s", p->head->instance, p->head->pid,
 		 p->head->version, words[p->state]);
 	add_line(p, "%s", "");
-	add_worker(p);
+	add_workers(p);
 	add_line(p, "%s", "");
 	add_ports(p);
 	add_line(p, "%s", "");

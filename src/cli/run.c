@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// prism run: opens what the configuration describes, and drives it. This thread is the worker: its
-// loop is poll, dispatch, and a nap when there is nothing to do; while busy it makes no system
-// call. Signals, the live summary and the control socket are the monitor's, a second thread that
-// only reads what the worker publishes.
+// prism run: opens what the configuration describes, and drives it. This thread is the first
+// worker's, the others have one each (run_worker.c). Signals, the live summary and the control
+// socket are the monitor's, one more thread, which only reads what the workers publish.
 
 #include "cli/run.h"
 
@@ -22,94 +21,6 @@
 #include "cli/namespace.h"
 #include "observe/instance.h"
 #include "sync/cell.h"
-
-#define EVENTS 64
-
-// Shorter waits than this are spent looking: going to sleep and waking costs some microseconds.
-#define IDLE_BEFORE_SLEEP_NS (1 * NS_PER_MS)
-// The longest nap, and so what sleeping adds to the first packet after a silence.
-#define NAP_NS_MAX (100 * NS_PER_US)
-// How long connections may take to finish after the first signal. A second one ends it.
-#define DRAIN_NS (5 * NS_PER_S)
-
-static void nap(uint64_t ns)
-{
-	struct timespec wait = {.tv_nsec = (long)ns};
-
-	nanosleep(&wait, NULL);
-}
-
-static int turn(struct run *run)
-{
-	struct prism_event events[EVENTS];
-	int count = prism_poll(run->worker, events, EVENTS);
-
-	handler_dispatch_all(events, count);
-	return count;
-}
-
-static void serve(struct run *run)
-{
-	bool sleeps = run->config->idle == IDLE_SLEEP;
-	uint64_t busy_ns = 0; // when there was last something to do
-	bool napped = false;  // before this turn
-
-	while (cell_get(&run->stop) == RUN_GO) {
-		int count = turn(run);
-		uint64_t now_ns = prism_now_ns(run->worker), idle_ns;
-
-		if (!sleeps)
-			continue;
-		idle_ns = count ? 0 : prism_idle_ns(run->worker, NAP_NS_MAX);
-		// A timer that was due when a nap ended is no reason to stay awake.
-		if (count || (idle_ns == 0 && !napped))
-			busy_ns = now_ns;
-		napped = idle_ns > 0 && now_ns - busy_ns > IDLE_BEFORE_SLEEP_NS;
-		if (napped)
-			nap(idle_ns);
-	}
-}
-
-static bool all_drained(struct run *run)
-{
-	bool drained = true;
-
-	for (uint32_t i = 0; i < run->service_count; i++)
-		drained &= service_drain(run->services[i]);
-	return drained;
-}
-
-static void drain(struct run *run)
-{
-	uint64_t begin_ns = prism_now_ns(run->worker);
-
-	while (!all_drained(run) && prism_now_ns(run->worker) - begin_ns < DRAIN_NS &&
-	       cell_get(&run->stop) != RUN_END)
-		if (turn(run) == 0)
-			nap(prism_idle_ns(run->worker, NAP_NS_MAX));
-	for (int i = 0; i < 8; i++) // the last acknowledgments and FINs leave
-		turn(run);
-}
-
-static int start_services(struct run *run)
-{
-	for (uint32_t i = 0; i < run->config->service_count; i++) {
-		const struct service_config *config = &run->config->services[i];
-		int error = service_start(run->prism, run->worker, config,
-					  &run->services[run->service_count]);
-
-		if (error)
-			return error;
-		run->service_count++;
-	}
-	return 0;
-}
-
-static void stop_services(struct run *run)
-{
-	while (run->service_count > 0)
-		service_stop(run->services[--run->service_count]);
-}
 
 // What the files under an http root come to, so that nobody has to say memory.region.
 static uint64_t folder_bytes(const char *root)
@@ -136,6 +47,7 @@ static void plan_region(struct config *config)
 	for (uint32_t i = 0; i < config->service_count; i++)
 		if (config->services[i].root)
 			bytes += folder_bytes(config->services[i].root);
+	bytes *= MAX(config->options.workers, 1u); // each worker's service has its own
 	// Alignment and the prepared headers of the files fit in an eighth more.
 	bytes += bytes / 8;
 	if (bytes > UINT64_C(64) << 20)
@@ -177,8 +89,9 @@ static void say_services(const struct run *run)
 	for (uint32_t i = 0; i < options->port_count; i++)
 		if (options->ports[i].address_count)
 			addr = options->ports[i].addresses[0].addr;
-	for (uint32_t i = 0; i < run->service_count; i++) {
-		const struct service_config *service = service_config_of(run->services[i]);
+	for (uint32_t i = 0; i < run->workers[0].service_count; i++) {
+		const struct service_config *service =
+			service_config_of(run->workers[0].services[i]);
 		static const struct prism_addr any;
 		bool everywhere = memcmp(&service->listen.addr, &any, sizeof any) == 0;
 
@@ -207,8 +120,7 @@ static int run_open(struct run *run)
 {
 	int code = CLI_OK;
 
-	run->worker = prism_worker_get(run->prism, 0);
-	if (start_services(run) != 0 || open_server(run) != 0)
+	if (workers_prepare(run) != 0 || open_server(run) != 0)
 		code = cli_last_error(CLI_ENVIRONMENT);
 	if (code == CLI_OK)
 		code = monitor_start(run);
@@ -216,12 +128,11 @@ static int run_open(struct run *run)
 		if (!run->quiet)
 			say_services(run);
 		fflush(stdout);
-		serve(run);
-		drain(run);
+		code = workers_drive(run);
 		monitor_stop(run);
 	}
 	close_server(run);
-	stop_services(run);
+	workers_finish(run);
 	return code;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What prism run's two threads share: the worker's loop (run.c) and the monitor (monitor.c).
+// What prism run's threads share: the workers' loops (run_worker.c) and the monitor (monitor.c).
 #pragma once
 
 #include <prismnet/stack.h>
@@ -13,24 +13,45 @@
 
 enum run_stop { RUN_GO, RUN_DRAIN, RUN_END };
 
-struct run {
-	struct config *config;
-	struct prism *prism;
+struct run;
+
+// One worker's thread and what it drives.
+struct run_worker {
+	struct run *run;
 	struct prism_worker *worker;
 	struct service *services[CONFIG_SERVICES_MAX];
 	uint32_t service_count;
+	pthread_t thread;
+};
+
+struct run {
+	struct config *config;
+	struct prism *prism;
+	struct run_worker workers[PRISM_WORKERS_MAX];
+	uint32_t worker_count;
 	bool quiet;
 	uint64_t duration_ns; // 0: until a signal
-	uint64_t stop;        // cell, enum run_stop; the monitor writes, the worker reads
-	uint64_t ended;       // cell; the worker writes, the monitor reads
+	uint64_t stop;        // cell, enum run_stop; the monitor writes, the workers read
+	uint64_t drained;     // counts workers whose connections have ended
+	uint64_t ended;       // cell; the first worker writes, the monitor reads
 
 	pthread_t monitor;
 	struct server server; // the control socket; its descriptor is -1 without one
 	int signal_fd;        // SIGINT, SIGTERM
-	int wake_fd;          // the worker ended
+	int wake_fd;          // the workers ended
 };
 
 // Blocks the signals (before anything makes a thread), then starts the thread. 0, or an exit code.
 int monitor_prepare(struct run *run);
 int monitor_start(struct run *run);
 void monitor_stop(struct run *run);
+
+// Starts the services on every worker. 0, or a negative errno with prism_last_error.
+int workers_prepare(struct run *run);
+
+// Drives the workers, the first on this thread, until they are told to stop and have drained. An
+// exit code.
+int workers_drive(struct run *run);
+
+// Ends the services.
+void workers_finish(struct run *run);

@@ -22,6 +22,16 @@ static uint64_t counter(const struct run *run, const char *name)
 	return value;
 }
 
+static void sample_services(const struct run_worker *w, struct summary_sample *s)
+{
+	for (uint32_t i = 0; i < w->service_count; i++) {
+		const struct service_stats *stats = service_stats_of(w->services[i]);
+
+		s->requests += cell_get(&stats->requests);
+		s->connections += cell_get(&stats->connections_open);
+	}
+}
+
 static void sample(const struct run *run, uint64_t now_ns, struct summary_sample *s)
 {
 	*s = (struct summary_sample){
@@ -33,12 +43,8 @@ static void sample(const struct run *run, uint64_t now_ns, struct summary_sample
 		.busy_ns = counter(run, "busy_ns"),
 		.idle_ns = counter(run, "idle_ns"),
 	};
-	for (uint32_t i = 0; i < run->service_count; i++) {
-		const struct service_stats *stats = service_stats_of(run->services[i]);
-
-		s->requests += cell_get(&stats->requests);
-		s->connections += cell_get(&stats->connections_open);
-	}
+	for (uint32_t i = 0; i < run->worker_count; i++)
+		sample_services(&run->workers[i], s);
 	for (int i = DROP_OK + 1; i < DROP_COUNT; i++) {
 		char name[80];
 

@@ -80,9 +80,11 @@ static json_t *value_schema(const struct schema_field *field)
 				 text_matching(PREFIX_PATTERN), "maxItems",
 				 PRISM_PORT_ADDRESSES_MAX);
 	case SCHEMA_WORKERS:
-		return json_pack("{s:[{s:i}, {s:s, s:{s:s, s:i}, s:i, s:i}]}", "oneOf", "const", 1,
-				 "type", "array", "items", "type", "integer", "minimum", 0,
-				 "minItems", 1, "maxItems", 1);
+		return json_pack("{s:[{s:s, s:i, s:i}, {s:s, s:{s:s, s:i}, s:i, s:i, s:b}]}",
+				 "oneOf", "type", "integer", "minimum", 1, "maximum",
+				 PRISM_WORKERS_MAX, "type", "array", "items", "type", "integer",
+				 "minimum", 0, "minItems", 1, "maxItems", PRISM_WORKERS_MAX,
+				 "uniqueItems", true);
 	case SCHEMA_TEXT:
 	case SCHEMA_PATH:
 		break;

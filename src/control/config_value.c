@@ -286,13 +286,12 @@ static void read_workers(struct value *v)
 	if (units_count(v->text, &count) != UNITS_OK)
 		diag_hint(diag_add(&v->config->diags, v->place,
 				   "`%s` is neither a count nor a list of cpus", v->text),
-			  "write workers: 1, or workers: [2] to pin it to cpu 2");
-	else if (count != 1)
-		diag_hint(diag_add(&v->config->diags, v->place,
-				   "%s workers: several workers are not there yet", v->text),
-			  "write workers: 1");
+			  "write workers: 2, or workers: [2, 3] to pin two to cpus 2 and 3");
+	else if (count == 0 || count > PRISM_WORKERS_MAX)
+		diag_hint(diag_add(&v->config->diags, v->place, "%s workers", v->text),
+			  "from 1 to %d are accepted", PRISM_WORKERS_MAX);
 	else
-		*(int *)v->to = -1;
+		v->config->options.workers = (uint32_t)count;
 }
 
 static void read_scalar(struct value *v)
@@ -337,24 +336,45 @@ static void read_prefixes(struct config *config, const struct schema_field *fiel
 	}
 }
 
-// workers: [2]
-static void read_cpu_list(struct config *config, const struct schema_field *field, void *base,
-			  const struct yaml_node *list)
+static bool cpu_is_listed(const struct prism_options *o, int cpu)
 {
-	const struct yaml_node *first = list->children;
+	for (uint32_t i = 0; i < o->workers; i++)
+		if (o->cores[i] == cpu)
+			return true;
+	return false;
+}
+
+static void read_cpu(struct config *config, const struct yaml_node *item)
+{
+	struct prism_options *o = &config->options;
 	uint64_t cpu;
 
-	if (!first || first->next)
-		diag_hint(
-			diag_add(&config->diags, list->place,
-				 first ? "several workers are not there yet" : "no cpu is listed"),
-			"list one cpu: workers: [%s]", first && first->text ? first->text : "0");
-	else if (first->kind != YAML_SCALAR || units_count(first->text, &cpu) != UNITS_OK ||
-		 cpu > 4095)
-		diag_hint(diag_add(&config->diags, first->place, "not the number of a cpu"),
+	if (item->kind != YAML_SCALAR || units_count(item->text, &cpu) != UNITS_OK || cpu > 4095)
+		diag_hint(diag_add(&config->diags, item->place, "not the number of a cpu"),
 			  "lscpu --extended lists them");
+	else if (cpu_is_listed(o, (int)cpu))
+		diag_hint(
+			diag_add(&config->diags, item->place, "cpu %s is listed twice", item->text),
+			"two workers on one cpu take it from each other; list each once");
+	else if (o->workers == PRISM_WORKERS_MAX)
+		diag_hint(diag_add(&config->diags, item->place, "too many workers"),
+			  "at most %d are accepted", PRISM_WORKERS_MAX);
 	else
-		*(int *)((char *)base + field->offset) = (int)cpu;
+		o->cores[o->workers++] = (int16_t)cpu;
+}
+
+// workers: [2, 3]
+static void read_cpu_list(struct config *config, const struct yaml_node *list)
+{
+	struct prism_options *o = &config->options;
+
+	if (!list->children)
+		diag_hint(diag_add(&config->diags, list->place, "no cpu is listed"),
+			  "list one for each worker: workers: [0]");
+	o->workers = 0;
+	for (const struct yaml_node *item = list->children; item; item = item->next)
+		read_cpu(config, item);
+	o->core = o->workers ? o->cores[0] : -1;
 }
 
 void config_value_read(struct config *config, const struct schema_field *field, void *base,
@@ -365,7 +385,7 @@ void config_value_read(struct config *config, const struct schema_field *field, 
 	if (node->kind == YAML_LIST && field->kind == SCHEMA_PREFIXES)
 		read_prefixes(config, field, base, node);
 	else if (node->kind == YAML_LIST && field->kind == SCHEMA_WORKERS)
-		read_cpu_list(config, field, base, node);
+		read_cpu_list(config, node);
 	else if (node->kind != YAML_SCALAR || field->kind == SCHEMA_PREFIXES)
 		diag_hint(diag_add(&config->diags, node->place, "`%s` cannot be %s", field->key,
 				   yaml_kind_name(node)),

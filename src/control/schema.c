@@ -29,10 +29,11 @@ static const struct schema_field top_fields[] = {
 	 .sentence = "names this instance's shared memory and runtime files"},
 	{.key = "workers",
 	 .kind = SCHEMA_WORKERS,
-	 WHERE(config, options.core),
+	 WHERE(config, options.workers),
 	 .fallback = "1",
 	 .example = "1",
-	 .sentence = "a count, or a list of cpus to pin to: [2]; one worker for now"},
+	 .sentence =
+		 "threads that share the work, 1 to 64; or a list of cpus, one for each: [2, 3]"},
 	{.key = "idle",
 	 .kind = SCHEMA_CHOICE,
 	 WHERE(config, idle),

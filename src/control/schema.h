@@ -21,7 +21,7 @@ enum schema_kind {
 	SCHEMA_ADDRESS,  // struct prism_addr
 	SCHEMA_PREFIX,   // struct prism_prefix
 	SCHEMA_PREFIXES, // struct prism_prefix[], and uint32_t at count_offset
-	SCHEMA_WORKERS,  // int: the cpu of the one worker, -1 for any
+	SCHEMA_WORKERS,  // of prism_options: workers, core, cores
 };
 
 struct schema_field {

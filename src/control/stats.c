@@ -21,18 +21,39 @@ const char *stats_state_name(enum stats_state state)
 	return names[state];
 }
 
-static uint64_t heartbeats(const struct shm_reader *reader)
+static uint64_t heartbeat(const struct shm_reader *reader, uint32_t worker)
 {
-	// Each only grows: the sum stands still only when all do. With several workers a stuck one
-	// beside busy ones needs a look at each; there is one for now.
-	return shm_reader_sum(reader, "worker", "heartbeat_ns");
+	const struct shm_table *table = shm_reader_table(reader, "worker");
+
+	return shm_reader_u64(reader, table, worker,
+			      shm_reader_find(reader, table, "heartbeat_ns"));
+}
+
+static uint32_t worker_rows(const struct shm_reader *reader)
+{
+	const struct shm_table *table = shm_reader_table(reader, "worker");
+
+	return table ? MIN(table->rows, (uint32_t)WORKERS_MAX) : 0;
+}
+
+// A bit for each worker whose heartbeat is another than before.
+static uint64_t turned(const struct shm_reader *reader, const uint64_t *before_ns)
+{
+	uint64_t workers = 0;
+
+	for (uint32_t w = 0; w < worker_rows(reader); w++)
+		if (heartbeat(reader, w) != before_ns[w])
+			workers |= UINT64_C(1) << w;
+	return workers;
 }
 
 enum stats_state stats_look(struct shm_reader *reader)
 {
 	struct timespec wait = {.tv_nsec = LOOK_AGAIN_NS};
-	uint64_t before = heartbeats(reader);
+	uint64_t before_ns[WORKERS_MAX], all = ~UINT64_C(0) >> (64 - MAX(worker_rows(reader), 1u));
 
+	for (uint32_t w = 0; w < worker_rows(reader); w++)
+		before_ns[w] = heartbeat(reader, w);
 	for (uint64_t waited_ns = 0; waited_ns <= STATS_STUCK_NS; waited_ns += LOOK_AGAIN_NS) {
 		uint32_t state = shm_reader_head(reader)->state;
 
@@ -40,7 +61,7 @@ enum stats_state stats_look(struct shm_reader *reader)
 			return STATS_DEAD;
 		if (state == SHM_STARTING)
 			return STATS_STARTING;
-		if (heartbeats(reader) != before)
+		if (turned(reader, before_ns) == all)
 			return state == SHM_STOPPING ? STATS_STOPPING : STATS_RUNNING;
 		nanosleep(&wait, NULL);
 		if (shm_reader_refresh(reader) != 0)
@@ -230,12 +251,23 @@ json_t *stats_ports_json(const struct shm_reader *reader)
 	return list;
 }
 
+// A row without a name is nobody's: pools are told of once, by the first worker.
+static bool is_nameless(const struct shm_reader *reader, const struct shm_table *table,
+			uint32_t row)
+{
+	const struct shm_field *name = shm_reader_find(reader, table, "name");
+
+	return name && !shm_reader_text(reader, table, row, name)[0];
+}
+
 static json_t *rows_json(const struct shm_reader *reader, const char *table_name)
 {
 	const struct shm_table *table = shm_reader_table(reader, table_name);
 	json_t *list = json_array();
 
 	for (uint32_t row = 0; table && row < table->rows; row++) {
+		if (is_nameless(reader, table, row))
+			continue;
 		json_t *object = json_object();
 
 		put(object, reader, table, row, true);

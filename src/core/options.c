@@ -31,8 +31,12 @@ void options_fill(struct prism_options *o, const struct prism_options *given)
 {
 	memset(o, 0, sizeof(*o));
 	o->core = -1;
+	for (uint32_t i = 0; i < WORKERS_MAX; i++)
+		o->cores[i] = -1;
 	memcpy(o, given, MIN(given->size, sizeof(*o)));
 	o->size = sizeof(*o);
+	o->cores[0] = (int16_t)MIN(o->core, INT16_MAX);
+	DEFAULT(workers, 1);
 	for (uint32_t i = 0; i < PORTS_MAX; i++)
 		DEFAULT(ports[i].name, "port");
 	DEFAULT(instance, "prism");
@@ -102,6 +106,7 @@ static const struct {
 	RANGE(route_count, 0, PRISM_ROUTES_MAX),
 	RANGE(memory_mib, 0, 1u << 20),
 	RANGE(region_mib, 0, 1u << 20),
+	RANGE(workers, 1, WORKERS_MAX),
 #undef RANGE
 };
 

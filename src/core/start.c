@@ -66,7 +66,7 @@ static uint32_t ring_pkts(const struct prism_options *o)
 
 	for (uint32_t i = 0; i < o->port_count; i++)
 		pkts += o->ports[i].queue_pkts ? 2u * o->ports[i].queue_pkts : RING_PKTS_DEFAULT;
-	return pkts;
+	return pkts * o->workers; // each has queues of his own, where the device has so many
 }
 
 static void plan_pools(const struct prism_options *o, struct pool_config plan[POOL_KINDS])
@@ -137,6 +137,26 @@ static int create_pools(struct prism *p, const struct pool_config *plan)
 	return 0;
 }
 
+// How packets come to several workers.
+static void report_queues(struct prism *p, struct port *port)
+{
+	uint32_t workers = p->options.workers, queues = MAX(port->queue_count, 1u);
+
+	if (workers == 1)
+		return;
+	if (queues < workers)
+		report_line(
+			p,
+			"%s: %u queue%s for %u workers: who has one deals new flows out to all, "
+			"the others receive and send through him\n",
+			port->name, queues, queues > 1 ? "s" : "", workers);
+	else
+		report_line(p,
+			    "%s: a queue for each worker; what comes to another's queue is handed "
+			    "over, outgoing connections' replies too\n",
+			    port->name);
+}
+
 static int open_port(struct prism *p, const struct prism_port_options *o)
 {
 	struct port_report report = {0};
@@ -145,6 +165,7 @@ static int open_port(struct prism *p, const struct prism_port_options *o)
 		.device = o->device,
 		.mtu_bytes = o->mtu_bytes,
 		.queue_pkts = o->queue_pkts,
+		.queues = (uint16_t)p->options.workers,
 		.rx_pool = p->pool[POOL_RX],
 		.allow_default_route_device = o->allow_default_route_device,
 		.kernel_address_count = o->kernel_address_count,
@@ -165,6 +186,7 @@ static int open_port(struct prism *p, const struct prism_port_options *o)
 		    port->mtu_bytes, report.granted[0] ? report.granted : "nothing",
 		    report.refused[0] ? report.refused : "nothing", report.cost[0] ? "; " : "",
 		    report.cost);
+	report_queues(p, port);
 	return 0;
 }
 
@@ -179,104 +201,12 @@ static int open_ports(struct prism *p)
 	return 0;
 }
 
-// Secrets and seed: from the kernel, or all from the one seed that makes a run replayable.
-static int draw_secrets(const struct prism_options *o, struct worker_config *config)
-{
-	struct rng rng;
-	uint64_t words[2];
-
-	config->seed = o->seed;
-	if (o->seed == 0) {
-		if (getrandom(&config->seed, sizeof(config->seed), 0) < 0 ||
-		    getrandom(config->secret, sizeof(config->secret), 0) < 0)
-			return err_set(ERR_NO_RANDOM, "getrandom: %s", strerror(errno));
-		return 0;
-	}
-	rng_seed(&rng, o->seed);
-	words[0] = rng_next(&rng);
-	words[1] = rng_next(&rng);
-	memcpy(config->secret, words, sizeof(words));
-	return 0;
-}
-
-static uint64_t wall_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
-}
-
-static void describe_ports(struct prism *p)
-{
-	for (uint32_t i = 0; i < p->port_count; i++) {
-		struct shm_port *row = shm_port(p->shm, i);
-
-		snprintf(row->name, sizeof(row->name), "%s", p->port[i]->name);
-		snprintf(row->device, sizeof(row->device), "%s", p->port[i]->device);
-		memcpy(row->mac, p->port[i]->mac, sizeof(p->port[i]->mac));
-		row->mtu_bytes = p->port[i]->mtu_bytes;
-	}
-}
-
-static int open_shared_memory(struct prism *p, uint64_t now_ns)
-{
-	const struct prism_options *o = &p->options;
-	struct shm_config config = {
-		.instance = o->instance,
-		.run_dir = o->run_dir,
-		.worker_count = 1,
-		.port_count = p->port_count,
-		.wall_ns = wall_ns(),
-		.now_ns = now_ns,
-	};
-
-	if (o->no_shared_memory)
-		return 0;
-	p->shm = shm_create(&config);
-	if (!p->shm)
-		return -err_infos[err_last()->id].number;
-	describe_ports(p);
-	return 0;
-}
-
-static int start_worker(struct prism *p)
-{
-	struct worker_config config = {
-		.options = &p->options, .ring_pkts = ring_pkts(&p->options), .seals = &p->seals};
-	struct clock clock;
-	int error = draw_secrets(&p->options, &config);
-
-	clock_init(&clock);
-	config.now_ns = clock_ns(&clock);
-	if (!error)
-		error = open_shared_memory(p, config.now_ns);
-	if (error)
-		return error;
-	if (p->shm) {
-		config.counters = shm_counters(p->shm, 0);
-		config.trace = shm_trace(p->shm, 0);
-	}
-	memcpy(config.port, p->port, sizeof(config.port));
-	memcpy(config.pool, p->pool, sizeof(config.pool));
-	p->worker = worker_create(&config);
-	if (!p->worker)
-		return -err_infos[err_last()->id].number;
-	p->worker->clock = clock;
-	p->worker->prism = p;
-	last_words_add(&p->last_words, p->options.instance, p->worker->env.trace);
-	assert_set_hook(last_words_say);
-	start_publish(p, config.now_ns);
-	if (p->shm)
-		shm_set_state(p->shm, SHM_RUNNING);
-	return 0;
-}
-
 static int start_all(struct prism *p)
 {
 	struct pool_config plan[POOL_KINDS];
 	int error;
 
+	p->ring_pkts = ring_pkts(&p->options);
 	plan_pools(&p->options, plan);
 	error = start_platform(p, plan);
 	if (!error)
@@ -284,7 +214,7 @@ static int start_all(struct prism *p)
 	if (!error)
 		error = open_ports(p);
 	if (!error)
-		error = start_worker(p);
+		error = start_workers(p);
 	return error;
 }
 
@@ -296,7 +226,7 @@ struct prism *start_open(const struct prism_options *given)
 	if (!p)
 		return NULL;
 	options_fill(&p->options, given);
-	if (options_check(&p->options) || start_all(p)) {
+	if (options_check(&p->options) || cores_check(&p->options) || start_all(p)) {
 		start_close(p);
 		return NULL;
 	}
@@ -307,10 +237,8 @@ void start_close(struct prism *p)
 {
 	if (p->shm)
 		shm_set_state(p->shm, SHM_STOPPING);
-	if (p->worker)
-		worker_destroy(p->worker);
+	end_workers(p);
 	seals_fini(&p->seals);
-	last_words_remove(&p->last_words);
 	for (uint32_t i = p->port_count; i-- > 0;)
 		port_close(p->port[i]);
 	for (int i = POOL_KINDS; i-- > 0;)
@@ -321,54 +249,4 @@ void start_close(struct prism *p)
 	if (p->shm)
 		shm_destroy(p->shm);
 	mem_unmap(p, sizeof(*p));
-}
-
-static void publish_worker(const struct prism *p, uint64_t now_ns)
-{
-	struct shm_worker *row = shm_worker(p->shm, 0);
-	struct tcp_counts counts;
-
-	tcp_count(p->worker->tcp, &counts);
-	cell_set(&row->heartbeat_ns, now_ns);
-	cell_set(&row->core, (uint64_t)p->options.core);
-	cell_set(&row->conns_half_open, counts.half_open);
-	cell_set(&row->conns_open, counts.open);
-	cell_set(&row->conns_time_wait, counts.time_wait);
-	cell_set(&row->timers, wheel_count(p->worker->wheel));
-}
-
-static void publish_ports(const struct prism *p)
-{
-	for (uint32_t i = 0; i < p->port_count; i++) {
-		struct shm_port_totals *row = shm_port_totals(p->shm, 0, i);
-
-		cell_set(&row->rx_pkts, p->port[i]->rx_pkts);
-		cell_set(&row->rx_bytes, p->port[i]->rx_bytes);
-		cell_set(&row->tx_pkts, p->port[i]->tx_pkts);
-		cell_set(&row->tx_bytes, p->port[i]->tx_bytes);
-	}
-}
-
-static void publish_pools(const struct prism *p)
-{
-	static const char *const names[POOL_KINDS] = {"rx", "tx", "head", "ctrl"};
-
-	for (int i = 0; i < POOL_KINDS; i++) {
-		struct shm_pool *row = shm_pool(p->shm, 0, (enum pool_kind)i);
-
-		if (!row->name[0])
-			snprintf(row->name, sizeof(row->name), "%s", names[i]);
-		cell_set(&row->capacity_pkts, pool_capacity(p->pool[i]));
-		cell_set(&row->available_pkts, pool_available(p->pool[i]));
-	}
-}
-
-void start_publish(struct prism *p, uint64_t now_ns)
-{
-	p->published_ns = now_ns;
-	if (!p->shm)
-		return;
-	publish_worker(p, now_ns);
-	publish_ports(p);
-	publish_pools(p);
 }

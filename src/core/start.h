@@ -19,12 +19,14 @@ struct prism {
 	struct port *port[PORTS_MAX];
 	uint32_t port_count;
 	struct pool *pool[POOL_KINDS];
-	struct prism_worker *worker;
+	struct prism_worker *worker[WORKERS_MAX]; // the first options.workers
+	struct team *team;                        // of several
+	struct port *relay[WORKERS_MAX][PORTS_MAX];
+	uint32_t ring_pkts; // in the ports' rings
 	struct seals seals;
 	struct shm *shm; // NULL without shared memory
 	bool platform_up;
-	struct last_words last_words;
-	uint64_t published_ns; // when gauges were last written for tools
+	struct last_words last_words[WORKERS_MAX];
 	char report[REPORT_BYTES];
 };
 
@@ -38,8 +40,18 @@ int options_check(const struct prism_options *options);
 struct prism *start_open(const struct prism_options *given);
 void start_close(struct prism *prism);
 
+// start_workers.c. 0 or a negative errno with err_set; what was made is end_workers' to unmake.
+int start_workers(struct prism *prism);
+void end_workers(struct prism *prism);
+
+// 0, or a negative errno with err_set: a cpu that is not there, or two workers on one.
+int cores_check(const struct prism_options *options);
+
+// The calling thread drives this worker from now on: pins it where the options say.
+void start_enter(struct prism_worker *worker);
+
 // Writes gauges (pools, ports, connections, heartbeat) for tools; the worker calls it now and then.
-void start_publish(struct prism *prism, uint64_t now_ns);
+void start_publish(struct prism_worker *worker, uint64_t now_ns);
 
 // How often: a tool that looks once a second sees fresh values, the worker hardly notices.
 #define PUBLISH_NS (10 * UINT64_C(1000000))

@@ -272,6 +272,9 @@ struct prism_worker *worker_create(const struct worker_config *config)
 
 void worker_destroy(struct prism_worker *w)
 {
+	if (w->tcp &&
+	    w->env.hands) // those who ended before have their last segments on the way here
+		receive_handed(w);
 	if (w->tcp)
 		tcp_destroy(w->tcp);
 	if (w->net)

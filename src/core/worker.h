@@ -32,6 +32,9 @@ struct prism_worker {
 	bool last_turn_busy; // the one before this did
 	bool undelivered;    // the last turn's events filled what the application gave
 	uint64_t last_turn_ns;
+	uint64_t published_ns;  // when gauges were last written for tools
+	int core;               // it is pinned to, or -1
+	bool entered;           // its thread is known
 	struct clock clock;     // only prism_poll reads it
 	struct prism *prism;    // NULL in simulations
 	struct worker_own *own; // what worker_create made itself and must release

@@ -8,8 +8,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/ethtool.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <stdio.h>
@@ -97,14 +99,6 @@ bool kernel_interface_of_pci(const char *address, char name[64])
 	return directory_entries(path, "", name) > 0;
 }
 
-uint32_t kernel_rx_queues(const char *name)
-{
-	char path[160], any[64];
-
-	snprintf(path, sizeof(path), "/sys/class/net/%s/queues", name);
-	return MAX(directory_entries(path, "rx-", any), 1u);
-}
-
 static int interface_ioctl(const char *name, unsigned long request, struct ifreq *ifr)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -116,6 +110,19 @@ static int interface_ioctl(const char *name, unsigned long request, struct ifreq
 
 	close(fd);
 	return result;
+}
+
+// Asked by ioctl, which looks into the network namespace we are in; /sys may be another's.
+uint32_t kernel_rx_queues(const char *name)
+{
+	struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};
+	struct ifreq ifr = {.ifr_data = (char *)&channels};
+	char path[160], any[64];
+
+	if (interface_ioctl(name, SIOCETHTOOL, &ifr) == 0)
+		return MAX(channels.rx_count + channels.combined_count, 1u);
+	snprintf(path, sizeof(path), "/sys/class/net/%s/queues", name);
+	return MAX(directory_entries(path, "rx-", any), 1u);
 }
 
 int kernel_get_mac(const char *name, uint8_t mac[6])

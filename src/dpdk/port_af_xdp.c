@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// af_xdp:IFACE takes the packets of one queue of an interface that the kernel keeps. While the port
-// is open an XDP program on the interface hands all of that queue's packets to Prism; when it
-// closes they are the kernel's again. The MTU is the interface's: one that the configuration sets
-// is set there too, until the port closes. After a crash: ip link set dev IFACE xdp off, and mtu.
+// af_xdp:IFACE takes the packets of a queue, or of one for each worker, of an interface that the
+// kernel keeps. While the port is open an XDP program on the interface hands all packets of these
+// queues to Prism; when it closes they are the kernel's again. The MTU is the interface's: one that
+// the configuration sets is set there too, until the port closes. After a crash: ip link set dev
+// IFACE xdp off, and mtu.
 //
 // The driver sends one segment, from memory it shares with the kernel or else by a copy into it.
 // Chains are therefore gathered here, straight into that shared memory: the one copy the driver
@@ -62,6 +63,7 @@ static uint16_t tx_burst(struct dpdk_port *p, struct pkt **pkts, uint16_t count)
 		out[n] = &flat->mbuf;
 	}
 	sent = rte_eth_tx_burst(p->id, 0, out, n);
+	p->unclaimed = true;
 	for (uint16_t i = 0; i < n; i++) {
 		if (out[i] == &pkts[i]->mbuf)
 			continue;
@@ -76,6 +78,23 @@ static uint16_t tx_burst(struct dpdk_port *p, struct pkt **pkts, uint16_t count)
 static uint16_t af_xdp_tx(struct port *port, struct pkt **pkts, uint16_t count)
 {
 	return tx_burst(to_dpdk_port(port), pkts, MIN(count, BURST_PKTS));
+}
+
+// Empty looks for packets between two at what the kernel has sent.
+#define EMPTY_LOOKS 1024
+
+// The driver keeps what it sent until it sends again; idle turns ask, so that buffers come home
+// when traffic stops.
+static uint16_t af_xdp_rx(struct port *port, struct pkt **pkts, uint16_t count)
+{
+	struct dpdk_port *p = to_dpdk_port(port);
+	uint16_t n = ethdev_rx(port, pkts, count);
+
+	if (n == 0 && p->unclaimed && ++p->empty_looks % EMPTY_LOOKS == 0) {
+		p->unclaimed = false;
+		rte_eth_tx_burst(p->id, 0, NULL, 0);
+	}
+	return n;
 }
 
 static int check_interface(const struct device *d, const struct port_config *config, uint32_t queue)
@@ -103,18 +122,34 @@ static int check_interface(const struct device *d, const struct port_config *con
 	return 0;
 }
 
+// What the queues from `queue` on are; what the others mean.
 static void describe_af_xdp(struct plan *plan, const struct device *d, uint32_t queue)
 {
-	uint32_t queue_count = kernel_rx_queues(d->target);
-	char others[112] = "";
+	uint32_t queue_count = kernel_rx_queues(d->target), last = queue + plan->queues_max - 1;
+	char others[112] = "", range[32] = "";
 
-	if (queue_count > 1)
+	if (queue_count > plan->queues_max)
 		snprintf(others, sizeof(others),
-			 "; %s has %u queues, only queue %u is Prism's (ethtool -L %s combined 1)",
-			 d->target, queue_count, queue, d->target);
-	snprintf(plan->chosen, sizeof(plan->chosen), "net_af_xdp, %s queue %u, busy polling",
-		 d->target, queue);
+			 "; %s has %u queues, %u of them Prism's (ethtool -L %s combined %u)",
+			 d->target, queue_count, plan->queues_max, d->target, plan->queues_max);
+	if (last > queue)
+		snprintf(range, sizeof(range), " to %u", last);
+	snprintf(plan->chosen, sizeof(plan->chosen), "net_af_xdp, %s queue %u%s, busy polling",
+		 d->target, queue, range);
 	snprintf(plan->cost, sizeof(plan->cost), "a system call per burst%s", others);
+}
+
+// The driver opens several queues only where the kernel calls them combined, which veth does not:
+// so each is a device of its own. The first brings the XDP program, which serves all.
+static void plan_queue(struct plan *plan, uint32_t index)
+{
+	uint32_t queue = plan->queue_first + index;
+
+	snprintf(plan->name, sizeof(plan->name), "net_af_xdp_%s_%u", plan->interface, queue);
+	snprintf(plan->args, sizeof(plan->args),
+		 "iface=%s,start_queue=%u,queue_count=1,busy_budget=%u,force_copy=%d%s%s",
+		 plan->interface, queue, plan->busy_budget, plan->force_copy,
+		 plan->program ? ",xdp_prog=" : "", plan->program ? plan->program : "");
 }
 
 // The interface's own MTU, and what the packets of the pool can hold.
@@ -162,11 +197,14 @@ static int plan_af_xdp(struct plan *plan, const struct device *d, const struct p
 		result = plan_mtu(plan, d, config);
 	if (result)
 		return result;
-	snprintf(plan->name, sizeof(plan->name), "net_af_xdp_%s_%u", d->target, queue);
-	snprintf(plan->args, sizeof(plan->args),
-		 "iface=%s,start_queue=%u,queue_count=1,busy_budget=%u,force_copy=%d%s%s",
-		 d->target, queue, busy_budget, mode[0] == 'g', program ? ",xdp_prog=" : "",
-		 program ? program : "");
+	plan->queues_max = (uint16_t)MIN(kernel_rx_queues(d->target) - queue,
+					 MAX((uint32_t)config->queues, 1u));
+	plan->interface = d->target;
+	plan->program = program;
+	plan->queue_first = queue;
+	plan->busy_budget = busy_budget;
+	plan->force_copy = mode[0] == 'g';
+	plan_queue(plan, 0);
 	eal_log_capture_bpf();
 	describe_af_xdp(plan, d, queue);
 	// veth hands over what the kernel left unfinished; real cards never do, and lose nothing by
@@ -191,16 +229,17 @@ static bool is_af_xdp(int fd)
 static bool is_owned(int fd)
 {
 	for (int i = 0; i < PORTS_MAX; i++)
-		if (open_ports[i] && open_ports[i]->socket_fd == fd)
-			return true;
+		for (uint16_t k = 0; open_ports[i] && k < open_ports[i]->socket_count; k++)
+			if (open_ports[i]->socket_fd[k] == fd)
+				return true;
 	return false;
 }
 
 static int started_af_xdp(struct dpdk_port *p, const struct port_config *config)
 {
-	for (int fd = 0; fd < 1024 && p->socket_fd < 0; fd++)
+	for (int fd = 0; fd < 1024 && p->socket_count < p->port.queue_count; fd++)
 		if (is_af_xdp(fd) && !is_owned(fd))
-			p->socket_fd = fd;
+			p->socket_fd[p->socket_count++] = fd;
 	for (int i = 0; i < PORTS_MAX; i++) {
 		if (open_ports[i])
 			continue;
@@ -223,19 +262,21 @@ static void restore_mtu(const struct dpdk_port *p)
 static void closed_af_xdp(struct dpdk_port *p)
 {
 	restore_mtu(p);
-	if (p->socket_fd >= 0 && is_af_xdp(p->socket_fd))
-		close(p->socket_fd);
+	for (uint16_t i = 0; i < p->socket_count; i++)
+		if (is_af_xdp(p->socket_fd[i]))
+			close(p->socket_fd[i]);
 	for (int i = 0; i < PORTS_MAX; i++)
 		if (open_ports[i] == p)
 			open_ports[i] = NULL;
 }
 
-static const struct port_ops af_xdp_ops = {.rx = ethdev_rx, .tx = af_xdp_tx, .close = ethdev_close};
+static const struct port_ops af_xdp_ops = {.rx = af_xdp_rx, .tx = af_xdp_tx, .close = ethdev_close};
 
 const struct kind kind_af_xdp = {.name = "af_xdp",
 				 .form = FORM,
 				 .options = af_xdp_options,
 				 .plan = plan_af_xdp,
+				 .plan_queue = plan_queue,
 				 .started = started_af_xdp,
 				 .closed = closed_af_xdp,
 				 .ops = &af_xdp_ops};

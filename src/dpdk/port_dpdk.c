@@ -27,12 +27,16 @@ static const struct kind *const kinds[] = {&kind_tap,  &kind_memif, &kind_af_xdp
 
 uint16_t ethdev_rx(struct port *port, struct pkt **pkts, uint16_t count)
 {
-	return rte_eth_rx_burst(to_dpdk_port(port)->id, 0, (struct rte_mbuf **)pkts, count);
+	const struct dpdk_port *p = to_dpdk_port(port);
+
+	return rte_eth_rx_burst(p->id, p->queue, (struct rte_mbuf **)pkts, count);
 }
 
 uint16_t ethdev_tx(struct port *port, struct pkt **pkts, uint16_t count)
 {
-	return rte_eth_tx_burst(to_dpdk_port(port)->id, 0, (struct rte_mbuf **)pkts, count);
+	const struct dpdk_port *p = to_dpdk_port(port);
+
+	return rte_eth_tx_burst(p->id, p->queue, (struct rte_mbuf **)pkts, count);
 }
 
 const struct port_ops ethdev_ops = {.rx = ethdev_rx, .tx = ethdev_tx, .close = ethdev_close};
@@ -156,11 +160,56 @@ static int set_up_queues(struct dpdk_port *p, const struct plan *plan,
 
 	if (result)
 		return failed(config, "ring sizes", result);
-	result = rte_eth_rx_queue_setup(p->id, 0, rx_pkts, SOCKET_ID_ANY, NULL, p->rx_pool);
-	if (result)
-		return failed(config, "receive queue", result);
-	result = rte_eth_tx_queue_setup(p->id, 0, tx_pkts, SOCKET_ID_ANY, NULL);
-	return result ? failed(config, "transmit queue", result) : 0;
+	for (uint16_t i = 0; i < p->device_queues; i++) {
+		result = rte_eth_rx_queue_setup(p->id, i, rx_pkts, SOCKET_ID_ANY, NULL, p->rx_pool);
+		if (result)
+			return failed(config, "receive queue", result);
+		result = rte_eth_tx_queue_setup(p->id, i, tx_pkts, SOCKET_ID_ANY, NULL);
+		if (result)
+			return failed(config, "transmit queue", result);
+	}
+	return 0;
+}
+
+// A queue each way for each worker, as far as the device has them.
+static void choose_queues(struct dpdk_port *p, const struct plan *plan,
+			  const struct port_config *config, const struct rte_eth_dev_info *info)
+{
+	uint32_t most = MAX(plan->queues_max, 1u);
+
+	if (!p->kind->plan_queue)
+		most = MIN(most, MIN((uint32_t)info->max_rx_queues, info->max_tx_queues));
+	p->port.queue_count = (uint16_t)MAX(MIN(most, MAX(config->queues, 1u)), 1u);
+	p->device_queues = p->kind->plan_queue ? 1 : p->port.queue_count;
+}
+
+// The same hash for both directions of a flow: every 16 bits of the key are the same (Woo and Park,
+// Scalable TCP Session Monitoring with Symmetric Receive-side Scaling, 2012).
+static uint8_t symmetric_key[52];
+
+static void ask_for_rss(const struct plan *plan, const struct rte_eth_dev_info *info,
+			struct rte_eth_conf *conf, struct port_report *report)
+{
+	uint64_t types =
+		info->flow_type_rss_offloads &
+		(RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV4_UDP);
+
+	if (!plan->rss)
+		return;
+	if (!types || info->hash_key_size > sizeof(symmetric_key)) {
+		list_add(report->refused, "RSS");
+		return;
+	}
+	for (size_t i = 0; i < sizeof(symmetric_key); i++)
+		symmetric_key[i] = i % 2 ? 0x5a : 0x6d;
+	conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+	conf->rx_adv_conf.rss_conf = (struct rte_eth_rss_conf){
+		.rss_key = info->hash_key_size ? symmetric_key : NULL,
+		.rss_key_len = info->hash_key_size,
+		.rss_hf = types,
+	};
+	list_add(report->granted, "RSS by addresses and ports%s",
+		 info->hash_key_size ? ", symmetric key" : "");
 }
 
 static int configure(struct dpdk_port *p, const struct plan *plan, const struct port_config *config,
@@ -176,10 +225,16 @@ static int configure(struct dpdk_port *p, const struct plan *plan, const struct 
 	if (result)
 		return result;
 	negotiate(&p->port, plan, &info, &conf, report);
+	choose_queues(p, plan, config, &info);
+	if (config->queues > 1)
+		list_add(p->port.queue_count < config->queues ? report->refused : report->granted,
+			 "%u queues each way", config->queues);
+	if (p->port.queue_count > 1)
+		ask_for_rss(plan, &info, &conf, report);
 	conf.rxmode.mtu = plan->mtu_is_ours ? 1500 : p->port.mtu_bytes;
 	if (p->port.mtu_bytes + 18 > rte_pktmbuf_data_room_size(p->rx_pool) - RTE_PKTMBUF_HEADROOM)
 		conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_SCATTER & info.rx_offload_capa;
-	result = rte_eth_dev_configure(p->id, 1, 1, &conf);
+	result = rte_eth_dev_configure(p->id, p->device_queues, p->device_queues, &conf);
 	if (result)
 		return failed(config, "configure", result);
 	if (!plan->mtu_is_ours && config->mtu_bytes) {
@@ -205,7 +260,7 @@ static int start(struct dpdk_port *p, const struct plan *plan, const struct port
 	if (result)
 		return failed(config, "MAC address", result);
 	memcpy(p->port.mac, mac.addr_bytes, sizeof(p->port.mac));
-	return p->kind->started ? p->kind->started(p, config) : 0;
+	return 0;
 }
 
 static int find_device(struct dpdk_port *p, const struct plan *plan,
@@ -222,6 +277,68 @@ static int find_device(struct dpdk_port *p, const struct plan *plan,
 		return failed(config, "open", -ENODEV);
 	}
 	return 0;
+}
+
+// A port for a further queue: the same device under another number, or a device of its own.
+static int make_queue(struct dpdk_port *p, struct plan *plan, const struct port_config *config,
+		      uint16_t index)
+{
+	struct dpdk_port *q = aligned_alloc(CACHE_LINE_BYTES, sizeof(*q));
+	struct port_report report = {0};
+	int result;
+
+	if (!q)
+		return err_set(ERR_OUT_OF_MEMORY, "port %s", p->port.name);
+	*q = *p;
+	q->port.queues = NULL;
+	p->port.queues[index] = &q->port;
+	if (!p->kind->plan_queue) {
+		q->queue = index;
+		return 0;
+	}
+	q->started = false;
+	q->name[0] = '\0';
+	p->kind->plan_queue(plan, index);
+	result = find_device(q, plan, config);
+	if (result)
+		return result;
+	snprintf(q->name, sizeof(q->name), "%s", plan->name);
+	result = configure(q, plan, config, &report);
+	if (result == 0 && (result = rte_eth_dev_start(q->id)) != 0)
+		return failed(config, "start of a queue", result);
+	q->started = result == 0;
+	return result;
+}
+
+static int make_queues(struct dpdk_port *p, struct plan *plan, const struct port_config *config)
+{
+	uint16_t count = p->port.queue_count;
+	int result = 0;
+
+	if (count == 1)
+		return 0;
+	p->port.queues = calloc(count, sizeof(struct port *));
+	if (!p->port.queues)
+		return err_set(ERR_OUT_OF_MEMORY, "port %s", p->port.name);
+	p->port.queues[0] = &p->port;
+	for (uint16_t i = 1; i < count && result == 0; i++)
+		result = make_queue(p, plan, config, i);
+	return result;
+}
+
+static void close_queues(struct dpdk_port *p)
+{
+	for (uint16_t i = p->port.queue_count; p->port.queues && i-- > 1;) {
+		struct dpdk_port *q = p->port.queues[i] ? to_dpdk_port(p->port.queues[i]) : NULL;
+
+		if (q && p->kind->plan_queue && q->started)
+			rte_eth_dev_stop(q->id);
+		if (q && p->kind->plan_queue && q->name[0])
+			rte_eal_hotplug_remove("vdev", q->name);
+		free(q);
+	}
+	free(p->port.queues);
+	p->port.queues = NULL;
 }
 
 static int choose_kind(struct dpdk_port *p, struct device *d, const struct port_config *config)
@@ -280,6 +397,10 @@ static int open_ethdev(struct dpdk_port *p, const struct port_config *config,
 	}
 	if (result == 0)
 		result = start(p, &plan, config);
+	if (result == 0)
+		result = make_queues(p, &plan, config);
+	if (result == 0 && p->kind->started)
+		result = p->kind->started(p, config);
 	eal_log_release(result);
 	snprintf(report->chosen, sizeof(report->chosen), "%s", plan.chosen);
 	snprintf(report->cost, sizeof(report->cost), "%s", plan.cost);
@@ -295,7 +416,6 @@ static int open_once(const struct port_config *config, struct port **port,
 		return err_set(ERR_OUT_OF_MEMORY, "port %s", config->name);
 	memset(p, 0, sizeof(*p));
 	*report = (struct port_report){0};
-	p->socket_fd = -1;
 	p->rx_pool = (struct rte_mempool *)config->rx_pool;
 	snprintf(p->port.name, sizeof(p->port.name), "%s", config->name);
 	snprintf(p->port.device, sizeof(p->port.device), "%s", config->device);
@@ -333,6 +453,7 @@ void ethdev_close(struct port *port)
 	struct dpdk_port *p = to_dpdk_port(port);
 
 	eal_log_hold();
+	close_queues(p);
 	if (p->name[0] && p->kind->closing)
 		p->kind->closing(p);
 	if (p->started)

@@ -13,15 +13,22 @@ struct dpdk_port;
 
 // How a kind of device string becomes an ethdev. Filled in by the kind, read by port_dpdk.c.
 struct plan {
-	bool pci;               // probed by EAL at start; otherwise made now on the vdev bus
-	char name[64];          // of the DPDK device
-	char args[512];         // its arguments
-	char chosen[160];       // for the report
-	char cost[200];         // what choosing this kind costs
-	uint32_t flags;         // port flags the kind has by itself
-	bool mtu_is_ours;       // the driver knows nothing of an MTU
-	bool no_offloads;       // the driver does them in software, no better than Prism
-	uint16_t queue_pkts;    // descriptors when the configuration says nothing
+	bool pci;            // probed by EAL at start; otherwise made now on the vdev bus
+	char name[64];       // of the DPDK device
+	char args[512];      // its arguments
+	char chosen[160];    // for the report
+	char cost[200];      // what choosing this kind costs
+	uint32_t flags;      // port flags the kind has by itself
+	bool mtu_is_ours;    // the driver knows nothing of an MTU
+	bool no_offloads;    // the driver does them in software, no better than Prism
+	uint16_t queue_pkts; // descriptors when the configuration says nothing
+	uint16_t queues_max; // that Prism uses of the kind, 0: 1
+	bool rss;            // the driver deals packets out by a hash that it is told
+
+	// af_xdp alone
+	const char *interface, *program;
+	uint32_t queue_first, busy_budget;
+	bool force_copy;
 	uint16_t mtu_bytes;     // the device's own, 0: 1500
 	uint32_t mtu_bytes_max; // what the kind takes, 0: whatever the driver says
 
@@ -38,6 +45,8 @@ struct kind {
 		*options; // NULL-terminated; NULL: everything after the colon is the target
 	int (*plan)(struct plan *plan, const struct device *device,
 		    const struct port_config *config);
+	// Where each queue is a device of its own: name and arguments of one. May be NULL.
+	void (*plan_queue)(struct plan *plan, uint32_t index);
 	// Starts the device where rte_eth_dev_start alone is not the way. May be NULL.
 	int (*start)(struct dpdk_port *p, const struct plan *plan);
 	// Once the device runs: the kernel's end, addresses. May be NULL.
@@ -51,7 +60,9 @@ struct kind {
 
 struct dpdk_port {
 	struct port port;
-	uint16_t id; // ethdev's
+	uint16_t id;    // ethdev's
+	uint16_t queue; // of it
+	uint16_t device_queues;
 	bool started;
 	bool pci;
 	const struct kind *kind;
@@ -60,7 +71,9 @@ struct dpdk_port {
 	char target[128]; // of the device string
 
 	// af_xdp alone
-	int socket_fd;             // the driver's, -1 for none
+	int socket_fd[WORKERS_MAX]; // the driver's, of the first sockets_count queues
+	uint16_t socket_count;
+	bool unclaimed; // something was sent since it was last asked for buffers that are free
 	uint16_t mtu_bytes_before; // the interface's, 0: it was not changed
 
 	// memif alone

@@ -13,6 +13,10 @@
 #include "dpdk/kernel.h"
 #include "dpdk/port_dpdk.h"
 
+// Of the driver (RTE_PMD_TAP_MAX_QUEUES). The kernel sends a flow to the queue its last packet came
+// from, and a new one by a hash.
+#define TAP_QUEUES_MAX 16
+
 static const char *const tap_options[] = {"mac", NULL};
 
 static int check_tun(const struct device *d)
@@ -54,6 +58,7 @@ static int plan_tap(struct plan *plan, const struct device *d, const struct port
 	snprintf(plan->chosen, sizeof(plan->chosen), "net_tap, interface %s", d->target);
 	snprintf(plan->cost, sizeof(plan->cost), "a system call and a kernel copy per packet");
 	plan->no_offloads = true;
+	plan->queues_max = TAP_QUEUES_MAX;
 	return 0;
 }
 

@@ -83,6 +83,8 @@ static int plan_pci(struct plan *plan, const struct device *d, const struct port
 			       plan->name, interface);
 	snprintf(plan->chosen, sizeof(plan->chosen), "the whole card %s", plan->name);
 	plan->pci = true;
+	plan->queues_max = WORKERS_MAX;
+	plan->rss = true;
 	return 0;
 }
 

@@ -47,6 +47,19 @@ static const struct shm_field worker_fields[] = {
 	       "connections established or closing"),
 	NUMBER(shm_worker, conns_time_wait, SHM_GAUGE, "connections", "connections in TIME-WAIT"),
 	NUMBER(shm_worker, timers, SHM_GAUGE, "timers", "timers armed"),
+	NUMBER(shm_worker, handed_pkts, SHM_GAUGE, "packets",
+	       "packets that other workers handed over and it has not taken yet"),
+	NUMBER(shm_worker, turns, SHM_COUNTER, "turns", "turns of the worker's loop"),
+	NUMBER(shm_worker, turns_busy, SHM_COUNTER, "turns", "turns that found something to do"),
+	NUMBER(shm_worker, busy_ns, SHM_COUNTER, "nanoseconds",
+	       "time spent in turns that found something to do"),
+	NUMBER(shm_worker, busy_cycles, SHM_COUNTER, "cycles",
+	       "the same in cycles of the time-stamp counter; 0: there is none"),
+	NUMBER(shm_worker, in_pkts, SHM_COUNTER, "packets",
+	       "packets received, and taken from other workers"),
+	NUMBER(shm_worker, handed_out_pkts, SHM_COUNTER, "packets",
+	       "packets handed to other workers"),
+	NUMBER(shm_worker, accepted, SHM_COUNTER, "connections", "connections accepted"),
 };
 
 static const struct shm_field port_fields[] = {

@@ -81,6 +81,12 @@ struct shm_worker {            // "worker"
 	uint64_t core;
 	uint64_t conns_half_open, conns_open, conns_time_wait;
 	uint64_t timers;
+	uint64_t handed_pkts; // waiting in the rings from other workers
+	// copies of this worker's counters, for those who look at workers apart
+	uint64_t turns, turns_busy, busy_ns, busy_cycles;
+	uint64_t in_pkts; // received, and handed here by others
+	uint64_t handed_out_pkts;
+	uint64_t accepted; // connections
 } CACHE_ALIGNED;
 
 struct shm_port { // "port"
@@ -94,7 +100,7 @@ struct shm_port_totals { // "port_totals", PORTS_MAX a worker
 	uint64_t rx_pkts, rx_bytes, tx_pkts, tx_bytes;
 } CACHE_ALIGNED;
 
-struct shm_pool { // "pool", POOL_KINDS a worker
+struct shm_pool { // "pool", POOL_KINDS a worker; all share them, so the first's rows tell
 	char name[16];
 	uint64_t capacity_pkts, available_pkts;
 } CACHE_ALIGNED;

@@ -47,7 +47,9 @@ struct port {
 	const struct port_ops *ops;
 	void *driver; // the implementation's own
 	uint32_t flags;
-	uint16_t index; // in the stack's array, set by whoever adds it
+	uint16_t index;       // in the stack's array, set by whoever adds it
+	uint16_t queue_count; // of the device, one for each worker it has one for; 0 means 1
+	struct port **queues; // of queue_count ports, this one first; NULL: it has one queue
 	uint16_t mtu_bytes;
 	uint16_t tso_bytes_max; // payload bytes of one TSO packet, 0 without TSO
 	uint16_t tx_segs_max;   // segments one packet may have, at least 1
@@ -63,6 +65,15 @@ struct port {
 	uint32_t stage_bytes[PORT_STAGE_PKTS]; // their lengths: once sent, a packet is not ours to
 					       // ask
 };
+
+// Queues of a device are ports of their own, for a worker each: this one is the first, and closing
+// it closes them all. NULL when there are not so many.
+static inline struct port *port_queue(struct port *port, uint32_t index)
+{
+	if (index == 0)
+		return port;
+	return index < port->queue_count ? port->queues[index] : NULL;
+}
 
 // True when a sender that can wait may stage more.
 static inline bool port_has_room(const struct port *port)
@@ -95,6 +106,7 @@ struct port_config {
 	const char *device;   // "tap:prism0", "memif:/run/x.sock,role=client", "pair:a", ...
 	uint16_t mtu_bytes;   // 0 for the device's own
 	uint16_t queue_pkts;  // descriptors a ring, 0 for the default
+	uint16_t queues;      // each way, one a worker; 0: 1. The device may have fewer
 	struct pool *rx_pool; // where received packets come from
 	bool allow_default_route_device; // take a card even when the machine's default route uses
 					 // it

@@ -18,6 +18,13 @@ static inline void cell_set(uint64_t *cell, uint64_t value)
 	__atomic_store_n(cell, value, __ATOMIC_RELAXED);
 }
 
+// A cell of several writers: a count that threads add to now and then, each seeing all additions
+// before its own. Wait-free; a locked instruction.
+static inline uint64_t shared_add(uint64_t *cell, uint64_t amount)
+{
+	return __atomic_fetch_add(cell, amount, __ATOMIC_ACQ_REL);
+}
+
 // Only the cell's one writer may call this.
 static inline void cell_add(uint64_t *cell, uint64_t amount)
 {

@@ -12,13 +12,11 @@
 #include <stdint.h>
 
 #include "base/bits.h"
+#include "base/limits.h"
 #include "sync/atomic.h"
 
-// A bit each in a word of claims.
-#define WORKERS_MAX 64
-
 struct claims {
-	uint64_t workers[65536]; // by port, host order
+	uint64_t workers[65536]; // by port, host order; a bit each of WORKERS_MAX
 };
 
 static inline uint64_t claims_of(const struct claims *c, uint16_t port)

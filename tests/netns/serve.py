@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Prism serves kernel clients: one end over a port of the given kind, the other the kernel's.
 
-    serve.py PRISM tap|af_xdp
+    serve.py PRISM tap|af_xdp [WORKERS]
 
 Downloads, echoes, and two load generators; afterwards nothing may be missing: every buffer back
 in its pool, no connection beyond TIME-WAIT, no packet unaccounted for, nothing left behind.
@@ -34,8 +34,8 @@ def sh(*command, **kwargs):
 class Place:
     """The namespaces, the configuration and the running server of one test."""
 
-    def __init__(self, prism, kind):
-        self.prism, self.kind = prism, kind
+    def __init__(self, prism, kind, workers=1):
+        self.prism, self.kind, self.workers = prism, kind, workers
         self.client_ns, self.server_ns = f"prism-{NAME}-c", f"prism-{NAME}-s"
         self.folder = tempfile.mkdtemp(prefix="prism-serve-")
         self.failures = []
@@ -55,8 +55,9 @@ class Place:
             self.server_ns = self.client_ns
             return f"tap:t{NAME[:10]}"
         sh("ip", "netns", "add", self.server_ns)
-        sh(*entering(self.server_ns), "ip", "link", "add", "sv", "type", "veth", "peer", "name",
-           "cl", "netns", self.client_ns)
+        queues = ["numrxqueues", str(self.workers), "numtxqueues", str(self.workers)]
+        sh(*entering(self.server_ns), "ip", "link", "add", "sv", *queues, "type", "veth", "peer",
+           "name", "cl", *queues, "netns", self.client_ns)
         sh(*entering(self.server_ns), "ip", "link", "set", "sv", "up")
         sh(*entering(self.client_ns), "ip", "link", "set", "cl", "up")
         sh(*entering(self.client_ns), "ip", "addr", "add", f"{KERNELS}/24", "dev", "cl")
@@ -77,7 +78,8 @@ class Place:
             f.write(f"instance: {NAME}\nports:\n  - name: p0\n    device: {device}\n"
                     f"    addresses: [{OURS}/24]\n{kernel}"
                     "services:\n  - {type: http, port: 80, root: www}\n"
-                    "  - {type: echo, port: 7}\n  - {type: discard, port: 9}\n")
+                    "  - {type: echo, port: 7}\n  - {type: discard, port: 9}\n"
+                    f"workers: {self.workers}\n")
         return path
 
     def start(self):
@@ -196,14 +198,17 @@ def nothing_is_missing(place, before):
         ping_again = place.client("ping", "-c", "1", "-W", "1", OURS).returncode == 0
         now = place.stats()
         free = {p["name"]: p["available_pkts"] for p in now["pools"]}
-        if now["workers"][0]["conns_open"] == 0 and free == before and ping_again:
+        open_now = sum(w["conns_open"] for w in now["workers"])
+        if open_now == 0 and free == before and ping_again:
             break
         time.sleep(0.2)
     place.check("every buffer is back in its pool", free == before, f"{before} then {free}")
-    worker = now["workers"][0]
     place.check("no connection is left beyond TIME-WAIT",
-                worker["conns_open"] == 0 and worker["conns_half_open"] == 0,
-                f"{worker['conns_time_wait']} in TIME-WAIT")
+                all(w["conns_open"] == 0 and w["conns_half_open"] == 0 for w in now["workers"]),
+                f"{sum(w['conns_time_wait'] for w in now['workers'])} in TIME-WAIT")
+    place.check("every worker accepted connections", all(w["accepted"] for w in now["workers"]),
+                ", ".join(f"{w['accepted']} (handed on {w['handed_out_pkts']} packets)"
+                          for w in now["workers"]))
     place.check("unaccounted is 0", now["unaccounted"] == 0, str(now["unaccounted"]))
     copied = {k: v for k, v in now["counters"].items() if k.startswith("copied_bytes") and v}
     print("      copy ledger:", copied or "0 bytes")
@@ -235,7 +240,7 @@ def main():
     if missing():
         print("skipped:", missing())
         return 77
-    place = Place(os.path.abspath(sys.argv[1]), sys.argv[2])
+    place = Place(os.path.abspath(sys.argv[1]), sys.argv[2], int((sys.argv[3:] or [1])[0]))
     try:
         place.start()
         ping(place)

@@ -35,9 +35,12 @@ static void second_of_work(void)
 		uint64_t value;
 	} numbers[] = {
 		{"turns", 4110000},
-		{"turns_busy", 1000},
-		{"rx_pkts", 6800},
-		{"busy_ns", 238 * NS_PER_MS},
+		{"worker.0.turns", 4110000},
+		{"worker.0.turns_busy", 1000},
+		{"worker.0.in_pkts", 6800},
+		{"worker.0.busy_ns", 238 * NS_PER_MS},
+		{"worker.0.busy_cycles", 714000},
+		{"worker.1.handed_pkts", 7},
 		{"worker.0.conns_open", 5},
 		{"worker.0.conns_half_open", 1},
 		{"worker.0.conns_time_wait", 123456},
@@ -63,7 +66,8 @@ static void second_of_work(void)
 
 static const char *compose(enum stats_state state, bool by_total)
 {
-	static const struct shm_head head = {.instance = "hello", .pid = 4711, .version = "0.1.0"};
+	static const struct shm_head head = {
+		.instance = "hello", .pid = 4711, .version = "0.1.0", .worker_count = 2};
 	static struct picture p;
 	static char text[PICTURE_LINES_MAX * PICTURE_COLUMNS];
 	size_t at = 0;
@@ -88,8 +92,9 @@ static void a_working_instance_looks_like_this(void **state)
 		compose(STATS_RUNNING, false),
 		"prism hello  pid 4711  version 0.1.0  running\n"
 		"\n"
-		"worker       busy %    turns/s   pkt/turn       open  half open  time-wait\n"
-		"0              23.8     4.11 M        6.8          5          1      123 k\n"
+		"worker busy %  turns/s pkt/turn cycles/pkt in rings    open half open time-wait\n"
+		"0        23.8   4.11 M      6.8        105        0       5         1     123 k\n"
+		"1         0.0        0      0.0          -        7       0         0         0\n"
 		"\n"
 		"port           in pkt/s     in bit/s    out pkt/s    out bit/s\n"
 		"p0               6.80 k       3.92 M       5.58 k       27.5 M\n"
