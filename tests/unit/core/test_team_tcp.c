@@ -349,6 +349,8 @@ static void a_stale_handle_is_stale_to_all(void **state)
 		assert_int_equal(prism_tcp_close(c->worker[i], (prism_conn){~UINT64_C(0)}),
 				 -ESTALE);
 		assert_int_equal(prism_udp_close(c->worker[i], (prism_udp){~UINT64_C(0)}), -ESTALE);
+		assert_int_equal(prism_tcp_unlisten(c->worker[i], (prism_listener){~UINT64_C(0)}),
+				 -ESTALE);
 	}
 	assert_int_equal(prism_tcp_unlisten(c->worker[2], listener), 0);
 	assert_int_equal(prism_tcp_unlisten(c->worker[2], listener), -ESTALE);
