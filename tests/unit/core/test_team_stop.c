@@ -167,12 +167,31 @@ static void a_connect_without_a_slot_is_refused_at_once(void **state)
 	town_destroy(t);
 }
 
+// The table is everybody's: what one took out must not stay his because he has nothing else to do.
+static void an_idle_worker_gives_back_the_slots_it_held(void **state)
+{
+	struct town *t = town_of_two();
+	struct prism_endpoint remote = world_endpoint(0, 9);
+	prism_conn conn;
+
+	use_up_slots(t);
+	t->world->node[1].stalled_until_ns[1] = 0;
+	for (int i = 0; i < 1000; i++)
+		world_turn(t->world, town_event, t);
+	assert_int_equal(stats_of(t).dead, 0);
+	for (int i = 0; i < 128; i++)
+		assert_int_equal(prism_tcp_connect(town_worker(t, 1, 1), &remote, NULL, 1, &conn),
+				 0);
+	town_destroy(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(connections_of_the_others_go_on),
 		cmocka_unit_test(a_grace_period_that_does_not_end_costs_slots_and_nothing_else),
 		cmocka_unit_test(a_connect_without_a_slot_is_refused_at_once),
+		cmocka_unit_test(an_idle_worker_gives_back_the_slots_it_held),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
