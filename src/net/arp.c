@@ -188,12 +188,16 @@ static bool is_request_for_us(const struct pkt *p, const struct arrival *arrival
 }
 
 // What one hears of a neighbour is news to all workers, each of whom has neighbours of his own: the
-// packet goes round, and ends with the last; for `reason`, unless it was of use to somebody.
+// packet goes round, and ends with the last; for `reason`, unless it was of use to somebody. It
+// passes by who takes nothing, or he would keep it from those behind him.
 static void send_round(struct net *net, struct pkt *p, uint16_t word, enum drop reason)
 {
 	const struct env *env = net->env;
-	uint32_t next = (env->worker_index + 1) % MAX(env->worker_count, 1u);
+	uint32_t next = env->worker_index;
 
+	do
+		next = (next + 1) % MAX(env->worker_count, 1u);
+	while (env->hands && next != mesh_from(word) && hands_stuck(env, next));
 	if (env->hands && next != mesh_from(word))
 		hands_give(env, p, next, word);
 	else if (mesh_what(word) == HANDED_ARP_USED)

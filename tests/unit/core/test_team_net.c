@@ -322,6 +322,28 @@ static void a_request_for_us_is_answered_once(void **state)
 	crew_destroy(c);
 }
 
+// The round passes by one who does not take what comes.
+static void news_of_a_neighbour_passes_by_a_stopped_worker(void **state)
+{
+	struct crew *c = crew_create(4, CREW_FEW);
+	prism_udp udp = crew_open_udp(c, 3, 0);
+	struct frame f;
+
+	crew_turns(c);
+	c->stopped[1] = true;
+	say(c, 3, udp);
+	crew_turns(c);
+	frame_reply(&f, PEER_MAC);
+	for (uint32_t asked = 0; asked < 2; asked++) {
+		crew_clear(c);
+		crew_in(c, 0, &f);
+		crew_time(c, NS_PER_S + NS_PER_MS); // it asks again
+	}
+	assert_non_null(peer_at(c, 3));
+	assert_int_equal(peer_at(c, 3)->state, NEIGHBOUR_REACHABLE);
+	crew_destroy(c);
+}
+
 // Addresses are announced by one worker, not by all.
 static void the_crew_announces_itself_once(void **state)
 {
@@ -366,6 +388,7 @@ int main(void)
 		cmocka_unit_test(what_one_worker_drops_of_arp_makes_no_round),
 		cmocka_unit_test(a_neighbour_that_changed_is_learnt_anew_by_all),
 		cmocka_unit_test(a_request_for_us_is_answered_once),
+		cmocka_unit_test(news_of_a_neighbour_passes_by_a_stopped_worker),
 		cmocka_unit_test(the_crew_announces_itself_once),
 		cmocka_unit_test(an_echo_is_answered_by_who_receives_it),
 	};
