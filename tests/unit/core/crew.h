@@ -20,6 +20,7 @@
 
 #define CREW_MAX 4
 #define CREW_POOL_PKTS 8192
+#define CREW_CTRL_PKTS 1024
 #define CREW_EVENTS 64
 #define CREW_BYTES 70000
 
@@ -95,8 +96,12 @@ static inline struct crew *crew_create_with(const struct prism_options *o, uint3
 	memset(secret, 0x5a, sizeof(secret));
 	*c = (struct crew){.count = count, .mode = mode, .now_ns = 100 * NS_PER_S};
 	options_fill(&c->options, o);
-	for (int i = 0; i < POOL_KINDS; i++)
-		c->pool[i] = pool_create(&(struct pool_config){"crew", CREW_POOL_PKTS, 2304, -1});
+	for (int i = 0; i < POOL_KINDS; i++) {
+		struct pool_config pool = {"crew", CREW_POOL_PKTS, 2304, -1};
+
+		pool.pkts = i == POOL_CTRL ? CREW_CTRL_PKTS : CREW_POOL_PKTS;
+		c->pool[i] = pool_create(&pool);
+	}
 	c->team = team_create(&c->options, count, secret);
 	assert_non_null(c->team);
 	for (uint32_t i = 0; i < count; i++)
@@ -294,7 +299,7 @@ static inline void crew_destroy(struct crew *c)
 		capture_clear(&c->port[i]);
 	}
 	for (int i = 0; i < POOL_KINDS; i++) {
-		assert_int_equal(pool_available(c->pool[i]), CREW_POOL_PKTS);
+		assert_int_equal(pool_available(c->pool[i]), pool_capacity(c->pool[i]));
 		pool_destroy(c->pool[i]);
 	}
 	free(c);

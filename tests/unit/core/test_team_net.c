@@ -344,6 +344,51 @@ static void news_of_a_neighbour_passes_by_a_stopped_worker(void **state)
 	crew_destroy(c);
 }
 
+// Who asks for us is believed (RFC 826), by all: one whose old address another worker has would
+// not be reached by him for as long as a minute.
+static void who_asks_from_a_new_address_is_learnt_by_all_who_know_him(void **state)
+{
+	static const uint8_t new_mac[6] = {2, 0, 0, 0, 0x20, 2};
+	struct crew *c = crew_create(4, CREW_FEW);
+	struct frame f;
+
+	crew_meet(c);
+	frame_arp(&f, ARP_REQUEST, new_mac, PEER, OURS);
+	crew_in(c, 0, &f);
+	assert_int_equal(crew_sent(c), 1);
+	for (uint32_t i = 0; i < 4; i++) {
+		assert_memory_equal(peer_at(c, i)->header, new_mac, 6);
+		assert_int_equal(peer_at(c, i)->state, NEIGHBOUR_REACHABLE);
+	}
+	assert_int_equal(crew_all_drops(c), 0);
+	crew_clear(c);
+	crew_in(c, 0, &f); // again: no news
+	assert_int_equal(crew_sent(c), 1);
+	assert_int_equal(crew_sum(c, COUNTER_handed_in_pkts), 3);
+	crew_at_rest(c);
+	crew_destroy(c);
+}
+
+static void who_asks_in_many_names_does_not_take_all_buffers(void **state)
+{
+	struct crew *c = crew_create(2, CREW_FEW);
+	struct frame f;
+
+	crew_turns(c);
+	c->stopped[1] = true;
+	for (uint32_t i = 0; i < 2 * CREW_CTRL_PKTS; i++) {
+		frame_arp(&f, ARP_REQUEST, PEER_MAC, IP(198, 18, 0, 3 + i % 250), OURS);
+		f.byte[27] = f.byte[11] = (uint8_t)(i / 250); // of the sender's MAC
+		crew_put(c, 0, &f);
+		crew_turn(c, 0);
+		crew_clear(c);
+	}
+	assert_int_equal(pool_available(c->pool[POOL_CTRL]), CREW_CTRL_PKTS / 2);
+	c->stopped[1] = false;
+	crew_turns(c);
+	crew_destroy(c);
+}
+
 // Addresses are announced by one worker, not by all.
 static void the_crew_announces_itself_once(void **state)
 {
@@ -389,6 +434,8 @@ int main(void)
 		cmocka_unit_test(a_neighbour_that_changed_is_learnt_anew_by_all),
 		cmocka_unit_test(a_request_for_us_is_answered_once),
 		cmocka_unit_test(news_of_a_neighbour_passes_by_a_stopped_worker),
+		cmocka_unit_test(who_asks_from_a_new_address_is_learnt_by_all_who_know_him),
+		cmocka_unit_test(who_asks_in_many_names_does_not_take_all_buffers),
 		cmocka_unit_test(the_crew_announces_itself_once),
 		cmocka_unit_test(an_echo_is_answered_by_who_receives_it),
 	};
