@@ -72,6 +72,68 @@ static void connections_of_the_others_go_on(void **state)
 	town_destroy(t);
 }
 
+// Who has the only queue is on everybody's way; what could not leave meanwhile leaves afterwards.
+static void what_goes_by_way_of_a_stopped_worker_waits_for_him(void **state)
+{
+	struct town *t = town_of_services();
+
+	stop(t, 0, 2 * NS_PER_S);
+	for (uint32_t i = 0; i < 4; i++)
+		town_say(t, &t->call[i]);
+	town_run(t, NS_PER_S, UINT32_MAX);
+	assert_int_equal(t->answered, 4);
+	for (uint32_t i = 1; i < 4; i++) { // who is not stopped has turns
+		const struct counters *c = &t->world->node[1].more_counters[i];
+
+		assert_true(c->value[COUNTER_turns] >
+			    t->world->node[1].counters.value[COUNTER_turns]);
+	}
+	town_run(t, 5 * NS_PER_S, UINT32_MAX);
+	for (uint32_t i = 0; i < 4; i++)
+		assert_int_equal(t->call[i].answers, 2);
+	town_destroy(t);
+}
+
+// An owner who cannot be told keeps what he has: his peers send again until he takes it.
+static void the_connections_of_who_was_stopped_recover(void **state)
+{
+	struct town *t = town_of_services();
+
+	stop(t, STOPPED, 20 * NS_PER_S);
+	for (uint32_t round = 0; round < 100; round++) {
+		town_say(t, &t->call[STOPPED]);
+		town_run(t, 100 * NS_PER_MS, UINT32_MAX);
+	}
+	assert_int_equal(t->call[STOPPED].answers, 1);
+	town_run(t, 70 * NS_PER_S, UINT32_MAX);
+	assert_int_equal(t->call[STOPPED].answers, 101);
+	assert_false(t->call[STOPPED].closed);
+	for (uint32_t i = 0; i < 4; i++)
+		assert_int_equal(prism_tcp_close(town_worker(t, 0, 0), t->call[i].conn), 0);
+	town_run(t, 10 * NS_PER_S, 4);
+	town_all_done(t);
+	town_rests(t);
+	town_destroy(t);
+}
+
+// Longer than anybody believes a neighbour without hearing of him.
+static void the_others_reach_their_neighbour_however_long_one_is_stopped(void **state)
+{
+	struct town *t = town_of_services();
+
+	stop(t, 1, 600 * NS_PER_S);
+	for (uint32_t round = 1; round <= 300; round++) {
+		town_say(t, &t->call[0]);
+		town_say(t, &t->call[3]);
+		town_run(t, NS_PER_S, UINT32_MAX);
+		assert_true(t->call[3].answers + 4 > round);
+	}
+	town_run(t, 5 * NS_PER_S, UINT32_MAX);
+	assert_int_equal(t->call[0].answers, 301);
+	assert_int_equal(t->call[3].answers, 301);
+	town_destroy(t);
+}
+
 static struct town *town_of_two(void)
 {
 	struct world_config config;
@@ -189,6 +251,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(connections_of_the_others_go_on),
+		cmocka_unit_test(what_goes_by_way_of_a_stopped_worker_waits_for_him),
+		cmocka_unit_test(the_connections_of_who_was_stopped_recover),
+		cmocka_unit_test(the_others_reach_their_neighbour_however_long_one_is_stopped),
 		cmocka_unit_test(a_grace_period_that_does_not_end_costs_slots_and_nothing_else),
 		cmocka_unit_test(a_connect_without_a_slot_is_refused_at_once),
 		cmocka_unit_test(an_idle_worker_gives_back_the_slots_it_held),
