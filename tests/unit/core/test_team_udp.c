@@ -245,6 +245,32 @@ static void a_large_datagram_leaves_in_pieces_by_way_of_another(void **state)
 	crew_destroy(c);
 }
 
+// RFC 6864 4: whatever the number of workers is, and however much more one of them sends.
+static void datagrams_of_two_workers_never_have_the_same_id(void **state)
+{
+	static uint8_t sender[65536];
+
+	for (uint32_t count = 2; count <= 4; count++) {
+		struct crew *c = crew_create(count, CREW_SPREAD);
+		struct addr peer = addr_from_v4(PEER);
+		struct net_path path;
+
+		memset(sender, 0, sizeof(sender));
+		for (uint32_t i = 0; i < count; i++) {
+			struct net *net = c->worker[i]->net;
+
+			assert_int_equal(net_path_find(net, &(struct addr){0}, &peer, &path), 0);
+			for (uint32_t n = 0; n < 65536 + i; n++) {
+				uint8_t *s = &sender[ip4_next_id(net, &path, IP_UDP)];
+
+				assert_true(*s == 0 || *s == i + 1);
+				*s = (uint8_t)(i + 1);
+			}
+		}
+		crew_destroy(c);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -258,6 +284,7 @@ int main(void)
 		cmocka_unit_test(an_icmp_error_reaches_the_socket_of_another_worker),
 		cmocka_unit_test(an_answer_leaves_by_the_queue_of_the_sockets_worker),
 		cmocka_unit_test(a_large_datagram_leaves_in_pieces_by_way_of_another),
+		cmocka_unit_test(datagrams_of_two_workers_never_have_the_same_id),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
