@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "net/inside.h"
 #include "observe/trace.h"
+#include "pkt/pool.h"
 #include "wire/arp.h"
 #include "wire/eth.h"
 
@@ -125,6 +126,46 @@ static void reply(struct net *net, struct pkt *p, const struct arrival *arrival)
 	send_frame(net, port_index, p, asker);
 }
 
+// What one hears of a neighbour is news to all workers, each of whom has neighbours of his own: the
+// packet goes round, and ends with the last; for `reason`, unless it was of use to somebody. It
+// passes by who takes nothing, or he would keep it from those behind him.
+static void send_round(struct net *net, struct pkt *p, uint16_t word, enum drop reason)
+{
+	const struct env *env = net->env;
+	uint32_t next = env->worker_index;
+
+	do
+		next = (next + 1) % MAX(env->worker_count, 1u);
+	while (env->hands && next != mesh_from(word) && hands_stuck(env, next));
+	if (env->hands && next != mesh_from(word))
+		hands_give(env, p, next, word);
+	else if (mesh_what(word) == HANDED_ARP_USED)
+		pkt_consume(env, p);
+	else
+		pkt_drop(env, p, reason);
+}
+
+// A request for us is answered here, so what it says of its sender goes round as a packet of its
+// own. While such are short the others find out by themselves: whoever asks in many names cannot
+// have them all lie before a worker who takes none.
+static COLD void tell_others(struct net *net, const struct pkt *p, const struct arrival *arrival)
+{
+	uint16_t len = (uint16_t)(arrival->l3_offset + sizeof(struct arp_packet));
+	const struct pool *pool = net->env->pool[POOL_CTRL];
+	struct pkt *news;
+
+	if (!net->env->hands || pool_available(pool) <= pool_capacity(pool) / 2)
+		return;
+	news = net_alloc(net, POOL_CTRL);
+	if (!news)
+		return;
+	memcpy(pkt_append(news, len), pkt_data(p), len);
+	counter_add(net->env, COUNTER_originated_pkts, 1);
+	send_round(net, news,
+		   mesh_word(HANDED_ARP_USED, arrival->port_index, net->env->worker_index),
+		   DROP_OK);
+}
+
 static void request_for_us(struct net *net, struct pkt *p, const struct arrival *arrival)
 {
 	const struct arp_packet *a = pkt_at(p, arrival->l3_offset);
@@ -134,8 +175,11 @@ static void request_for_us(struct net *net, struct pkt *p, const struct arrival 
 	// to be learnt.
 	if (a->sender.raw != 0) {
 		uint32_t index = neighbour_get(net, port_index, a->sender);
+		struct neighbour *n = &net->neighbours.slot[index];
 
-		neighbour_confirm(net, &net->neighbours.slot[index], a->sender_mac);
+		if (n->state != NEIGHBOUR_REACHABLE || !eth_equal(n->header, a->sender_mac))
+			tell_others(net, p, arrival);
+		neighbour_confirm(net, n, a->sender_mac);
 	}
 	reply(net, p, arrival);
 }
@@ -187,21 +231,6 @@ static bool is_request_for_us(const struct pkt *p, const struct arrival *arrival
 	return reason == DROP_OK && be16_get(a->operation) == ARP_REQUEST;
 }
 
-// What one hears of a neighbour is news to all workers, each of whom has neighbours of his own: the
-// packet goes round, and ends with the last; for `reason`, unless it was of use to somebody.
-static void send_round(struct net *net, struct pkt *p, uint16_t word, enum drop reason)
-{
-	const struct env *env = net->env;
-	uint32_t next = (env->worker_index + 1) % MAX(env->worker_count, 1u);
-
-	if (env->hands && next != mesh_from(word))
-		hands_give(env, p, next, word);
-	else if (mesh_what(word) == HANDED_ARP_USED)
-		pkt_consume(env, p);
-	else
-		pkt_drop(env, p, reason);
-}
-
 void arp_input(struct net *net, struct pkt *p, struct arrival *arrival)
 {
 	enum drop reason = judge(net, p, arrival);
@@ -219,9 +248,16 @@ void arp_input(struct net *net, struct pkt *p, struct arrival *arrival)
 
 void arp_hear(struct net *net, struct pkt *p, struct arrival *arrival, uint16_t word)
 {
+	const struct arp_packet *a = pkt_at(p, arrival->l3_offset);
 	enum drop reason = judge(net, p, arrival);
 	bool used = reason == DROP_OK || mesh_what(word) == HANDED_ARP_USED;
 
+	if (is_request_for_us(p, arrival, reason)) {
+		struct neighbour *n = neighbour_find(net, arrival->port_index, a->sender);
+
+		if (n)
+			neighbour_confirm(net, n, a->sender_mac);
+	}
 	send_round(net, p,
 		   mesh_word(used ? HANDED_ARP_USED : HANDED_ARP, arrival->port_index,
 			     mesh_from(word)),

@@ -26,10 +26,11 @@ uint16_t ip4_next_id(struct net *net, const struct net_path *path, uint8_t proto
 {
 	uint32_t slot = net_slot(net, addr_to_v4(&path->remote),
 				 addr_to_v4(&path->local).raw + protocol, IP_ID_SLOTS);
-	uint32_t worker_count = MAX(net->env->worker_count, 1u);
+	// A power of two, or a worker's ids would come to those of others when they wrap.
+	uint32_t step = (uint32_t)bits_ceil_pow2(MAX(net->env->worker_count, 1u));
 
 	// RFC 6864 4: no two datagrams under way have the same, whichever worker sent them.
-	return (uint16_t)(net->ip_id[slot]++ * worker_count + net->env->worker_index);
+	return (uint16_t)(net->ip_id[slot]++ * step + net->env->worker_index);
 }
 
 // A packet with room to append: to, or a new one when to is full, which joins head. NULL without

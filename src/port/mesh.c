@@ -11,11 +11,14 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/time.h"
 #include "sync/claims.h"
 #include "sync/ring.h"
 
 struct stage {
 	uint32_t count;
+	uint64_t taken_pkts; // by the other side, when hands_stuck last saw that it moves,
+	uint64_t moved_ns;   // and when that was
 	struct pkt *pkt[BURST_PKTS];
 };
 
@@ -140,6 +143,23 @@ void hands_give(const struct env *env, struct pkt *p, uint32_t to, uint16_t word
 	h->staged |= UINT64_C(1) << to;
 	if (s->count == BURST_PKTS)
 		send_stage(env, h, to);
+}
+
+// Shorter than what ARP waits for an answer: the second passes by who kept the first.
+#define STUCK_NS (NS_PER_S / 2)
+
+bool hands_stuck(const struct env *env, uint32_t to)
+{
+	struct hands *h = env->hands;
+	struct stage *s = &h->stage[to];
+	const struct ring *ring = ring_between(h->mesh, h->worker, to);
+	uint64_t taken_pkts = ring_spsc_taken(ring);
+
+	if (taken_pkts == s->taken_pkts && ring_spsc_count(ring) > 0)
+		return env->now_ns - s->moved_ns > STUCK_NS;
+	s->taken_pkts = taken_pkts;
+	s->moved_ns = env->now_ns;
+	return false;
 }
 
 void hands_flush(const struct env *env)

@@ -67,6 +67,11 @@ struct hands *mesh_hands(struct mesh *mesh, uint32_t worker);
 // full ring drops it. The worker's thread, and so below.
 void hands_give(const struct env *env, struct pkt *p, uint32_t to, uint16_t word);
 
+// True: the worker takes nothing of what was given to him, and has not for half a second. For what
+// may pass him by; asked each time before such a thing is given, since it is told by the one
+// before.
+bool hands_stuck(const struct env *env, uint32_t to);
+
 // What was given leaves.
 void hands_flush(const struct env *env);
 

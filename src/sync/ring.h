@@ -83,6 +83,12 @@ static inline uint32_t ring_spsc_take(struct ring *r, void **items, uint32_t cou
 	return count;
 }
 
+// How many were taken in all: to who puts, a number that moves while the other side does.
+static inline uint64_t ring_spsc_taken(const struct ring *r)
+{
+	return atomic_get(&r->tail, ACQUIRE);
+}
+
 // How many items wait: exact for either side when the other is quiet, at some recent moment else.
 static inline uint32_t ring_spsc_count(const struct ring *r)
 {

@@ -89,11 +89,11 @@ static bool has_listener(struct tcp *tcp, uint16_t port)
 int tcp_unlisten(struct tcp *tcp, prism_listener listener)
 {
 	uint32_t index = listener.id & 0xffff;
+	uint32_t worker = (uint32_t)(listener.id >> 56);
 
-	if (listener.id >> 56 != tcp->worker)
+	if (worker != tcp->worker && worker < tcp->shared->worker_count)
 		return err_set(ERR_OTHER_WORKER, "listener %#lx is worker %u's, not %u's",
-			       (unsigned long)listener.id, (unsigned)(listener.id >> 56),
-			       tcp->worker);
+			       (unsigned long)listener.id, worker, tcp->worker);
 	if (index >= tcp->config.listeners_max || !tcp->listener[index].open ||
 	    listener_handle(tcp, index) != listener.id)
 		return err_set(ERR_STALE_HANDLE, "listener %#lx", (unsigned long)listener.id);

@@ -197,6 +197,10 @@ static NOINLINE void flush_marked(struct tcp *tcp)
 void tcp_flush(struct tcp *tcp)
 {
 	epoch_quiescent(&tcp->shared->epoch, tcp->reader);
+	// Slots whose grace period is over are room for all workers: one who has nothing to enter
+	// or to take out any more gives them back too.
+	if (UNLIKELY(!tcp->is_alone))
+		table_tend(tcp->table, tcp->worker);
 	if (tcp->flush.head != NO_INDEX)
 		flush_marked(tcp);
 }

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "base/time.h"
 #include "pkt/pool.h"
 #include "port/mesh.h"
 
@@ -128,12 +129,43 @@ static void a_relay_sends_through_another_worker_and_keeps_what_does_not_fit(voi
 	bed_destroy(b);
 }
 
+static void who_takes_nothing_for_half_a_second_is_stuck(void **state)
+{
+	struct bed *b = bed_create();
+	struct pkt *taken[2];
+
+	for (uint32_t i = 0; i < 3; i++) {
+		b->env[0].now_ns += NS_PER_S; // one who had nothing to take is not stuck
+		assert_false(hands_stuck(&b->env[0], 1));
+	}
+	hands_give(&b->env[0], pkt_alloc(b->pool), 1, mesh_word(HANDED_ARP, 0, 0));
+	hands_flush(&b->env[0]);
+	assert_false(hands_stuck(&b->env[0], 1));
+	b->env[0].now_ns += NS_PER_S / 2;
+	assert_false(hands_stuck(&b->env[0], 1));
+	b->env[0].now_ns += 1;
+	assert_true(hands_stuck(&b->env[0], 1));
+	assert_false(hands_stuck(&b->env[0], 2));
+	hands_give(&b->env[0], pkt_alloc(b->pool), 1, mesh_word(HANDED_ARP, 0, 0));
+	hands_flush(&b->env[0]);
+	assert_int_equal(hands_take(&b->env[1], 0, taken, 1), 1); // one of two: it moves
+	pkt_free(taken[0]);
+	assert_false(hands_stuck(&b->env[0], 1));
+	b->env[0].now_ns += NS_PER_S;
+	assert_true(hands_stuck(&b->env[0], 1));
+	assert_int_equal(hands_take(&b->env[1], 0, taken, 1), 1);
+	pkt_free(taken[0]);
+	assert_false(hands_stuck(&b->env[0], 1));
+	bed_destroy(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_handed_over_arrives_in_order_with_its_word),
 		cmocka_unit_test(a_full_ring_drops_by_name_and_loses_nothing_before_it),
 		cmocka_unit_test(what_is_on_its_way_at_the_end_is_released),
+		cmocka_unit_test(who_takes_nothing_for_half_a_second_is_stuck),
 		cmocka_unit_test(a_relay_sends_through_another_worker_and_keeps_what_does_not_fit),
 	};
 
