@@ -132,7 +132,7 @@ static int create_pools(struct prism *p, const struct pool_config *plan)
 	for (int i = 0; i < POOL_KINDS; i++) {
 		p->pool[i] = pool_create(&plan[i]);
 		if (!p->pool[i])
-			return -ENOMEM;
+			return -err_infos[err_last()->id].number;
 	}
 	return 0;
 }
