@@ -121,8 +121,9 @@ PRISM_API void prism_close(struct prism *prism);
 /// Thread: any.   Blocks: never.
 PRISM_API uint32_t prism_worker_count(const struct prism *prism);
 
-/// Worker index below prism_worker_count; valid until prism_close. NULL beyond.
-/// Thread: any.   Blocks: never.
+/// Worker index below prism_worker_count; valid until prism_close. NULL beyond. Each worker is
+/// polled by one thread, which need not be another's; all must be polled, since one may receive
+/// what is another's. Thread: any.   Blocks: never.
 PRISM_API struct prism_worker *prism_worker_get(struct prism *prism, uint32_t index);
 
 /// What start-up chose, a line a port and one for memory, '\n' between. Lives as long as prism.
@@ -135,6 +136,11 @@ PRISM_API const char *prism_report(const struct prism *prism);
 /// @return events written, 0..count
 /// Thread: the worker's.   Blocks: never.
 PRISM_API int prism_poll(struct prism_worker *worker, struct prism_event *events, int count);
+
+/// The thread that polls this worker will not any more: what it keeps for itself goes back. Another
+/// may poll it then. Call it before the thread ends; who calls prism_close need not.
+/// Thread: the worker's.   Blocks: never.
+PRISM_API void prism_worker_leave(struct prism_worker *worker);
 
 /// The time of the current turn, in nanoseconds since an unspecified start.
 /// Thread: the worker's.   Blocks: never.

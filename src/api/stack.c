@@ -64,6 +64,11 @@ int prism_poll(struct prism_worker *worker, struct prism_event *events, int coun
 	return worker_turn(worker, now_ns, events, count);
 }
 
+void prism_worker_leave(struct prism_worker *worker)
+{
+	start_leave(worker);
+}
+
 uint64_t prism_now_ns(const struct prism_worker *worker)
 {
 	return worker->env.now_ns;

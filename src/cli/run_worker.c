@@ -92,6 +92,7 @@ static void *drive(void *argument)
 
 	serve(w);
 	drain(w);
+	prism_worker_leave(w->worker);
 	return NULL;
 }
 

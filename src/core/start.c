@@ -69,16 +69,24 @@ static uint32_t ring_pkts(const struct prism_options *o)
 	return pkts * o->workers; // each has queues of his own, where the device has so many
 }
 
+// What the caches of one thread may hold of a pool that several share.
+#define THREAD_CACHE_PKTS 384
+
 static void plan_pools(const struct prism_options *o, struct pool_config plan[POOL_KINDS])
 {
 	uint16_t room_bytes = (uint16_t)(PKT_FRONT_BYTES + data_bytes(o));
 	uint32_t rings = ring_pkts(o);
+	uint32_t cached = o->workers > 1 ? o->workers * THREAD_CACHE_PKTS : 0;
 
 	plan[POOL_RX] = (struct pool_config){"rx", o->buffers + rings, room_bytes, -1};
 	plan[POOL_TX] = (struct pool_config){"tx", o->buffers + rings, room_bytes, -1};
 	plan[POOL_HEAD] =
 		(struct pool_config){"head", 2 * (o->buffers + rings), HEAD_ROOM_BYTES, -1};
 	plan[POOL_CTRL] = (struct pool_config){"ctrl", CTRL_PKTS + rings, CTRL_ROOM_BYTES, -1};
+	for (int i = 0; i < POOL_KINDS; i++) {
+		plan[i].pkts += cached;
+		plan[i].shared = o->workers > 1;
+	}
 }
 
 static uint32_t memory_mib(const struct prism_options *o, const struct pool_config *plan)
@@ -132,7 +140,7 @@ static int create_pools(struct prism *p, const struct pool_config *plan)
 	for (int i = 0; i < POOL_KINDS; i++) {
 		p->pool[i] = pool_create(&plan[i]);
 		if (!p->pool[i])
-			return -ENOMEM;
+			return -err_infos[err_last()->id].number;
 	}
 	return 0;
 }

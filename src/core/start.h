@@ -50,6 +50,9 @@ int cores_check(const struct prism_options *options);
 // The calling thread drives this worker from now on: pins it where the options say.
 void start_enter(struct prism_worker *worker);
 
+// It does no longer.
+void start_leave(struct prism_worker *worker);
+
 // Writes gauges (pools, ports, connections, heartbeat) for tools; the worker calls it now and then.
 void start_publish(struct prism_worker *worker, uint64_t now_ns);
 

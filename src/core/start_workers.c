@@ -195,11 +195,19 @@ void start_enter(struct prism_worker *w)
 	cpu_set_t set;
 
 	w->entered = true;
+	pool_thread_enter(); // without caches of its own it works too
 	if (w->core < 0)
 		return;
 	CPU_ZERO(&set);
 	CPU_SET(w->core, &set);
 	sched_setaffinity(0, sizeof(set), &set);
+}
+
+void start_leave(struct prism_worker *w)
+{
+	if (w->entered)
+		pool_thread_leave();
+	w->entered = false;
 }
 
 static uint64_t cycles_of(const struct clock *clock, uint64_t ns)

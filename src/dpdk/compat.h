@@ -32,6 +32,12 @@
 // every release instead, which leaves as little behind.
 #define COMPAT_PLAIN_MEMORY_ARGS "--no-huge", "--no-shconf"
 
+// The pool that no stopped thread blocks: a plugin of its own, librte_mempool_stack, on x86 with
+// 16-byte compare-and-swap and on ARM.
+#define COMPAT_LOCK_FREE_POOL "lf_stack"
+// What rte_mempool_create_empty chooses before anybody else can: librte_mempool_ring.
+#define COMPAT_FIRST_POOL "ring_mp_mc"
+
 // Since 26.11 the call takes the size of the buffer.
 static inline int compat_port_by_name(const char *name, uint16_t *port_id)
 {

@@ -6,6 +6,10 @@
 // Each thread that EAL knows has a cache in front of the pool; the shared part behind it is
 // touched once in several hundred packets. Packets in a pool keep DPDK's promise (one reference,
 // one segment, no next), so a packet drawn needs only its first cache line written.
+//
+// The shared part of a pool of one worker is DPDK's ring: quick, but a thread that is stopped
+// between taking its place in it and saying so stops all others. That of a shared pool is DPDK's
+// lock-free stack. What it costs and what was measured: docs/adr/0010-pools-across-workers.md.
 #include "pkt/pool.h"
 
 #include <stdio.h>
@@ -45,23 +49,61 @@ static struct rte_mempool *create_empty(const struct pool_config *config)
 					sizeof(struct rte_pktmbuf_pool_private), node, flags);
 }
 
+// Another kind than the lock-free one would do too, until somebody is preempted in it. So there is
+// none in its place.
+static const char *kind_of(const struct pool_config *config)
+{
+	return config->shared ? COMPAT_LOCK_FREE_POOL : rte_mbuf_best_mempool_ops();
+}
+
+static bool kind_loaded(const char *kind)
+{
+	for (uint32_t i = 0; i < rte_mempool_ops_table.num_ops; i++)
+		if (strcmp(rte_mempool_get_ops((int)i)->name, kind) == 0)
+			return true;
+	return false;
+}
+
+// DPDK begins every pool as a ring, whatever it is to be.
+static int need_kinds(const struct pool_config *config)
+{
+	const char *needed[] = {COMPAT_FIRST_POOL, kind_of(config)};
+
+	for (size_t i = 0; i < ARRAY_COUNT(needed); i++)
+		if (!kind_loaded(needed[i]))
+			return err_set(ERR_POOL_KIND, "pool %s: DPDK %s has no %s here",
+				       config->name, rte_version() + 5, needed[i]);
+	return 0;
+}
+
+// A kind may be there and not for this processor.
+static void refuse(const struct pool_config *config, int number)
+{
+	enum err id = number == ENOTSUP ? ERR_POOL_KIND : ERR_OUT_OF_MEMORY;
+
+	err_set(id, "pool %s: %u packets of %u bytes, %s: %s", config->name, config->pkts,
+		config->room_bytes, kind_of(config), strerror(number));
+}
+
 struct pool *pool_create(const struct pool_config *config)
 {
 	ASSERT(config->room_bytes >= PKT_HEADROOM_BYTES);
 	struct rte_pktmbuf_pool_private room = {.mbuf_data_room_size = config->room_bytes};
+
+	if (need_kinds(config))
+		return NULL;
 	struct rte_mempool *pool = create_empty(config);
 	int result = pool ? 0 : -rte_errno;
 
 	if (result == 0)
-		result = rte_mempool_set_ops_byname(pool, rte_mbuf_best_mempool_ops(), NULL);
+		result = rte_mempool_set_ops_byname(pool, kind_of(config), NULL);
 	if (result == 0) {
 		rte_pktmbuf_pool_init(pool, &room);
 		result = rte_mempool_populate_default(pool);
 	}
 	if (result < 0) {
 		rte_mempool_free(pool);
-		err_set(ERR_OUT_OF_MEMORY, "pool %s: %u packets of %u bytes: %s", config->name,
-			config->pkts, config->room_bytes, strerror(-result));
+		refuse(config, -result);
 		return NULL;
 	}
 	rte_mempool_obj_iter(pool, rte_pktmbuf_init, NULL);
@@ -143,6 +185,41 @@ uint32_t pool_available(const struct pool *pool)
 uint32_t pool_capacity(const struct pool *pool)
 {
 	return to_mempool(pool)->size;
+}
+
+// DPDK's caches go by the number of a thread. EAL numbers those it started or was started by;
+// others ask.
+static _Thread_local struct {
+	uint32_t times; // entered and not left
+	bool numbered;  // here
+} here;
+
+int pool_thread_enter(void)
+{
+	if (here.times == 0 && rte_lcore_id() == LCORE_ID_ANY) {
+		if (rte_thread_register())
+			return err_set(ERR_POOL_THREAD, "%s", rte_strerror(rte_errno));
+		here.numbered = true;
+	}
+	here.times++;
+	return 0;
+}
+
+static void flush(struct rte_mempool *pool, void *context)
+{
+	rte_mempool_cache_flush(NULL, pool);
+}
+
+// The caches would wait for the next thread of this number, and their packets with them.
+void pool_thread_leave(void)
+{
+	ASSERT(here.times > 0);
+	if (--here.times)
+		return;
+	rte_mempool_walk(flush, NULL);
+	if (here.numbered)
+		rte_thread_unregister();
+	here.numbered = false;
 }
 
 struct region {

@@ -35,7 +35,9 @@ static void become_direct(struct pkt *p)
 	p->mbuf.ol_flags = 0;
 }
 
-// Drops one count; true when it was the last.
+// Drops one count; true when it was the last. Every other owner's accesses are then behind us: its
+// own decrement released them, and we acquired it, in pkt_refs when we were alone already, in the
+// decrement when we came last together. The pool hands the packet on with a release of its own.
 static bool release_count(struct pkt *p)
 {
 	if (LIKELY(pkt_refs(p) == 1))

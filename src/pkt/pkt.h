@@ -115,12 +115,18 @@ static inline uint16_t pkt_word(const struct pkt *p)
 	return p->mbuf.port;
 }
 
+// How many owners this segment's bytes have. Who owns one and reads 1 is alone, and may do as it
+// likes: write, or free. Others owned it before, on other threads perhaps, and gave theirs back
+// with a release in release_count; acquire here puts all their accesses before ours. Relaxed would
+// not: a branch on what was read orders nothing in C11, and loads on no weak processor.
 static inline uint16_t pkt_refs(const struct pkt *p)
 {
-	return __atomic_load_n(&p->mbuf.refcnt, __ATOMIC_RELAXED);
+	return __atomic_load_n(&p->mbuf.refcnt, __ATOMIC_ACQUIRE);
 }
 
-// One more owner of this segment's bytes.
+// One more owner of this segment's bytes. Alone, nobody else can count meanwhile; and what earlier
+// owners did came before (pkt_refs), so the plain store, which ends the chain of their releases,
+// loses nothing: whoever gets the new reference gets it from us.
 static inline void pkt_hold(struct pkt *p)
 {
 	if (LIKELY(pkt_refs(p) == 1))

@@ -3,7 +3,9 @@
 // allocation of its own, freed when its last reference goes, so that AddressSanitizer sees every
 // overrun, every use after release and every leak. A pool is a limit and a count.
 //
-// Deliberately not here: speed, threads, DMA.
+// Any thread may get and put: malloc is shared, and so is the count.
+//
+// Deliberately not here: speed, caches, DMA.
 #include "pkt/pool_heap.h"
 
 #include <stdlib.h>
@@ -12,10 +14,11 @@
 #include "base/rand.h"
 #include "pkt/pkt.h"
 #include "pkt/pool.h"
+#include "sync/atomic.h"
 
 struct pool {
 	struct pool_config config;
-	uint32_t in_use;
+	uint32_t in_use; // any thread
 };
 
 struct pool *pool_create(const struct pool_config *config)
@@ -68,19 +71,30 @@ void pool_heap_fail(uint32_t ppm, uint64_t seed)
 	rng_seed(&fail_rng, seed);
 }
 
+static bool claim(struct pool *pool, uint32_t count)
+{
+	uint32_t in_use = atomic_get(&pool->in_use, RELAXED);
+
+	do {
+		if (pool->config.pkts - in_use < count)
+			return false;
+	} while (!atomic_cas(&pool->in_use, &in_use, in_use + count, ACQ_REL));
+	return true;
+}
+
 int pool_get(struct pool *pool, struct pkt **pkts, uint32_t count)
 {
 	if (fail_ppm && rng_chance_ppm(&fail_rng, fail_ppm))
 		return -1;
-	if (pool->config.pkts - pool->in_use < count)
+	if (!claim(pool, count))
 		return -1;
 	for (uint32_t i = 0; i < count; i++) {
 		pkts[i] = pkt_create(pool);
 		if (!pkts[i]) {
 			pool_put(pkts, i);
+			atomic_add(&pool->in_use, i - count, RELAXED);
 			return -1;
 		}
-		pool->in_use++;
 	}
 	return 0;
 }
@@ -90,21 +104,31 @@ void pool_put(struct pkt **pkts, uint32_t count)
 	for (uint32_t i = 0; i < count; i++) {
 		struct pool *pool = (struct pool *)pkts[i]->mbuf.pool;
 
-		ASSERT(pool->in_use > 0);
 		ASSERT(pkts[i]->mbuf.refcnt == 1);
-		pool->in_use--;
+		uint32_t in_use = atomic_add(&pool->in_use, UINT32_MAX, RELAXED);
+
+		ASSERT(in_use > 0);
 		free(pkts[i]);
 	}
 }
 
 uint32_t pool_available(const struct pool *pool)
 {
-	return pool->config.pkts - pool->in_use;
+	return pool->config.pkts - atomic_get(&pool->in_use, RELAXED);
 }
 
 uint32_t pool_capacity(const struct pool *pool)
 {
 	return pool->config.pkts;
+}
+
+int pool_thread_enter(void)
+{
+	return 0; // there are no caches
+}
+
+void pool_thread_leave(void)
+{
 }
 
 struct region {

@@ -83,6 +83,15 @@ uint32_t pool_capacity(const struct pool *pool)
 	return pool->pkts;
 }
 
+int pool_thread_enter(void)
+{
+	return 0; // one thread
+}
+
+void pool_thread_leave(void)
+{
+}
+
 void *pool_region_alloc(size_t bytes)
 {
 	return malloc(bytes); // lives until the process ends
