@@ -40,6 +40,13 @@ static struct ring *ring_between(const struct mesh *m, uint32_t from, uint32_t t
 	return m->ring[from * m->worker_count + to];
 }
 
+static uint32_t ring_pkts(uint32_t worker_count)
+{
+	uint32_t crowd = (worker_count + MESH_FEW - 1) / MESH_FEW;
+
+	return MESH_RING_PKTS / (uint32_t)bits_ceil_pow2(crowd);
+}
+
 static bool create_ends(struct mesh *m, uint32_t worker)
 {
 	struct hands *h = &m->hands[worker];
@@ -51,7 +58,7 @@ static bool create_ends(struct mesh *m, uint32_t worker)
 	for (uint32_t to = 0; h->stage && to < count; to++) {
 		struct ring **ring = &m->ring[worker * count + to];
 
-		if (to != worker && !(*ring = ring_spsc_create(MESH_RING_PKTS)))
+		if (to != worker && !(*ring = ring_spsc_create(ring_pkts(count))))
 			return false;
 	}
 	return h->stage != NULL;

@@ -19,8 +19,11 @@
 #include "base/env.h"
 #include "port/port.h"
 
-// Packets on the way from one worker to another: some turns' bursts.
-#define MESH_RING_PKTS 2048
+// Packets on the way from one worker to another: what comes in the milliseconds in which the
+// scheduler may give his core to somebody else. Where there are more than MESH_FEW workers, and so
+// the more rings, each is smaller.
+#define MESH_RING_PKTS 8192
+#define MESH_FEW 8
 
 // What the one who takes it shall do with it.
 enum handed {

@@ -4,7 +4,7 @@
 #include "town.h"
 
 #define STOPPED 2u
-#define DATAGRAMS 3000u
+#define DATAGRAMS (MESH_RING_PKTS + 1000u)
 
 static void stop(struct town *t, uint32_t worker, uint64_t ns)
 {
@@ -34,6 +34,8 @@ static struct town *town_of_services(void)
 	world_config_init(&config);
 	config.workers[1] = 4;
 	config.few_queues[1] = true;
+	config.pool_pkts[POOL_RX] = 2 * MESH_RING_PKTS;
+	config.frames_max = 2 * MESH_RING_PKTS;
 	struct town *t = town_create(&config);
 
 	for (uint32_t i = 0; i < 4; i++) {

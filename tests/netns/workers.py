@@ -1,0 +1,183 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Several workers, watched from outside.
+
+    workers.py PRISM memif     two workers on a port with one queue serve prism load
+    workers.py PRISM stopped   one of two workers is stopped in the middle of whatever it does
+
+Exits 77 with the reason where it cannot run.
+"""
+import ctypes
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import time
+
+sys.dont_write_bytecode = True
+from bed import KERNELS, OURS, Bed, conduct, entering, missing
+
+THEIRS = "198.18.0.3"
+CONNECTIONS = 48  # of the stopped test: some belong to either worker, but for one run in 2^47
+ROUNDS = 200      # echoes on each connection of the worker that goes on
+PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
+
+
+class Workers(Bed):
+    """A server of two workers."""
+
+    def serve_two(self, device, ns=None, kernel=""):
+        self.write("www/index.html", "x" * 64)
+        self.write("www/big.bin", os.urandom(1 << 20))
+        self.server = self.serve(
+            f"workers: 2\nports:\n  - name: p0\n    device: {device}\n    addresses: [{OURS}/24]\n"
+            f"{kernel}services:\n  - {{type: http, port: 80, root: www}}\n"
+            "  - {type: echo, port: 7}\n  - {type: discard, port: 9}\n", ns)
+
+    def load(self, kind, target, *options):
+        out = self.run(self.prism, "load", kind, target, "-q", "-j", "-p",
+                       f"memif:{self.path('wire')},role=client", "-a", f"{THEIRS}/24", *options)
+        report = json.loads(out.stdout) if out.stdout.startswith("{") else {}
+        self.check(f"{kind} {' '.join(options)}: no error", out.returncode == 0,
+                   f"{report.get('requests')} requests" if out.returncode == 0
+                   else (out.stderr + out.stdout)[-300:])
+
+    def settled(self):
+        """What must be so once the load is over."""
+        begin = time.monotonic()
+        while time.monotonic() - begin < 15:
+            now = self.stats()
+            if all(w["conns_open"] == w["conns_half_open"] == 0 for w in now["workers"]):
+                break
+            time.sleep(0.2)
+        self.check("no connection is left beyond TIME-WAIT",
+                   all(w["conns_open"] == w["conns_half_open"] == 0 for w in now["workers"]))
+        self.check("either worker accepted connections", all(w["accepted"] for w in now["workers"]),
+                   ", ".join(str(w["accepted"]) for w in now["workers"]))
+        self.check("what one handed over the other took",
+                   now["counters"]["handed_out_pkts"] == now["counters"]["handed_in_pkts"] > 0,
+                   f"{now['counters']['handed_out_pkts']} packets")
+        self.check("unaccounted is 0", now["unaccounted"] == 0, str(now["unaccounted"]))
+        self.check("nothing was dropped for a full ring",
+                   now["drops"]["WORKER_RING_FULL"] == 0, str(now["drops"]["WORKER_RING_FULL"]))
+
+
+def memif(t):
+    t.serve_two(f"memif:{t.path('wire')}")
+    page, big, echo = f"http://{OURS}/", f"http://{OURS}/big.bin", f"{OURS}:7"
+    t.load("http", page, "-r", "100000", "-c", "64")
+    t.load("http", page, "-r", "4000", "-c", "200", "-n")
+    t.load("http", big, "-r", "200", "-c", "8")
+    t.load("tcp-echo", echo, "-r", "100000", "-c", "100")
+    t.load("tcp-echo", echo, "-r", "16000", "-s", "1400")
+    t.load("udp-echo", echo, "-r", "100000")
+    t.load("http", page, "-r", "8000", "-c", "250", "-n")
+    t.settled()
+
+
+class Thread:
+    """A thread of another process, stopped at whatever instruction it was at."""
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+    libc.ptrace.restype = ctypes.c_long
+
+    def __init__(self, tid):
+        self.tid = tid
+
+    def ask(self, request):
+        if self.libc.ptrace(request, self.tid, None, None) != 0:
+            raise OSError(ctypes.get_errno(), f"ptrace {request:#x} of {self.tid}")
+
+    def stop(self):
+        self.ask(PTRACE_SEIZE)
+        self.ask(PTRACE_INTERRUPT)
+        os.waitpid(self.tid, 0x40000000)  # __WALL
+
+    def go_on(self):
+        self.ask(PTRACE_DETACH)
+
+
+def second_worker(pid):
+    """The thread that has turned most beside the first: the monitor hardly runs, EAL's own not."""
+    times = {}
+    for tid in map(int, os.listdir(f"/proc/{pid}/task")):
+        with open(f"/proc/{pid}/task/{tid}/stat", encoding="utf-8") as f:
+            fields = f.read().rsplit(")", 1)[1].split()
+        times[tid] = int(fields[11]) + int(fields[12])
+    del times[pid]
+    return max(times, key=times.get)
+
+
+def echoing(connections, rounds, seconds):
+    """The connections on which so many echoes came back in time."""
+    left = {c: rounds for c in connections}
+    done, end = [], time.monotonic() + seconds
+    for c in connections:
+        c.sendall(b"tick")
+    while left and time.monotonic() < end:
+        for c in select.select(list(left), [], [], 0.2)[0]:
+            if c.recv(4096) and left[c] > 1:
+                left[c] -= 1
+                c.sendall(b"tick")
+            else:
+                del left[c]
+                done.append(c)
+    return done
+
+
+def stopped_inside(name):
+    """Runs inside the namespace; says what it saw as JSON."""
+    prism, pid, instance = name
+    seen = {}
+    connections = [socket.create_connection((OURS, 7), timeout=10) for _ in range(CONNECTIONS)]
+    seen["all echo before"] = len(echoing(connections, 20, 20)) == CONNECTIONS
+    thread = Thread(second_worker(int(pid)))
+    thread.stop()
+    on = echoing(connections, ROUNDS, 6)
+    seen["those of the other worker go on, at full length"] = 0 < len(on) < CONNECTIONS
+    seen["again"] = len(echoing(on, ROUNDS, 20)) == len(on)
+    told = subprocess.run([prism, "stats", "--json", "-n", instance], text=True,
+                          capture_output=True, timeout=30)
+    seen["prism stats says stuck"] = json.loads(told.stdout)["state"] == "stuck"
+    thread.go_on()
+    waiting = [c for c in connections if c not in on]
+    for c in waiting:
+        c.settimeout(30)
+    seen["those of the stopped one are answered after it"] = all(c.recv(4096) for c in waiting)
+    seen["all echo in the end"] = len(echoing(connections, 20, 30)) == CONNECTIONS
+    seen["how many"] = f"{len(on)} of {CONNECTIONS} went on"
+    print(json.dumps(seen))
+
+
+def stopped(t):
+    ns = t.namespace("c")
+    t.serve_two("tap:two0", ns, f"    kernel_addresses: [{KERNELS}/24]\n")
+    out = subprocess.run([*entering(ns), sys.executable, os.path.abspath(__file__), "--inside",
+                          t.prism, str(t.server.pid), t.name], text=True, capture_output=True,
+                         timeout=200)
+    if not out.stdout.startswith("{"):
+        t.check("the client inside", False, (out.stdout + out.stderr)[-500:])
+        return
+    seen = json.loads(out.stdout)
+    for what, good in seen.items():
+        t.check(what, bool(good), good if isinstance(good, str) else "")
+    time.sleep(0.5)
+    t.check("unaccounted is 0", t.stats()["unaccounted"] == 0)
+
+
+def main():
+    if sys.argv[1] == "--inside":
+        return stopped_inside(sys.argv[2:])
+    reason = missing(files=("/dev/net/tun",) if sys.argv[2] == "stopped" else ())
+    if reason:
+        print("skipped:", reason)
+        return 77
+    steps = {"memif": memif, "stopped": stopped}
+    return conduct(Workers("workers", sys.argv[1]), [steps[sys.argv[2]]])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
