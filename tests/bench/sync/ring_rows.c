@@ -77,7 +77,9 @@ static inline uint32_t ck_take(int r, void **items, uint32_t n)
 
 // What the other thread does: takes from ring 0, and for a trip puts into ring 1. 0: waits.
 enum job { REST, TAKE_1, TAKE_32, RETURN, END };
-static uint32_t job; // of a kind: kind * END + job
+static struct {
+	uint32_t now CACHE_ALIGNED; // of a kind: kind * END + job; alone on its line
+} job;
 
 // All loops of a kind, in which its calls are inlined.
 #define LOOPS(kind) \
@@ -169,7 +171,7 @@ static void *other_thread(void *argument)
 {
 	bench_pin(0);
 	for (;;) {
-		uint32_t now = atomic_get(&job, ACQUIRE);
+		uint32_t now = atomic_get(&job.now, ACQUIRE);
 
 		if (now == UINT32_MAX)
 			return NULL;
@@ -179,7 +181,7 @@ static void *other_thread(void *argument)
 			loops[now / END].give_back();
 		else
 			loops[now / END].receive[now % END == TAKE_32]();
-		atomic_set(&job, (uint32_t)REST, RELEASE);
+		atomic_set(&job.now, (uint32_t)REST, RELEASE);
 	}
 }
 
@@ -188,13 +190,13 @@ static double together(enum kind kind, enum job what)
 {
 	uint64_t begin_ns;
 
-	atomic_set(&job, kind * END + what, RELEASE);
+	atomic_set(&job.now, kind * END + what, RELEASE);
 	begin_ns = bench_now_ns();
 	if (what == RETURN)
 		loops[kind].trips();
 	else
 		loops[kind].send[what == TAKE_32]();
-	while (atomic_get(&job, ACQUIRE) != REST)
+	while (atomic_get(&job.now, ACQUIRE) != REST)
 		;
 	return (double)(bench_now_ns() - begin_ns) / (what == RETURN ? TRIPS : ITEMS);
 }
@@ -260,7 +262,7 @@ void ring_rows(uint32_t rounds)
 		for (enum row row = 0; row < ROWS; row++)
 			for (enum kind kind = 0; kind < KINDS; kind++)
 				samples_add(&ns[row][kind], ring_row(row, kind));
-	atomic_set(&job, UINT32_MAX, RELEASE);
+	atomic_set(&job.now, UINT32_MAX, RELEASE);
 	pthread_join(thread, NULL);
 	for (enum row row = 0; row < ROWS; row++)
 		print_row("ring", row_names[row], kind_names, ns[row], KINDS);
