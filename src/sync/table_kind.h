@@ -212,9 +212,12 @@ static inline bool KIND(settle)(struct table *t, const struct KEY *key, uint64_t
 {
 	struct probe p = probe_first(t, hash);
 	struct BUCKET *b = &KIND(buckets)(t)[p.bucket];
-	ctrl_t ctrl = atomic_get(&b->ctrl, RELAXED), free = KIND(free)(ctrl);
+	ctrl_t ctrl, free;
 	uint32_t shift;
 
+	KIND(fetch_all)(b);
+	ctrl = atomic_get(&b->ctrl, RELAXED);
+	free = KIND(free)(ctrl);
 	if (UNLIKELY(!free) || UNLIKELY(KIND(anywhere)(ctrl, p.tag)))
 		return false;
 	shift = (uint32_t)__builtin_ctzll(free) & 56;
