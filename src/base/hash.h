@@ -14,15 +14,18 @@ uint64_t hash_siphash(const uint8_t key[16], const void *bytes, size_t len);
 static inline uint64_t hash_fold(uint64_t a, uint64_t b)
 {
 	unsigned __int128 m = (unsigned __int128)a * b;
-	return (uint64_t)m ^ (uint64_t)(m >> 64);
+	uint64_t low = (uint64_t)m, high = (uint64_t)(m >> 64);
+
+	__asm__("" : "+r"(low)); // in a register: gcc 12 puts the product on the stack otherwise
+	return low ^ high;
 }
 
 // Two words or more (a flow key: addresses, ports) under a 128-bit key, by folded 64x64->128
 // multiplications (the construction of wyhash, Wang Yi). count is known where it is called.
 HOT_INLINE uint64_t hash_words(const uint64_t key[2], const uint64_t *w, uint32_t count)
 {
-	uint64_t h = hash_fold(w[0] ^ key[0] ^ 0x2d358dccaa6c78a5u,
-			       w[1] ^ key[1] ^ 0x8bb84b93962eacc9u);
+	uint64_t h =
+		hash_fold(w[0] ^ key[0] ^ 0x2d358dccaa6c78a5u, w[1] ^ key[1] ^ 0x8bb84b93962eacc9u);
 
 	for (uint32_t i = 2; i + 1 < count; i += 2)
 		h = hash_fold(w[i] ^ h ^ key[0], w[i + 1] ^ key[1] ^ 0x9e3779b97f4a7c15u);

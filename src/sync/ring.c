@@ -10,9 +10,9 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-static_assert(offsetof(struct ring, tail) - offsetof(struct ring, head) == CACHE_LINE_BYTES,
-	      "producer and consumer write different lines");
-static_assert(offsetof(struct ring, mask) - offsetof(struct ring, tail) == CACHE_LINE_BYTES,
+static_assert(offsetof(struct ring, tail) - offsetof(struct ring, head) == 2 * CACHE_LINE_BYTES,
+	      "producer and consumer write lines that are not fetched together");
+static_assert(offsetof(struct ring, mask) - offsetof(struct ring, tail) == 2 * CACHE_LINE_BYTES,
 	      "what both read is written by neither");
 
 static size_t ring_bytes(uint64_t capacity)

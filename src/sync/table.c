@@ -13,13 +13,14 @@
 // The life of a slot. Its tag is in ctrl, its state in two bits of its value word:
 //
 //   tag FREE ── reserve: cas ctrl ──► tag BUSY, ours alone: key and value are written
-//     ▲                                 │ publish: add to ctrl, the tag of the hash
-//     │                                 ▼
-//     │                       tag of the hash, value TENTATIVE ── cas value ──► MEMBER  (in the
-//     table) │                                 │ cas value                              │ cas value
-//     │                                 ▼                                        ▼
-//     │                              ABORTED                                  REMOVED
-//     │                                 └──────────── bury: tag BUSY ────────────┘
+//     ▲                                 │ publish: change of ctrl, the tag of the hash
+//     │                                 ├──────────────────────────────────┐ key nowhere else
+//     │                                 ▼                                  ▼
+//     │                       tag of the hash, TENTATIVE ── cas value ──► MEMBER  (in the table)
+//     │                                 │ cas value                        │ cas value
+//     │                                 ▼                                  ▼
+//     │                              ABORTED                            REMOVED
+//     │                                 └──────────── bury: tag BUSY ───────┘
 //     └─── a grace period later: sub from ctrl
 //
 // Who writes. Every word that threads share is changed by compare-and-swap, add or subtract, but
@@ -27,9 +28,8 @@
 // thread reads them then: a reader goes to a slot only by a tag of a hash, and one who saw such a
 // tag before the slot was buried is still in the epoch that must pass before it is FREE again.
 //
-// What publishes. publish adds the tag with release (it is sequentially consistent); whoever loads
-// ctrl with acquire and finds the tag therefore sees key and value. The value word's changes are
-// read with acquire.
+// What publishes. publish changes ctrl with release; whoever loads ctrl with acquire and finds the
+// tag therefore sees key and value. The value word's changes are read with acquire.
 //
 // One key, one member. Two threads may insert the same key in two slots at a time. Both first
 // publish (TENTATIVE), then look at every slot the key may lie in (decide). Publishing and looking
@@ -42,6 +42,14 @@
 // reading of the value word, or, when it finds nothing, a moment at which the key was in no slot:
 // a key that is a member all the while is in one slot, which find passes after its overflows were
 // counted.
+//
+// Most inserts need not look. All slots of a key show in its first bucket's ctrl: one in that
+// bucket by its tag; one further on by overflow, which was counted before it was published and is
+// taken back after it was buried. So who publishes in the first bucket by a compare-and-swap on a
+// ctrl that shows nothing does so at a moment when the key is in no slot, and may be MEMBER at
+// once. Whoever publishes the same key later changes this ctrl later, by his tag or by his
+// overflow; so he has seen ours when he looks, and meets a MEMBER. When another changed ctrl first,
+// or it shows something, the slot is published TENTATIVE as above.
 //
 // A table of one writer needs none of that: its slots become MEMBER with the tag, and plain stores
 // with release do for compare-and-swap. Readers see no difference but by the clock: what the writer
@@ -192,10 +200,7 @@ uint64_t table_bytes(const struct table *t)
 
 bool table_tend(struct table *t, uint32_t writer)
 {
-	if (t->slots == 3)
-		table16_tend(t, writer);
-	else
-		table40_tend(t, writer);
+	(void)(t->slots == 3 ? table16_tend(t, writer) : table40_tend(t, writer));
 	return t->writer[writer].waiting != NOTHING || t->writer[writer].filling != NOTHING;
 }
 

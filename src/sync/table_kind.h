@@ -1,210 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The operations of the flow table for one size of key; included by table.c once for each, so that
-// nothing about the size is decided per packet. The argument is in table.c. Whoever includes
-// defines
-//   KIND(name)   the function's name     ctrl_t   the control word: a tag a slot, and overflow
-//   KEY, BUCKET  names of structs        WORDS    of 8 bytes in a key     SLOTS   keys in a bucket
+// The flow table for one size of key, what changes it: insert, remove, replace; and what is counted
+// and checked. Included by table.c once for each size, which says what it is as table_find.h asks.
+// The argument is in table.c.
 #include <errno.h>
 
 #include "base/assert.h"
-#include "base/hash.h"
-#include "sync/table_slot.h"
-
-#ifndef KIND // the header by itself
-#define KIND(name) table16_##name
-#define KEY flow_key16
-#define BUCKET bucket16
-#define ctrl_t uint32_t
-#define WORDS 2
-#define SLOTS 3
-#endif
-
-#define OVERFLOW_SHIFT (8 * SLOTS)
-#define OVERFLOW_ONE ((ctrl_t)1 << OVERFLOW_SHIFT)
-#define TAG_ONES ((ctrl_t)0x01010101)
-#define TAG_LOWS ((ctrl_t)0x7f7f7f7f)
-#define TAG_TOPS ((ctrl_t)0x80808080 & (OVERFLOW_ONE - 1))
-
-// A slot, and where it lies in the order in which its key visits them.
-struct KIND(place) {
-	struct BUCKET *bucket;
-	uint32_t index; // of the bucket
-	uint32_t slot;
-	uint32_t round;
-};
-
-static inline struct BUCKET *KIND(buckets)(const struct table *t)
-{
-	return t->buckets;
-}
-
-static inline uint32_t KIND(overflow)(ctrl_t ctrl)
-{
-	return (uint32_t)(ctrl >> OVERFLOW_SHIFT) & OVERFLOW_MAX;
-}
-
-// The top bit of each tag that equals tag. Exact, unlike the shorter form with a borrow.
-static inline ctrl_t KIND(matches)(ctrl_t ctrl, uint8_t tag)
-{
-	ctrl_t x = ctrl ^ tag * TAG_ONES;
-
-	return ~(((x & TAG_LOWS) + TAG_LOWS) | x | TAG_LOWS) & TAG_TOPS;
-}
-
-static inline uint32_t KIND(slot_of)(ctrl_t match)
-{
-	return (uint32_t)__builtin_ctzll(match) / 8;
-}
-
-static inline bool KIND(equal)(const struct KEY *a, const struct KEY *b)
-{
-	uint64_t difference = 0;
-
-	for (int i = 0; i < WORDS; i++)
-		difference |= a->word[i] ^ b->word[i];
-	return difference == 0;
-}
-
-uint64_t KIND(hash)(const struct table *t, const struct KEY *key)
-{
-	return hash_words(t->secret, key->word, WORDS);
-}
-
-void KIND(prefetch)(const struct table *t, uint64_t hash)
-{
-	bits_prefetch(&KIND(buckets)(t)[first_bucket(t, hash)]);
-}
-
-enum guess KIND(guess)(const struct table *t, uint64_t hash, uint32_t round, uint32_t *value)
-{
-	struct probe p = probe_first(t, hash);
-	const struct BUCKET *b;
-	ctrl_t ctrl, match;
-
-	while (p.round < round)
-		probe_next(t, hash, &p);
-	b = &KIND(buckets)(t)[p.bucket];
-	ctrl = atomic_get(&b->ctrl, ACQUIRE);
-	match = KIND(matches)(ctrl, p.tag);
-	if (LIKELY(match)) {
-		*value = atomic_get(&b->value[KIND(slot_of)(match)], RELAXED);
-		if (LIKELY(STATE(*value) == MEMBER)) {
-			*value &= TABLE_VALUE_MAX;
-			return GUESS_VALUE;
-		}
-	}
-	if (KIND(overflow)(ctrl) == 0)
-		return GUESS_NONE;
-	probe_next(t, hash, &p);
-	bits_prefetch(&KIND(buckets)(t)[p.bucket]);
-	return GUESS_ON_NEXT;
-}
-
-// Where the key is a member, with the value word that says so; or false.
-static inline bool KIND(locate)(const struct table *t, const struct KEY *key, uint64_t hash,
-				struct KIND(place) * at, uint32_t *word)
-{
-	for (struct probe p = probe_first(t, hash);; probe_next(t, hash, &p)) {
-		struct BUCKET *b = &KIND(buckets)(t)[p.bucket];
-		ctrl_t ctrl = atomic_get(&b->ctrl, ACQUIRE);
-
-		for (ctrl_t m = KIND(matches)(ctrl, p.tag); m; m &= m - 1) {
-			uint32_t slot = KIND(slot_of)(m);
-
-			if (!KIND(equal)(&b->key[slot], key))
-				continue;
-			*word = atomic_get(&b->value[slot], ACQUIRE);
-			if (LIKELY(STATE(*word) == MEMBER)) {
-				*at = (struct KIND(place)){b, p.bucket, slot, p.round};
-				return true;
-			}
-		}
-		if (LIKELY(KIND(overflow)(ctrl) == 0) || p.round + 1 == t->probes)
-			return false;
-	}
-}
-
-bool KIND(find)(const struct table *t, const struct KEY *key, uint64_t hash, uint32_t *value)
-{
-	struct KIND(place) at;
-	uint32_t word;
-
-	if (!KIND(locate)(t, key, hash, &at, &word))
-		return false;
-	*value = word & TABLE_VALUE_MAX;
-	return true;
-}
-
-// One bucket of a burst's lookup. True: decided, *found says how.
-static inline bool KIND(look)(const struct table *t, const struct KEY *key, const struct probe *p,
-			      uint32_t *value, bool *found)
-{
-	const struct BUCKET *b = &KIND(buckets)(t)[p->bucket];
-	ctrl_t ctrl = atomic_get(&b->ctrl, ACQUIRE);
-
-	for (ctrl_t m = KIND(matches)(ctrl, p->tag); m; m &= m - 1) {
-		uint32_t slot = KIND(slot_of)(m), word;
-
-		if (!KIND(equal)(&b->key[slot], key))
-			continue;
-		word = atomic_get(&b->value[slot], ACQUIRE);
-		if (LIKELY(STATE(word) == MEMBER)) {
-			*value = word & TABLE_VALUE_MAX;
-			*found = true;
-			return true;
-		}
-	}
-	*found = false;
-	return KIND(overflow)(ctrl) == 0 || p->round + 1 == t->probes;
-}
-
-// Where keys have lines of their own: loads the one whose tag is right.
-static inline void KIND(fetch_key)(const struct table *t, const struct probe *p)
-{
-	const struct BUCKET *b = &KIND(buckets)(t)[p->bucket];
-	ctrl_t match = KIND(matches)(atomic_get(&b->ctrl, ACQUIRE), p->tag);
-	const char *key = (const char *)&b->key[match ? KIND(slot_of)(match) : 0];
-
-	bits_prefetch(key);
-	bits_prefetch(key + sizeof(struct KEY) - 1);
-}
-
-// All keys' buckets of one round are loaded before the first of them is looked at.
-uint64_t KIND(find_burst)(const struct table *t, const struct KEY *const *keys, uint32_t count,
-			  uint32_t *values)
-{
-	uint64_t hash[TABLE_BURST], found = 0;
-	struct probe probe[TABLE_BURST];
-	uint8_t open[TABLE_BURST];
-
-	for (uint32_t i = 0; i < count; i++) {
-		hash[i] = KIND(hash)(t, keys[i]);
-		probe[i] = probe_first(t, hash[i]);
-		open[i] = (uint8_t)i;
-		bits_prefetch(&KIND(buckets)(t)[probe[i].bucket]);
-	}
-	while (count > 0) {
-		uint32_t left = 0;
-
-		if (SLOTS * sizeof(struct KEY) > CACHE_LINE_BYTES)
-			for (uint32_t k = 0; k < count; k++)
-				KIND(fetch_key)(t, &probe[open[k]]);
-		for (uint32_t k = 0; k < count; k++) {
-			uint32_t i = open[k];
-			bool here;
-
-			if (LIKELY(KIND(look)(t, keys[i], &probe[i], &values[i], &here))) {
-				found |= (uint64_t)here << i;
-				continue;
-			}
-			probe_next(t, hash[i], &probe[i]);
-			bits_prefetch(&KIND(buckets)(t)[probe[i].bucket]);
-			open[left++] = (uint8_t)i;
-		}
-		count = left;
-	}
-	return found;
-}
+#include "sync/table_find.h"
 
 // One more, or one fewer, of the keys that passed this bucket by. What reached its greatest number
 // stays there.
@@ -234,7 +35,7 @@ static bool KIND(take_slot)(struct table *t, uint32_t writer, struct BUCKET *b, 
 {
 	ctrl_t ctrl = atomic_get(&b->ctrl, ACQUIRE), free;
 
-	while ((free = KIND(matches)(ctrl, FREE))) {
+	while ((free = KIND(free)(ctrl))) {
 		*slot = KIND(slot_of)(free);
 		if (table_cas(t, &b->ctrl, &ctrl, (ctrl_t)(ctrl | (ctrl_t)BUSY << 8 * *slot),
 			      ACQ_REL))
@@ -261,6 +62,21 @@ static bool KIND(reserve)(struct table *t, uint32_t writer, uint64_t hash, struc
 	}
 	KIND(unpass)(t, writer, hash, t->probes);
 	return false;
+}
+
+// The same in one look, for a key that is nowhere when its first bucket has a free slot. False: it
+// may be somewhere, there is none, or another was faster.
+static inline bool KIND(reserve_first)(struct table *t, uint64_t hash, struct KIND(place) * at)
+{
+	struct probe p = probe_first(t, hash);
+	struct BUCKET *b = &KIND(buckets)(t)[p.bucket];
+	ctrl_t ctrl = atomic_get(&b->ctrl, RELAXED), free = KIND(free)(ctrl);
+
+	if (UNLIKELY(!free || KIND(anywhere)(ctrl, p.tag)))
+		return false;
+	*at = (struct KIND(place)){b, p.bucket, KIND(slot_of)(free), 0};
+	return table_cas(t, &b->ctrl, &ctrl, (ctrl_t)(ctrl | (ctrl_t)BUSY << 8 * at->slot),
+			 ACQ_REL);
 }
 
 // Settles whether the key in a slot that is TENTATIVE is a member. True: it is, or was until
@@ -321,60 +137,94 @@ decided:
 	return STATE(atomic_get(word, SEQ_CST)) != ABORTED;
 }
 
-// A slot that is ABORTED by all, or REMOVED by us, goes to this writer's limbo.
+// A slot that is ABORTED by all, or REMOVED by us, is nobody's way any more.
 static void KIND(bury)(struct table *t, uint32_t writer, uint64_t hash,
 		       const struct KIND(place) * at)
 {
 	ctrl_t tag = probe_first(t, hash).tag;
 
 	table_add(t, &at->bucket->ctrl, (ctrl_t) - ((tag - BUSY) << 8 * at->slot), ACQ_REL);
-	KIND(unpass)(t, writer, hash, at->round);
-	limbo_push(t, writer, at->index * SLOTS + at->slot, &at->bucket->value[at->slot]);
+	if (UNLIKELY(at->round))
+		KIND(unpass)(t, writer, hash, at->round);
 }
 
 // Gives slots that waited back, at most count. Each leaves the list before it is free.
 static void KIND(free_slots)(struct table *t, struct writer *w, uint32_t count)
 {
-	while (w->waiting != NOTHING && count--) {
-		struct BUCKET *b = &KIND(buckets)(t)[w->waiting / SLOTS];
-		uint32_t slot = w->waiting % SLOTS;
+	uint32_t number = w->waiting;
 
-		w->waiting = atomic_get(&b->value[slot], RELAXED) & TABLE_VALUE_MAX;
+	while (number != NOTHING && count--) {
+		struct BUCKET *b = &KIND(buckets)(t)[number >> SLOT_BITS];
+		uint32_t slot = number & SLOT_MASK;
+
+		number = atomic_get(&b->value[slot], RELAXED) & TABLE_VALUE_MAX;
+		w->waiting = number;
 		table_add(t, &b->ctrl, (ctrl_t) - ((ctrl_t)BUSY << 8 * slot), RELEASE);
 	}
 }
 
-static void KIND(tend)(struct table *t, uint32_t writer)
+// False: nothing can be given back now.
+static bool KIND(tend)(struct table *t, uint32_t writer)
 {
 	struct writer *w = &t->writer[writer];
 
-	if (LIKELY(!limbo_waits(t, w)))
-		return;
+	if (!limbo_waits(t, w))
+		return false;
 	KIND(free_slots)(t, w, FREED_MAX);
+	return true;
 }
 
-// The key and value go into a slot that is ours alone, and become visible to who decides.
-static void KIND(publish)(struct table *t, const struct KIND(place) * at, const struct KEY *key,
-			  uint8_t tag, uint32_t word)
+static inline void KIND(tend_in_turn)(struct table *t, uint32_t writer)
 {
-	at->bucket->key[at->slot] = *key;
-	atomic_set(&at->bucket->value[at->slot], word, RELAXED);
-	table_add(t, &at->bucket->ctrl, (ctrl_t)((ctrl_t)(tag - BUSY) << 8 * at->slot), SEQ_CST);
+	if (UNLIKELY(++t->writer[writer].turns % TEND_EVERY == 0))
+		(void)KIND(tend)(t, writer);
 }
 
 // Puts the key into a slot of its own. True when it is, or was, a member by that. A writer that is
-// alone need not ask the others.
+// alone need not ask the others; nor one who publishes at a moment when the key is nowhere else.
 static bool KIND(enter)(struct table *t, const struct KEY *key, uint64_t hash,
 			const struct KIND(place) * at, uint32_t value)
 {
 	uint8_t tag = probe_first(t, hash).tag;
+	ctrl_t *ctrl = &at->bucket->ctrl, seen;
+	ctrl_t publish = (ctrl_t)((ctrl_t)(tag - BUSY) << 8 * at->slot);
 
+	at->bucket->key[at->slot] = *key;
+	atomic_set(&at->bucket->value[at->slot], MEMBER | value, RELAXED);
 	if (table_alone(t)) {
-		KIND(publish)(t, at, key, tag, MEMBER | value);
+		atomic_set(ctrl, *ctrl + publish, RELEASE);
 		return true;
 	}
-	KIND(publish)(t, at, key, tag, TENTATIVE | value);
+	seen = atomic_get(ctrl, ACQUIRE);
+	if (LIKELY(at->round == 0 && KIND(anywhere)(seen, tag) == 0 &&
+		   atomic_cas(ctrl, &seen, seen + publish, ACQ_REL)))
+		return true;
+	atomic_set(&at->bucket->value[at->slot], TENTATIVE | value, RELAXED);
+	atomic_add(ctrl, publish, SEQ_CST);
 	return KIND(decide)(t, key, hash, at);
+}
+
+// A table of one writer: the key into its first bucket, when that has a free slot and the key is
+// nowhere. Few things depend on what the bucket holds, so that the processor has many inserts'
+// misses under way at a time.
+static inline bool KIND(settle)(struct table *t, const struct KEY *key, uint64_t hash,
+				uint32_t value)
+{
+	struct probe p = probe_first(t, hash);
+	struct BUCKET *b = &KIND(buckets)(t)[p.bucket];
+	ctrl_t ctrl, free;
+	uint32_t shift;
+
+	KIND(fetch_all)(b);
+	ctrl = atomic_get(&b->ctrl, RELAXED);
+	free = KIND(free)(ctrl);
+	if (UNLIKELY(!free) || UNLIKELY(KIND(anywhere)(ctrl, p.tag)))
+		return false;
+	shift = (uint32_t)__builtin_ctzll(free) & 56;
+	b->key[shift / 8] = *key;
+	atomic_set(&b->value[shift / 8], MEMBER | value, RELAXED);
+	atomic_set(&b->ctrl, ctrl | (ctrl_t)p.tag << shift, RELEASE);
+	return true;
 }
 
 int KIND(insert)(struct table *t, uint32_t writer, const struct KEY *key, uint64_t hash,
@@ -384,38 +234,76 @@ int KIND(insert)(struct table *t, uint32_t writer, const struct KEY *key, uint64
 	uint32_t word;
 
 	DCHECK(hash == KIND(hash)(t, key) && *value <= TABLE_VALUE_MAX);
-	KIND(tend)(t, writer);
-	for (;;) {
-		if (KIND(locate)(t, key, hash, &at, &word)) {
+	KIND(tend_in_turn)(t, writer);
+	if (table_alone(t) && LIKELY(KIND(settle)(t, key, hash, *value))) {
+		cell_add(&t->writer[writer].inserted, 1);
+		return 0;
+	}
+	for (bool mine = !table_alone(t) && KIND(reserve_first)(t, hash, &at);; mine = false) {
+		if (UNLIKELY(!mine) && KIND(locate)(t, key, hash, &at, &word)) {
 			*value = word & TABLE_VALUE_MAX;
 			return -EEXIST;
 		}
-		if (!KIND(reserve)(t, writer, hash, &at))
-			return -ENOSPC;
+		if (UNLIKELY(!mine) && !KIND(reserve)(t, writer, hash, &at)) {
+			if (!KIND(tend)(t, writer))
+				return -ENOSPC;
+			continue;
+		}
 		if (LIKELY(KIND(enter)(t, key, hash, &at, *value))) {
 			cell_add(&t->writer[writer].inserted, 1);
 			return 0;
 		}
 		KIND(bury)(t, writer, hash, &at);
+		limbo_push(t, writer, slot_number(at.index, at.slot), &at.bucket->value[at.slot]);
 		count_retry(t, writer);
 	}
+}
+
+// The same for a key that is in its first bucket: out of the table, to this writer's limbo. A table
+// of one writer has nothing but members behind tags, when that one looks.
+static inline bool KIND(drop)(struct table *t, struct writer *w, const struct KEY *key,
+			      uint64_t hash, uint32_t *word)
+{
+	struct probe p = probe_first(t, hash);
+	struct BUCKET *b = &KIND(buckets)(t)[p.bucket];
+	ctrl_t ctrl, match;
+	uint32_t shift;
+
+	KIND(fetch_all)(b);
+	ctrl = atomic_get(&b->ctrl, RELAXED);
+	match = KIND(matches)(ctrl, p.tag);
+	if (UNLIKELY(!match))
+		return false;
+	shift = (uint32_t)__builtin_ctzll(match) & 56;
+	if (UNLIKELY(!KIND(equal)(&b->key[shift / 8], key)))
+		return false;
+	*word = atomic_get(&b->value[shift / 8], RELAXED);
+	atomic_set(&b->value[shift / 8], REMOVED | w->filling, RELEASE);
+	atomic_set(&b->ctrl, ctrl - ((ctrl_t)(p.tag - BUSY) << shift), RELEASE);
+	w->filling = slot_number(p.bucket, shift / 8);
+	return true;
 }
 
 int KIND(remove)(struct table *t, uint32_t writer, const struct KEY *key, uint64_t hash,
 		 uint32_t *value)
 {
+	struct writer *w = &t->writer[writer];
 	struct KIND(place) at;
 	uint32_t word;
 
-	KIND(tend)(t, writer);
+	KIND(tend_in_turn)(t, writer);
+	if (table_alone(t) && LIKELY(KIND(drop)(t, w, key, hash, &word)))
+		goto removed;
 	do {
 		if (!KIND(locate)(t, key, hash, &at, &word))
 			return -ENOENT;
-	} while (!table_cas(t, &at.bucket->value[at.slot], &word, REMOVED, ACQ_REL));
+	} while (!table_cas(t, &at.bucket->value[at.slot], &word, REMOVED | w->filling, ACQ_REL));
+	KIND(bury)(t, writer, hash, &at);
+	w->filling = slot_number(at.index, at.slot);
+removed:
 	if (value)
 		*value = word & TABLE_VALUE_MAX;
-	cell_add(&t->writer[writer].removed, 1);
-	KIND(bury)(t, writer, hash, &at);
+	cell_add(&w->removed, 1);
 	return 0;
 }
 
@@ -432,25 +320,6 @@ int KIND(replace)(struct table *t, const struct KEY *key, uint64_t hash, uint32_
 			return -EAGAIN;
 	} while (!atomic_cas(&at.bucket->value[at.slot], &word, MEMBER | to, ACQ_REL));
 	return 0;
-}
-
-bool KIND(walk)(const struct table *t, uint64_t *at, uint32_t count, KIND(see) see, void *context)
-{
-	for (; count-- && *at < t->bucket_count; ++*at) {
-		const struct BUCKET *b = &KIND(buckets)(t)[*at];
-		ctrl_t ctrl = atomic_get(&b->ctrl, ACQUIRE);
-
-		for (uint32_t slot = 0; slot < SLOTS; slot++) {
-			uint32_t word = atomic_get(&b->value[slot], ACQUIRE);
-
-			if ((uint8_t)(ctrl >> 8 * slot) > BUSY && STATE(word) == MEMBER)
-				see(context, &b->key[slot], word & TABLE_VALUE_MAX);
-		}
-	}
-	if (*at < t->bucket_count)
-		return false;
-	*at = 0;
-	return true;
 }
 
 // Adds one bucket to the statistics.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What the flow table is made of: words, slots, the order in which a key visits buckets, and the
-// slots that wait for a grace period. Of table.c and table_kind.h alone; the argument is in
-// table.c.
+// slots that wait for a grace period. Of table.c and its table_find.h and
+// table_kind.h alone; the argument is in table.c.
 #pragma once
 
 #include <assert.h>
@@ -13,7 +13,8 @@
 #include "sync/table.h"
 
 #define OVERFLOW_MAX UINT8_MAX
-#define FREED_MAX 32 // slots an insert or a remove gives back
+#define FREED_MAX 32  // slots that are given back at a time
+#define TEND_EVERY 8u // inserts and removes between two looks at what waits; a power of two
 
 // Buckets one key may try. With nine slots in ten taken about three in four buckets are full, so
 // that a key finds 128 full ones in a row once in 10^16 tries.
@@ -53,6 +54,7 @@ struct writer {
 	uint64_t inserted, removed, retries; // cells
 	uint64_t token;                      // of the epoch, for the slots that wait
 	uint32_t waiting, filling;           // lists of slots: retired with the token; since then
+	uint32_t turns;                      // inserts and removes, by which it tends
 } CACHE_ALIGNED;
 
 struct table {
@@ -112,6 +114,15 @@ static inline void probe_next(const struct table *t, uint64_t hash, struct probe
 static inline void count_retry(struct table *t, uint32_t writer)
 {
 	cell_add(&t->writer[writer].retries, 1);
+}
+
+// Slots by number, as in the lists: SLOT_BITS of them for each bucket.
+#define SLOT_BITS 2
+#define SLOT_MASK ((1u << SLOT_BITS) - 1)
+
+static inline uint32_t slot_number(uint32_t bucket, uint32_t slot)
+{
+	return bucket << SLOT_BITS | slot;
 }
 
 static inline void limbo_push(struct table *t, uint32_t writer, uint32_t slot, uint32_t *word)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Concurrency Kit's ck_ht: open addressing, one writer. It keeps pointers to keys.
+// Concurrency Kit's ck_ht: open addressing, one writer. It keeps pointers to keys, which count as
+// part of it: somebody must keep them.
 #include <stdlib.h>
 
 #include <ck_ht.h>
@@ -10,16 +11,20 @@
 
 struct sync_table {
 	ck_ht_t ht;
-	uint32_t key_bytes;
+	uint32_t key_bytes, count;
 };
+
+static uint64_t given_bytes;
 
 static void *give(size_t bytes)
 {
+	given_bytes += bytes;
 	return malloc(bytes);
 }
 
 static void take_back(void *p, size_t bytes, bool defer)
 {
+	given_bytes -= bytes;
 	free(p);
 }
 
@@ -41,6 +46,7 @@ static struct sync_table *create(const uint8_t *keys, uint32_t key_bytes, uint32
 		return NULL;
 	t = calloc(1, sizeof(*t));
 	t->key_bytes = key_bytes;
+	t->count = count;
 	if (!ck_ht_init(&t->ht, CK_HT_MODE_BYTESTRING, hash_key, &memory,
 			bits_ceil_pow2((uint64_t)count * 100 / load_pct), 7))
 		return NULL;
@@ -87,6 +93,11 @@ static bool take(struct sync_table *t, int thread, const uint8_t *key)
 	return ck_ht_remove_spmc(&t->ht, h, &entry);
 }
 
+static uint64_t bytes(const struct sync_table *t)
+{
+	return given_bytes + (uint64_t)t->count * t->key_bytes;
+}
+
 static void nothing(struct sync_table *t, int thread)
 {
 }
@@ -101,4 +112,5 @@ const struct sync_ops sync_ck = {
 	.online = nothing,
 	.quiescent = nothing,
 	.offline = nothing,
+	.bytes = bytes,
 };

@@ -18,7 +18,7 @@ struct sync_ops {
 				     uint32_t load_pct, bool two_writers);
 	void (*destroy)(struct sync_table *table);
 	bool (*find)(struct sync_table *table, const uint8_t *key, uint32_t *value);
-	// Bit i: keys[i] is there. NULL: the kind has no such call.
+	// Bit i: keys[i] is there. NULL: it has no such call.
 	uint64_t (*find_burst)(struct sync_table *table, const uint8_t *const *keys,
 			       uint32_t *values);
 	bool (*insert)(struct sync_table *table, int thread, const uint8_t *key, uint32_t value);
@@ -27,7 +27,7 @@ struct sync_ops {
 	void (*online)(struct sync_table *table, int thread);
 	void (*quiescent)(struct sync_table *table, int thread);
 	void (*offline)(struct sync_table *table, int thread);
-	uint64_t (*bytes)(const struct sync_table *table); // NULL: not known
+	uint64_t (*bytes)(const struct sync_table *table); // keys included
 };
 
 extern const struct sync_ops sync_prism, sync_rte, sync_urcu, sync_ck;

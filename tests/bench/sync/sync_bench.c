@@ -1,39 +1,50 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// sync_bench [ROUNDS [ENTRIES...]]: the flow table beside rte_hash, cds_lfht and ck_ht, in turn in
-// one run: nanoseconds an operation, medians of ROUNDS (7), and how many times rte_hash's. Keys of
-// 16 and 40 bytes, ENTRIES of them (65536, 1048576, 8388608) in tables that were asked to hold
-// twice or ten ninths as many, alone and with a thread that inserts and removes on the other core.
+// sync_bench ROUNDS PARTS ENTRIES...: the flow table beside rte_hash, cds_lfht and ck_ht, rings
+// beside rte_ring and ck_ring, a counter beside an atomic add; in turn in one run. PARTS is some of
+// t, r, c. Prints JSON, a line a row; tests/bench/sync/run makes the table of it.
 //
-// An operation's key is in the cache, as it is when a packet was just read; the table is not. Keys
-// are drawn at random. Between bursts of 32 a quiescent state is passed. What is inserted is
+// Keys of 16 and 40 bytes, ENTRIES of them in tables that were asked to hold twice or ten ninths as
+// many, alone and with a thread that inserts and removes on the other core. A sample is a batch of
+// 1024 operations of one kind; kinds take turns, each ROUNDS times; the median of samples counts.
+//
+// An operation's key is in the cache, as it is when a packet was just read; the table is not, but
+// for `remove`, which takes out what was inserted a moment ago. (`remove cold` takes out others.)
+// Keys are drawn at random. Between bursts of 32 a quiescent state is passed. What is inserted is
 // removed again by the next measurement, so the load stays. chase is one dependent read of as much
-// memory as the table of 16-byte keys takes: what a cache miss costs here.
+// memory as ours takes: what a cache miss costs here. All memory is had on huge pages, by whom ever
+// (collapse); where a kind has no call for a burst, it looks for one after the other.
 #include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/mman.h>
 
 #include <rte_eal.h>
 
 #include "base/bits.h"
 #include "base/mem.h"
 #include "base/rand.h"
-#include "base/time.h"
+#include "bench.h"
 #include "sync.h"
 #include "sync/atomic.h"
 
 #define BATCH 1024u // keys of one measurement, a multiple of SYNC_BURST
-#define BATCHES 64u // a round
-#define ROUNDS_MAX 99
+#define BATCHES 16u // a round
+#define WARM_UP 2u  // of them, which do not count
 #define WRITER_KEYS 64u
+#define PATIENCE 10000000u // tries of an insert
+#define CHASE_STEPS 512u
 
-enum row { FIND_HIT, FIND_BURST, FIND_MISS, INSERT, REMOVE, MIXED, ROWS };
-static const char *const row_names[ROWS] = {"find hit", "find burst-32", "find miss",
-					    "insert",   "remove",        "mixed 90/10"};
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25 // Linux 6.1
+#endif
+
+enum row { FIND_HIT, FIND_BURST, FIND_MISS, INSERT, REMOVE, REMOVE_COLD, MIXED, ROWS };
+static const char *const row_names[ROWS] = {"find hit", "find burst-32", "find miss",  "insert",
+					    "remove",   "remove cold",   "mixed 90/10"};
 
 static const struct sync_ops *const kinds[] = {&sync_prism, &sync_rte, &sync_urcu, &sync_ck};
+static const char *const kind_names[] = {"prism", "rte_hash", "cds_lfht", "ck_ht"};
 #define KINDS ARRAY_COUNT(kinds)
 
 // Keys 0..count-1 are in the table; of as many others a batch at a time comes and goes; the last
@@ -43,7 +54,9 @@ static struct {
 	uint32_t key_bytes, count, load_pct;
 	bool two_writers;
 	struct sync_table *table[KINDS];
-	double ns[KINDS][ROWS][ROUNDS_MAX];
+	struct samples ns[ROWS][KINDS], chase;
+	uint64_t *lines; // a cycle through all of them
+	size_t lines_bytes;
 	uint32_t batch[BATCH];         // numbers of keys
 	uint8_t hot[BATCH * 40];       // and their bytes
 	const uint8_t *pointer[BATCH]; // to those
@@ -51,24 +64,20 @@ static struct {
 
 static struct rng rng;
 static uint64_t sink;
-static uint32_t writing; // index of the kind + 1 that the other thread writes; 0: none; ~0: end
+// Index of the kind + 1 that the other thread writes; 0: none; ~0: end. It waits looking at this,
+// so nothing else is on the line.
+static struct {
+	uint32_t kind CACHE_ALIGNED;
+} writing;
 
-static uint32_t now_measured;
-
-static void must(bool good, const char *what)
+static void must(const struct sync_ops *ops, bool good, const char *what)
 {
+	char text[80];
+
 	if (good)
 		return;
-	fprintf(stderr, "sync_bench: %s: %s\n", kinds[now_measured]->name, what);
-	exit(1);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+	(void)snprintf(text, sizeof(text), "%s: %s", ops->name, what);
+	bench_must(false, text);
 }
 
 static uint8_t *key_at(uint32_t number)
@@ -82,7 +91,7 @@ static void make_keys(void)
 	uint32_t total = 2 * b.count + WRITER_KEYS;
 
 	b.keys = mem_map("keys", (size_t)total * b.key_bytes);
-	must(b.keys != NULL, "out of memory");
+	bench_must(b.keys != NULL, "out of memory");
 	for (uint32_t i = 0; i < total; i++) {
 		uint64_t words[5] = {0, rng_next(&rng), 0, i, 6};
 
@@ -97,12 +106,13 @@ static void make_keys(void)
 static void draw(enum row row)
 {
 	static uint32_t first;
-	bool absent = row == INSERT || row == REMOVE || row == FIND_MISS;
+	bool neighbours = row == INSERT || row == REMOVE || row == REMOVE_COLD || row == FIND_MISS;
+	uint32_t from = row == REMOVE_COLD ? 0 : b.count; // those that are in, or are not
 
 	if (row != REMOVE) // what was inserted is removed
 		first = (uint32_t)rng_below(&rng, b.count - BATCH);
 	for (uint32_t i = 0; i < BATCH; i++) {
-		b.batch[i] = absent ? b.count + first + i : (uint32_t)rng_below(&rng, b.count);
+		b.batch[i] = neighbours ? from + first + i : (uint32_t)rng_below(&rng, b.count);
 		memcpy(b.hot + i * b.key_bytes, key_at(b.batch[i]), b.key_bytes);
 		b.pointer[i] = b.hot + i * b.key_bytes;
 	}
@@ -118,7 +128,7 @@ static void find_all(const struct sync_ops *ops, struct sync_table *t, bool expe
 		if (i % SYNC_BURST == 0)
 			ops->quiescent(t, 0);
 	}
-	must(expected ? found == BATCH : found < BATCH / 100, "find is wrong");
+	must(ops, expected ? found == BATCH : found < BATCH / 100, "find is wrong");
 }
 
 static void find_bursts(const struct sync_ops *ops, struct sync_table *t)
@@ -126,12 +136,28 @@ static void find_bursts(const struct sync_ops *ops, struct sync_table *t)
 	uint32_t values[SYNC_BURST];
 	uint64_t all = UINT64_MAX;
 
+	if (!ops->find_burst) {
+		find_all(ops, t, true);
+		return;
+	}
 	for (uint32_t i = 0; i < BATCH; i += SYNC_BURST) {
 		all &= ops->find_burst(t, &b.pointer[i], values);
 		sink += values[7];
 		ops->quiescent(t, 0);
 	}
-	must((uint32_t)all == UINT32_MAX, "find_burst misses a key");
+	must(ops, (uint32_t)all == UINT32_MAX, "find_burst misses a key");
+}
+
+// When the other thread does not run for a while, nobody's removed keys make room.
+static bool insert_patiently(const struct sync_ops *ops, struct sync_table *t, const uint8_t *key,
+			     uint32_t value)
+{
+	for (uint32_t tries = 0; tries < PATIENCE; tries++) {
+		if (LIKELY(ops->insert(t, 0, key, value)))
+			return true;
+		ops->quiescent(t, 0);
+	}
+	return false;
 }
 
 static void change_all(const struct sync_ops *ops, struct sync_table *t, bool in)
@@ -141,11 +167,14 @@ static void change_all(const struct sync_ops *ops, struct sync_table *t, bool in
 	for (uint32_t i = 0; i < BATCH; i++) {
 		const uint8_t *key = key_at(b.batch[i]);
 
-		done += in ? ops->insert(t, 0, key, b.batch[i]) : ops->remove(t, 0, key);
+		if (in)
+			done += insert_patiently(ops, t, key, b.batch[i]);
+		else
+			done += ops->remove(t, 0, key);
 		if (i % SYNC_BURST == 0)
 			ops->quiescent(t, 0);
 	}
-	must(done == BATCH, in ? "insert fails" : "remove fails");
+	must(ops, done == BATCH, in ? "insert fails" : "remove fails");
 }
 
 // Of twenty operations one inserts and one removes what it inserted.
@@ -180,6 +209,7 @@ static void perform(enum row row, const struct sync_ops *ops, struct sync_table 
 		break;
 	case INSERT:
 	case REMOVE:
+	case REMOVE_COLD:
 		change_all(ops, t, row == INSERT);
 		break;
 	case MIXED:
@@ -191,39 +221,28 @@ static void perform(enum row row, const struct sync_ops *ops, struct sync_table 
 
 static uint64_t timed(enum row row, const struct sync_ops *ops, struct sync_table *t)
 {
-	uint64_t begin_ns = now_ns();
+	uint64_t begin_ns = bench_now_ns();
 
 	perform(row, ops, t);
-	return now_ns() - begin_ns;
+	return bench_now_ns() - begin_ns;
 }
 
-// One round of one kind: all rows, in nanoseconds an operation.
-static void measure(uint32_t kind, int round)
+// One round of one kind: all rows.
+static void measure(uint32_t kind)
 {
-	uint64_t spent_ns[ROWS] = {0};
-
-	now_measured = kind;
-	atomic_set(&writing, b.two_writers ? kind + 1 : 0, RELEASE);
+	atomic_set(&writing.kind, b.two_writers ? kind + 1 : 0, RELEASE);
 	for (uint32_t batch = 0; batch < BATCHES; batch++) {
 		for (enum row row = 0; row < ROWS; row++) {
-			if (row == FIND_BURST && !kinds[kind]->find_burst)
-				continue;
 			draw(row);
-			spent_ns[row] += timed(row, kinds[kind], b.table[kind]);
+			uint64_t ns = timed(row, kinds[kind], b.table[kind]);
+
+			if (batch >= WARM_UP)
+				samples_add(&b.ns[row][kind], (double)ns / BATCH);
+			if (row == REMOVE_COLD)
+				change_all(kinds[kind], b.table[kind], true);
 		}
 	}
-	atomic_set(&writing, 0u, RELEASE);
-	for (enum row row = 0; row < ROWS; row++)
-		b.ns[kind][row][round] = (double)spent_ns[row] / (BATCH * BATCHES);
-}
-
-static void pin(int core)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(core, &set);
-	(void)sched_setaffinity(0, sizeof(set), &set);
+	atomic_set(&writing.kind, 0u, RELEASE);
 }
 
 static void write_some(uint32_t kind)
@@ -238,12 +257,12 @@ static void write_some(uint32_t kind)
 
 static void *other_thread(void *argument)
 {
-	pin(0);
-	for (uint32_t now; (now = atomic_get(&writing, ACQUIRE)) != UINT32_MAX;) {
+	bench_pin(0);
+	for (uint32_t now; (now = atomic_get(&writing.kind, ACQUIRE)) != UINT32_MAX;) {
 		if (now == 0)
 			continue;
 		kinds[now - 1]->online(b.table[now - 1], 1);
-		while (atomic_get(&writing, ACQUIRE) == now)
+		while (atomic_get(&writing.kind, ACQUIRE) == now)
 			write_some(now - 1);
 		kinds[now - 1]->offline(b.table[now - 1], 1);
 	}
@@ -253,7 +272,6 @@ static void *other_thread(void *argument)
 static void fill(uint32_t kind)
 {
 	const struct sync_ops *ops = kinds[kind];
-	now_measured = kind;
 	struct sync_table *t = ops->create(b.keys, b.key_bytes, b.count + BATCH + WRITER_KEYS,
 					   b.load_pct, b.two_writers);
 
@@ -262,7 +280,7 @@ static void fill(uint32_t kind)
 		return;
 	ops->online(t, 0);
 	for (uint32_t i = 0; i < b.count; i++) {
-		must(ops->insert(t, 0, key_at(i), i), "filling fails");
+		must(ops, ops->insert(t, 0, key_at(i), i), "filling fails");
 		if (i % SYNC_BURST == 0)
 			ops->quiescent(t, 0);
 	}
@@ -276,25 +294,32 @@ static void empty(uint32_t kind)
 	kinds[kind]->destroy(b.table[kind]);
 }
 
-static int by_value(const void *x, const void *y)
+// What anybody has mapped by itself, of 2 MiB or more, goes to huge pages as ours did.
+static void collapse(void)
 {
-	double a = *(const double *)x, c = *(const double *)y;
+	FILE *maps = fopen("/proc/self/maps", "re");
+	char line[256];
 
-	return (a > c) - (a < c);
+	while (maps && fgets(line, sizeof(line), maps)) {
+		unsigned long begin, end, inode;
+		char may[5];
+
+		if (sscanf(line, "%lx-%lx %4s %*s %*s %lu", &begin, &end, may, &inode) != 4 ||
+		    inode != 0 || may[1] != 'w' || end - begin < 2u << 20)
+			continue;
+		(void)madvise((void *)(uintptr_t)begin, end - begin, MADV_HUGEPAGE);
+		(void)madvise((void *)(uintptr_t)begin, end - begin, MADV_COLLAPSE);
+	}
+	if (maps)
+		fclose(maps);
 }
 
-static double median(uint32_t kind, enum row row, int rounds)
+static void chase_begin(size_t bytes)
 {
-	qsort(b.ns[kind][row], (size_t)rounds, sizeof(double), by_value);
-	return b.ns[kind][row][rounds / 2];
-}
-
-static double chase_ns(size_t bytes)
-{
-	uint64_t lines = bytes / CACHE_LINE_BYTES, at = 0, begin_ns;
+	uint64_t lines = bytes / CACHE_LINE_BYTES;
 	uint64_t *next = mem_map("chase", lines * CACHE_LINE_BYTES);
 
-	must(next != NULL, "out of memory");
+	bench_must(next != NULL, "out of memory");
 	for (uint64_t i = 0; i < lines; i++)
 		next[i * 8] = i;
 	for (uint64_t i = lines - 1; i > 0; i--) { // one cycle (Sattolo)
@@ -303,73 +328,105 @@ static double chase_ns(size_t bytes)
 		next[i * 8] = next[j * 8];
 		next[j * 8] = t;
 	}
-	begin_ns = now_ns();
-	for (uint32_t i = 0; i < 1000000; i++)
-		at = next[at * 8];
-	sink += at;
-	double ns = (double)(now_ns() - begin_ns) / 1e6;
-
-	mem_unmap(next, lines * CACHE_LINE_BYTES);
-	return ns;
+	b.lines = next;
+	b.lines_bytes = lines * CACHE_LINE_BYTES;
 }
 
-static void print_config(int rounds)
+static void chase(void)
 {
-	printf("\n%u-byte keys, %u entries, %u %% full%s; chase %.0f ns", b.key_bytes, b.count,
-	       b.load_pct, b.two_writers ? ", another thread writes" : "",
-	       chase_ns((size_t)b.count * 24));
-	for (uint32_t kind = 0; kind < KINDS; kind++)
-		if (b.table[kind] && kinds[kind]->bytes)
-			printf("; %s %.1f bytes an entry", kinds[kind]->name,
-			       (double)kinds[kind]->bytes(b.table[kind]) / b.count);
-	printf("\n");
+	uint64_t at = rng_below(&rng, b.lines_bytes / CACHE_LINE_BYTES);
+
+	for (uint32_t sample = 0; sample < 8; sample++) {
+		uint64_t begin_ns = bench_now_ns();
+
+		for (uint32_t i = 0; i < CHASE_STEPS; i++)
+			at = b.lines[at * 8];
+		samples_add(&b.chase, (double)(bench_now_ns() - begin_ns) / CHASE_STEPS);
+	}
+	sink += at;
+}
+
+static void print_config(void)
+{
 	for (enum row row = 0; row < ROWS; row++) {
-		double ours = median(0, row, rounds), theirs = median(1, row, rounds);
-
-		printf("  %-14s prism %7.1f", row_names[row], ours);
-		for (uint32_t kind = 1; kind < KINDS; kind++) {
-			double ns = median(kind, row, rounds);
-
-			if (b.table[kind] && ns > 0)
-				printf("  %s %7.1f", kinds[kind]->name, ns);
-		}
-		printf("   %.2f of rte_hash\n", ours / theirs);
+		printf("{\"part\": \"table\", \"row\": \"%s\", \"key_bytes\": %u, \"entries\": %u, "
+		       "\"load_pct\": %u, \"threads\": %d, \"chase_ns\": %.2f, ",
+		       row_names[row], b.key_bytes, b.count, b.load_pct, b.two_writers ? 2 : 1,
+		       samples_median(&b.chase));
+		samples_print("ns", kind_names, b.ns[row], KINDS, samples_median);
+		printf(", ");
+		samples_print("mean_ns", kind_names, b.ns[row], KINDS, samples_mean);
+		printf(", \"bytes\": {");
+		for (uint32_t kind = 0; kind < KINDS; kind++)
+			if (b.table[kind])
+				printf("%s\"%s\": %.1f", kind ? ", " : "", kind_names[kind],
+				       (double)kinds[kind]->bytes(b.table[kind]) / b.count);
+		printf("}}\n");
 	}
 	fflush(stdout);
 }
 
-static void run(uint32_t key_bytes, uint32_t count, uint32_t load_pct, bool two_writers, int rounds)
+// Takes turns among tables that are made for it, and adds to the samples.
+static void measure_all(uint32_t rounds)
 {
 	pthread_t thread;
 
+	make_keys();
+	for (uint32_t kind = 0; kind < KINDS; kind++)
+		fill(kind);
+	chase_begin(kinds[0]->bytes(b.table[0]));
+	collapse();
+	writing.kind = 0;
+	if (b.two_writers)
+		bench_must(pthread_create(&thread, NULL, other_thread, NULL) == 0,
+			   "no second thread");
+	for (uint32_t round = 0; round < rounds; round++) {
+		for (uint32_t kind = 0; kind < KINDS; kind++) {
+			chase();
+			if (b.table[kind])
+				measure(kind);
+		}
+	}
+	atomic_set(&writing.kind, UINT32_MAX, RELEASE);
+	if (b.two_writers)
+		pthread_join(thread, NULL);
+}
+
+static void empty_all(void)
+{
+	for (uint32_t kind = 0; kind < KINDS; kind++)
+		empty(kind);
+	mem_unmap(b.lines, b.lines_bytes);
+	mem_unmap(b.keys, (size_t)(2 * b.count + WRITER_KEYS) * b.key_bytes);
+}
+
+// Where tables come to lie in physical memory matters; so small ones are made more than once.
+static void run(uint32_t key_bytes, uint32_t count, uint32_t load_pct, bool two_writers,
+		uint32_t rounds)
+{
+	uint32_t times = count <= 1u << 20 && rounds >= 9 ? 3 : 1;
+
 	memset(b.ns, 0, sizeof(b.ns));
+	b.chase.count = 0;
 	b.key_bytes = key_bytes;
 	b.count = count;
 	b.load_pct = load_pct;
 	b.two_writers = two_writers;
-	make_keys();
-	for (uint32_t kind = 0; kind < KINDS; kind++)
-		fill(kind);
-	writing = 0;
-	must(pthread_create(&thread, NULL, other_thread, NULL) == 0, "a second thread");
-	for (int round = 0; round < rounds; round++)
-		for (uint32_t kind = 0; kind < KINDS; kind++)
-			if (b.table[kind])
-				measure(kind, round);
-	atomic_set(&writing, UINT32_MAX, RELEASE);
-	pthread_join(thread, NULL);
-	print_config(rounds);
-	for (uint32_t kind = 0; kind < KINDS; kind++)
-		empty(kind);
-	mem_unmap(b.keys, (size_t)(2 * b.count + WRITER_KEYS) * b.key_bytes);
+	for (uint32_t time = 1; time <= times; time++) {
+		measure_all(rounds / times);
+		if (time == times)
+			print_config();
+		empty_all();
+	}
 }
 
-static void run_all(uint32_t count, int rounds)
+static void run_all(uint32_t count, uint32_t rounds)
 {
 	for (uint32_t key_bytes = 16; key_bytes <= 40; key_bytes += 24) {
-		run(key_bytes, count, 50, false, rounds);
-		run(key_bytes, count, 90, false, rounds);
-		run(key_bytes, count, 90, true, rounds);
+		for (uint32_t writers = 1; writers <= 2; writers++) {
+			run(key_bytes, count, 50, writers == 2, rounds);
+			run(key_bytes, count, 90, writers == 2, rounds);
+		}
 	}
 }
 
@@ -377,19 +434,19 @@ int main(int argc, char **argv)
 {
 	static const char *eal[] = {"sync_bench",    "--in-memory", "--no-pci", "--no-telemetry",
 				    "--log-level=3", "-l",          "1",        NULL};
-	int rounds = argc > 1 ? atoi(argv[1]) : 7;
+	uint32_t rounds = argc > 2 ? (uint32_t)atoi(argv[1]) : 0;
 
-	must(rounds > 0 && rounds <= ROUNDS_MAX, "usage: sync_bench [ROUNDS [ENTRIES...]]");
-	must(rte_eal_init(ARRAY_COUNT(eal) - 1, (char **)(uintptr_t)eal) >= 0,
-	     "DPDK does not start; huge pages?");
+	bench_must(rounds > 0 && rounds <= SAMPLES_MAX / BATCHES,
+		   "usage: sync_bench ROUNDS PARTS ENTRIES...");
+	bench_must(rte_eal_init(ARRAY_COUNT(eal) - 1, (char **)(uintptr_t)eal) >= 0,
+		   "DPDK does not start; huge pages?");
 	rng_seed(&rng, 1);
-	pin(1);
-	if (argc <= 2) {
-		run_all(1u << 16, rounds);
-		run_all(1u << 20, rounds);
-		run_all(1u << 23, rounds);
-	}
-	for (int i = 2; i < argc; i++)
+	bench_pin(1);
+	if (strchr(argv[2], 'c'))
+		counter_rows(rounds);
+	if (strchr(argv[2], 'r'))
+		ring_rows(rounds);
+	for (int i = 3; i < argc && strchr(argv[2], 't'); i++)
 		run_all((uint32_t)strtoul(argv[i], NULL, 0), rounds);
 	return sink == 42;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // liburcu's cds_lfht: split-ordered lists, lock-free for all. Nodes lie in an array by the key's
-// number; a node is used again after synchronize_rcu would be due, which the measurement leaves out
-// (in liburcu's favour).
+// number; they hold pointers to keys, which count as part of it; a node is used again after
+// synchronize_rcu would be due, which the measurement leaves out (in liburcu's favour).
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +24,8 @@ struct sync_table {
 	struct cds_lfht *lfht;
 	struct node *node;
 	const uint8_t *keys;
-	uint32_t key_bytes;
+	uint32_t key_bytes, count;
+	unsigned long buckets;
 };
 
 static struct sync_table *create(const uint8_t *keys, uint32_t key_bytes, uint32_t count,
@@ -38,6 +39,8 @@ static struct sync_table *create(const uint8_t *keys, uint32_t key_bytes, uint32
 	t->node = calloc(3 * (size_t)count, sizeof(*t->node));
 	t->keys = keys;
 	t->key_bytes = key_bytes;
+	t->count = count;
+	t->buckets = buckets;
 	return t->lfht && t->node ? t : NULL;
 }
 
@@ -123,6 +126,13 @@ static void offline(struct sync_table *t, int thread)
 		rcu_unregister_thread();
 }
 
+// A bucket is a node of the list, too.
+static uint64_t bytes(const struct sync_table *t)
+{
+	return t->buckets * sizeof(struct cds_lfht_node) +
+	       (uint64_t)t->count * (sizeof(struct node) + t->key_bytes);
+}
+
 const struct sync_ops sync_urcu = {
 	.name = "cds_lfht",
 	.create = create,
@@ -133,4 +143,5 @@ const struct sync_ops sync_urcu = {
 	.online = online,
 	.quiescent = quiescent,
 	.offline = offline,
+	.bytes = bytes,
 };

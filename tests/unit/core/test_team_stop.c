@@ -67,8 +67,10 @@ static void connections_of_the_others_go_on(void **state)
 	assert_int_equal(t->datagrams[STOPPED], 0);
 	assert_true(t->world->node[1].counters.drop[DROP_WORKER_RING_FULL] >=
 		    DATAGRAMS - MESH_RING_PKTS);
-	assert_int_equal(town_sum(t, 1, COUNTER_handed_out_pkts),
-			 town_sum(t, 1, COUNTER_handed_in_pkts) + MESH_RING_PKTS);
+	// In his other rings there may be news of a neighbour.
+	assert_in_range(town_sum(t, 1, COUNTER_handed_out_pkts) -
+				town_sum(t, 1, COUNTER_handed_in_pkts),
+			MESH_RING_PKTS, MESH_RING_PKTS + 3);
 	town_run(t, 10 * NS_PER_S, UINT32_MAX);
 	assert_in_range(t->datagrams[STOPPED], MESH_RING_PKTS - 100, MESH_RING_PKTS);
 	town_destroy(t);

@@ -123,12 +123,12 @@ static void it_holds_as_many_keys_as_asked_for_and_refuses_when_it_is_full(void 
 	}
 }
 
-static void a_key_of_capacity_costs_at_most_35_bytes(void **state)
+static void a_key_of_capacity_costs_at_most_43_bytes(void **state)
 {
 	struct table *t = create(1000000);
 
 	assert_non_null(t);
-	assert_true(table_bytes(t) <= 35 * 1000000u);
+	assert_true(table_bytes(t) <= 43 * 1000000u);
 	table_destroy(t);
 }
 
@@ -279,6 +279,24 @@ static void a_slot_waits_for_whoever_may_see_it(void **state)
 	table_destroy(t);
 }
 
+// Slots that waited are given back by turns; before a key is refused they are looked for.
+static void a_full_table_looks_for_slots_before_it_refuses(void **state)
+{
+	struct table *t = create(1);
+	struct flow_key16 key = key_of(1);
+	uint32_t count = 1;
+
+	while (insert(t, count, &(uint32_t){count}) == 0)
+		count++;
+	assert_int_equal(insert(t, count, &(uint32_t){count}), -ENOSPC);
+	assert_int_equal(table16_remove(t, 0, &key, table16_hash(t, &key), NULL), 0);
+	assert_int_equal(insert(t, count, &(uint32_t){count}), -ENOSPC); // its grace period begins
+	epoch_quiescent(&epoch, 0);
+	assert_int_equal(insert(t, count, &(uint32_t){count}), 0);
+	table_check(t);
+	table_destroy(t);
+}
+
 static void a_value_is_replaced_only_when_it_is_what_was_seen(void **state)
 {
 	struct table *t = create(10);
@@ -313,7 +331,7 @@ static void a_walk_shows_every_key_once_in_slices(void **state)
 	while (!table16_walk(t, &at, 10, see, seen))
 		slices++;
 	assert_int_equal(at, 0);
-	assert_in_range(slices, 50, 60);
+	assert_in_range(slices, 67, 70); // 2000 slots, three in each of ten buckets
 	for (int k = 0; k < 1000; k++)
 		assert_int_equal(seen[k], 1);
 	table_destroy(t);
@@ -389,9 +407,10 @@ int main(void)
 		cmocka_unit_test(second_insert_gives_the_value_that_is_there),
 		cmocka_unit_test(keys_that_differ_in_any_word_are_different),
 		cmocka_unit_test(it_holds_as_many_keys_as_asked_for_and_refuses_when_it_is_full),
-		cmocka_unit_test(a_key_of_capacity_costs_at_most_35_bytes),
+		cmocka_unit_test(a_key_of_capacity_costs_at_most_43_bytes),
 		cmocka_unit_test(a_guess_names_a_key_that_is_there),
 		cmocka_unit_test(a_slot_waits_for_whoever_may_see_it),
+		cmocka_unit_test(a_full_table_looks_for_slots_before_it_refuses),
 		cmocka_unit_test(a_value_is_replaced_only_when_it_is_what_was_seen),
 		cmocka_unit_test(a_walk_shows_every_key_once_in_slices),
 		cmocka_unit_test(a_burst_finds_what_single_lookups_find),

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Hand-over of pointers through a ring of 1024, beside rte_ring (single producer, single consumer)
+// and ck_ring (spsc), which has no bursts: it does one after the other. One thread that puts and
+// takes; a thread that puts and one on the other core that takes; one item there and back. And a
+// counter's increment beside a relaxed atomic add: of one counter, and of sixteen in turn.
+#include <pthread.h>
+#include <stdio.h>
+
+#include <ck_ring.h>
+#include <rte_ring.h>
+
+#include "base/bits.h"
+#include "bench.h"
+#include "sync/atomic.h"
+#include "sync/cell.h"
+#include "sync/ring.h"
+
+#define SLOTS 1024u
+#define ITEMS 32768u // of one sample
+#define TRIPS 1024u
+#define COUNTS 65536u
+#define COUNTERS 16u
+#define BURST_MAX 32u
+
+enum kind { PRISM, RTE, CK, KINDS };
+static const char *const kind_names[KINDS] = {"prism", "rte_ring", "ck_ring"};
+
+static struct {
+	struct ring *prism[2];
+	struct rte_ring *rte[2];
+	ck_ring_t ck[2];
+	ck_ring_buffer_t ck_slots[2][SLOTS];
+} rings;
+
+// Each kind's calls: which of the two rings, what, how many; how many there were.
+static inline uint32_t prism_put(int r, void **items, uint32_t n)
+{
+	return ring_spsc_put(rings.prism[r], items, n);
+}
+
+static inline uint32_t prism_take(int r, void **items, uint32_t n)
+{
+	return ring_spsc_take(rings.prism[r], items, n);
+}
+
+static inline uint32_t rte_put(int r, void **items, uint32_t n)
+{
+	if (n == 1)
+		return rte_ring_sp_enqueue(rings.rte[r], items[0]) == 0;
+	return rte_ring_sp_enqueue_burst(rings.rte[r], items, n, NULL);
+}
+
+static inline uint32_t rte_take(int r, void **items, uint32_t n)
+{
+	if (n == 1)
+		return rte_ring_sc_dequeue(rings.rte[r], items) == 0;
+	return rte_ring_sc_dequeue_burst(rings.rte[r], items, n, NULL);
+}
+
+static inline uint32_t ck_put(int r, void **items, uint32_t n)
+{
+	uint32_t i = 0;
+
+	while (i < n && ck_ring_enqueue_spsc(&rings.ck[r], rings.ck_slots[r], items[i]))
+		i++;
+	return i;
+}
+
+static inline uint32_t ck_take(int r, void **items, uint32_t n)
+{
+	uint32_t i = 0;
+
+	while (i < n && ck_ring_dequeue_spsc(&rings.ck[r], rings.ck_slots[r], &items[i]))
+		i++;
+	return i;
+}
+
+// What the other thread does: takes from ring 0, and for a trip puts into ring 1. 0: waits.
+enum job { REST, TAKE_1, TAKE_32, RETURN, END };
+static struct {
+	uint32_t now CACHE_ALIGNED; // of a kind: kind * END + job; alone on its line
+} job;
+
+// All loops of a kind, in which its calls are inlined.
+#define LOOPS(kind) \
+	HOT_INLINE void kind##_alone(uint32_t burst) \
+	{ \
+		void *items[BURST_MAX] = {&rings}; \
+\
+		for (uint32_t done = 0; done < ITEMS; done += burst) { \
+			kind##_put(0, items, burst); \
+			bench_must(kind##_take(0, items, burst) == burst, "an item is lost"); \
+		} \
+	} \
+	HOT_INLINE void kind##_send(uint32_t burst) \
+	{ \
+		void *items[BURST_MAX] = {&rings}; \
+\
+		for (uint32_t done = 0; done < ITEMS; done += burst) { \
+			uint32_t n = kind##_put(0, items, burst); \
+\
+			while (n < burst) \
+				n += kind##_put(0, items + n, burst - n); \
+		} \
+	} \
+	HOT_INLINE void kind##_receive(uint32_t burst) \
+	{ \
+		void *items[BURST_MAX]; \
+\
+		for (uint32_t done = 0; done < ITEMS;) \
+			done += kind##_take(0, items, burst); \
+	} \
+	static void kind##_trips(void) \
+	{ \
+		void *item = &rings; \
+\
+		for (uint32_t i = 0; i < TRIPS; i++) { \
+			kind##_put(0, &item, 1); \
+			while (kind##_take(1, &item, 1) == 0) \
+				; \
+		} \
+	} \
+	static void kind##_return(void) \
+	{ \
+		void *item; \
+\
+		for (uint32_t i = 0; i < TRIPS; i++) { \
+			while (kind##_take(0, &item, 1) == 0) \
+				; \
+			kind##_put(1, &item, 1); \
+		} \
+	}
+
+// Bursts whose length the compiler knows, as it does where rings are used.
+#define BURST(kind, n) \
+	static void kind##_alone_##n(void) \
+	{ \
+		kind##_alone(n); \
+	} \
+	static void kind##_send_##n(void) \
+	{ \
+		kind##_send(n); \
+	} \
+	static void kind##_receive_##n(void) \
+	{ \
+		kind##_receive(n); \
+	}
+#define KIND(kind) \
+	LOOPS(kind) \
+	BURST(kind, 1) \
+	BURST(kind, 32)
+#define CALLS(kind) \
+	{ \
+		{kind##_alone_1, kind##_alone_32}, {kind##_send_1, kind##_send_32}, \
+			{kind##_receive_1, kind##_receive_32}, kind##_trips, kind##_return \
+	}
+
+KIND(prism)
+KIND(rte)
+KIND(ck)
+
+static const struct {
+	void (*alone[2])(void); // in bursts of 1, of 32
+	void (*send[2])(void);
+	void (*receive[2])(void);
+	void (*trips)(void);
+	void (*give_back)(void);
+} loops[KINDS] = {CALLS(prism), CALLS(rte), CALLS(ck)};
+
+static void *other_thread(void *argument)
+{
+	bench_pin(0);
+	for (;;) {
+		uint32_t now = atomic_get(&job.now, ACQUIRE);
+
+		if (now == UINT32_MAX)
+			return NULL;
+		if (now % END == REST)
+			continue;
+		if (now % END == RETURN)
+			loops[now / END].give_back();
+		else
+			loops[now / END].receive[now % END == TAKE_32]();
+		atomic_set(&job.now, (uint32_t)REST, RELEASE);
+	}
+}
+
+// From when the other thread was told until it has had all.
+static double together(enum kind kind, enum job what)
+{
+	uint64_t begin_ns;
+
+	atomic_set(&job.now, kind * END + what, RELEASE);
+	begin_ns = bench_now_ns();
+	if (what == RETURN)
+		loops[kind].trips();
+	else
+		loops[kind].send[what == TAKE_32]();
+	while (atomic_get(&job.now, ACQUIRE) != REST)
+		;
+	return (double)(bench_now_ns() - begin_ns) / (what == RETURN ? TRIPS : ITEMS);
+}
+
+static double alone(enum kind kind, bool bursts)
+{
+	uint64_t begin_ns = bench_now_ns();
+
+	loops[kind].alone[bursts]();
+	return (double)(bench_now_ns() - begin_ns) / ITEMS;
+}
+
+enum row { ALONE_1, ALONE_32, CORES_1, CORES_32, TRIP, ROWS };
+static const char *const row_names[ROWS] = {"put and take 1", "put and take 32", "core to core 1",
+					    "core to core 32", "there and back"};
+
+static double ring_row(enum row row, enum kind kind)
+{
+	switch (row) {
+	case ALONE_1:
+	case ALONE_32:
+		return alone(kind, row == ALONE_32);
+	case CORES_1:
+		return together(kind, TAKE_1);
+	case CORES_32:
+		return together(kind, TAKE_32);
+	case TRIP:
+	case ROWS:
+		return together(kind, RETURN);
+	}
+	return 0;
+}
+
+static void print_row(const char *part, const char *row, const char *const *names,
+		      struct samples *samples, uint32_t count)
+{
+	printf("{\"part\": \"%s\", \"row\": \"%s\", ", part, row);
+	samples_print("ns", names, samples, count, samples_median);
+	printf(", ");
+	samples_print("mean_ns", names, samples, count, samples_mean);
+	printf("}\n");
+}
+
+static void create_rings(void)
+{
+	for (int i = 0; i < 2; i++) {
+		rings.prism[i] = ring_spsc_create(SLOTS);
+		rings.rte[i] = rte_ring_create(i ? "back" : "there", SLOTS, -1,
+					       RING_F_SP_ENQ | RING_F_SC_DEQ);
+		ck_ring_init(&rings.ck[i], SLOTS);
+		bench_must(rings.prism[i] && rings.rte[i], "out of memory");
+	}
+}
+
+void ring_rows(uint32_t rounds)
+{
+	static struct samples ns[ROWS][KINDS];
+	pthread_t thread;
+
+	create_rings();
+	bench_must(pthread_create(&thread, NULL, other_thread, NULL) == 0, "no second thread");
+	for (uint32_t round = 0; round < rounds * 8 && round < SAMPLES_MAX; round++)
+		for (enum row row = 0; row < ROWS; row++)
+			for (enum kind kind = 0; kind < KINDS; kind++)
+				samples_add(&ns[row][kind], ring_row(row, kind));
+	atomic_set(&job.now, UINT32_MAX, RELEASE);
+	pthread_join(thread, NULL);
+	for (enum row row = 0; row < ROWS; row++)
+		print_row("ring", row_names[row], kind_names, ns[row], KINDS);
+	for (int i = 0; i < 2; i++) {
+		ring_spsc_destroy(rings.prism[i]);
+		rte_ring_free(rings.rte[i]);
+	}
+}
+
+static uint64_t counters[COUNTERS * 8]; // on lines of their own
+
+// The compiler must not make one addition of several.
+#define COUNT(add) \
+	for (uint32_t i = 0; i < COUNTS; i++) { \
+		add; \
+		__asm__ volatile("" : : : "memory"); \
+	}
+
+static double count(bool cell, uint32_t among)
+{
+	uint64_t begin_ns = bench_now_ns();
+
+	if (cell && among == 1)
+		COUNT(cell_add(&counters[0], 1))
+	else if (cell)
+		COUNT(cell_add(&counters[i % COUNTERS * 8], 1))
+	else if (among == 1)
+		COUNT(atomic_add(&counters[0], 1, RELAXED))
+	else
+		COUNT(atomic_add(&counters[i % COUNTERS * 8], 1, RELAXED))
+	return (double)(bench_now_ns() - begin_ns) / COUNTS;
+}
+
+void counter_rows(uint32_t rounds)
+{
+	static const char *const names[2] = {"prism", "atomic add"};
+	static struct samples ns[2][2];
+
+	for (uint32_t round = 0; round < rounds * 8 && round < SAMPLES_MAX; round++)
+		for (uint32_t many = 0; many < 2; many++)
+			for (uint32_t kind = 0; kind < 2; kind++)
+				samples_add(&ns[many][kind], count(kind == 0, many ? COUNTERS : 1));
+	print_row("counter", "increment", names, ns[0], 2);
+	print_row("counter", "increment, 16 in turn", names, ns[1], 2);
+}
