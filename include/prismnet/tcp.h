@@ -74,6 +74,15 @@ PRISM_API int prism_tcp_close(struct prism_worker *worker, prism_conn conn);
 /// Thread: the conn's worker.   Blocks: never.   RFC 9293 3.9.1.6
 PRISM_API int prism_tcp_abort(struct prism_worker *worker, prism_conn conn);
 
+/// Give this connection to another worker of the stack. It goes once nothing of it waits here: no
+/// event undelivered, no received buffer unreleased; until then its events come here as before. A
+/// MOVED event on the other worker is the first there; from then on it is that worker's, and calls
+/// here are refused. The handle stays the same, nothing is lost, and the peer notices nothing.
+/// @param to index of the worker, below prism_worker_count
+/// @return 0; -ESTALE, -EXDEV (another worker's already), -ENOTCONN (not established yet, or over),
+/// -EINVAL Thread: the conn's worker.   Blocks: never.
+PRISM_API int prism_tcp_move(struct prism_worker *worker, prism_conn conn, uint32_t to);
+
 /// Replace the cookie of this connection's events.
 /// @return 0; -ESTALE
 /// Thread: the conn's worker.   Blocks: never.

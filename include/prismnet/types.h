@@ -63,6 +63,8 @@ enum prism_event_type {
 	PRISM_EVENT_DATAGRAM,  ///< udp, peer, local, data, len, buf; *gives* buf
 	PRISM_EVENT_UDP_ERROR, ///< an ICMP error came back for what udp sent to peer
 	PRISM_EVENT_TIMER,     ///< timer fired and is gone
+	PRISM_EVENT_MOVED,     ///< conn came from another worker (prism_tcp_move) and is this one's
+			       ///< now; what follows on it comes with a later poll
 };
 
 /// Why a connection ended.

@@ -95,6 +95,11 @@ int prism_tcp_abort(struct prism_worker *worker, prism_conn conn)
 	return tcp_abort(worker->tcp, conn);
 }
 
+int prism_tcp_move(struct prism_worker *worker, prism_conn conn, uint32_t to)
+{
+	return tcp_move(worker->tcp, conn, to);
+}
+
 int prism_tcp_set_user(struct prism_worker *worker, prism_conn conn, uint64_t user)
 {
 	return tcp_set_user(worker->tcp, conn, user);

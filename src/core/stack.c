@@ -116,6 +116,8 @@ void stack_handed(struct prism_worker *w, struct pkt **pkts, uint32_t count)
 		end = i + 1;
 		if (what == HANDED_OUTPUT) {
 			port_tx(&w->env, w->port[mesh_port(word)], pkts[i]);
+		} else if (what == HANDED_CONN || what == HANDED_BACK) {
+			tcp_note(w->tcp, pkts[i], word);
 		} else if (what != HANDED_INPUT) {
 			hear(w, pkts[i]);
 		} else {

@@ -158,6 +158,9 @@ int start_workers(struct prism *p)
 // From the last to the first, whose queues the others' last segments leave by.
 void end_workers(struct prism *p)
 {
+	for (uint32_t i = 0; i < 2 * WORKERS_MAX; i++) // what comes may send something back
+		if (p->worker[i % WORKERS_MAX])
+			worker_settle(p->worker[i % WORKERS_MAX]);
 	for (uint32_t i = WORKERS_MAX; i-- > 0;) {
 		if (p->worker[i])
 			worker_destroy(p->worker[i]);

@@ -270,6 +270,12 @@ struct prism_worker *worker_create(const struct worker_config *config)
 	return w;
 }
 
+void worker_settle(struct prism_worker *w)
+{
+	if (w->env.hands)
+		receive_handed(w);
+}
+
 void worker_destroy(struct prism_worker *w)
 {
 	if (w->tcp &&

@@ -63,6 +63,10 @@ struct tcp_config worker_tcp_limits(const struct prism_options *options, uint32_
 // A worker, or NULL with err_set.
 struct prism_worker *worker_create(const struct worker_config *config);
 
+// Takes what other workers have on the way here, when nobody takes turns any more: before the first
+// of several is destroyed, so that no connection is between two.
+void worker_settle(struct prism_worker *worker);
+
 // Resets what is connected, releases everything it holds; all its buffers are back afterwards
 // (buffers the application holds must have been released).
 void worker_destroy(struct prism_worker *worker);

@@ -169,6 +169,16 @@ bool hands_stuck(const struct env *env, uint32_t to)
 	return false;
 }
 
+bool hands_have_room(const struct env *env, uint32_t to)
+{
+	struct hands *h = env->hands;
+
+	if (h->stage[to].count)
+		send_stage(env, h, to);
+	return ring_spsc_count(ring_between(h->mesh, h->worker, to)) <
+	       ring_pkts(h->mesh->worker_count);
+}
+
 void hands_flush(const struct env *env)
 {
 	struct hands *h = env->hands;

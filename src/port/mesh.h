@@ -31,6 +31,8 @@ enum handed {
 	HANDED_OUTPUT, // finished: transmit it
 	HANDED_ARP,    // news of a neighbour on its round (net/arp.c), of use to nobody so far
 	HANDED_ARP_USED,
+	HANDED_CONN, // a note: a connection changes hands (tcp/move.c)
+	HANDED_BACK, // a note: what is given in return for it
 };
 
 // Port (4 bits), what (4), worker it set out from (6).
@@ -74,6 +76,9 @@ void hands_give(const struct env *env, struct pkt *p, uint32_t to, uint16_t word
 // may pass him by; asked each time before such a thing is given, since it is told by the one
 // before.
 bool hands_stuck(const struct env *env, uint32_t to);
+
+// What was given to this worker leaves; true when one packet more will not be dropped.
+bool hands_have_room(const struct env *env, uint32_t to);
 
 // What was given leaves.
 void hands_flush(const struct env *env);

@@ -56,31 +56,34 @@ enum conn_flag {
 	CONN_PERSIST = 1 << 7,    // the retransmission deadline is a zero-window probe's
 	CONN_RTX_NOW = 1 << 8,    // one retransmission goes out whatever cwnd says
 	CONN_SYN_RETRANSMITTED = 1 << 9,
-	CONN_PROBE = 1 << 10,        // a keep-alive probe is due
-	CONN_DISCARD = 1 << 11,      // undelivered data is not wanted any more
-	CONN_EARLY_ACKS = 1 << 12,   // text came early: early_acks are owed
-	CONN_AFTER_RTO = 1 << 13,    // slow start goes through what was lost, up to loss.recover
-	CONN_WINDOW_PROBE = 1 << 14, // one octet may leave although the window is closed
-	CONN_APP_LIMITED = 1 << 15,  // the last flush sent all there was
-	CONN_LOST = 1 << 16,         // [loss.rtx_nxt, loss.rtx_end) may hold something
-	CONN_EARLY = 1 << 17,        // early is not NULL
-	CONN_KEEPALIVE_SET = 1 << 18 // keepalive_s says, not the configuration
+	CONN_PROBE = 1 << 10,         // a keep-alive probe is due
+	CONN_DISCARD = 1 << 11,       // undelivered data is not wanted any more
+	CONN_EARLY_ACKS = 1 << 12,    // text came early: early_acks are owed
+	CONN_AFTER_RTO = 1 << 13,     // slow start goes through what was lost, up to loss.recover
+	CONN_WINDOW_PROBE = 1 << 14,  // one octet may leave although the window is closed
+	CONN_APP_LIMITED = 1 << 15,   // the last flush sent all there was
+	CONN_LOST = 1 << 16,          // [loss.rtx_nxt, loss.rtx_end) may hold something
+	CONN_EARLY = 1 << 17,         // early is not NULL
+	CONN_KEEPALIVE_SET = 1 << 18, // keepalive_s says, not the configuration
+	CONN_MOVING = 1 << 19         // it goes to moves_to as soon as nothing of it waits here
 };
 #define CONN_WORKER_SHIFT 24 // above the flags: the worker whose connection it is
+#define CONN_IN_TRANSIT 255u // nobody's: between two workers; flush_next is the one it left
 
 // In good weather an ACK that nothing waits for looks at none of line 3.
 #define CONN_IN_TROUBLE (CONN_RECOVERY | CONN_AFTER_RTO | CONN_LOST)
 
 // Events owed to the application; data has its own queue.
-enum news {
+enum news { // in the order in which they are told
 	NEWS_ACCEPTED = 1 << 0,
 	NEWS_CONNECTED = 1 << 1,
-	NEWS_EOF = 1 << 2,
-	NEWS_SENT = 1 << 3,
-	NEWS_WRITABLE = 1 << 4,
-	NEWS_CLOSED = 1 << 5,
+	NEWS_MOVED = 1 << 2,
+	NEWS_EOF = 1 << 3,
+	NEWS_SENT = 1 << 4,
+	NEWS_WRITABLE = 1 << 5,
+	NEWS_CLOSED = 1 << 6,
 };
-#define NEWS_BIRTH (NEWS_ACCEPTED | NEWS_CONNECTED)
+#define NEWS_BIRTH (NEWS_ACCEPTED | NEWS_CONNECTED | NEWS_MOVED)
 
 #define NO_INDEX UINT32_MAX
 
@@ -171,6 +174,7 @@ struct conn {
 	uint8_t dscp;                    // RFC 9293 3.9.2, MUST-48
 	uint8_t ttl;                     // RFC 9293 3.9.2, MUST-49; 0: the default
 	uint8_t quick_acks;              // ACKs that still go out at once, at the start
+	uint8_t moves_to;                // the worker, with CONN_MOVING
 	uint32_t early_next, early_prev; // of those that hold early text, in a circle (early.c)
 } CACHE_ALIGNED;
 
@@ -458,6 +462,9 @@ static inline struct conn *conn_of(const struct tcp *tcp, uint64_t handle)
 
 	return LIKELY(c && conn_worker(c) == tcp->worker) ? c : NULL;
 }
+
+// request.c. What is said of a handle that conn_of does not find. A negative errno with err_set.
+int conn_refuse(const struct tcp *tcp, prism_conn conn);
 
 // The invariants of a connection; runs after every event where DCHECK is on.
 #ifdef PRISM_DCHECK

@@ -128,7 +128,7 @@ static void text_event(struct pkt *p, const struct conn *c, struct prism_event *
 static void next_event(const struct tcp *tcp, struct conn *c, struct prism_event *e)
 {
 	static const uint32_t types[] = {
-		PRISM_EVENT_ACCEPTED, PRISM_EVENT_CONNECTED, PRISM_EVENT_EOF,
+		PRISM_EVENT_ACCEPTED, PRISM_EVENT_CONNECTED, PRISM_EVENT_MOVED,  PRISM_EVENT_EOF,
 		PRISM_EVENT_SENT,     PRISM_EVENT_WRITABLE,  PRISM_EVENT_CLOSED,
 	};
 	uint32_t which = (uint32_t)__builtin_ctz(c->news);

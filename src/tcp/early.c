@@ -258,3 +258,15 @@ void early_clear(struct tcp *tcp, struct conn *c, enum drop reason)
 	while (c->early)
 		pkt_drop(tcp->env, unlink_first(tcp, c), reason);
 }
+
+void early_leave(struct tcp *tcp, struct conn *c)
+{
+	if (c->early)
+		leave_holders(tcp, c);
+}
+
+void early_join(struct tcp *tcp, struct conn *c)
+{
+	if (c->early)
+		join_holders(tcp, c);
+}

@@ -21,6 +21,11 @@ bool early_gives_way(struct tcp *tcp);
 
 void early_clear(struct tcp *tcp, struct conn *c, enum drop reason);
 
+// Its packets change hands with their connection: out of the account of those who hold some, and
+// into another's.
+void early_leave(struct tcp *tcp, struct conn *c);
+void early_join(struct tcp *tcp, struct conn *c);
+
 // Cuts len bytes off the front of a packet, releasing segments that fall away whole. Takes p and
 // returns what is left of it.
 struct pkt *early_trim_front(struct pkt *p, uint32_t len);

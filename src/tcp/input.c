@@ -422,6 +422,12 @@ static NOINLINE bool hand_to_owner(struct tcp *tcp, struct pkt *p, const struct 
 	uint32_t to =
 		owner == OWNER_NONE ? worker_for_stranger(tcp, p, a) : owner_worker(tcp, owner);
 
+	// On its way here: by way of the one it left what comes now stays behind it.
+	if (to == tcp->worker && owner != OWNER_NONE && owner_kind(owner) == OWNER_CONN) {
+		const struct conn *c = &tcp->conn[owner_index(tcp, owner)];
+
+		to = LIKELY(conn_worker(c) == tcp->worker) ? to : c->flush_next;
+	}
 	if (to == tcp->worker)
 		return false;
 	net_hand(tcp->net, p, a, to);
@@ -457,8 +463,7 @@ void tcp_input(struct tcp *tcp, struct pkt *p, const struct arrival *arrival)
 
 	if (LIKELY(arrival->flow_hash)) // else there is no whole header, as segment_read will say
 		owner = find_owner(tcp, p, arrival);
-	if (UNLIKELY(owner == OWNER_NONE || !owner_is_us(tcp, owner)) && !tcp->is_alone &&
-	    arrival->flow_hash && hand_to_owner(tcp, p, arrival, owner))
+	if (UNLIKELY(!tcp->is_alone) && arrival->flow_hash && hand_to_owner(tcp, p, arrival, owner))
 		return;
 	counter_add(tcp->env, COUNTER_tcp_segs_in, 1);
 	reason = segment_read(p, arrival, &s);

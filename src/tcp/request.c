@@ -241,8 +241,7 @@ int tcp_connect(struct tcp *tcp, const struct tcp_tuple *tuple, uint64_t user, p
 	return 0;
 }
 
-// The refusal of a handle that conn_of does not find.
-static COLD int refuse(const struct tcp *tcp, prism_conn conn)
+COLD int conn_refuse(const struct tcp *tcp, prism_conn conn)
 {
 	const struct conn *c = conn_of_any(tcp, conn.id);
 
@@ -299,7 +298,7 @@ int tcp_send_pkt(struct tcp *tcp, prism_conn conn, struct pkt *p)
 	int error;
 
 	if (UNLIKELY(!c))
-		return refuse(tcp, conn);
+		return conn_refuse(tcp, conn);
 	error = may_send(tcp, c, pkt_len(p));
 	if (UNLIKELY(error))
 		return error;
@@ -322,7 +321,7 @@ int tcp_send_region(struct tcp *tcp, prism_conn conn, const void *bytes, size_t 
 	int error;
 
 	if (UNLIKELY(!c))
-		return refuse(tcp, conn);
+		return conn_refuse(tcp, conn);
 	error = may_send(tcp, c, len);
 	if (UNLIKELY(error))
 		return error;
@@ -345,7 +344,7 @@ int tcp_close(struct tcp *tcp, prism_conn conn)
 	struct conn *c = conn_of(tcp, conn.id);
 
 	if (!c)
-		return refuse(tcp, conn);
+		return conn_refuse(tcp, conn);
 	if (conn_in(c, CLOSED)) // it ended meanwhile; its CLOSED event is on the way
 		return 0;
 	close_request(tcp, c);
@@ -358,7 +357,7 @@ int tcp_abort(struct tcp *tcp, prism_conn conn)
 	struct conn *c = conn_of(tcp, conn.id);
 
 	if (!c)
-		return refuse(tcp, conn);
+		return conn_refuse(tcp, conn);
 	conn_set(c, CONN_DISCARD);
 	if (conn_in(c, CLOSED))
 		return 0;
@@ -371,7 +370,7 @@ int tcp_set_user(struct tcp *tcp, prism_conn conn, uint64_t user)
 	struct conn *c = conn_of(tcp, conn.id);
 
 	if (!c)
-		return refuse(tcp, conn);
+		return conn_refuse(tcp, conn);
 	c->user = user;
 	return 0;
 }
@@ -381,7 +380,7 @@ int tcp_tuple_of(struct tcp *tcp, prism_conn conn, struct tcp_tuple *tuple)
 	const struct conn *c = conn_of(tcp, conn.id);
 
 	if (!c)
-		return refuse(tcp, conn);
+		return conn_refuse(tcp, conn);
 	*tuple = (struct tcp_tuple){
 		.local = c->path.local,
 		.remote = c->path.remote,
@@ -396,7 +395,7 @@ int tcp_set_option(struct tcp *tcp, prism_conn conn, enum tcp_option option, uin
 	struct conn *c = conn_of(tcp, conn.id);
 
 	if (!c)
-		return refuse(tcp, conn);
+		return conn_refuse(tcp, conn);
 	switch (option) {
 	case TCP_SET_KEEPALIVE_S: // RFC 9293 MUST-24, MUST-27
 		c->keepalive_s = (uint16_t)MIN(value, (uint64_t)UINT16_MAX);

@@ -74,6 +74,14 @@ COLD void room_acked(struct tcp *tcp, struct conn *c)
 		join(tcp, conn_index(tcp, c));
 }
 
+bool room_leave(struct tcp *tcp, struct conn *c)
+{
+	bool waited = room_waits(tcp, c);
+
+	leave(tcp, conn_index(tcp, c));
+	return waited;
+}
+
 void room_forget(struct tcp *tcp, struct conn *c)
 {
 	conn_unset(c, CONN_WANTS_ROOM);

@@ -53,6 +53,9 @@ void room_refused(struct tcp *tcp, struct conn *c);
 // The peer acknowledged text of a connection that was refused (CONN_WANTS_ROOM).
 void room_acked(struct tcp *tcp, struct conn *c);
 
+// It waits here no more; true when it did.
+bool room_leave(struct tcp *tcp, struct conn *c);
+
 // Nothing will be sent any more: nothing is owed.
 void room_forget(struct tcp *tcp, struct conn *c);
 

@@ -20,10 +20,12 @@
 
 void sendq_init(struct tcp *tcp)
 {
-	for (uint32_t i = 0; i < tcp->config.send_descs_max; i++)
-		tcp->desc[i].next = i + 1;
-	tcp->desc[tcp->config.send_descs_max - 1].next = NO_INDEX;
-	tcp->desc_free = 0;
+	uint32_t first = tcp->worker * tcp->config.send_descs_max;
+	uint32_t end = first + tcp->config.send_descs_max;
+
+	for (uint32_t i = first; i < end; i++)
+		tcp->desc[i].next = i + 1 < end ? i + 1 : NO_INDEX;
+	tcp->desc_free = first;
 }
 
 // A free descriptor at the end of the queue, len bytes long.

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "tcp/conn.h"
 #include "tcp/room.h"
+#include "tcp/sendq.h"
 
 static uint32_t time_wait_records(const struct tcp_config *config)
 {
@@ -74,12 +75,15 @@ static struct table *create_table(struct tcp_shared *s, const uint8_t secret[16]
 static bool map_memory(struct tcp_shared *s, const uint8_t secret[16])
 {
 	s->conn = mem_map("connections", s->conn_count * sizeof(*s->conn));
+	s->desc = mem_map("send descriptors",
+			  (size_t)s->descs_a_worker * s->worker_count * sizeof(*s->desc));
 	s->waiting = mem_map("waiting connections",
 			     (s->conn_count + (size_t)s->worker_count) * sizeof(*s->waiting));
 	if (s->worker_count > 1)
 		s->listening = mem_map("who listens where", sizeof(*s->listening));
 	s->table = create_table(s, secret);
-	return s->conn && s->waiting && s->table && (s->listening || s->worker_count == 1);
+	return s->conn && s->desc && s->waiting && s->table &&
+	       (s->listening || s->worker_count == 1);
 }
 
 struct tcp_shared *tcp_shared_create(const struct tcp_config *config, uint32_t worker_count,
@@ -94,6 +98,7 @@ struct tcp_shared *tcp_shared_create(const struct tcp_config *config, uint32_t w
 		return NULL;
 	s->config = *config;
 	s->worker_count = worker_count;
+	s->descs_a_worker = config->send_descs_max + DESCS_OF(config->send_bytes_max); // room.h
 	if (plan_values(s) || !map_memory(s, secret)) {
 		tcp_shared_destroy(s);
 		return NULL;
@@ -117,6 +122,7 @@ void tcp_shared_destroy(struct tcp_shared *s)
 		table_destroy(s->table);
 	unmap(s->listening, sizeof(*s->listening));
 	unmap(s->waiting, (s->conn_count + (size_t)s->worker_count) * sizeof(*s->waiting));
+	unmap(s->desc, (size_t)s->descs_a_worker * s->worker_count * sizeof(*s->desc));
 	unmap(s->conn, s->conn_count * sizeof(*s->conn));
 	mem_unmap(s, sizeof(*s));
 }

@@ -18,14 +18,17 @@
 
 struct conn;
 struct room_link;
+struct send_desc;
 
 struct tcp_shared {
 	struct table *table;
 	struct conn *conn;         // connections_max of each worker, one worker's after the other
+	struct send_desc *desc;    // likewise, descs_a_worker of each
 	struct room_link *waiting; // one for each connection, then one for each worker (room.h)
 	struct claims *listening;  // NULL for one worker
 	struct tcp_config config;  // each worker's
 	uint32_t conn_count;       // slots of all workers
+	uint32_t descs_a_worker;
 	uint32_t worker_count;
 	uint32_t index_bits; // of a value
 	struct epoch epoch;  // of the table

@@ -11,6 +11,7 @@
 #include "pkt/pkt.h"
 #include "tcp/close.h"
 #include "tcp/isn.h"
+#include "tcp/move.h"
 #include "tcp/open.h"
 #include "tcp/output.h"
 #include "tcp/room.h"
@@ -56,6 +57,7 @@ static bool take_share(struct tcp *tcp)
 	tcp->shared = s;
 	tcp->table = s->table;
 	tcp->conn = s->conn;
+	tcp->desc = s->desc;
 	tcp->waiting = s->waiting;
 	tcp->worker = tcp->is_alone ? 0 : tcp->env->worker_index;
 	tcp->index_mask = (UINT32_C(1) << s->index_bits) - 1;
@@ -72,14 +74,13 @@ static bool map_memory(struct tcp *tcp)
 {
 	const struct tcp_config *config = &tcp->config;
 
-	tcp->desc = mem_map("send descriptors", config->send_descs_max * sizeof(*tcp->desc));
 	tcp->half_open =
 		mem_map("half-open connections", config->half_open_max * sizeof(*tcp->half_open));
 	tcp->time_wait =
 		mem_map("TIME-WAIT records", time_wait_records(config) * sizeof(*tcp->time_wait));
 	tcp->listener = mem_map("listeners", config->listeners_max * sizeof(*tcp->listener));
 	tcp->time_wait_mask = (uint32_t)time_wait_records(config) - 1;
-	return tcp->desc && tcp->half_open && tcp->time_wait && tcp->listener;
+	return tcp->half_open && tcp->time_wait && tcp->listener;
 }
 
 static void unmap(void *memory, size_t bytes)
@@ -99,7 +100,6 @@ static void unmap_memory(struct tcp *tcp)
 	unmap(tcp->listener, config->listeners_max * sizeof(*tcp->listener));
 	unmap(tcp->time_wait, time_wait_records(config) * sizeof(*tcp->time_wait));
 	unmap(tcp->half_open, config->half_open_max * sizeof(*tcp->half_open));
-	unmap(tcp->desc, config->send_descs_max * sizeof(*tcp->desc));
 	mem_unmap(tcp, sizeof(*tcp));
 }
 
@@ -188,6 +188,8 @@ static NOINLINE void flush_marked(struct tcp *tcp)
 			conn_mark(tcp, c);
 		if (UNLIKELY(conn_in(c, CLOSED)))
 			conn_reap(tcp, c);
+		else if (UNLIKELY(conn_is(c, CONN_MOVING)))
+			move_step(tcp, c);
 		else
 			conn_check(tcp, c);
 	}
@@ -291,7 +293,8 @@ uint32_t tcp_icmp_error(struct tcp *tcp, const struct icmp_report *report)
 		return tcp->worker;
 	if (!owner_is_us(tcp, owner))
 		return owner_worker(tcp, owner);
-	if (owner_kind(owner) == OWNER_CONN)
+	if (owner_kind(owner) == OWNER_CONN &&
+	    conn_worker(&tcp->conn[owner_index(tcp, owner)]) == tcp->worker)
 		icmp_error(tcp, &tcp->conn[owner_index(tcp, owner)], report);
 	return tcp->worker;
 }

@@ -98,6 +98,12 @@ void tcp_uncharge(struct tcp *tcp, struct pkt *p);
 // The same for a packet that is gone already.
 void tcp_uncharge_bytes(struct tcp *tcp, uint64_t owner, uint32_t charge_bytes);
 
+// Gives the connection to another worker, once nothing of it waits here; see <prismnet/tcp.h>.
+int tcp_move(struct tcp *tcp, prism_conn conn, uint32_t to);
+
+// A note of another worker about a connection that changes hands (port/mesh.h). Takes p.
+void tcp_note(struct tcp *tcp, struct pkt *p, uint16_t word);
+
 struct tcp_counts {
 	uint32_t half_open, open, time_wait;
 };

@@ -8,30 +8,6 @@
 #include <string.h>
 
 #include "base/time.h"
-#include "pkt/pool.h"
-
-// Prime, so that no two offsets of a power of two apart look alike.
-#define PATTERN_PERIOD_BYTES 65537
-
-static uint8_t *pattern;
-
-void pattern_init(void)
-{
-	struct rng rng;
-
-	if (pattern)
-		return;
-	rng_seed(&rng, 42);
-	pattern = pool_region_alloc(PATTERN_PERIOD_BYTES + PATTERN_RUN_BYTES);
-	for (uint32_t i = 0; i < PATTERN_PERIOD_BYTES; i++)
-		pattern[i] = (uint8_t)rng_next(&rng);
-	memcpy(pattern + PATTERN_PERIOD_BYTES, pattern, PATTERN_RUN_BYTES);
-}
-
-const uint8_t *pattern_at(uint64_t key, uint64_t offset)
-{
-	return pattern + (key + offset) % PATTERN_PERIOD_BYTES;
-}
 
 static void fail(struct flows *flows, const char *what)
 {
@@ -183,6 +159,15 @@ static void take_sent(struct flows *flows, struct side *side, const struct prism
 	side->cookies_back = e->cookie;
 }
 
+static void take_moved(struct flows *flows, struct side *side)
+{
+	if (!side->moving || side->worker == flows->world->acting)
+		fail(flows, "moved, and nobody had asked for it");
+	side->worker = flows->world->acting;
+	side->moving = false;
+	flows->moved++;
+}
+
 void flows_take(void *context, int node, const struct prism_event *e)
 {
 	struct flows *flows = context;
@@ -199,10 +184,14 @@ void flows_take(void *context, int node, const struct prism_event *e)
 	int s = (int)(e->user % 2);
 	struct side *side = &flow->side[s];
 
+	if (e->type == PRISM_EVENT_MOVED)
+		take_moved(flows, side);
 	if (node_of(flow, s) != node || side->conn.id != e->conn.id ||
 	    side->worker != flows->world->acting)
 		fail(flows, "an event with another connection's user");
 	switch (e->type) {
+	case PRISM_EVENT_MOVED:
+		break;
 	case PRISM_EVENT_CONNECTED:
 		if (side->open)
 			fail(flows, "connected twice");
@@ -390,12 +379,45 @@ static void act_open(struct flows *flows, struct flow *flow, int s)
 	}
 }
 
+// Now and then to another worker of the same node.
+static void move(struct flows *flows, struct flow *flow, int s)
+{
+	struct side *side = &flow->side[s];
+	uint32_t count = flows->world->node[node_of(flow, s)].worker_count;
+
+	if (count == 1 || side->moving || flows->world->now_ns < side->stays_until_ns ||
+	    !rng_chance_ppm(&flows->rng, flows->move_ppm))
+		return;
+	uint32_t step = 1 + (uint32_t)rng_below(&flows->rng, count - 1);
+
+	int error = prism_tcp_move(worker_of(flows, flow, s), side->conn,
+				   (side->worker + step) % count);
+
+	if (error && error != -ENOTCONN) // it ended, and the event is on its way
+		fail(flows, "a move was refused");
+	side->moving = error == 0;
+	side->stays_until_ns = flows->world->now_ns + NS_PER_MS; // or time would stand still
+}
+
+// It has left, and has not been heard of at its new worker yet.
+static bool is_between(struct flows *flows, const struct flow *flow, int s)
+{
+	const struct side *side = &flow->side[s];
+
+	return side->moving &&
+	       prism_tcp_endpoints(worker_of(flows, flow, s), side->conn, NULL, NULL) == -EXDEV;
+}
+
 static void act_side(struct flows *flows, struct flow *flow, int s)
 {
 	struct side *side = &flow->side[s];
 
+	if (is_between(flows, flow, s))
+		return;
 	if (side->open)
 		act_open(flows, flow, s);
+	if (side->open && flows->move_ppm)
+		move(flows, flow, s);
 	if (side->method == SEND_ECHO && side->open)
 		return;
 	while (side->held_count > 0 &&
@@ -473,12 +495,4 @@ void flows_give_up(struct flows *flows, uint32_t index)
 		    flow->side[!s].reason != PRISM_CLOSE_DONE)
 			prism_tcp_abort(worker_of(flows, flow, s), side->conn);
 	}
-}
-
-void flows_release_all(struct flows *flows)
-{
-	for (uint32_t i = 0; i < flows->count; i++)
-		for (int s = 0; s < 2; s++)
-			while (flows->flow[i].side[s].held_count > 0)
-				release_first(flows, &flows->flow[i], s);
 }

@@ -42,6 +42,8 @@ struct side {
 	prism_conn conn;
 	uint32_t worker; // of its node
 	bool open, eof, close_called, closed, paused;
+	bool moving; // to another worker
+	uint64_t stays_until_ns;
 	uint32_t reason;
 	uint64_t sent_bytes, received_bytes;
 	uint64_t cookies_sent, cookies_back;
@@ -67,8 +69,10 @@ struct flows {
 	struct rng rng;
 	const char *failure;
 	uint64_t received_bytes;
-	uint32_t refused; // connects that could not even begin
-	uint32_t broken;  // ended by anything but plan
+	uint32_t refused;  // connects that could not even begin
+	uint32_t move_ppm; // of a side's chances to act: it goes to another worker
+	uint32_t moved;
+	uint32_t broken; // ended by anything but plan
 };
 
 #define FLOW_LISTEN_PORT 80
@@ -97,5 +101,3 @@ bool flows_over(const struct flows *flows);
 // Ends what still goes on: an application that waited long enough. For connections whose peer is
 // gone without a word.
 void flows_give_up(struct flows *flows, uint32_t index);
-
-void flows_release_all(struct flows *flows);

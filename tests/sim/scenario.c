@@ -161,18 +161,19 @@ static void draw_flows(struct rng *rng, struct flows *flows, uint64_t start_ns)
 }
 
 // Apart from the rest, which stays what it was for a seed. Half of the worlds have one worker a
-// node.
-static void draw_workers(struct world_config *world, uint64_t seed)
+// node; in half of the others connections move. Returns how often.
+static uint32_t draw_workers(struct world_config *world, uint64_t seed)
 {
 	struct rng rng;
 
 	rng_seed(&rng, ~seed);
 	if (coin(&rng))
-		return;
+		return 0;
 	for (int node = 0; node < 2; node++) {
 		world->workers[node] = 1 + (uint32_t)rng_below(&rng, WORLD_WORKERS_MAX);
 		world->few_queues[node] = coin(&rng);
 	}
+	return maybe_ppm(&rng, 300000);
 }
 
 static uint32_t loss_ppm(const struct pair_faults *faults)
@@ -209,7 +210,7 @@ void scenario_draw(struct scenario *sc, uint64_t seed)
 		sc->world.rx_room_bytes = (uint16_t)(256 + rng_below(&rng, 2000));
 	sc->harsh = loss_ppm(&sc->world.faults[0]) + loss_ppm(&sc->world.faults[1]) > HARSH_PPM ||
 		    sc->fail_ppm || sc->world.pool_pkts[POOL_TX] <= 512;
-	draw_workers(&sc->world, seed);
+	sc->flows.move_ppm = draw_workers(&sc->world, seed);
 	draw_flows(&rng, &sc->flows, 1000 * NS_PER_S);
 	rng_seed(&sc->flows.rng, rng_next(&rng));
 }

@@ -209,6 +209,8 @@ struct world *world_create(const struct world_config *config)
 
 static void destroy_node(struct node *node)
 {
+	for (uint32_t i = 0; i < 2 * node->worker_count; i++)
+		worker_settle(node->workers[i % node->worker_count]);
 	for (uint32_t w = node->worker_count; w-- > 0;) {
 		worker_destroy(node->workers[w]);
 		if (node->relay[w])
