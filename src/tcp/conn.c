@@ -35,12 +35,14 @@ static void set_defaults(struct tcp *tcp, struct conn *c, enum state state)
 	c->quick_acks = CONN_QUICK_ACKS;
 }
 
+// What was taken out waits for all who read the table. For ourselves we can speak; on another we do
+// not wait.
 static COLD int enter_after_grace(struct tcp *tcp, const struct flow_key16 *key, uint64_t hash,
 				  uint32_t *value)
 {
 	do
 		epoch_quiescent(&tcp->epoch, tcp->reader);
-	while (table_tend(tcp->table, 0));
+	while (epoch_settled(&tcp->epoch) && table_tend(tcp->table, 0));
 	return table16_insert(tcp->table, 0, key, hash, value);
 }
 
@@ -51,21 +53,12 @@ int conn_enter_table(struct tcp *tcp, const struct flow_key16 *key, uint64_t has
 	return LIKELY(result != -ENOSPC) ? result : enter_after_grace(tcp, key, hash, value);
 }
 
-struct conn *conn_create(struct tcp *tcp, const struct net_path *path, uint16_t local_port,
-			 uint16_t remote_port, enum state state)
+// The first of the free ones, whose key is in the table.
+static struct conn *begin(struct tcp *tcp, const struct net_path *path, uint16_t local_port,
+			  uint16_t remote_port, enum state state)
 {
-	uint32_t index = tcp->conn_free;
-	struct flow_key16 key;
-	struct conn *c;
+	struct conn *c = &tcp->conn[tcp->conn_free];
 
-	if (UNLIKELY(index == NO_INDEX))
-		return NULL;
-	c = &tcp->conn[index];
-	key = tuple_key(&path->local, &path->remote, local_port, remote_port);
-	uint32_t value = OWNER_VALUE(OWNER_CONN, index);
-
-	if (UNLIKELY(conn_enter_table(tcp, &key, table16_hash(tcp->table, &key), &value)))
-		return NULL;
 	tcp->conn_free = c->flush_next;
 	tcp->conn_count++;
 	set_defaults(tcp, c, state);
@@ -73,6 +66,33 @@ struct conn *conn_create(struct tcp *tcp, const struct net_path *path, uint16_t 
 	c->local_port = local_port;
 	c->remote_port = remote_port;
 	return c;
+}
+
+struct conn *conn_create(struct tcp *tcp, const struct net_path *path, uint16_t local_port,
+			 uint16_t remote_port, enum state state)
+{
+	struct flow_key16 key;
+	uint32_t value;
+
+	if (UNLIKELY(tcp->conn_free == NO_INDEX))
+		return NULL;
+	key = tuple_key(&path->local, &path->remote, local_port, remote_port);
+	value = OWNER_VALUE(OWNER_CONN, tcp->conn_free);
+	if (UNLIKELY(conn_enter_table(tcp, &key, table16_hash(tcp->table, &key), &value)))
+		return NULL;
+	return begin(tcp, path, local_port, remote_port, state);
+}
+
+struct conn *conn_succeed(struct tcp *tcp, uint32_t owner, const struct net_path *path,
+			  uint16_t local_port, uint16_t remote_port)
+{
+	struct flow_key16 key = tuple_key(&path->local, &path->remote, local_port, remote_port);
+	uint64_t hash = table16_hash(tcp->table, &key);
+
+	ASSERT(tcp->conn_free != NO_INDEX);
+	ASSERT(table16_replace(tcp->table, &key, hash, owner,
+			       OWNER_VALUE(OWNER_CONN, tcp->conn_free)) == 0);
+	return begin(tcp, path, local_port, remote_port, SYN_RECEIVED);
 }
 
 void conn_start_send(struct conn *c, uint32_t isn)

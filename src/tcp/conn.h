@@ -376,14 +376,18 @@ static inline struct flow_key16 tuple_key(const struct addr *local, const struct
 }
 
 // Enters a key in the table, as table16_insert does. What this turn took out of it waits for the
-// next turn; where that leaves no room it is waited for here, since nobody else reads this table
-// and we hold no reference into it.
+// next turn; where that leaves no room it is waited for here, since we hold no reference into the
+// table. Another thread that reads it is not waited for: then it is -ENOSPC.
 int conn_enter_table(struct tcp *tcp, const struct flow_key16 *key, uint64_t hash, uint32_t *value);
 
 // A slot with the fields every connection starts from, in the given state, entered in the table
 // under tuple. NULL when none is left; the caller says which refusal that is.
 struct conn *conn_create(struct tcp *tcp, const struct net_path *path, uint16_t local_port,
 			 uint16_t remote_port, enum state state);
+
+// In SYN-RECEIVED, in the place of `owner`, which has the same key in the table: there is room.
+struct conn *conn_succeed(struct tcp *tcp, uint32_t owner, const struct net_path *path,
+			  uint16_t local_port, uint16_t remote_port);
 
 // First sequence numbers: ours (next to be sent) and the peer's (next expected).
 void conn_start_send(struct conn *c, uint32_t isn);

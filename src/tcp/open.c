@@ -105,17 +105,27 @@ static void step_out(struct tcp *tcp, const struct half_open *h)
 		tcp->half_open[h->newer].older = h->older;
 }
 
+static uint32_t owner_value(const struct tcp *tcp, const struct half_open *h)
+{
+	return OWNER_VALUE(OWNER_HALF_OPEN, (uint32_t)(h - tcp->half_open));
+}
+
+static void leave_place(struct tcp *tcp, struct half_open *h)
+{
+	wheel_stop(tcp->wheel, &h->timer);
+	step_out(tcp, h);
+	h->newer = tcp->half_open_free;
+	tcp->half_open_free = (uint32_t)(h - tcp->half_open);
+	tcp->half_open_count--;
+}
+
 static void forget(struct tcp *tcp, struct half_open *h)
 {
 	struct flow_key16 key =
 		tuple_key(&h->path.local, &h->path.remote, h->local_port, h->remote_port);
 
 	table16_remove(tcp->table, 0, &key, table16_hash(tcp->table, &key), NULL);
-	wheel_stop(tcp->wheel, &h->timer);
-	step_out(tcp, h);
-	h->newer = tcp->half_open_free;
-	tcp->half_open_free = (uint32_t)(h - tcp->half_open);
-	tcp->half_open_count--;
+	leave_place(tcp, h);
 }
 
 static void arm(struct tcp *tcp, struct half_open *h)
@@ -214,7 +224,7 @@ static enum drop syn_arrives(struct tcp *tcp, struct listener *l, struct segment
 
 	h->path = path;
 	key = tuple_key(&h->path.local, &h->path.remote, s->dst_port, s->src_port);
-	value = OWNER_VALUE(OWNER_HALF_OPEN, (uint32_t)(h - tcp->half_open));
+	value = owner_value(tcp, h);
 	if (conn_enter_table(tcp, &key, table16_hash(tcp->table, &key), &value))
 		return DROP_TCP_CONNECTIONS_FULL;
 	tcp->half_open_free = h->newer;
@@ -292,9 +302,8 @@ static struct conn *promote(struct tcp *tcp, struct half_open *h, struct segment
 	};
 	struct conn *c;
 
-	forget(tcp, h);
-	c = conn_create(tcp, &h->path, h->local_port, h->remote_port, SYN_RECEIVED);
-	ASSERT(c);
+	c = conn_succeed(tcp, owner_value(tcp, h), &h->path, h->local_port, h->remote_port);
+	leave_place(tcp, h);
 	conn_start_send(c, h->iss);
 	c->snd.una = c->snd.nxt = c->snd.end;
 	conn_start_receive(c, h->irs);

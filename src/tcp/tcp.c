@@ -227,6 +227,11 @@ bool tcp_busy(const struct tcp *tcp)
 	       tcp->ready.head != NO_INDEX || tcp->data.head || room_due(tcp);
 }
 
+struct epoch *tcp_epoch(struct tcp *tcp)
+{
+	return &tcp->epoch;
+}
+
 void tcp_count(const struct tcp *tcp, struct tcp_counts *counts)
 {
 	*counts = (struct tcp_counts){

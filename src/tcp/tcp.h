@@ -95,6 +95,9 @@ void tcp_uncharge(struct tcp *tcp, struct pkt *p);
 // The same for a packet that is gone already.
 void tcp_uncharge_bytes(struct tcp *tcp, uint64_t owner, uint32_t charge_bytes);
 
+// Of the connection table, for a thread that is no worker and visits it, and for the undertaker.
+struct epoch *tcp_epoch(struct tcp *tcp);
+
 struct tcp_counts {
 	uint32_t half_open, open, time_wait;
 };

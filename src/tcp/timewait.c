@@ -17,13 +17,18 @@ static struct time_wait *at(struct tcp *tcp, uint32_t index)
 	return &tcp->time_wait[index & tcp->time_wait_mask];
 }
 
+static void leave_place(struct tcp *tcp, struct time_wait *t)
+{
+	t->expires_ns = 0;
+	tcp->time_wait_count--;
+}
+
 static void forget(struct tcp *tcp, struct time_wait *t)
 {
 	struct flow_key16 key = tuple_key(&t->local, &t->remote, t->local_port, t->remote_port);
 
 	table16_remove(tcp->table, 0, &key, table16_hash(tcp->table, &key), NULL);
-	t->expires_ns = 0;
-	tcp->time_wait_count--;
+	leave_place(tcp, t);
 }
 
 static bool empty(const struct tcp *tcp)
@@ -85,7 +90,8 @@ static struct time_wait *next_record(struct tcp *tcp, uint32_t *index)
 	return &tcp->time_wait[*index];
 }
 
-static void enter(struct tcp *tcp, const struct time_wait *from)
+// The key stays in the table, so that there is always room for it; its owner becomes the record.
+static void enter(struct tcp *tcp, const struct time_wait *from, uint32_t owner)
 {
 	struct flow_key16 key =
 		tuple_key(&from->local, &from->remote, from->local_port, from->remote_port);
@@ -97,14 +103,13 @@ static void enter(struct tcp *tcp, const struct time_wait *from)
 	*t = record;
 	t->expires_ns = tcp->env->now_ns + tcp->config.time_wait_ns;
 	value = OWNER_VALUE(OWNER_TIME_WAIT, index);
-	ASSERT(conn_enter_table(tcp, &key, hash, &value) == 0);
+	ASSERT(table16_replace(tcp->table, &key, hash, owner, value) == 0);
 	arm(tcp);
 }
 
 // RFC 9293 MUST-13: 2 MSL from here.
 void timewait_add(struct tcp *tcp, struct conn *c)
 {
-	struct flow_key16 key = conn_key(c);
 	struct time_wait t = {
 		.local = c->path.local,
 		.remote = c->path.remote,
@@ -117,8 +122,7 @@ void timewait_add(struct tcp *tcp, struct conn *c)
 		.wnd_units = (uint16_t)MIN(c->rcv.wnd >> c->rcv_scale, UINT32_C(65535)),
 	};
 
-	table16_remove(tcp->table, 0, &key, table16_hash(tcp->table, &key), NULL);
-	enter(tcp, &t);
+	enter(tcp, &t, OWNER_VALUE(OWNER_CONN, conn_index(tcp, c)));
 }
 
 static void acknowledge(struct tcp *tcp, const struct time_wait *t)
@@ -167,8 +171,8 @@ static void wait_again(struct tcp *tcp, struct time_wait *t)
 
 	if (tcp->env->now_ns - began_ns < tcp->config.time_wait_ns / AGAIN_MAX)
 		return;
-	forget(tcp, t);
-	enter(tcp, &again);
+	leave_place(tcp, t);
+	enter(tcp, &again, OWNER_VALUE(OWNER_TIME_WAIT, (uint32_t)(t - tcp->time_wait)));
 }
 
 // Far enough above all that the old connection sent.
