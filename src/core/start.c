@@ -337,6 +337,20 @@ static void publish_worker(const struct prism *p, uint64_t now_ns)
 	cell_set(&row->timers, wheel_count(p->worker->wheel));
 }
 
+static void publish_table(const struct prism *p)
+{
+	struct shm_worker *row = shm_worker(p->shm, 0);
+	struct tcp_table table;
+
+	tcp_survey(p->worker->tcp, &table);
+	cell_set(&row->table_keys, table.now.keys);
+	cell_set(&row->table_capacity, table.capacity);
+	cell_set(&row->table_slots, table.now.slots);
+	cell_set(&row->table_waiting, table.now.waiting);
+	cell_set(&row->table_longest, table.now.longest);
+	cell_set(&row->table_retries, table.now.retries);
+}
+
 static void publish_ports(const struct prism *p)
 {
 	for (uint32_t i = 0; i < p->port_count; i++) {
@@ -369,6 +383,7 @@ void start_publish(struct prism *p, uint64_t now_ns)
 	if (!p->shm)
 		return;
 	publish_worker(p, now_ns);
+	publish_table(p);
 	publish_ports(p);
 	publish_pools(p);
 }

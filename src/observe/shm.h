@@ -81,6 +81,8 @@ struct shm_worker {            // "worker"
 	uint64_t core;
 	uint64_t conns_half_open, conns_open, conns_time_wait;
 	uint64_t timers;
+	uint64_t table_keys, table_capacity, table_slots; // of the connection table
+	uint64_t table_waiting, table_longest, table_retries;
 } CACHE_ALIGNED;
 
 struct shm_port { // "port"

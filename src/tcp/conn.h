@@ -18,6 +18,7 @@
 #include "base/time.h"
 #include "base/wheel.h"
 #include "net/net.h"
+#include "sync/survey.h"
 #include "sync/table.h"
 #include "tcp/tcp.h"
 
@@ -256,6 +257,7 @@ struct tcp {
 	struct tcp_config config;
 	struct epoch epoch; // of the table
 	int reader;         // our number in it
+	struct survey survey;
 };
 
 // The first of the open listeners among which those of this port are, or NULL.

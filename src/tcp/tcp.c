@@ -61,6 +61,12 @@ static void init_lists(struct tcp *tcp)
 	tcp->port_next = (uint32_t)rng_next(&tcp->env->rng);
 }
 
+static uint32_t keys_max(const struct tcp_config *config)
+{
+	return (uint32_t)(config->connections_max + config->half_open_max +
+			  time_wait_records(config));
+}
+
 // The table's hash is quick, and how long lookups take can be seen outside: its key is not the
 // secret but made from it, by inputs that isn.c has none of.
 static struct table *create_table(struct tcp *tcp)
@@ -69,8 +75,7 @@ static struct table *create_table(struct tcp *tcp)
 	uint64_t secret[2] = {hash_siphash(tcp->env->secret, "table 0", 7),
 			      hash_siphash(tcp->env->secret, "table 1", 7)};
 	struct table_config c = {
-		.capacity = (uint32_t)(config->connections_max + config->half_open_max +
-				       time_wait_records(config)),
+		.capacity = keys_max(config),
 		.key_bytes = sizeof(struct flow_key16),
 		.writers = 1,
 		.epoch = &tcp->epoch,
@@ -239,6 +244,15 @@ void tcp_count(const struct tcp *tcp, struct tcp_counts *counts)
 		.open = tcp->conn_count,
 		.time_wait = tcp->time_wait_count,
 	};
+}
+
+// Two microseconds; a table for a million connections is looked at in some 80 s.
+#define SURVEY_BUCKETS 64
+
+void tcp_survey(struct tcp *tcp, struct tcp_table *result)
+{
+	survey_go_on(&tcp->survey, tcp->table, SURVEY_BUCKETS, &result->now);
+	result->capacity = keys_max(&tcp->config);
 }
 
 uint32_t tcp_idle_conn_bytes(const struct tcp *tcp)

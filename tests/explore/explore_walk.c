@@ -5,6 +5,8 @@
 // that stays exactly once, and nothing that never was inserted. Statistics are never beyond what
 // was possible between their begin and their end, and exact when all is quiet.
 //   explore_walk [PREEMPTIONS]   3 unless told
+#include "sync/survey.c" // NOLINT(bugprone-suspicious-include)
+
 #include "bed_table.h"
 
 #define SHOWN 3 // keys that are written to the history: the first ones
@@ -142,6 +144,8 @@ static void looks_once(void)
 // Beside two that insert at most four times.
 static void measures(void)
 {
+	struct survey survey = {0};
+	struct survey_result result;
 	struct table_stats stats;
 	uint64_t depths = 0, count, retries;
 
@@ -156,6 +160,9 @@ static void measures(void)
 	ASSERT(stats.keys >= fillers_in && stats.keys <= fillers_in + keys_more);
 	ASSERT(stats.keys + stats.dead <= stats.slots);
 	ASSERT(stats.retries >= retries && stats.retries <= retries + 4);
+	survey_go_on(&survey, table, table->bucket_count, &result);
+	ASSERT(result.keys >= fillers_in && result.keys <= fillers_in + keys_more);
+	ASSERT(result.longest <= table->bucket_count && result.waiting <= result.slots);
 	epoch_offline(&epoch, 2);
 }
 

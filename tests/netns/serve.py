@@ -204,6 +204,12 @@ def nothing_is_missing(place, before):
     place.check("no connection is left beyond TIME-WAIT",
                 worker["conns_open"] == 0 and worker["conns_half_open"] == 0,
                 f"{worker['conns_time_wait']} in TIME-WAIT")
+    keys = worker["conns_open"] + worker["conns_half_open"] + worker["conns_time_wait"]
+    place.check("the table has a key for each connection", worker["table_keys"] == keys,
+                str({k: v for k, v in worker.items() if k.startswith("table_")}))
+    place.check("one writer needs no second try, and its table has room",
+                worker["table_retries"] == 0 and
+                worker["table_keys"] <= worker["table_capacity"] <= worker["table_slots"])
     place.check("unaccounted is 0", now["unaccounted"] == 0, str(now["unaccounted"]))
     copied = {k: v for k, v in now["counters"].items() if k.startswith("copied_bytes") and v}
     print("      copy ledger:", copied or "0 bytes")
