@@ -120,9 +120,9 @@ static void operate(uint32_t thread, struct history_op *op)
 	int result = 0;
 
 	op->begin = ticks();
-	if (op->kind == HISTORY_FIND && op->given % 3 == 2)
+	if (op->kind == HISTORY_FIND && op->given % 5 == 4)
 		result = walk(k, &value);
-	else if (op->kind == HISTORY_FIND && op->given % 3)
+	else if (op->kind == HISTORY_FIND && op->given % 5 > 2)
 		result = OF_KIND(find_burst)(table, burst, 1, &value) ? 0 : -1;
 	else if (op->kind == HISTORY_FIND)
 		result = OF_KIND(find)(table, &key[k], hash[k], &value) ? 0 : -1;
