@@ -17,7 +17,9 @@
 //
 // Online is Dekker's pattern: the reader stores seen, then reads the structure; the other takes
 // out, then reads seen. Both sides have a full fence between (sequentially consistent), so either
-// the reader sees the thing gone, or the other sees the reader online and waits.
+// the reader sees the thing gone, or the other sees the reader online and waits. That store
+// releases, too: who sees it, and not the offline before it, has the walk before behind it as well,
+// be it of this reader or of one that had the number before.
 //
 // No ABA: now only grows, in 64 bits. Progress: all of it is wait-free. A reader that stops while
 // it is online holds up reclamation and nothing else. One that died would for ever: a thread that
@@ -81,7 +83,7 @@ static inline int epoch_visit(struct epoch *e, uint32_t thread)
 // From here on the reader may follow references. Its thread, and so in what follows.
 static inline void epoch_online(struct epoch *e, int id)
 {
-	atomic_set(&e->reader[id].seen, atomic_get(&e->now, RELAXED), RELAXED);
+	atomic_set(&e->reader[id].seen, atomic_get(&e->now, RELAXED), RELEASE);
 	__atomic_thread_fence(SEQ_CST); // which makes of the load an acquire, too
 }
 
