@@ -60,6 +60,17 @@ static const struct shm_field worker_fields[] = {
 	NUMBER(shm_worker, handed_out_pkts, SHM_COUNTER, "packets",
 	       "packets handed to other workers"),
 	NUMBER(shm_worker, accepted, SHM_COUNTER, "connections", "connections accepted"),
+	NUMBER(shm_worker, table_keys, SHM_GAUGE, "keys",
+	       "connection table: keys in it, of connections in whatever state"),
+	NUMBER(shm_worker, table_capacity, SHM_GAUGE, "keys",
+	       "connection table: keys it is made for"),
+	NUMBER(shm_worker, table_slots, SHM_GAUGE, "slots", "connection table: slots for keys"),
+	NUMBER(shm_worker, table_waiting, SHM_GAUGE, "slots",
+	       "connection table: slots that wait until nobody can be reading them"),
+	NUMBER(shm_worker, table_longest, SHM_GAUGE, "buckets",
+	       "connection table: buckets the longest lookup of a key goes through"),
+	NUMBER(shm_worker, table_retries, SHM_COUNTER, "times",
+	       "connection table: changes tried again because another writer was first"),
 };
 
 static const struct shm_field port_fields[] = {

@@ -86,7 +86,9 @@ struct shm_worker {            // "worker"
 	uint64_t turns, turns_busy, busy_ns, busy_cycles;
 	uint64_t in_pkts; // received, and handed here by others
 	uint64_t handed_out_pkts;
-	uint64_t accepted; // connections
+	uint64_t accepted;                                // connections
+	uint64_t table_keys, table_capacity, table_slots; // of the connection table
+	uint64_t table_waiting, table_longest, table_retries;
 } CACHE_ALIGNED;
 
 struct shm_port { // "port"

@@ -26,6 +26,7 @@ struct tcp_shared {
 	struct claims *listening;  // NULL for one worker
 	struct tcp_config config;  // each worker's
 	uint32_t conn_count;       // slots of all workers
+	uint32_t keys_max;         // that the table is made for
 	uint32_t worker_count;
 	uint32_t index_bits; // of a value
 	struct epoch epoch;  // of the table
