@@ -251,16 +251,16 @@ static void publish_worker(const struct prism_worker *w, uint64_t now_ns)
 // All workers have the same: the first looks at it and publishes it.
 static void publish_table(const struct prism_worker *w)
 {
-	struct shm_worker *row = shm_worker(w->prism->shm, w->env.worker_index);
+	struct shm_flow_table *row = shm_flow_table(w->prism->shm);
 	struct tcp_table table;
 
 	tcp_survey(w->tcp, &table);
-	cell_set(&row->table_keys, table.now.keys);
-	cell_set(&row->table_capacity, table.capacity);
-	cell_set(&row->table_slots, table.now.slots);
-	cell_set(&row->table_waiting, table.now.waiting);
-	cell_set(&row->table_longest, table.now.longest);
-	cell_set(&row->table_retries, table.now.retries);
+	cell_set(&row->keys, table.now.keys);
+	cell_set(&row->capacity, table.capacity);
+	cell_set(&row->slots, table.now.slots);
+	cell_set(&row->waiting, table.now.waiting);
+	cell_set(&row->longest, table.now.longest);
+	cell_set(&row->retries, table.now.retries);
 }
 
 static void publish_ports(const struct prism_worker *w)

@@ -86,9 +86,12 @@ struct shm_worker {            // "worker"
 	uint64_t turns, turns_busy, busy_ns, busy_cycles;
 	uint64_t in_pkts; // received, and handed here by others
 	uint64_t handed_out_pkts;
-	uint64_t accepted;                                // connections
-	uint64_t table_keys, table_capacity, table_slots; // of the connection table
-	uint64_t table_waiting, table_longest, table_retries;
+	uint64_t accepted; // connections
+} CACHE_ALIGNED;
+
+struct shm_flow_table { // "flow_table", one that all workers share; the first tells
+	uint64_t keys, capacity, slots;
+	uint64_t waiting, longest, retries;
 } CACHE_ALIGNED;
 
 struct shm_port { // "port"
@@ -139,6 +142,7 @@ struct shm_worker *shm_worker(struct shm *shm, uint32_t worker);
 struct counters *shm_counters(struct shm *shm, uint32_t worker);
 struct trace *shm_trace(struct shm *shm, uint32_t worker);
 struct shm_port_totals *shm_port_totals(struct shm *shm, uint32_t worker, uint32_t port);
+struct shm_flow_table *shm_flow_table(struct shm *shm);
 struct shm_pool *shm_pool(struct shm *shm, uint32_t worker, enum pool_kind kind);
 
 // Filled in once, at start, before SHM_RUNNING.
