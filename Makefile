@@ -9,7 +9,7 @@ help:
 	@echo 'make test     everything that decides whether a change is good'
 	@echo 'make bench    one table: Prism beside its peers, JSON under build/bench/'
 	@echo 'make bench-sync  flow table, rings and counters beside those of others'
-	@echo 'make prove    the lock-free files: every interleaving, histories, ThreadSanitizer'
+	@echo 'make prove    the lock-free files: every interleaving, models, histories, stalls, mutants'
 	@echo 'make fuzz     60 seconds on each fuzz target (SECONDS_EACH=... to change)'
 	@echo 'make format   clang-format on the C files that differ from the last commit (ALL=1: on all)'
 	@echo 'make install  library, headers, command and manual pages (PREFIX=, DESTDIR=)'

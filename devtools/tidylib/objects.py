@@ -21,7 +21,7 @@ WHY = [
      "say it with err_set (control path), a counter or the trace"),
     (r"^(clock_|time$|gettimeofday|timerfd)", "time is env->now_ns"),
     (r"^(s?rand|random|getrandom|arc4random)", "randomness is env->rng"),
-    (r"^(pthread_|sem_|mtx_|futex)", "no worker waits: use a ring, a cell or an epoch of sync/"),
+    (r"^(pthread_|sem_|mtx_|cnd_|futex|syscall$|flock$|lockf)", "no worker waits: use a ring, a cell or an epoch of sync/"),
     (r"^(rte_|per_lcore_)", "DPDK's runtime stays in dpdk/; go through pkt/pool.h or port/port.h"),
 ]
 

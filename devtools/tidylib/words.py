@@ -33,6 +33,24 @@ def check_atomics(tree):
                               "cell, ring or table, whose name says who may write", match.group(1))
 
 
+# By name, since most of DPDK's are inline and leave no import; in drivers too, which objects.py
+# does not look at.
+LOCKS = re.compile(
+    r"\b(pthread_(mutex|rwlock|spin|cond|barrier)_\w+|(sem|mtx|cnd)_(t|init|open|wait|post|lock|"
+    r"timedwait|timedlock|signal|broadcast)|rte_(spinlock|rwlock|ticketlock|mcslock|pflock|seqlock|"
+    r"seqcount)\w*|(SYS|__NR)_futex|futex|flock|lockf)\b")
+
+
+def check_locks(tree):
+    for path in tree.matching(r"^src/.*" + C_FILES):
+        for number, line in enumerate(tree.bare(path), 1):
+            match = LOCKS.search(line)
+            if match:
+                yield Finding(path, number, "locks", f"{match.group(1)} makes one thread wait for "
+                              "another; use a cell, ring, table or epoch of sync/. Where no worker "
+                              "comes by, say so in devtools/tidy.exceptions", match.group(1))
+
+
 def check_todo(tree):
     for path in tree.matching(r"\.(c|h|py|sh|md|build)$|^devtools/[^/.]+$|^Makefile$"):
         for number, line in enumerate(tree.lines(path), 1):
@@ -64,4 +82,4 @@ def check_places(tree):
                               "write it relative to the tree, or find it at run time")
 
 
-RULES = [check_dpdk_names, check_atomics, check_todo, check_places]
+RULES = [check_dpdk_names, check_atomics, check_locks, check_todo, check_places]

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // prism run's second thread: signals, the time to end, the live summary, the control socket. It
-// reads what the worker publishes and writes one cell, run->stop. Low priority: on a box with few
-// cores it must not take the worker's.
+// reads what the workers publish and writes one cell, run->stop; and it buries readers of the
+// connection table whose thread ended. Low priority: on a box with few cores it must not take the
+// workers'.
 
 #include "cli/run.h"
 
@@ -12,17 +13,22 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/bits.h"
 #include "base/time.h"
 #include "cli/cli.h"
 #include "cli/summary.h"
+#include "core/worker.h"
 #include "sync/cell.h"
 
 // One line of log a minute when nobody watches.
 #define LOG_EVERY_NS (60 * NS_PER_S)
 #define SUMMARY_EVERY_NS (1 * NS_PER_S)
+// How soon a dead reader is found, about.
+#define BURY_EVERY_NS (1 * NS_PER_S)
 
 static uint64_t clock_now_ns(void)
 {
@@ -67,6 +73,24 @@ static void take_signals(struct run *run)
 	}
 }
 
+static bool thread_gone(uint32_t thread)
+{
+	return syscall(SYS_tgkill, getpid(), (pid_t)thread, 0) != 0 && errno == ESRCH;
+}
+
+// A thread that read the connections beside the workers and ended in the middle of it.
+static void bury(struct run *run, uint64_t now_ns)
+{
+	struct epoch *epoch = tcp_epoch(run->workers[0].worker->tcp); // the same for all workers
+	uint32_t buried = undertaker_look(&run->undertaker, epoch, now_ns, thread_gone);
+
+	if (buried > 0)
+		fprintf(stderr,
+			"prism: a thread ended while it read the connection table (%u); what it "
+			"held up goes on\n",
+			buried);
+}
+
 static void *watch(void *argument)
 {
 	struct run *run = argument;
@@ -82,7 +106,7 @@ static void *watch(void *argument)
 				       {run->wake_fd, POLLIN, 0},
 				       {run->server.fd, POLLIN, 0}}; // -1 is passed over
 		uint64_t now_ns = clock_now_ns(), end_ns = begin_ns + run->duration_ns;
-		uint64_t wait_ns = look_ns > now_ns ? look_ns - now_ns : 0;
+		uint64_t wait_ns = look_ns > now_ns ? MIN(look_ns - now_ns, BURY_EVERY_NS) : 0;
 
 		if (run->duration_ns && now_ns >= end_ns && cell_get(&run->stop) == RUN_GO)
 			cell_set(&run->stop, RUN_DRAIN);
@@ -92,6 +116,7 @@ static void *watch(void *argument)
 		take_signals(run);
 		if (fds[2].revents & POLLIN)
 			server_serve(&run->server);
+		bury(run, clock_now_ns());
 		if (clock_now_ns() < look_ns)
 			continue;
 		look_ns += every_ns;

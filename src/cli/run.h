@@ -10,6 +10,7 @@
 #include "control/config.h"
 #include "control/server.h"
 #include "service/service.h"
+#include "sync/undertaker.h"
 
 enum run_stop { RUN_GO, RUN_DRAIN, RUN_END };
 
@@ -36,9 +37,10 @@ struct run {
 	uint64_t ended;       // cell; the first worker writes, the monitor reads
 
 	pthread_t monitor;
-	struct server server; // the control socket; its descriptor is -1 without one
-	int signal_fd;        // SIGINT, SIGTERM
-	int wake_fd;          // the workers ended
+	struct undertaker undertaker; // the monitor's
+	struct server server;         // the control socket; its descriptor is -1 without one
+	int signal_fd;                // SIGINT, SIGTERM
+	int wake_fd;                  // the workers ended
 };
 
 // Blocks the signals (before anything makes a thread), then starts the thread. 0, or an exit code.

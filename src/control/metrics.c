@@ -102,7 +102,7 @@ static void label_value(const char *text, char *out, size_t out_bytes)
 	out[at] = '\0';
 }
 
-// A table of rows, each told by a label: its text in label_table, or its number.
+// A table of rows, each told by a label: its text in label_table, or its number; or of one row.
 struct rows {
 	const char *table, *prefix, *label, *label_table;
 };
@@ -113,6 +113,9 @@ static void rows(const struct shm_reader *reader, const struct rows *what, FILE 
 	const struct shm_table *labels =
 		what->label_table ? shm_reader_table(reader, what->label_table) : NULL;
 	const struct shm_field *name_field = shm_reader_find(reader, labels, "name");
+	const char *form = !what->label ? ""
+			   : labels     ? "{%s=\"%s\",worker=\"%u\"}"
+					: "{%s=\"%s%u\"}";
 
 	for (uint32_t i = 0; table && i < table->field_count; i++) {
 		const struct shm_field *field = shm_reader_field(reader, table, i);
@@ -132,9 +135,7 @@ static void rows(const struct shm_reader *reader, const struct rows *what, FILE 
 				    sizeof value);
 			if (labels && !value[0])
 				continue;
-			snprintf(text, sizeof text,
-				 labels ? "{%s=\"%s\",worker=\"%u\"}" : "{%s=\"%s%u\"}",
-				 what->label, value, worker);
+			snprintf(text, sizeof text, form, what->label, value, worker);
 			sample(out, name, text, field->unit,
 			       shm_reader_u64(reader, table, row, field));
 		}
@@ -145,6 +146,7 @@ void stats_metrics(const struct shm_reader *reader, enum stats_state state, FILE
 {
 	static const struct rows all[] = {
 		{"worker", "worker_", "worker", NULL},
+		{"flow_table", "flow_table_", NULL, NULL},
 		{"port_totals", "port_", "port", "port"},
 		{"pool", "pool_", "pool", "pool"},
 	};

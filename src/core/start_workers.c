@@ -251,6 +251,21 @@ static void publish_worker(const struct prism_worker *w, uint64_t now_ns)
 	cell_set(&row->handed_pkts, w->env.hands ? hands_depth(w->env.hands) : 0);
 }
 
+// All workers have the same: the first looks at it and publishes it.
+static void publish_table(const struct prism_worker *w)
+{
+	struct shm_flow_table *row = shm_flow_table(w->prism->shm);
+	struct tcp_table table;
+
+	tcp_survey(w->tcp, &table);
+	cell_set(&row->keys, table.now.keys);
+	cell_set(&row->capacity, table.capacity);
+	cell_set(&row->slots, table.now.slots);
+	cell_set(&row->waiting, table.now.waiting);
+	cell_set(&row->longest, table.now.longest);
+	cell_set(&row->retries, table.now.retries);
+}
+
 static void publish_ports(const struct prism_worker *w)
 {
 	for (uint32_t i = 0; i < w->port_count; i++) {
@@ -287,6 +302,8 @@ void start_publish(struct prism_worker *w, uint64_t now_ns)
 	publish_worker(w, now_ns);
 	publish_counts(w, shm_worker(w->prism->shm, w->env.worker_index));
 	publish_ports(w);
-	if (w->env.worker_index == 0)
-		publish_pools(w->prism);
+	if (w->env.worker_index != 0)
+		return;
+	publish_table(w);
+	publish_pools(w->prism);
 }

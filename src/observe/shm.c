@@ -3,7 +3,8 @@
 // renamed into place, so that a reader never sees half a file. Called at start and at the end;
 // between, workers write rows through the pointers they got, and nothing here runs.
 //
-//   head | field descriptions | worker | counter | port | port_totals | pool | trace | event
+//   head | field descriptions | worker | flow_table | counter | port | port_totals | pool | trace
+//   | event
 #include "observe/shm.h"
 
 #include <errno.h>
@@ -20,7 +21,7 @@
 #include "observe/instance.h"
 #include "observe/shm_reader.h"
 
-enum part { WORKER, COUNTER, PORT, PORT_TOTALS, POOL, TRACE, EVENT, TABLES };
+enum part { WORKER, FLOW_TABLE, COUNTER, PORT, PORT_TOTALS, POOL, TRACE, EVENT, TABLES };
 
 struct shm {
 	struct shm_head *head; // the mapping
@@ -60,6 +61,19 @@ static const struct shm_field worker_fields[] = {
 	NUMBER(shm_worker, handed_out_pkts, SHM_COUNTER, "packets",
 	       "packets handed to other workers"),
 	NUMBER(shm_worker, accepted, SHM_COUNTER, "connections", "connections accepted"),
+};
+
+static const struct shm_field flow_table_fields[] = {
+	NUMBER(shm_flow_table, keys, SHM_GAUGE, "keys",
+	       "keys in it, of connections in whatever state"),
+	NUMBER(shm_flow_table, capacity, SHM_GAUGE, "keys", "keys it is made for"),
+	NUMBER(shm_flow_table, slots, SHM_GAUGE, "slots", "slots for keys"),
+	NUMBER(shm_flow_table, waiting, SHM_GAUGE, "slots",
+	       "slots that wait until nobody can be reading them"),
+	NUMBER(shm_flow_table, longest, SHM_GAUGE, "buckets",
+	       "buckets the longest lookup of a key goes through"),
+	NUMBER(shm_flow_table, retries, SHM_COUNTER, "times",
+	       "changes tried again because another writer was first"),
 };
 
 static const struct shm_field port_fields[] = {
@@ -106,6 +120,8 @@ static const struct {
 } tables[TABLES] = {
 	[WORKER] = {"worker", worker_fields, ARRAY_COUNT(worker_fields), sizeof(struct shm_worker),
 		    1},
+	[FLOW_TABLE] = {"flow_table", flow_table_fields, ARRAY_COUNT(flow_table_fields),
+			sizeof(struct shm_flow_table), 0},
 	[COUNTER] = {"counter", NULL, COUNTER_FIELDS, sizeof(struct counters), 1},
 	[PORT] = {"port", port_fields, ARRAY_COUNT(port_fields), sizeof(struct shm_port), 0},
 	[PORT_TOTALS] = {"port_totals", port_totals_fields, ARRAY_COUNT(port_totals_fields),
@@ -129,6 +145,8 @@ static uint32_t row_count(enum part part, const struct shm_config *config)
 		return config->port_count;
 	if (part == EVENT)
 		return EVENT_COUNT;
+	if (part == FLOW_TABLE)
+		return 1;
 	return config->worker_count * tables[part].rows_per_worker;
 }
 
@@ -354,6 +372,11 @@ const char *shm_path(const struct shm *shm)
 struct shm_worker *shm_worker(struct shm *shm, uint32_t worker)
 {
 	return row(shm, WORKER, worker);
+}
+
+struct shm_flow_table *shm_flow_table(struct shm *shm)
+{
+	return row(shm, FLOW_TABLE, 0);
 }
 
 struct counters *shm_counters(struct shm *shm, uint32_t worker)

@@ -89,6 +89,11 @@ struct shm_worker {            // "worker"
 	uint64_t accepted; // connections
 } CACHE_ALIGNED;
 
+struct shm_flow_table { // "flow_table", one that all workers share; the first tells
+	uint64_t keys, capacity, slots;
+	uint64_t waiting, longest, retries;
+} CACHE_ALIGNED;
+
 struct shm_port { // "port"
 	char name[32];
 	char device[96];
@@ -137,6 +142,7 @@ struct shm_worker *shm_worker(struct shm *shm, uint32_t worker);
 struct counters *shm_counters(struct shm *shm, uint32_t worker);
 struct trace *shm_trace(struct shm *shm, uint32_t worker);
 struct shm_port_totals *shm_port_totals(struct shm *shm, uint32_t worker, uint32_t port);
+struct shm_flow_table *shm_flow_table(struct shm *shm);
 struct shm_pool *shm_pool(struct shm *shm, uint32_t worker, enum pool_kind kind);
 
 // Filled in once, at start, before SHM_RUNNING.

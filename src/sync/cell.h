@@ -8,14 +8,16 @@
 
 #include <stdint.h>
 
+#include "sync/atomic.h"
+
 static inline uint64_t cell_get(const uint64_t *cell)
 {
-	return __atomic_load_n(cell, __ATOMIC_RELAXED);
+	return atomic_get(cell, RELAXED);
 }
 
 static inline void cell_set(uint64_t *cell, uint64_t value)
 {
-	__atomic_store_n(cell, value, __ATOMIC_RELAXED);
+	atomic_set(cell, value, RELAXED);
 }
 
 // A cell of several writers: a count that threads add to now and then, each seeing all additions
@@ -28,5 +30,5 @@ static inline uint64_t shared_add(uint64_t *cell, uint64_t amount)
 // Only the cell's one writer may call this.
 static inline void cell_add(uint64_t *cell, uint64_t amount)
 {
-	__atomic_store_n(cell, *cell + amount, __ATOMIC_RELAXED);
+	atomic_set(cell, *cell + amount, RELAXED);
 }

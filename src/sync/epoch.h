@@ -17,21 +17,29 @@
 //
 // Online is Dekker's pattern: the reader stores seen, then reads the structure; the other takes
 // out, then reads seen. Both sides have a full fence between (sequentially consistent), so either
-// the reader sees the thing gone, or the other sees the reader online and waits.
+// the reader sees the thing gone, or the other sees the reader online and waits. That store
+// releases, too: who sees it, and not the offline before it, has the walk before behind it as well,
+// be it of this reader or of one that had the number before.
 //
 // No ABA: now only grows, in 64 bits. Progress: all of it is wait-free. A reader that stops while
-// it is online holds up reclamation and nothing else; one that died is buried by whoever finds out
-// (epoch_bury), so that it does not for ever.
+// it is online holds up reclamation and nothing else. One that died would for ever: a thread that
+// is no worker therefore joins as a visitor, by its number in the kernel, and sync/undertaker.h
+// buries it. A worker that died is the end of the process.
 #pragma once
 
 #include "base/bits.h"
+#include "base/limits.h"
 #include "sync/atomic.h"
 
-#define EPOCH_READERS_MAX 64
+// Every worker of an instance, and as many visitors as anybody needs. It costs room only: nobody
+// looks at numbers that none ever had.
+#define EPOCH_VISITORS_MAX 32
+#define EPOCH_READERS_MAX (WORKERS_MAX + EPOCH_VISITORS_MAX)
 
 struct epoch_reader {
 	uint64_t seen CACHE_ALIGNED; // 0: offline
-	uint32_t taken;              // claimed by a thread
+	uint64_t visitor; // low half: the visitor's thread, 0: none; high half: visits so far
+	uint32_t taken;   // claimed by a thread
 };
 
 struct epoch {
@@ -62,10 +70,24 @@ static inline int epoch_join(struct epoch *e)
 	return -1;
 }
 
+// The same for a thread that is no worker, known to the kernel as `thread`: when it ends without
+// leaving, it is buried. Any thread but a worker's.
+static inline int epoch_visit(struct epoch *e, uint32_t thread)
+{
+	int id = epoch_join(e);
+
+	if (id >= 0) {
+		uint64_t visits = (atomic_get(&e->reader[id].visitor, RELAXED) >> 32) + 1;
+
+		atomic_set(&e->reader[id].visitor, visits << 32 | thread, RELEASE);
+	}
+	return id;
+}
+
 // From here on the reader may follow references. Its thread, and so in what follows.
 static inline void epoch_online(struct epoch *e, int id)
 {
-	atomic_set(&e->reader[id].seen, atomic_get(&e->now, RELAXED), RELAXED);
+	atomic_set(&e->reader[id].seen, atomic_get(&e->now, RELAXED), RELEASE);
 	__atomic_thread_fence(SEQ_CST); // which makes of the load an acquire, too
 }
 
@@ -82,7 +104,10 @@ static inline void epoch_offline(struct epoch *e, int id)
 
 static inline void epoch_leave(struct epoch *e, int id)
 {
+	uint64_t *visitor = &e->reader[id].visitor;
+
 	epoch_offline(e, id);
+	atomic_set(visitor, atomic_get(visitor, RELAXED) >> 32 << 32, RELEASE);
 	atomic_set(&e->reader[id].taken, 0u, RELEASE);
 }
 
@@ -112,4 +137,10 @@ static inline bool epoch_passed(const struct epoch *e, uint64_t token)
 			return false;
 	}
 	return true;
+}
+
+// True: nobody who is online is behind. For who wonders whether to wait is worth it.
+static inline bool epoch_settled(const struct epoch *e)
+{
+	return epoch_passed(e, atomic_get(&e->now, ACQUIRE));
 }

@@ -36,12 +36,14 @@ static void set_defaults(struct tcp *tcp, struct conn *c, enum state state)
 	c->quick_acks = CONN_QUICK_ACKS;
 }
 
+// What was taken out waits for all who read the table. For ourselves we can speak; on another we do
+// not wait.
 static COLD int enter_after_grace(struct tcp *tcp, const struct flow_key16 *key, uint64_t hash,
 				  uint32_t *value)
 {
 	do
 		epoch_quiescent(&tcp->shared->epoch, tcp->reader);
-	while (table_tend(tcp->table, tcp->worker));
+	while (epoch_settled(&tcp->shared->epoch) && table_tend(tcp->table, tcp->worker));
 	return table16_insert(tcp->table, tcp->worker, key, hash, value);
 }
 

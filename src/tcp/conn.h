@@ -18,6 +18,7 @@
 #include "base/time.h"
 #include "base/wheel.h"
 #include "net/net.h"
+#include "sync/survey.h"
 #include "sync/table.h"
 #include "tcp/shared.h"
 #include "tcp/tcp.h"
@@ -261,6 +262,7 @@ struct tcp {
 	struct tcp_config config;
 	bool is_alone; // shared is ours alone
 	int reader;    // our number in the table's epochs
+	struct survey survey;
 };
 
 static inline uint32_t owner_value(const struct tcp *tcp, enum owner_kind kind, uint32_t index)
@@ -401,8 +403,8 @@ static inline struct flow_key16 tuple_key(const struct addr *local, const struct
 }
 
 // Enters a key in the table, as table16_insert does. What was taken out of it waits for a grace
-// period; where that leaves no room, a worker who is alone waits for it here, since nobody else
-// reads this table and we hold no reference into it. Of several none waits: -ENOSPC.
+// period; where that leaves no room, a worker who is alone speaks for itself here, since it holds
+// no reference into the table. Nobody waits for another who reads it: then it is -ENOSPC.
 int conn_enter_table(struct tcp *tcp, const struct flow_key16 *key, uint64_t hash, uint32_t *value);
 
 // What conn_create makes a connection of.

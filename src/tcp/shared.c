@@ -44,6 +44,8 @@ static int plan_values(struct tcp_shared *s)
 	s->index_bits = s->worker_count == 1 ? OWNER_SHIFT
 					     : (uint32_t)__builtin_ctzll(bits_ceil_pow2(most));
 	s->conn_count = (uint32_t)conns;
+	s->keys_max = s->worker_count * (s->config.connections_max + s->config.half_open_max +
+					 time_wait_records(&s->config));
 	if (conns > UINT64_C(1) << HANDLE_INDEX_BITS ||
 	    (uint64_t)(s->worker_count - 1) << s->index_bits >> OWNER_SHIFT)
 		return err_set(ERR_INVALID_ARGUMENT,
@@ -60,8 +62,7 @@ static struct table *create_table(struct tcp_shared *s, const uint8_t secret[16]
 	uint64_t words[2] = {hash_siphash(secret, "table 0", 7),
 			     hash_siphash(secret, "table 1", 7)};
 	struct table_config c = {
-		.capacity = s->worker_count * (s->config.connections_max + s->config.half_open_max +
-					       time_wait_records(&s->config)),
+		.capacity = s->keys_max,
 		.key_bytes = sizeof(struct flow_key16),
 		.writers = s->worker_count,
 		.epoch = &s->epoch,

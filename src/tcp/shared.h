@@ -29,6 +29,7 @@ struct tcp_shared {
 	struct tcp_config config;  // each worker's
 	uint32_t conn_count;       // slots of all workers
 	uint32_t descs_a_worker;
+	uint32_t keys_max;         // that the table is made for
 	uint32_t worker_count;
 	uint32_t index_bits; // of a value
 	struct epoch epoch;  // of the table

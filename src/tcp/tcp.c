@@ -213,6 +213,11 @@ bool tcp_busy(const struct tcp *tcp)
 	       tcp->ready.head != NO_INDEX || tcp->data.head || room_due(tcp);
 }
 
+struct epoch *tcp_epoch(struct tcp *tcp)
+{
+	return &tcp->shared->epoch;
+}
+
 void tcp_count(const struct tcp *tcp, struct tcp_counts *counts)
 {
 	*counts = (struct tcp_counts){
@@ -220,6 +225,15 @@ void tcp_count(const struct tcp *tcp, struct tcp_counts *counts)
 		.open = tcp->conn_count,
 		.time_wait = tcp->time_wait_count,
 	};
+}
+
+// Two microseconds; a table for a million connections is looked at in two or three minutes.
+#define SURVEY_BUCKETS 64
+
+void tcp_survey(struct tcp *tcp, struct tcp_table *result)
+{
+	survey_go_on(&tcp->survey, tcp->table, SURVEY_BUCKETS, &result->now);
+	result->capacity = tcp->shared->keys_max;
 }
 
 uint32_t tcp_idle_conn_bytes(const struct tcp *tcp)

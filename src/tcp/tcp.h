@@ -12,6 +12,7 @@
 #include "base/env.h"
 #include "net/net.h"
 #include "port/arrival.h"
+#include "sync/survey.h"
 
 struct tcp;
 struct tcp_shared; // tcp/shared.h
@@ -104,10 +105,21 @@ int tcp_move(struct tcp *tcp, prism_conn conn, uint32_t to);
 // A note of another worker about a connection that changes hands (port/mesh.h). Takes p.
 void tcp_note(struct tcp *tcp, struct pkt *p, uint16_t word);
 
+// Of the connection table, for a thread that is no worker and visits it, and for the undertaker.
+struct epoch *tcp_epoch(struct tcp *tcp);
+
 struct tcp_counts {
 	uint32_t half_open, open, time_wait;
 };
 void tcp_count(const struct tcp *tcp, struct tcp_counts *counts);
+
+// How the connection table is doing, and how many keys it is made for. Each call looks at a few
+// more buckets, so that it is known without a halt.
+struct tcp_table {
+	struct survey_result now;
+	uint64_t capacity;
+};
+void tcp_survey(struct tcp *tcp, struct tcp_table *result);
 
 // Bytes one idle established connection costs, all in: its slot, its share of what
 // all connections have together.

@@ -5,160 +5,9 @@
 //   explore_table [PREEMPTIONS [ROUNDS]]
 // PREEMPTIONS: what each scenario may use of them, 3 unless told. ROUNDS of five operations beside
 // the thread that stopped, 100 unless told.
-//
-// The table's own code is included, so that its atomic accesses are points of the schedule and a
-// table can be put back as it was in an instant.
-#include "sync/table.c" // NOLINT(bugprone-suspicious-include)
+#include "bed_table.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "explore.h"
-#include "history.h"
-
-#define KEYS 6
-#define FILLERS 8
-#define THREADS 3
 #define STALLED_VALUE 4000000
-
-static struct table *table, table_before;
-static struct bucket16 buckets_before[8];
-static struct epoch epoch, epoch_before;
-static struct flow_key16 key[KEYS], filler[FILLERS];
-static uint64_t hash[KEYS];
-static struct history history;
-static uint32_t writers = THREADS;
-
-static struct flow_key16 key_number(uint64_t n)
-{
-	return (struct flow_key16){{n, n >> 2}};
-}
-
-static uint64_t hash_of(const struct flow_key16 *k)
-{
-	return table16_hash(table, k);
-}
-
-// Keys whose way begins in the same bucket, and the next keys after those that do.
-static void choose_keys(void)
-{
-	uint64_t n = 1;
-
-	for (uint32_t i = 0; i < KEYS + FILLERS; n++) {
-		struct flow_key16 k = key_number(n);
-
-		if (first_bucket(table, hash_of(&k)) != 1)
-			continue;
-		if (i < KEYS) {
-			key[i] = k;
-			hash[i] = hash_of(&k);
-		} else {
-			filler[i - KEYS] = k;
-		}
-		i++;
-	}
-}
-
-static void put(const struct flow_key16 *k, uint32_t value)
-{
-	ASSERT(table16_insert(table, 0, k, hash_of(k), &value) == 0);
-}
-
-// A table of five buckets; so many keys of no interest fill the one that all keys begin in.
-static void table_new(uint32_t fillers)
-{
-	struct table_config config = {
-		.capacity = 5, .key_bytes = 16, .writers = writers, .epoch = &epoch};
-
-	table_destroy(table);
-	epoch_init(&epoch);
-	for (int i = 0; i < THREADS; i++)
-		ASSERT(epoch_join(&epoch) == i);
-	table = table_create(&config);
-	ASSERT(table && table->bucket_count <= ARRAY_COUNT(buckets_before));
-	choose_keys();
-	for (uint32_t i = 0; i < fillers; i++)
-		put(&filler[i], 100 + i);
-	history = (struct history){.count = 0};
-	for (int i = 0; i < HISTORY_KEYS; i++)
-		history.value[i] = HISTORY_ABSENT;
-}
-
-static void table_keep(void)
-{
-	table_before = *table;
-	epoch_before = epoch;
-	memcpy(buckets_before, table->buckets, buckets_bytes(table));
-}
-
-static void restore(void)
-{
-	*table = table_before;
-	epoch = epoch_before;
-	memcpy(table->buckets, buckets_before, buckets_bytes(table));
-	history.count = 0;
-}
-
-static void record(enum history_kind kind, uint32_t k, uint32_t given, uint32_t result,
-		   uint64_t begin)
-{
-	history.op[history.count++] =
-		(struct history_op){kind, k, given, 9, result, begin, explore_now()};
-}
-
-// Others may go on between what this thread did last and the beginning of the next.
-static uint64_t begin_now(void)
-{
-	explore_point();
-	return explore_now();
-}
-
-static void find(uint32_t k)
-{
-	uint64_t begin = begin_now();
-	uint32_t value;
-	bool found = table16_find(table, &key[k], hash[k], &value);
-
-	record(HISTORY_FIND, k, 0, found ? value : HISTORY_ABSENT, begin);
-}
-
-static void insert(uint32_t thread, uint32_t k, uint32_t given)
-{
-	uint64_t begin = begin_now();
-	uint32_t value = given;
-	int result = table16_insert(table, thread, &key[k], hash[k], &value);
-
-	ASSERT(result != -ENOSPC);
-	record(HISTORY_INSERT, k, given, result ? value : HISTORY_ABSENT, begin);
-}
-
-static void take(uint32_t thread, uint32_t k)
-{
-	uint64_t begin = begin_now();
-	uint32_t value;
-	int result = table16_remove(table, thread, &key[k], hash[k], &value);
-
-	record(HISTORY_REMOVE, k, 0, result ? HISTORY_ABSENT : value, begin);
-}
-
-// What was there before the threads began, 9, by another value.
-static void replace(uint32_t k, uint32_t given)
-{
-	uint64_t begin = begin_now();
-	int result = table16_replace(table, &key[k], hash[k], 9, given);
-
-	record(HISTORY_REPLACE, k, given,
-	       result == 0         ? 9
-	       : result == -ENOENT ? HISTORY_ABSENT
-				   : HISTORY_OTHER,
-	       begin);
-}
-
-static void check(void)
-{
-	ASSERT(history_linearizable(&history));
-	table_check(table);
-}
 
 // 1: three threads insert the same key.
 static void same_0(void)
@@ -243,7 +92,7 @@ static void filler_goes(void)
 	uint32_t value;
 
 	epoch_online(&epoch, 0);
-	ASSERT(table16_remove(table, 0, &filler[0], hash_of(&filler[0]), &value) == 0);
+	ASSERT(OF_KIND(remove)(table, 0, &filler[0], hash_of(&filler[0]), &value) == 0);
 	ASSERT(value == 100);
 	epoch_quiescent(&epoch, 0);
 	table_tend(table, 0);
@@ -308,36 +157,36 @@ static void inserts_one(void)
 	uint32_t value = STALLED_VALUE;
 
 	epoch_online(&epoch, 0);
-	(void)table16_insert(table, 0, &key[1], hash[1], &value);
+	(void)OF_KIND(insert)(table, 0, &key[1], hash[1], &value);
 }
 
 static void removes_one(void)
 {
 	epoch_online(&epoch, 0);
-	(void)table16_remove(table, 0, &key[0], hash[0], NULL);
+	(void)OF_KIND(remove)(table, 0, &key[0], hash[0], NULL);
 	table_tend(table, 0);
 }
 
 static void replaces_one(void)
 {
 	epoch_online(&epoch, 0);
-	(void)table16_replace(table, &key[0], hash[0], 9, 41);
+	(void)OF_KIND(replace)(table, &key[0], hash[0], 9, 41);
 }
 
 static void works_on_alone(uint32_t k, uint32_t n)
 {
 	uint32_t value = n;
 
-	(void)table16_remove(table, 1, &key[k], hash[k], NULL);
-	ASSERT(!table16_find(table, &key[k], hash[k], &value));
-	if (table16_insert(table, 1, &key[k], hash[k], &value) == -EEXIST) {
+	(void)OF_KIND(remove)(table, 1, &key[k], hash[k], NULL);
+	ASSERT(!OF_KIND(find)(table, &key[k], hash[k], &value));
+	if (OF_KIND(insert)(table, 1, &key[k], hash[k], &value) == -EEXIST) {
 		ASSERT(value == STALLED_VALUE); // its insert was helped to its end
-		ASSERT(table16_remove(table, 1, &key[k], hash[k], NULL) == 0);
+		ASSERT(OF_KIND(remove)(table, 1, &key[k], hash[k], NULL) == 0);
 		value = n;
-		ASSERT(table16_insert(table, 1, &key[k], hash[k], &value) == 0);
+		ASSERT(OF_KIND(insert)(table, 1, &key[k], hash[k], &value) == 0);
 	}
-	ASSERT(table16_replace(table, &key[k], hash[k], n, n + 1) == 0);
-	ASSERT(table16_find(table, &key[k], hash[k], &value) && value == n + 1);
+	ASSERT(OF_KIND(replace)(table, &key[k], hash[k], n, n + 1) == 0);
+	ASSERT(OF_KIND(find)(table, &key[k], hash[k], &value) && value == n + 1);
 	epoch_quiescent(&epoch, 1);
 	table_tend(table, 1);
 }
@@ -354,16 +203,8 @@ static void stalled_ones_do_not_matter(void)
 {
 	uint32_t value;
 
-	ASSERT(table16_find(table, &key[0], hash[0], &value));
-	ASSERT(table16_find(table, &key[1], hash[1], &value));
-}
-
-static void with_key_0(uint32_t fillers)
-{
-	table_new(fillers);
-	put(&key[0], 9);
-	history.value[0] = 9;
-	table_keep();
+	ASSERT(OF_KIND(find)(table, &key[0], hash[0], &value));
+	ASSERT(OF_KIND(find)(table, &key[1], hash[1], &value));
 }
 
 static void run_stalls(const char *name, void (*stalls)(void))
@@ -373,35 +214,21 @@ static void run_stalls(const char *name, void (*stalls)(void))
 				   .thread = {stalls, works_on},
 				   .check = stalled_ones_do_not_matter};
 
-	for (uint32_t fillers = 0; fillers <= 3; fillers++) {
+	for (uint32_t fillers = 0; fillers <= SLOTS_OF_KIND; fillers++) {
 		with_key_0(fillers);
-		printf("stopped for ever at each of %llu points of %s, %u of 3 slots taken: the "
-		       "other does %u operations\n",
-		       (unsigned long long)explore_stalls(&what), name, fillers, 5 * rounds_beside);
+		printf("stopped for ever at each of %llu points of %s, %u of %u slots taken: "
+		       "the other does %u operations\n",
+		       (unsigned long long)explore_stalls(&what), name, fillers, SLOTS_OF_KIND,
+		       5 * rounds_beside);
 	}
-}
-
-static uint64_t run(const char *name, uint32_t preemptions, void (*a)(void), void (*b)(void),
-		    void (*c)(void))
-{
-	struct exploration what = {.name = name,
-				   .setup = restore,
-				   .thread = {a, b, c},
-				   .check = check,
-				   .preemptions = preemptions};
-	uint64_t executions = explore(&what);
-
-	printf("%-40s %10llu executions\n", name, (unsigned long long)executions);
-	fflush(stdout);
-	return executions;
 }
 
 static uint64_t run_all(uint32_t preemptions)
 {
 	uint64_t sum = 0;
 
-	for (uint32_t fillers = 0; fillers <= 3; fillers++) {
-		printf("%u of 3 slots of the first bucket taken\n", fillers);
+	for (uint32_t fillers = 0; fillers <= SLOTS_OF_KIND; fillers++) {
+		printf("%u of %u slots of the first bucket taken\n", fillers, SLOTS_OF_KIND);
 		table_new(fillers);
 		table_keep();
 		sum += run("  three insert one key", preemptions, same_0, same_1, same_2);
@@ -412,14 +239,14 @@ static uint64_t run_all(uint32_t preemptions)
 		sum += run("  a slot is used again", preemptions, reuses, looks_for_both,
 			   takes_the_other);
 	}
-	with_key_0(3);
+	with_key_0(SLOTS_OF_KIND);
 	sum += run("  a full bucket is passed", preemptions, filler_goes, passer_comes,
 		   looks_for_passers);
-	with_key_0(2);
+	with_key_0(SLOTS_OF_KIND - 1);
 	sum += run("  a value is replaced and removed", preemptions, replaces_0, replaces_1,
 		   takes_and_looks);
 	writers = 1;
-	for (uint32_t fillers = 2; fillers <= 3; fillers++) {
+	for (uint32_t fillers = SLOTS_OF_KIND - 1; fillers <= SLOTS_OF_KIND; fillers++) {
 		with_key_0(fillers);
 		sum += run("  one writer: a slot is used again", preemptions, reuses,
 			   looks_for_both, looks_for_the_other_first);
@@ -438,8 +265,8 @@ int main(int argc, char **argv)
 	run_stalls("remove", removes_one);
 	run_stalls("replace", replaces_one);
 
-	printf("%llu executions, at most %u preemptions each\n", (unsigned long long)sum,
-	       preemptions);
+	printf("%u-byte keys: %llu executions, at most %u preemptions each\n", KEY_BYTES,
+	       (unsigned long long)sum, preemptions);
 	table_destroy(table);
 	return 0;
 }

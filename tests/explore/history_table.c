@@ -2,8 +2,8 @@
 // Histories of the flow table at full speed: three threads find, insert, replace and remove a few
 // keys of a small table, in windows; of each window all operations with their times are checked for
 // linearizability, and at the end of it what is in the table. What a value stands for was written
-// before it was inserted, and is read by who finds it. In every other table one thread alone
-// inserts and removes.
+// before it was inserted, and is read by who finds it: by a find, a burst or a walk, which shows no
+// key but those. In every other table one thread alone inserts and removes.
 //   history_table [SECONDS [SEED]]   2 seconds, and a seed of its own, unless told
 #include <errno.h>
 #include <pthread.h>
@@ -18,7 +18,7 @@
 #include "base/rand.h"
 #include "base/time.h"
 #include "history.h"
-#include "sync/table.h"
+#include "kind.h"
 
 #define THREADS 3u
 #define OPS 6u // of a thread in a window
@@ -31,7 +31,7 @@ struct window_op {
 
 static struct table *table;
 static struct epoch epoch;
-static struct flow_key16 key[HISTORY_KEYS];
+static struct flow_key key[HISTORY_KEYS];
 static uint64_t hash[HISTORY_KEYS];
 static struct window_op done[THREADS][OPS];
 static uint64_t seed;
@@ -85,23 +85,53 @@ static uint32_t answer(const struct history_op *op, int result, uint32_t value)
 	return result == 0 ? value : HISTORY_ABSENT;
 }
 
+struct shown {
+	uint32_t key; // that is looked for
+	uint32_t value;
+};
+
+static void show(void *context, const struct flow_key *k, uint32_t value)
+{
+	struct shown *shown = context;
+	struct flow_key same = key_number(k->word[0]);
+
+	ASSERT(k->word[0] < HISTORY_KEYS && memcmp(k, &same, sizeof(same)) == 0);
+	ASSERT(behind[value] == ~value);
+	if (k->word[0] == shown->key)
+		shown->value = value;
+}
+
+// What one walk through the table shows of a key is what a find could have said meanwhile.
+static int walk(uint32_t k, uint32_t *value)
+{
+	struct shown shown = {k, HISTORY_ABSENT};
+	uint64_t at = 0;
+
+	while (!OF_KIND(walk)(table, &at, 2, show, &shown))
+		;
+	*value = shown.value;
+	return shown.value == HISTORY_ABSENT ? -1 : 0;
+}
+
 static void operate(uint32_t thread, struct history_op *op)
 {
-	const struct flow_key16 *burst[1] = {&key[op->key]};
+	const struct flow_key *burst[1] = {&key[op->key]};
 	uint32_t value = op->given, k = op->key;
 	int result = 0;
 
 	op->begin = ticks();
-	if (op->kind == HISTORY_FIND && op->given % 2)
-		result = table16_find_burst(table, burst, 1, &value) ? 0 : -1;
+	if (op->kind == HISTORY_FIND && op->given % 5 == 4)
+		result = walk(k, &value);
+	else if (op->kind == HISTORY_FIND && op->given % 5 > 2)
+		result = OF_KIND(find_burst)(table, burst, 1, &value) ? 0 : -1;
 	else if (op->kind == HISTORY_FIND)
-		result = table16_find(table, &key[k], hash[k], &value) ? 0 : -1;
+		result = OF_KIND(find)(table, &key[k], hash[k], &value) ? 0 : -1;
 	else if (op->kind == HISTORY_REPLACE)
-		result = table16_replace(table, &key[k], hash[k], op->seen, op->given);
+		result = OF_KIND(replace)(table, &key[k], hash[k], op->seen, op->given);
 	else if (op->kind == HISTORY_INSERT)
-		result = table16_insert(table, thread, &key[k], hash[k], &value);
+		result = OF_KIND(insert)(table, thread, &key[k], hash[k], &value);
 	else
-		result = table16_remove(table, thread, &key[k], hash[k], &value);
+		result = OF_KIND(remove)(table, thread, &key[k], hash[k], &value);
 	// A plain store is seen by others some nanoseconds after it was made: by the clock alone,
 	// which is no message between threads, the one writer's operation ends when its stores have
 	// left.
@@ -162,7 +192,7 @@ static void *work(void *argument)
 static void read_all(struct history *h)
 {
 	for (uint32_t k = 0; k < HISTORY_KEYS; k++)
-		if (!table16_find(table, &key[k], hash[k], &h->value[k]))
+		if (!OF_KIND(find)(table, &key[k], hash[k], &h->value[k]))
 			h->value[k] = HISTORY_ABSENT;
 }
 
@@ -198,7 +228,7 @@ static void check(struct history *h)
 static void table_new(struct history *h)
 {
 	struct table_config config = {
-		.capacity = 8, .key_bytes = 16, .writers = writers, .epoch = &epoch};
+		.capacity = 8, .key_bytes = KEY_BYTES, .writers = writers, .epoch = &epoch};
 
 	memset(given, 0, sizeof(given));
 	memcpy(config.secret, &seed, sizeof(seed));
@@ -208,8 +238,8 @@ static void table_new(struct history *h)
 	table = table_create(&config);
 	ASSERT(table);
 	for (uint32_t k = 0; k < HISTORY_KEYS; k++) {
-		key[k] = (struct flow_key16){{k, k}};
-		hash[k] = table16_hash(table, &key[k]);
+		key[k] = key_number(k);
+		hash[k] = OF_KIND(hash)(table, &key[k]);
 	}
 	read_all(h);
 }
@@ -262,7 +292,8 @@ int main(int argc, char **argv)
 		seed++;
 		clock_gettime(CLOCK_MONOTONIC, &now);
 	} while ((uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec < end_ns);
-	printf("history_table: %llu windows of %u operations by %u threads, all linearizable\n",
-	       (unsigned long long)windows, THREADS * OPS, THREADS);
+	printf("history_table: %llu windows of %u operations by %u threads on %u-byte keys, all "
+	       "linearizable\n",
+	       (unsigned long long)windows, THREADS * OPS, THREADS, KEY_BYTES);
 	return 0;
 }

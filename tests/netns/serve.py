@@ -209,6 +209,13 @@ def nothing_is_missing(place, before):
     place.check("every worker accepted connections", all(w["accepted"] for w in now["workers"]),
                 ", ".join(f"{w['accepted']} (handed on {w['handed_out_pkts']} packets)"
                           for w in now["workers"]))
+    table = now["flow_table"]
+    keys = sum(w["conns_open"] + w["conns_half_open"] + w["conns_time_wait"]
+               for w in now["workers"])
+    place.check("the table has a key for each connection", table["keys"] == keys, str(table))
+    place.check("its table has room", table["keys"] <= table["capacity"] <= table["slots"])
+    place.check("one writer needs no second try",
+                len(now["workers"]) > 1 or table["retries"] == 0)
     place.check("unaccounted is 0", now["unaccounted"] == 0, str(now["unaccounted"]))
     copied = {k: v for k, v in now["counters"].items() if k.startswith("copied_bytes") and v}
     print("      copy ledger:", copied or "0 bytes")

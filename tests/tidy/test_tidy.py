@@ -68,6 +68,21 @@ class Words(unittest.TestCase):
         files = {"src/tcp/a.c": "x = __atomic_load_n(p, 0);\n", "src/sync/a.h": "_Atomic int x;\n"}
         self.assertEqual(found(words.check_atomics, files), [("src/tcp/a.c", 1)])
 
+    def test_no_lock_is_named(self):
+        for lock in ("pthread_mutex_lock(&m)", "pthread_rwlock_rdlock(&m)", "pthread_cond_wait(&c, &m)",
+                     "pthread_spin_lock(&s)", "sem_wait(&s)", "mtx_lock(&m)", "cnd_wait(&c, &m)",
+                     "rte_spinlock_lock(&s)", "rte_spinlock_t s", "rte_rwlock_read_lock(&s)",
+                     "rte_ticketlock_lock(&s)", "rte_mcslock_lock(&s, &m)", "rte_seqlock_read_begin(&s)",
+                     "syscall(SYS_futex, p, 0, 1)", "flock(fd, 2)"):
+            with self.subTest(lock):
+                files = {"src/dpdk/a.c": f"\t{lock};\n"}
+                self.assertEqual(found(words.check_locks, files), [("src/dpdk/a.c", 1)])
+
+    def test_what_only_sounds_like_a_lock_is_fine(self):
+        files = {"src/tcp/a.c": "// a mutex is no pthread_mutex_t here\nint block = unlock(assembly);\n",
+                 "tests/unit/a.c": "sem_wait(&s);\n"}
+        self.assertEqual(found(words.check_locks, files), [])
+
     def test_a_todo_says_why(self):
         mark = "TO" + "DO"
         files = {"src/a.c": f"// {mark}\n// {mark} later\n// {mark}: widen when IPv6 is there\n"}
@@ -202,7 +217,8 @@ class Objects(unittest.TestCase):
         self.assertEqual(names, ["malloc"])
 
     def test_each_kind_of_forbidden_import_has_its_remedy(self):
-        for symbol in ("fprintf", "clock_gettime", "rand", "pthread_mutex_lock", "rte_eal_init"):
+        for symbol in ("fprintf", "clock_gettime", "rand", "pthread_mutex_lock", "sem_wait",
+                       "mtx_lock", "cnd_wait", "rte_eal_init", "syscall", "flock"):
             finding, = objects.check_imports([Object("src/net/a.c", (symbol,), (), ())])
             self.assertNotIn("tidy.exceptions", finding.message)
 

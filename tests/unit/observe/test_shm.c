@@ -131,11 +131,15 @@ static void ports_pools_and_workers_are_read_by_name(void **state)
 	cell_set(&shm_port_totals(shm, 1, 0)->rx_pkts, 4);
 	cell_set(&shm_pool(shm, 1, POOL_CTRL)->available_pkts, 9);
 	cell_set(&shm_worker(shm, 1)->heartbeat_ns, 77);
+	cell_set(&shm_flow_table(shm)->waiting, 5);
 	r = shm_reader_open(shm_path(shm));
 	const struct shm_table *port = shm_reader_table(r, "port");
 	const struct shm_table *pool = shm_reader_table(r, "pool");
 	const struct shm_table *worker = shm_reader_table(r, "worker");
+	const struct shm_table *flows = shm_reader_table(r, "flow_table");
 
+	assert_int_equal(flows->rows, 1);
+	assert_int_equal(shm_reader_u64(r, flows, 0, shm_reader_find(r, flows, "waiting")), 5);
 	assert_int_equal(port->rows, 1);
 	assert_string_equal(shm_reader_text(r, port, 0, shm_reader_find(r, port, "name")), "p0");
 	assert_string_equal(shm_reader_text(r, port, 0, shm_reader_find(r, port, "device")),
@@ -335,8 +339,8 @@ static void foreign_files_are_refused_by_name(void **state)
 // Touches all a reader offers; AddressSanitizer and the kernel watch.
 static uint64_t read_everything(struct shm_reader *r)
 {
-	static const char *const names[] = {"worker",      "counter", "port",
-					    "port_totals", "pool",    "event"};
+	static const char *const names[] = {"worker",      "flow_table", "counter", "port",
+					    "port_totals", "pool",       "event"};
 	const struct shm_field *f;
 	uint64_t sum = 0, first, end;
 
