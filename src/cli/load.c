@@ -170,13 +170,16 @@ static void request_add(struct load_conn *c, uint64_t since_ns)
 	c->load->issued++;
 }
 
+static bool may_begin(const struct load *load)
+{
+	return load->connecting < OPENING_MAX;
+}
+
 // False when no more can be begun in this turn.
 static bool conn_begin(struct load_conn *c)
 {
 	struct load *load = c->load;
 
-	if (load->connecting >= OPENING_MAX)
-		return false;
 	load->connecting++;
 	c->state = LOAD_CONN_CONNECTING;
 	if (load->kind->open(c) == 0)
@@ -193,6 +196,8 @@ static bool conn_proceed(struct load_conn *c, uint64_t now_ns)
 	uint64_t since_ns;
 	uint64_t count = due(load, now_ns, &since_ns);
 
+	if (c->state == LOAD_CONN_CLOSED && !may_begin(load))
+		return false; // before a request is entered that nobody would send
 	if (c->state == LOAD_CONN_CLOSED && !options->new_connection)
 		return load->phase != LOAD_FINISH && conn_begin(c);
 	if (!can_send(c))
