@@ -5,7 +5,8 @@
     load_memif.py PRISM
 
 More new connections at once than load opens at a time: each request is sent and answered once, and
-the load ends. Exits 77 with the reason where it cannot run.
+the load ends. More connections than a stack has ports, or none for want of a route: it says why,
+and how often. Exits 77 with the reason where it cannot run.
 """
 import json
 import sys
@@ -16,6 +17,7 @@ from bed import OURS, Bed, conduct, missing
 
 THEIRS = "198.18.0.3"
 SECONDS = 30  # of a load that ends after a fraction of one
+UDP_PORTS = 16384
 
 
 class Memif(Bed):
@@ -49,13 +51,33 @@ def new_connections_at_once(t):
             t.check(f"{what}: it ends", took_s < SECONDS, f"after {took_s:.1f} s")
 
 
+def no_port(t):
+    seconds = 2
+    got, report, _ = t.load("udp-echo", f"{OURS}:7", "-c", str(UDP_PORTS + 100), "-d", f"{seconds}s")
+    refused = report.get("errors_by_kind", {}).get("no_port", 0)
+    t.check("no port is left: counted, by tries a few times a second",
+            got.returncode == 1 and 0 < refused <= 15 * seconds, f"{refused}")
+    t.check("no port is left: connections that have one work", report.get("requests", 0) > UDP_PORTS,
+            f"{report.get('requests')} requests")
+    t.check("no port is left: said once, with what to do",
+            got.stderr.count("no local port is free") == 1 and "remedy: ask for fewer --connections"
+            in got.stderr, got.stderr.strip()[-300:])
+
+
+def no_route(t):
+    got, report, _ = t.load("tcp-echo", "203.0.113.1:7")
+    t.check("no route: counted, and said why",
+            got.returncode == 1 and report.get("errors_by_kind", {}).get("connect") == 1 and
+            "(NO_ROUTE)\n  cause:" in got.stderr, got.stderr.strip()[-300:])
+
+
 def main():
     reason = missing()
     if reason:
         print("skipped:", reason)
         return 77
     return conduct(Memif("loadm", sys.argv[1]),
-                   [Memif.make, new_connections_at_once])
+                   [Memif.make, new_connections_at_once, no_port, no_route])
 
 
 if __name__ == "__main__":
