@@ -9,6 +9,7 @@
 // Time is the turn's: a request is as old as the turn that sent it.
 #include "cli/load.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@
 
 #define EVENTS_A_TURN 256
 #define OPENING_MAX 256u // handshakes at the same time; well below a server's half-open limit
+#define BEGIN_AGAIN_NS (100 * NS_PER_MS)
 #define FIRST_NS (10 * NS_PER_S)
 #define FINISH_NS (2 * NS_PER_S)
 #define CHECK_NS (100 * NS_PER_MS)
@@ -170,19 +172,47 @@ static void request_add(struct load_conn *c, uint64_t since_ns)
 	c->load->issued++;
 }
 
+static bool may_begin(const struct load *load, uint64_t now_ns)
+{
+	return load->connecting < OPENING_MAX && now_ns >= load->begin_again_ns;
+}
+
+// Our own stack cannot begin a connection, mostly for want of a port: said once. What was due stays
+// due and is tried again, but not each turn: that would count turns.
+static void begin_refused(struct load_conn *c, int status, uint64_t now_ns)
+{
+	struct load *load = c->load;
+	bool no_port = status == -EADDRNOTAVAIL; // no local address was asked for
+	struct prism_error why = prism_last_error();
+
+	if (!load->refusal_said)
+		cli_error(CLI_FAILED, why.cause,
+			  no_port ? "ask for fewer --connections, or run several prism load at "
+				    "once, each with an --address of its own"
+				  : why.remedy,
+			  "%s: %s (%s)",
+			  no_port ? "no local port is free" : "no connection can be begun",
+			  why.message, why.name);
+	load->refusal_said = true;
+	load->begin_again_ns = now_ns + BEGIN_AGAIN_NS;
+	load->connecting--;
+	load_error_count(load, no_port ? LOAD_ERROR_NO_PORT : LOAD_ERROR_CONNECT);
+	c->state = LOAD_CONN_CLOSED; // it never was connecting
+	load_conn_over(c, LOAD_ERROR_CONNECT, true);
+}
+
 // False when no more can be begun in this turn.
-static bool conn_begin(struct load_conn *c)
+static bool conn_begin(struct load_conn *c, uint64_t now_ns)
 {
 	struct load *load = c->load;
 
-	if (load->connecting >= OPENING_MAX)
-		return false;
 	load->connecting++;
 	c->state = LOAD_CONN_CONNECTING;
-	if (load->kind->open(c) == 0)
-		return true;
-	load_conn_over(c, LOAD_ERROR_CONNECT, false);
-	return false;
+	int status = load->kind->open(c);
+
+	if (status < 0)
+		begin_refused(c, status, now_ns);
+	return status == 0;
 }
 
 // Lets one connection do what is due. False when nothing more is to be done in this turn.
@@ -193,15 +223,17 @@ static bool conn_proceed(struct load_conn *c, uint64_t now_ns)
 	uint64_t since_ns;
 	uint64_t count = due(load, now_ns, &since_ns);
 
+	if (c->state == LOAD_CONN_CLOSED && !may_begin(load, now_ns))
+		return false; // before a request is entered that nobody would send
 	if (c->state == LOAD_CONN_CLOSED && !options->new_connection)
-		return load->phase != LOAD_FINISH && conn_begin(c);
+		return load->phase != LOAD_FINISH && conn_begin(c, now_ns);
 	if (!can_send(c))
 		return true;
 	if (count == 0)
 		return false;
 	if (options->new_connection) {
 		request_add(c, since_ns);
-		return conn_begin(c);
+		return conn_begin(c, now_ns);
 	}
 	// In open loop one each, so that the load spreads over the connections.
 	uint32_t n = 0, n_max = options->rate_hz > 0 ? 1 : (uint32_t)MIN(count, options->pipeline);

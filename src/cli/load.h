@@ -37,6 +37,7 @@ enum load_error {
 	LOAD_ERROR_BODY,    // other bytes, or another length
 	LOAD_ERROR_LOST,    // no answer in time
 	LOAD_ERROR_SEND,    // the stack refused to send
+	LOAD_ERROR_NO_PORT, // no local port was free: tried again
 	LOAD_ERRORS,
 };
 
@@ -110,6 +111,8 @@ struct load {
 	uint32_t ring_mask; // slots of a ring, less one: a power of two, at least pipeline
 	struct load_conn *ready_first, *ready_last;
 	uint32_t connecting;
+	uint64_t begin_again_ns; // none is begun before: our stack had refused one
+	bool refusal_said;       // and why is on stderr
 	enum load_phase phase;
 	bool first_done;  // LOAD_FIRST is over
 	uint64_t issued;  // requests sent in this phase's pace

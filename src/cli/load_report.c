@@ -17,6 +17,7 @@ const char *const load_error_names[LOAD_ERRORS] = {
 	[LOAD_ERROR_CLOSED] = "closed",   [LOAD_ERROR_PARSE] = "parse",
 	[LOAD_ERROR_STATUS] = "status",   [LOAD_ERROR_BODY] = "body",
 	[LOAD_ERROR_LOST] = "lost",       [LOAD_ERROR_SEND] = "send",
+	[LOAD_ERROR_NO_PORT] = "no_port",
 };
 
 uint64_t load_error_sum(const struct load *load)
