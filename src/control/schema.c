@@ -245,7 +245,7 @@ static const struct schema_field limit_fields[] = {
 	 .max = 16777216,
 	 .fallback = "16384",
 	 .example = "16384",
-	 .sentence = "TCP connections, established and later"},
+	 .sentence = "TCP connections, established and later, of all workers together"},
 	{.key = "half_open",
 	 .kind = SCHEMA_NUMBER,
 	 WHERE(prism_options, half_open_max),
