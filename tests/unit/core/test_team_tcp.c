@@ -359,6 +359,50 @@ static void a_stale_handle_is_stale_to_all(void **state)
 	crew_destroy(c);
 }
 
+// A handle is looked at while whose connection it was clears the slot: he has done with one field
+// and not with the other.
+static void a_slot_that_is_being_cleared_is_nobodys(void **state)
+{
+	struct crew *c = crew_create(2, CREW_SPREAD);
+
+	crew_meet(c);
+	crew_listen(c, 1, HTTP);
+	struct met met = crew_accept(c, 0, 5000, HTTP);
+	struct tcp *tcp = c->worker[1]->tcp;
+	struct conn *conn = conn_of(tcp, met.conn.id);
+	uint32_t flags = conn->flags;
+
+	conn->flags = 0;
+	for (uint32_t i = 0; i < 2; i++)
+		assert_int_equal(prism_tcp_set_user(c->worker[i], met.conn, 1), -EXDEV);
+	conn->flags = flags;
+	assert_int_equal(prism_tcp_set_user(c->worker[1], met.conn, 1), 0);
+	crew_destroy(c);
+}
+
+static void between_two_workers_a_connection_is_neithers(void **state)
+{
+	struct crew *c = crew_create(2, CREW_SPREAD);
+
+	crew_meet(c);
+	crew_listen(c, 1, HTTP);
+	struct met met = crew_accept(c, 0, 5000, HTTP);
+
+	assert_int_equal(prism_tcp_move(c->worker[1], met.conn, 0), 0);
+	c->stopped[0] = true;
+	crew_turns(c);
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_int_equal(prism_tcp_close(c->worker[i], met.conn), -EXDEV);
+		assert_non_null(strstr(err_last()->message, "on its way"));
+	}
+	c->stopped[0] = false;
+	crew_turns(c);
+	assert_int_equal(c->seen[0].count[PRISM_EVENT_MOVED], 1);
+	assert_int_equal(prism_tcp_close(c->worker[1], met.conn), -EXDEV);
+	assert_int_equal(prism_tcp_abort(c->worker[0], met.conn), 0);
+	crew_destroy(c);
+}
+
 // Packets of worker `from` for the wire, by way of another's queue.
 static void hand_output(struct crew *c, uint32_t from, uint32_t to, uint32_t count)
 {
@@ -415,6 +459,8 @@ int main(void)
 		cmocka_unit_test(fragmentation_needed_lowers_the_mtu_of_another_workers_connection),
 		cmocka_unit_test(a_handle_of_another_workers_names_both),
 		cmocka_unit_test(a_stale_handle_is_stale_to_all),
+		cmocka_unit_test(a_slot_that_is_being_cleared_is_nobodys),
+		cmocka_unit_test(between_two_workers_a_connection_is_neithers),
 		cmocka_unit_test(at_the_end_a_connection_arrives_behind_all_that_was_handed_before),
 	};
 
