@@ -270,19 +270,19 @@ struct prism_worker *worker_create(const struct worker_config *config)
 	return w;
 }
 
+// All of it: a note may lie behind thousands of segments.
 void worker_settle(struct prism_worker *w)
 {
-	if (w->env.hands)
+	while (w->env.hands && hands_waiting(&w->env))
 		receive_handed(w);
 }
 
 void worker_destroy(struct prism_worker *w)
 {
-	if (w->tcp &&
-	    w->env.hands) // those who ended before have their last segments on the way here
-		receive_handed(w);
-	if (w->tcp)
+	if (w->tcp) {
+		worker_settle(w); // those who ended before have their last segments on the way here
 		tcp_destroy(w->tcp);
+	}
 	if (w->net)
 		worker_transmit(w);
 	if (w->net)

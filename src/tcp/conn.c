@@ -26,7 +26,7 @@ static void set_defaults(struct tcp *tcp, struct conn *c, enum state state)
 {
 	ASSERT(!(c->generation & 1));
 	c->generation++;
-	c->flags = tcp->worker << CONN_WORKER_SHIFT;
+	c->flags = (tcp->worker + 1) << CONN_WORKER_SHIFT;
 	c->state = state; // birth: the one other place that writes it
 	c->flush_next = NO_INDEX;
 	c->ready_next = NO_INDEX;

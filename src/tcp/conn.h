@@ -68,8 +68,10 @@ enum conn_flag {
 	CONN_KEEPALIVE_SET = 1 << 18, // keepalive_s says, not the configuration
 	CONN_MOVING = 1 << 19         // it goes to moves_to as soon as nothing of it waits here
 };
-#define CONN_WORKER_SHIFT 24 // above the flags: the worker whose connection it is
-#define CONN_IN_TRANSIT 255u // nobody's: between two workers; flush_next is the one it left
+// Above the flags: the worker whose connection it is, plus one. So a slot that is free, or cleared
+// at this moment by whose it was, is nobody's: who has an old handle may look at it meanwhile.
+#define CONN_WORKER_SHIFT 24
+#define CONN_IN_TRANSIT 254u // nobody's: between two workers; flush_next is the one it left
 
 // In good weather an ACK that nothing waits for looks at none of line 3.
 #define CONN_IN_TROUBLE (CONN_RECOVERY | CONN_AFTER_RTO | CONN_LOST)
@@ -440,10 +442,10 @@ static inline uint64_t conn_handle(const struct tcp *tcp, const struct conn *c)
 	return conn_handle_at(tcp, conn_index(tcp, c));
 }
 
-// Whose connection it is.
+// Whose connection it is; no worker's number when it is nobody's.
 static inline uint32_t conn_worker(const struct conn *c)
 {
-	return c->flags >> CONN_WORKER_SHIFT;
+	return (c->flags >> CONN_WORKER_SHIFT) - 1;
 }
 
 // Handle -> connection of whatever worker, or NULL when it is stale.

@@ -244,10 +244,14 @@ int tcp_connect(struct tcp *tcp, const struct tcp_tuple *tuple, uint64_t user, p
 COLD int conn_refuse(const struct tcp *tcp, prism_conn conn)
 {
 	const struct conn *c = conn_of_any(tcp, conn.id);
+	uint32_t worker = c ? conn_worker(c) : 0;
 
+	if (c && worker >= tcp->shared->worker_count)
+		return err_set(ERR_OTHER_WORKER, "connection %#lx is on its way, not worker %u's",
+			       (unsigned long)conn.id, tcp->worker);
 	if (c)
 		return err_set(ERR_OTHER_WORKER, "connection %#lx is worker %u's, not %u's",
-			       (unsigned long)conn.id, conn_worker(c), tcp->worker);
+			       (unsigned long)conn.id, worker, tcp->worker);
 	return err_set(ERR_STALE_HANDLE, "connection %#lx", (unsigned long)conn.id);
 }
 

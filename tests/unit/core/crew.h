@@ -28,7 +28,7 @@ enum crew_mode { CREW_SPREAD, CREW_FEW };
 
 // What the application of one worker saw.
 struct seen {
-	uint32_t count[PRISM_EVENT_TIMER + 1];
+	uint32_t count[PRISM_EVENT_MOVED + 1];
 	struct prism_event last; // its pointers are not good any more
 	prism_conn conn;         // of the last that was accepted or connected
 	uint8_t bytes[CREW_BYTES];

@@ -359,6 +359,90 @@ static void a_stale_handle_is_stale_to_all(void **state)
 	crew_destroy(c);
 }
 
+// A handle is looked at while whose connection it was clears the slot: he has done with one field
+// and not with the other.
+static void a_slot_that_is_being_cleared_is_nobodys(void **state)
+{
+	struct crew *c = crew_create(2, CREW_SPREAD);
+
+	crew_meet(c);
+	crew_listen(c, 1, HTTP);
+	struct met met = crew_accept(c, 0, 5000, HTTP);
+	struct tcp *tcp = c->worker[1]->tcp;
+	struct conn *conn = conn_of(tcp, met.conn.id);
+	uint32_t flags = conn->flags;
+
+	conn->flags = 0;
+	for (uint32_t i = 0; i < 2; i++)
+		assert_int_equal(prism_tcp_set_user(c->worker[i], met.conn, 1), -EXDEV);
+	conn->flags = flags;
+	assert_int_equal(prism_tcp_set_user(c->worker[1], met.conn, 1), 0);
+	crew_destroy(c);
+}
+
+static void between_two_workers_a_connection_is_neithers(void **state)
+{
+	struct crew *c = crew_create(2, CREW_SPREAD);
+
+	crew_meet(c);
+	crew_listen(c, 1, HTTP);
+	struct met met = crew_accept(c, 0, 5000, HTTP);
+
+	assert_int_equal(prism_tcp_move(c->worker[1], met.conn, 0), 0);
+	c->stopped[0] = true;
+	crew_turns(c);
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_int_equal(prism_tcp_close(c->worker[i], met.conn), -EXDEV);
+		assert_non_null(strstr(err_last()->message, "on its way"));
+	}
+	c->stopped[0] = false;
+	crew_turns(c);
+	assert_int_equal(c->seen[0].count[PRISM_EVENT_MOVED], 1);
+	assert_int_equal(prism_tcp_close(c->worker[1], met.conn), -EXDEV);
+	assert_int_equal(prism_tcp_abort(c->worker[0], met.conn), 0);
+	crew_destroy(c);
+}
+
+// Packets of worker `from` for the wire, by way of another's queue.
+static void hand_output(struct crew *c, uint32_t from, uint32_t to, uint32_t count)
+{
+	struct env *env = &c->worker[from]->env;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct pkt *p = pkt_alloc(env->pool[POOL_CTRL]);
+
+		assert_non_null(p);
+		memset(pkt_append(p, 60), 0, 60);
+		counter_add(env, COUNTER_originated_pkts, 1);
+		hands_give(env, p, to, mesh_word(HANDED_OUTPUT, 0, from));
+	}
+	hands_flush(env);
+}
+
+static void at_the_end_a_connection_arrives_behind_all_that_was_handed_before(void **state)
+{
+	struct crew *c = crew_create(2, CREW_SPREAD);
+
+	crew_meet(c);
+	crew_listen(c, 0, HTTP);
+	struct met met = crew_accept(c, 0, 5000, HTTP);
+
+	assert_int_equal(prism_tcp_send_copy(c->worker[0], met.conn, "unheard", 7), 0);
+	crew_turns(c);
+	assert_int_equal(prism_tcp_move(c->worker[0], met.conn, 1), 0);
+	c->stopped[1] = true;
+	hand_output(c, 0, 1, 3 * BURST_PKTS);
+	crew_turns(c);
+	assert_int_equal(c->counters[0].value[COUNTER_tcp_moved], 1);
+	crew_clear(c);
+	for (uint32_t i = 0; i < 2 * c->count; i++)
+		worker_settle(c->worker[i % c->count]);
+	crew_at_rest(c);
+	worker_transmit(c->worker[1]);
+	assert_int_equal(crew_sent(c), 3 * BURST_PKTS);
+	crew_destroy(c); // where it arrived it is reset, and what it held is released
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -375,6 +459,9 @@ int main(void)
 		cmocka_unit_test(fragmentation_needed_lowers_the_mtu_of_another_workers_connection),
 		cmocka_unit_test(a_handle_of_another_workers_names_both),
 		cmocka_unit_test(a_stale_handle_is_stale_to_all),
+		cmocka_unit_test(a_slot_that_is_being_cleared_is_nobodys),
+		cmocka_unit_test(between_two_workers_a_connection_is_neithers),
+		cmocka_unit_test(at_the_end_a_connection_arrives_behind_all_that_was_handed_before),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
