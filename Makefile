@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # A thin door: each target is one command a reader can type by hand. Meson does the work.
 
-.PHONY: help build run test bench bench-sync prove fuzz format install clean
+.PHONY: help build run test bench bench-sync bench-workers prove fuzz format install clean
 
 help:
 	@echo 'make build    the prism command, left at build/prism'
@@ -9,6 +9,7 @@ help:
 	@echo 'make test     everything that decides whether a change is good'
 	@echo 'make bench    one table: Prism beside its peers, JSON under build/bench/'
 	@echo 'make bench-sync  flow table, rings and counters beside those of others'
+	@echo 'make bench-workers  one worker and two on the same work'
 	@echo 'make prove    the lock-free files: every interleaving, models, histories, stalls, mutants'
 	@echo 'make fuzz     60 seconds on each fuzz target (SECONDS_EACH=... to change)'
 	@echo 'make format   clang-format on the C files that differ from the last commit (ALL=1: on all)'
@@ -37,6 +38,11 @@ bench-sync:
 	@devtools/setup build run test bench
 	@devtools/build
 	@tests/bench/sync/run
+
+bench-workers:
+	@devtools/setup build run test bench
+	@devtools/build
+	@tests/bench/workers/run
 
 prove:
 	@devtools/setup build test

@@ -16,8 +16,24 @@ def text(raw):
     return raw.split(b"\0", 1)[0].decode()
 
 
-def read(path):
-    """(state, {table: {field: sum over rows}})"""
+def places(path, table, fields):
+    """[{field: where in the file} for each row of a table], for who looks often."""
+    with open(path, "rb") as f:
+        data = f.read()
+    head, found = HEAD.unpack_from(data), []
+    for i in range(head[12]):
+        name, offset, row_bytes, row_count, _, first, count, _ = TABLE.unpack_from(
+            data, HEAD.size + i * TABLE.size)
+        for r in range(row_count if text(name) == table else 0):
+            every = (FIELD.unpack_from(data, head[15] + k * FIELD.size)
+                     for k in range(first, first + count))
+            found.append({text(f[0]): offset + r * row_bytes + f[4] for f in every
+                          if text(f[0]) in fields})
+    return found
+
+
+def rows(path):
+    """(state, {table: [{field: number} for each row]})"""
     with open(path, "rb") as f:
         data = f.read()
     head = HEAD.unpack_from(data)
@@ -26,16 +42,26 @@ def read(path):
     state, table_count, fields_offset = head[5], head[12], head[15]
     tables = {}
     for i in range(table_count):
-        name, offset, row_bytes, rows, _, first, count, _ = TABLE.unpack_from(
+        name, offset, row_bytes, row_count, _, first, count, _ = TABLE.unpack_from(
             data, HEAD.size + i * TABLE.size)
-        sums = tables.setdefault(text(name), {})
-        for k in range(first, first + count):
-            field = FIELD.unpack_from(data, fields_offset + k * FIELD.size)
-            if field[3] in NUMBERS:
-                sums[text(field[0])] = sum(
-                    struct.unpack_from("<Q", data, offset + r * row_bytes + field[4])[0]
-                    for r in range(rows))
+        fields = [FIELD.unpack_from(data, fields_offset + k * FIELD.size)
+                  for k in range(first, first + count)]
+        tables[text(name)] = [
+            {text(f[0]): struct.unpack_from("<Q", data, offset + r * row_bytes + f[4])[0]
+             for f in fields if f[3] in NUMBERS} for r in range(row_count)]
     return state, tables
+
+
+def read(path):
+    """(state, {table: {field: sum over rows}})"""
+    state, tables = rows(path)
+    return state, {name: {field: sum(row[field] for row in of_table) for field in of_table[0]}
+                   if of_table else {} for name, of_table in tables.items()}
+
+
+def pid(path):
+    with open(path, "rb") as f:
+        return HEAD.unpack(f.read(HEAD.size))[4]
 
 
 def counters(path):

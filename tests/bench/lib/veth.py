@@ -18,7 +18,7 @@ from .rows import Bench, Row, Skip
 SERVER, CLIENT = "198.18.0.2", "198.18.0.1"
 BIG_BYTES = 256 << 20
 PRISM = """instance: {instance}
-workers: [{core}]
+workers: {cores}
 ports:
   - name: p0
     device: "{device}"
@@ -55,6 +55,7 @@ class Veth:
     def __init__(self, place):
         self.place = place
         self.count = 0
+        self.cores = [place.server_core]  # of Prism's workers
 
     def need(self, *tools):
         if os.geteuid() != 0:
@@ -110,7 +111,7 @@ class Veth:
         if tap:
             sh(*entering(names[0]), "ip", "addr", "del", f"{CLIENT}/24", "dev", "cl")
         config = self.place.write("v.yaml", PRISM.format(
-            instance=instance, core=self.place.server_core, device=device, more=more))
+            instance=instance, cores=self.cores, device=device, more=more))
         log = open(self.place.path("v.log"), "w+", encoding="utf-8")
         server = self.place.start([*entering(names[0 if tap else 1]),
                                    self.place.prism(), "run", config], stdout=log,
