@@ -20,8 +20,8 @@ struct prism_worker;
 /// sent), or allocated with prism_buf_alloc.
 struct prism_buf;
 
-/// Handles carry worker, generation and index: a stale one is refused with -ESTALE, never a crash.
-/// The all-zero handle names nothing.
+/// Handles carry generation and index: a stale one is refused with -ESTALE, never a crash; one of
+/// another worker with -EXDEV. The all-zero handle names nothing.
 typedef struct {
 	uint64_t id;
 } prism_conn;
