@@ -66,7 +66,8 @@ enum conn_flag {
 	CONN_LOST = 1 << 16,          // [loss.rtx_nxt, loss.rtx_end) may hold something
 	CONN_EARLY = 1 << 17,         // early is not NULL
 	CONN_KEEPALIVE_SET = 1 << 18, // keepalive_s says, not the configuration
-	CONN_MOVING = 1 << 19         // it goes to moves_to as soon as nothing of it waits here
+	CONN_MOVING = 1 << 19,        // it goes to moves_to as soon as nothing of it waits here
+	CONN_SYN_AGAIN = 1 << 20      // its SYN was answered by an older connection, and repeated
 };
 // Above the flags: the worker whose connection it is, plus one. So a slot that is free, or cleared
 // at this moment by whose it was, is nobody's: who has an old handle may look at it meanwhile.

@@ -80,6 +80,17 @@ static void connected(struct tcp *tcp, struct conn *c, struct segment *s)
 	deliver_news(tcp, c, NEWS_CONNECTED);
 }
 
+// An older connection of the same addresses answered, or its TIME-WAIT; our reset has ended it (RFC
+// 9293 3.5.1, figure 9). The SYN goes again at once, as Linux has it, and not when its timer fires,
+// a second later; once, or a forger could have us send at his pace.
+static void syn_again(struct tcp *tcp, struct conn *c)
+{
+	if (conn_is(c, CONN_SYN_AGAIN))
+		return;
+	conn_set(c, CONN_SYN_AGAIN | CONN_RTX_NOW);
+	conn_mark(tcp, c);
+}
+
 // RFC 9293 3.10.7.3
 static enum drop syn_sent_step(struct tcp *tcp, struct conn *c, struct segment *s)
 {
@@ -89,6 +100,8 @@ static enum drop syn_sent_step(struct tcp *tcp, struct conn *c, struct segment *
 
 	if (acks && (s->ack <= c->snd.una || s->ack > c->snd.nxt)) {
 		output_reset_reply(tcp, s);
+		if (!(s->flags & TCP_RST))
+			syn_again(tcp, c);
 		return DROP_TCP_ACK_UNACCEPTABLE;
 	}
 	if (s->flags & TCP_RST) { // second

@@ -96,6 +96,8 @@ static struct time_wait *next_record(struct tcp *tcp, uint32_t *index)
 	return &tcp->time_wait[*index];
 }
 
+#define ANSWER_SHIFT 29 // what a record does not know, it answers once in 0.54 s
+
 // The record takes the key's place in the table, where `from_value` has it now.
 static void enter(struct tcp *tcp, const struct time_wait *from, uint32_t from_value)
 {
@@ -106,6 +108,7 @@ static void enter(struct tcp *tcp, const struct time_wait *from, uint32_t from_v
 
 	*t = record;
 	t->expires_ns = tcp->env->now_ns + tcp->config.time_wait_ns;
+	t->answered = (uint8_t)(tcp->env->now_ns >> ANSWER_SHIFT) - 1; // not yet
 	ASSERT(table16_replace(tcp->table, &key, table16_hash(tcp->table, &key), from_value,
 			       owner_value(tcp, OWNER_TIME_WAIT, index)) == 0);
 	arm(tcp);
@@ -179,6 +182,21 @@ static void wait_again(struct tcp *tcp, struct time_wait *t)
 	enter(tcp, &again, owner_value(tcp, OWNER_TIME_WAIT, (uint32_t)(t - tcp->time_wait)));
 }
 
+// What it does not know is answered (RFC 9293 3.10.7.4, first), so that a peer whose new connection
+// meets the record can end it; once in a while each, so that two sides cannot go on answering each
+// other. Apart from the worker's limit of challenge ACKs: a client that comes back with ten
+// thousand connections meets as many records.
+static void answer_unknown(struct tcp *tcp, struct time_wait *t)
+{
+	uint8_t stretch = (uint8_t)(tcp->env->now_ns >> ANSWER_SHIFT);
+
+	if (t->answered == stretch)
+		return;
+	t->answered = stretch;
+	counter_add(tcp->env, COUNTER_tcp_challenge_acks, 1);
+	acknowledge(tcp, t);
+}
+
 // Far enough above all that the old connection sent.
 #define ISN_STEP 65536u
 
@@ -212,8 +230,7 @@ bool timewait_input(struct tcp *tcp, uint32_t index, struct segment *s, uint32_t
 		pkt_consume(tcp->env, s->pkt); // an ACK of nothing new
 		return false;
 	}
-	if (close_challenge_allowed(tcp))
-		acknowledge(tcp, t);
+	answer_unknown(tcp, t);
 	pkt_drop(tcp->env, s->pkt, DROP_TCP_TIME_WAIT);
 	return false;
 }

@@ -300,6 +300,7 @@ static void in_syn_sent_a_bad_ack_is_reset_and_a_good_one_connects(void **state)
 	peer_connect(b);
 	peer_seg(b, (struct in){.flags = ACK, .seq = 0, .ack = 5});
 	expect(b, RST, 5, 0, 0);
+	expect(b, SYN, 0, 0, 0);                          // the reset has ended what answered
 	peer_seg(b, (struct in){.flags = RST, .seq = 0}); // without ACK: ignored
 	peer_seg(b, (struct in){.flags = ACK, .seq = 0, .ack = 1});
 	assert_int_equal(peer_drops(b, DROP_TCP_NO_SYN), 1);
@@ -309,6 +310,28 @@ static void in_syn_sent_a_bad_ack_is_reset_and_a_good_one_connects(void **state)
 	expect(b, ACK, 1, 1, 0);
 	assert_int_equal(b->connected, 1);
 	assert_int_equal(peer_state(b), ESTABLISHED);
+	peer_destroy(b);
+}
+
+// A forger sets no pace: after the first wrong answer the SYN waits for its timer.
+static void a_syn_is_repeated_once_for_wrong_answers(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_connect(b);
+	peer_seg(b, (struct in){.flags = RST | ACK, .seq = 0, .ack = 5});
+	expect_nothing(b); // a reset is no older connection's answer
+	peer_seg(b, (struct in){.flags = ACK, .seq = 0, .ack = 5});
+	expect(b, RST, 5, 0, 0);
+	expect(b, SYN, 0, 0, 0);
+	for (uint32_t i = 0; i < 3; i++) {
+		peer_seg(b, (struct in){.flags = ACK, .seq = 0, .ack = 6 + i});
+		expect(b, RST, 6 + i, 0, 0);
+		expect_nothing(b);
+	}
+	peer_time(b, NS_PER_S + NS_PER_S / 2);
+	expect(b, SYN, 0, 0, 0);
 	peer_destroy(b);
 }
 
@@ -399,6 +422,7 @@ int main(void)
 		cmocka_unit_test(an_unlistened_port_refuses_what_was_half_open),
 		cmocka_unit_test(an_echo_of_nothing_measures_nothing),
 		cmocka_unit_test(in_syn_sent_a_bad_ack_is_reset_and_a_good_one_connects),
+		cmocka_unit_test(a_syn_is_repeated_once_for_wrong_answers),
 		cmocka_unit_test(sending_before_the_connection_is_there_is_refused),
 		cmocka_unit_test(a_connection_closed_in_syn_received_ends_in_order),
 		cmocka_unit_test(syns_that_cannot_be_answered_have_names),

@@ -82,6 +82,62 @@ static void a_newer_syn_is_none_when_nobody_listens(void **state)
 	peer_destroy(b);
 }
 
+static void what_a_record_does_not_know_is_answered_once_in_a_while(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	wait_state(b);
+	for (int i = 0; i < 4; i++) {
+		peer_seg(b, (struct in){.flags = SYN, .seq = 0});
+		expect(b, ACK, 2, 2, 0);
+		peer_seg(b, (struct in){.flags = SYN, .seq = 0});
+		expect_nothing(b);
+		peer_time(b, NS_PER_S);
+	}
+	assert_int_equal(peer_drops(b, DROP_TCP_TIME_WAIT), 8);
+	peer_destroy(b);
+}
+
+// Each of them ends with a reset, however many they are in a second (RFC 9293 3.5.1).
+static void each_record_answers_a_client_that_comes_back(void **state)
+{
+	enum { CLIENTS = 2000 };
+	struct tcp_config config = peer_config();
+
+	(void)state;
+	config.connections_max = 16;
+	config.time_wait_max = CLIENTS;
+	struct peer *b = peer_create_on(&config, PORT_TX_CHAINS);
+
+	peer_listen(b);
+	for (uint16_t i = 0; i < CLIENTS; i++) {
+		uint16_t port = (uint16_t)(6000 + i);
+
+		peer_seg(b, (struct in){.flags = SYN, .src_port = port});
+		expect(b, SYN | ACK, 0, 1, 0);
+		peer_seg(b, (struct in){.flags = ACK, .src_port = port, .seq = 1, .ack = 1});
+		tcp_close(b->tcp, b->conn);
+		peer_turn(b);
+		expect(b, FIN | ACK, 1, 1, 0);
+		peer_seg(b, (struct in){.flags = FIN | ACK, .src_port = port, .seq = 1, .ack = 2});
+		expect(b, ACK, 2, 2, 0);
+		peer_clear(b);
+	}
+	assert_int_equal(waiting(b), CLIENTS);
+	for (uint16_t i = 0; i < CLIENTS; i++) {
+		uint16_t port = (uint16_t)(6000 + i);
+
+		peer_seg(b, (struct in){.flags = SYN, .src_port = port, .seq = 0u - 5000});
+		assert_true(peer_read(b));
+		assert_int_equal(b->out.flags, ACK);
+		peer_seg(b, (struct in){.flags = RST, .src_port = port, .seq = 2});
+		peer_clear(b);
+	}
+	assert_int_equal(waiting(b), 0);
+	peer_destroy(b);
+}
+
 // RFC 1122 4.2.2.13, RFC 6191 2
 static void a_newer_syn_begins_a_new_connection(void **state)
 {
@@ -221,6 +277,8 @@ int main(void)
 		cmocka_unit_test(it_lasts_two_msl_from_the_last_fin),
 		cmocka_unit_test(old_segments_are_answered_and_a_reset_ends_it),
 		cmocka_unit_test(a_newer_syn_is_none_when_nobody_listens),
+		cmocka_unit_test(what_a_record_does_not_know_is_answered_once_in_a_while),
+		cmocka_unit_test(each_record_answers_a_client_that_comes_back),
 		cmocka_unit_test(a_newer_syn_begins_a_new_connection),
 		cmocka_unit_test(with_timestamps_the_clock_tells_new_from_old),
 		cmocka_unit_test(a_full_ring_gives_up_its_oldest),
