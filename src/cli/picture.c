@@ -242,6 +242,7 @@ void picture_compose(struct picture *p)
 		"running",
 		"STUCK: a worker makes no turns",
 		"stopping",
+		"ended: these are its last numbers",
 		"DEAD: these are its last numbers",
 	};
 

@@ -115,7 +115,7 @@ static int show_live(struct picture *p, struct shm_reader *reader, uint64_t inte
 		picture_compose(p);
 		draw(p);
 		key = getch();
-		if (key == ERR && p->state == STATS_DEAD)
+		if (key == ERR && p->state >= STATS_ENDED)
 			reader = successor(p, reader);
 		if (key == ERR)
 			shm_reader_refresh(reader);

@@ -16,7 +16,8 @@
 
 const char *stats_state_name(enum stats_state state)
 {
-	static const char *const names[] = {"starting", "running", "stuck", "stopping", "dead"};
+	static const char *const names[] = {"starting", "running", "stuck",
+					    "stopping", "ended",   "dead"};
 
 	return names[state];
 }
@@ -57,7 +58,9 @@ enum stats_state stats_look(struct shm_reader *reader)
 	for (uint64_t waited_ns = 0; waited_ns <= STATS_STUCK_NS; waited_ns += LOOK_AGAIN_NS) {
 		uint32_t state = shm_reader_head(reader)->state;
 
-		if (!shm_reader_alive(reader) || state == SHM_ENDED)
+		if (state == SHM_ENDED)
+			return STATS_ENDED;
+		if (!shm_reader_alive(reader))
 			return STATS_DEAD;
 		if (state == SHM_STARTING)
 			return STATS_STARTING;

@@ -14,7 +14,8 @@ enum stats_state {
 	STATS_RUNNING,
 	STATS_STUCK, // the process lives, a worker makes no turns
 	STATS_STOPPING,
-	STATS_DEAD, // the process is gone and could not clean up
+	STATS_ENDED, // in order: every worker has written its last numbers
+	STATS_DEAD,  // the process is gone and could not clean up
 };
 
 // A worker publishes every 10 ms; one that did not for so long does not turn.

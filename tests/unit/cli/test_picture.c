@@ -122,6 +122,7 @@ static void the_dead_and_the_stuck_are_named(void **state)
 {
 	second_of_work();
 	assert_non_null(strstr(compose(STATS_DEAD, false), "DEAD"));
+	assert_non_null(strstr(compose(STATS_ENDED, false), "ended"));
 	assert_non_null(strstr(compose(STATS_STUCK, false), "STUCK"));
 }
 
