@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// counted WHAT CONNECTIONS OPERATIONS: a service and its clients in one process, for counting the
-// server's instructions. WHAT is http (keep-alive), http-new (a connection each), tcp-echo or
-// udp-echo, with messages of 64 bytes. The first quarter of the operations warms up; what follows
-// runs inside counted_turn and nowhere else:
+// counted WHAT CONNECTIONS OPERATIONS [idle|serves]: a service and its clients in one process, for
+// counting the server's instructions. WHAT is http (keep-alive), http-new (a connection each),
+// tcp-echo or udp-echo, with messages of 64 bytes. The first quarter of the operations warms up;
+// what follows runs inside counted_turn and nowhere else:
 //   valgrind --tool=callgrind --toggle-collect=counted_turn counted http 64 10000
-// Prints what was counted as JSON. Turns alternate, so a burst is as long as there are connections.
+// Prints what was counted as JSON. With a fourth argument the server has a second worker, without a
+// queue, who serves nobody or half of the connections; only the first one's turns are counted.
+// Turns alternate, so a burst is as long as there are connections.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/bits.h"
+#include "core/worker.h"
 #include "duo.h"
 #include "service/service.h"
 
@@ -34,6 +37,7 @@ static struct duo duo;
 static struct client *clients;
 static struct prism_endpoint target;
 static bool is_http, is_udp, is_new;
+static struct prism_worker *second[2]; // workers of both sides, or NULL; the client's is idle
 static char request[256];
 static uint32_t request_bytes, answer_bytes;
 static uint64_t operations;
@@ -96,10 +100,10 @@ static void on_event(struct handler *handler, const struct prism_event *event)
 	}
 }
 
-static void turn(int side)
+static void turn(struct prism_worker *worker)
 {
 	struct prism_event events[EVENTS];
-	int count = duo_turn(&duo, side, events, EVENTS);
+	int count = worker_turn(worker, duo.now_ns, events, EVENTS);
 
 	for (int i = 0; i < count; i++)
 		handler_dispatch(&events[i]);
@@ -108,7 +112,17 @@ static void turn(int side)
 // The name callgrind is told.
 __attribute__((noinline)) static void counted_turn(void)
 {
-	turn(SERVER);
+	turn(duo.worker[SERVER]);
+}
+
+static void turn_others(void)
+{
+	if (second[SERVER])
+		turn(second[SERVER]);
+	turn(duo.worker[CLIENT]);
+	if (second[CLIENT])
+		turn(second[CLIENT]);
+	duo.now_ns += TURN_NS;
 }
 
 static uint64_t run(uint64_t wanted, bool counts)
@@ -120,9 +134,8 @@ static uint64_t run(uint64_t wanted, bool counts)
 		if (counts)
 			counted_turn();
 		else
-			turn(SERVER);
-		turn(CLIENT);
-		duo.now_ns += TURN_NS;
+			turn(duo.worker[SERVER]);
+		turn_others();
 	}
 	return turns;
 }
@@ -136,9 +149,9 @@ static void learn(void)
 		send_one(c);
 	else
 		begin(c);
-	for (int i = 0; i < 100; i++, duo.now_ns += TURN_NS) {
-		turn(SERVER);
-		turn(CLIENT);
+	for (int i = 0; i < 100; i++) {
+		turn(duo.worker[SERVER]);
+		turn_others();
 	}
 	duo_must(c->got_bytes > 0, "no answer");
 	answer_bytes = c->got_bytes;
@@ -185,24 +198,17 @@ static void make_request(const char *what)
 			DUO_SERVER, is_new ? "Connection: close\r\n" : "");
 }
 
-static struct service *start(uint32_t connections)
+static void start_service(struct prism_worker *worker, const char *root)
 {
-	struct prism_options limits;
 	struct service *service;
-	struct service_config config = {.type = is_http ? "http" : "echo", .listen.port = 80};
+	struct service_config config = {
+		.type = is_http ? "http" : "echo", .listen.port = 80, .root = root};
 
-	PRISM_OPTIONS_INIT(&limits);
-	limits.connections_max = 20000;
-	limits.udp_max = connections + 8;
-	limits.time_wait_ns = 1000000;
-	duo_open(&duo, "counted", &limits);
-	prism_endpoint_parse(DUO_SERVER ":80", &target);
-	if (is_http)
-		config.root = make_site();
-	duo_must(service_start(duo.prism[SERVER], duo.worker[SERVER], &config, &service) == 0,
-		 "service");
-	if (is_http)
-		remove_site(config.root);
+	duo_must(service_start(duo.prism[SERVER], worker, &config, &service) == 0, "service");
+}
+
+static void start_clients(uint32_t connections)
+{
 	clients = calloc(connections, sizeof(*clients));
 	duo_must(clients != NULL, "memory");
 	for (uint32_t i = 0; i < connections; i++) {
@@ -215,7 +221,28 @@ static struct service *start(uint32_t connections)
 						&clients[i].udp) == 0,
 				 "a socket");
 	}
-	return service;
+}
+
+static void start(uint32_t connections, const char *more)
+{
+	struct prism_options limits;
+	const char *root = is_http ? make_site() : NULL;
+
+	PRISM_OPTIONS_INIT(&limits);
+	limits.connections_max = 20000;
+	limits.udp_max = connections + 8;
+	limits.time_wait_ns = 1000000;
+	limits.workers = more ? 2 : 1;
+	duo_open(&duo, "counted", &limits);
+	prism_endpoint_parse(DUO_SERVER ":80", &target);
+	start_service(duo.worker[SERVER], root);
+	for (int i = 0; i < 2 && more; i++)
+		second[i] = prism_worker_get(duo.prism[i], 1);
+	if (more && strcmp(more, "serves") == 0)
+		start_service(second[SERVER], root);
+	if (is_http)
+		remove_site(root);
+	start_clients(connections);
 }
 
 static uint64_t counter(const char *name)
@@ -228,16 +255,19 @@ static uint64_t counter(const char *name)
 
 int main(int argc, char **argv)
 {
-	if (argc != 4) {
-		fprintf(stderr,
-			"usage: counted http|http-new|tcp-echo|udp-echo CONNECTIONS OPERATIONS\n");
+	const char *more = argc == 5 ? argv[4] : NULL;
+
+	if (argc < 4 || argc > 5 ||
+	    (more && strcmp(more, "idle") != 0 && strcmp(more, "serves") != 0)) {
+		fprintf(stderr, "usage: counted http|http-new|tcp-echo|udp-echo CONNECTIONS "
+				"OPERATIONS [idle|serves]\n");
 		return 2;
 	}
 	uint32_t connections = (uint32_t)atoi(argv[2]);
 	uint64_t wanted = strtoull(argv[3], NULL, 10);
 
 	make_request(argv[1]);
-	start(connections);
+	start(connections, more);
 	learn();
 	for (uint32_t i = 0; i < connections; i++) {
 		if (is_udp || (i == 0 && !is_new))
@@ -247,10 +277,12 @@ int main(int argc, char **argv)
 	}
 	run(wanted / 4, false);
 	uint64_t before = operations, rx = counter("rx_pkts"), tx = counter("tx_pkts");
+	uint64_t handed = counter("handed_out_pkts");
 	uint64_t turns = run(wanted, true);
 
 	printf("{\"operations\": %" PRIu64 ", \"turns\": %" PRIu64 ", \"rx_pkts\": %" PRIu64
-	       ", \"tx_pkts\": %" PRIu64 "}\n",
-	       operations - before, turns, counter("rx_pkts") - rx, counter("tx_pkts") - tx);
+	       ", \"tx_pkts\": %" PRIu64 ", \"handed_pkts\": %" PRIu64 "}\n",
+	       operations - before, turns, counter("rx_pkts") - rx, counter("tx_pkts") - tx,
+	       counter("handed_out_pkts") - handed);
 	return 0;
 }

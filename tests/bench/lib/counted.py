@@ -77,14 +77,14 @@ class Profile:
         return out
 
 
-def counted(place, what, connections):
+def counted(place, what, connections, *second):
     if not shutil.which("valgrind"):
         raise Skip("valgrind is not installed")
     out = place.path("callgrind.out")
     done = subprocess.run(
         ["valgrind", "-q", "--tool=callgrind", "--toggle-collect=counted_turn",
          f"--callgrind-out-file={out}", place.tool("counted"), what, str(connections),
-         str(OPERATIONS)], capture_output=True, text=True, check=False, timeout=600)
+         str(OPERATIONS), *second], capture_output=True, text=True, check=False, timeout=600)
     if done.returncode != 0:
         raise RuntimeError(done.stderr[-300:])
     report, profile = json.loads(done.stdout), Profile(out)
@@ -146,4 +146,9 @@ def benches(place):
         found.append(Bench({"prism": lambda w=what, c=connections: counted(place, w, c)},
                            [Row(name, "instr/request", "request"),
                             Row(name + ".packet", "instr/packet", "packet")], runs=1))
+    for what in ("http", "tcp-echo", "udp-echo"):
+        found.append(Bench({"prism": lambda w=what: counted(place, w, 64, "idle"),
+                            "alone": lambda w=what: counted(place, w, 64)},
+                           [Row(f"instructions.second.{what}", "instr/request", "request", "alone",
+                                "request", "the same without a second worker")], runs=1))
     return found
