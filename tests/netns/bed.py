@@ -73,10 +73,11 @@ class Bed:
         sh(*entering(ns), "ip", "link", "set", "lo", "up")
         return ns
 
-    def veth(self, ours, kernels):
+    def veth(self, ours, kernels, queues=1):
         """Joins two namespaces: interface sv in ours, cl with the kernel's address in the other."""
-        sh(*entering(ours), "ip", "link", "add", "sv", "type", "veth", "peer", "name", "cl",
-           "netns", kernels)
+        each = ["numrxqueues", str(queues), "numtxqueues", str(queues)]
+        sh(*entering(ours), "ip", "link", "add", "sv", *each, "type", "veth", "peer", "name", "cl",
+           *each, "netns", kernels)
         sh(*entering(ours), "ip", "link", "set", "sv", "up")
         sh(*entering(kernels), "ip", "link", "set", "cl", "up")
         sh(*entering(kernels), "ip", "addr", "add", f"{KERNELS}/24", "dev", "cl")
