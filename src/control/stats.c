@@ -48,6 +48,14 @@ static uint64_t turned(const struct shm_reader *reader, const uint64_t *before_n
 	return workers;
 }
 
+// The copy may be of the moment before it wrote its last.
+static enum stats_state how_it_went(struct shm_reader *reader)
+{
+	if (shm_reader_refresh(reader) == 0 && shm_reader_head(reader)->state == SHM_ENDED)
+		return STATS_ENDED;
+	return STATS_DEAD;
+}
+
 enum stats_state stats_look(struct shm_reader *reader)
 {
 	struct timespec wait = {.tv_nsec = LOOK_AGAIN_NS};
@@ -61,7 +69,7 @@ enum stats_state stats_look(struct shm_reader *reader)
 		if (state == SHM_ENDED)
 			return STATS_ENDED;
 		if (!shm_reader_alive(reader))
-			return STATS_DEAD;
+			return how_it_went(reader);
 		if (state == SHM_STARTING)
 			return STATS_STARTING;
 		if (turned(reader, before_ns) == all)

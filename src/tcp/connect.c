@@ -69,8 +69,9 @@ static uint64_t ticks_since(const struct tcp *tcp, uint32_t then)
 
 static void connected(struct tcp *tcp, struct conn *c, struct segment *s)
 {
-	// One SYN was sent, so its own time measures; the echo could be anything (RFC 7323 4.1).
-	if (!conn_is(c, CONN_SYN_RETRANSMITTED))
+	// RFC 6298 3: only of a SYN that was sent once its time measures; the echo could be
+	// anything (RFC 7323 4.1).
+	if (!conn_is(c, CONN_SYN_RETRANSMITTED | CONN_SYN_AGAIN))
 		rtt_sample(c, ticks_since(tcp, c->cc.sent_ms) + 1);
 	c->snd.una = s->ack;
 	conn_enter(tcp, c, ESTABLISHED);

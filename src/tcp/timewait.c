@@ -4,7 +4,9 @@
 // one that ends early leaves a gap. One timer serves the oldest. Called by close.c and input.c.
 //
 // When the ring is full the oldest record ends before its time, which is counted: RFC 9293 MUST-13
-// holds as long as limits.time_wait is above the rate of closing times 2 MSL.
+// holds as long as limits.time_wait is above the rate of closing times 2 MSL. An exact RST ends a
+// record too (RFC 9293 3.10.7.4), so an old segment can, by way of our answer and a peer that knows
+// nothing any more (RFC 1337): without it a client that comes back would wait for the record's end.
 #include "tcp/timewait.h"
 
 #include "observe/counter.h"
@@ -132,7 +134,7 @@ void timewait_add(struct tcp *tcp, struct conn *c)
 	enter(tcp, &t, owner_value(tcp, OWNER_CONN, conn_index(tcp, c)));
 }
 
-static void acknowledge(struct tcp *tcp, const struct time_wait *t)
+static bool acknowledge(struct tcp *tcp, const struct time_wait *t)
 {
 	struct net_path path;
 	struct bare b = {
@@ -147,8 +149,7 @@ static void acknowledge(struct tcp *tcp, const struct time_wait *t)
 		.ts_echo = t->ts_recent,
 	};
 
-	if (net_path_find(tcp->net, &t->local, &t->remote, &path) == 0)
-		output_bare(tcp, &b);
+	return net_path_find(tcp->net, &t->local, &t->remote, &path) == 0 && output_bare(tcp, &b);
 }
 
 // RFC 6191 2: a later timestamp is a new connection; without timestamps RFC 1122 4.2.2.13: a later
@@ -193,8 +194,8 @@ static void answer_unknown(struct tcp *tcp, struct time_wait *t)
 	if (t->answered == stretch)
 		return;
 	t->answered = stretch;
-	counter_add(tcp->env, COUNTER_tcp_challenge_acks, 1);
-	acknowledge(tcp, t);
+	if (acknowledge(tcp, t))
+		counter_add(tcp->env, COUNTER_tcp_time_wait_answers, 1);
 }
 
 // Far enough above all that the old connection sent.
@@ -221,7 +222,7 @@ bool timewait_input(struct tcp *tcp, uint32_t index, struct segment *s, uint32_t
 		return false;
 	}
 	if (is_known_fin(t, s)) { // RFC 9293 3.10.7.4, eighth: acknowledge, wait 2 MSL again
-		acknowledge(tcp, t);
+		(void)acknowledge(tcp, t);
 		wait_again(tcp, t);
 		pkt_consume(tcp->env, s->pkt);
 		return false;

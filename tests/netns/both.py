@@ -45,6 +45,7 @@ class Kernel:
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_SECONDS)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_SECONDS)
         self.conns[sock.fileno()] = [sock, opener, words, 0]
         self.poll.register(sock, select.EPOLLOUT if opener else select.EPOLLIN)
 

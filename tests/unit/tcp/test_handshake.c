@@ -335,6 +335,22 @@ static void a_syn_is_repeated_once_for_wrong_answers(void **state)
 	peer_destroy(b);
 }
 
+// RFC 6298 3: whose SYN the answer is for cannot be told.
+static void a_repeated_syn_measures_no_round_trip(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_connect(b);
+	peer_time(b, 299 * NS_PER_MS);
+	peer_seg(b, (struct in){.flags = ACK, .seq = 0, .ack = 5});
+	peer_time(b, NS_PER_MS);
+	peer_seg(b, (struct in){.flags = SYN | ACK, .seq = 0, .ack = 1});
+	assert_int_equal(b->connected, 1);
+	assert_int_equal(peer_conn(b)->rtt.srtt_us, 0);
+	peer_destroy(b);
+}
+
 static void sending_before_the_connection_is_there_is_refused(void **state)
 {
 	struct peer *b = peer_create();
@@ -423,6 +439,7 @@ int main(void)
 		cmocka_unit_test(an_echo_of_nothing_measures_nothing),
 		cmocka_unit_test(in_syn_sent_a_bad_ack_is_reset_and_a_good_one_connects),
 		cmocka_unit_test(a_syn_is_repeated_once_for_wrong_answers),
+		cmocka_unit_test(a_repeated_syn_measures_no_round_trip),
 		cmocka_unit_test(sending_before_the_connection_is_there_is_refused),
 		cmocka_unit_test(a_connection_closed_in_syn_received_ends_in_order),
 		cmocka_unit_test(syns_that_cannot_be_answered_have_names),

@@ -135,6 +135,7 @@ static void each_record_answers_a_client_that_comes_back(void **state)
 		peer_clear(b);
 	}
 	assert_int_equal(waiting(b), 0);
+	assert_int_equal(peer_count(b, COUNTER_tcp_time_wait_answers), CLIENTS);
 	peer_destroy(b);
 }
 
