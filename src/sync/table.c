@@ -123,13 +123,16 @@ static int refuse_config(const struct table_config *c)
 
 static void shape(struct table *t, const struct table_config *c)
 {
+	uint64_t secret[2];
+
 	t->slots = c->key_bytes == 16 ? 3 : 4;
 	t->bucket_bytes = c->key_bytes == 16 ? sizeof(struct bucket16) : sizeof(struct bucket40);
 	t->bucket_count = prime_from((uint32_t)MAX(slots_of(c) / t->slots + 1, UINT64_C(3)));
 	t->probes = MIN(PROBES_MAX, t->bucket_count);
 	t->writers = c->writers;
 	t->epoch = c->epoch;
-	memcpy(t->secret, c->secret, sizeof(t->secret));
+	memcpy(secret, c->secret, sizeof(secret));
+	t->hash_key = hash_key_of(secret);
 	for (uint32_t i = 0; i < TABLE_WRITERS_MAX; i++)
 		t->writer[i].waiting = t->writer[i].filling = NOTHING;
 }

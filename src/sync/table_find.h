@@ -4,7 +4,6 @@
 // decided per packet. The argument is in table.c. Whoever includes defines
 //   KIND(name)   the function's name     ctrl_t   the control word: a tag a slot, and overflow
 //   KEY, BUCKET  names of structs        WORDS    of 8 bytes in a key     SLOTS   keys in a bucket
-#include "base/hash.h"
 #include "sync/table_slot.h"
 
 #ifndef KIND // the header by itself
@@ -64,7 +63,7 @@ static inline bool KIND(equal)(const struct KEY *a, const struct KEY *b)
 
 uint64_t KIND(hash)(const struct table *t, const struct KEY *key)
 {
-	return hash_words(t->secret, key->word, WORDS);
+	return hash_words(&t->hash_key, key->word, WORDS);
 }
 
 void KIND(prefetch)(const struct table *t, uint64_t hash)

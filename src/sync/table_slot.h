@@ -7,6 +7,7 @@
 #include <assert.h>
 
 #include "base/bits.h"
+#include "base/hash.h"
 #include "sync/atomic.h"
 #include "sync/cell.h"
 #include "sync/epoch.h"
@@ -59,7 +60,7 @@ struct writer {
 
 struct table {
 	void *buckets;
-	uint64_t secret[2];
+	struct hash_key hash_key;
 	uint32_t bucket_count; // prime
 	uint32_t bucket_bytes;
 	uint32_t slots;  // of a bucket

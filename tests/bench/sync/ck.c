@@ -32,9 +32,9 @@ static struct ck_malloc memory = {.malloc = give, .free = take_back};
 
 static void hash_key(ck_ht_hash_t *h, const void *key, size_t bytes, uint64_t seed)
 {
-	const uint64_t secret[2] = {seed, 9};
+	const struct hash_key secret = hash_key_of((const uint64_t[2]){seed, 9});
 
-	h->value = bytes == 16 ? hash_words(secret, key, 2) : hash_words(secret, key, 5);
+	h->value = bytes == 16 ? hash_words(&secret, key, 2) : hash_words(&secret, key, 5);
 }
 
 static struct sync_table *create(const uint8_t *keys, uint32_t key_bytes, uint32_t count,

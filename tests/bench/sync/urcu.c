@@ -63,10 +63,10 @@ static void destroy(struct sync_table *t)
 
 static uint64_t hash_of(const struct sync_table *t, const uint8_t *key)
 {
-	static const uint64_t secret[2] = {0x0807060504030201, 9};
+	const struct hash_key secret = hash_key_of((const uint64_t[2]){0x0807060504030201, 9});
 	const uint64_t *words = (const void *)key;
 
-	return t->key_bytes == 16 ? hash_words(secret, words, 2) : hash_words(secret, words, 5);
+	return t->key_bytes == 16 ? hash_words(&secret, words, 2) : hash_words(&secret, words, 5);
 }
 
 static int match(struct cds_lfht_node *n, const void *key)

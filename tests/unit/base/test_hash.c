@@ -58,13 +58,13 @@ static void flow_hash_spreads_every_bit(void **state)
 
 	rng_seed(&r, 1);
 	for (int trial = 0; trial < TRIALS; trial++) {
-		uint64_t key[2] = {rng_next(&r), rng_next(&r)};
+		struct hash_key key = hash_key_of((uint64_t[2]){rng_next(&r), rng_next(&r)});
 		uint64_t w[2] = {rng_next(&r), rng_below(&r, UINT64_C(1) << 32)};
-		uint64_t plain = hash_words(key, w, 2);
+		uint64_t plain = hash_words(&key, w, 2);
 
 		for (int bit = 0; bit < 128; bit++) {
 			w[bit / 64] ^= UINT64_C(1) << bit % 64;
-			uint64_t changed = plain ^ hash_words(key, w, 2);
+			uint64_t changed = plain ^ hash_words(&key, w, 2);
 
 			w[bit / 64] ^= UINT64_C(1) << bit % 64;
 			for (int out = 0; out < 64; out++)
@@ -80,10 +80,13 @@ static void flow_hash_spreads_every_bit(void **state)
 static void flow_hash_depends_on_both_halves_of_the_key(void **state)
 {
 	const uint64_t w[2] = {1, 2};
-	uint64_t plain = hash_words((uint64_t[2]){10, 20}, w, 2);
+	const struct hash_key key[3] = {hash_key_of((uint64_t[2]){10, 20}),
+					hash_key_of((uint64_t[2]){11, 20}),
+					hash_key_of((uint64_t[2]){10, 21})};
+	uint64_t plain = hash_words(&key[0], w, 2);
 
-	assert_int_not_equal(hash_words((uint64_t[2]){11, 20}, w, 2), plain);
-	assert_int_not_equal(hash_words((uint64_t[2]){10, 21}, w, 2), plain);
+	assert_int_not_equal(hash_words(&key[1], w, 2), plain);
+	assert_int_not_equal(hash_words(&key[2], w, 2), plain);
 }
 
 int main(void)
