@@ -96,13 +96,19 @@ enum guess KIND(guess)(const struct table *t, uint64_t hash, uint32_t round, uin
 	return GUESS_ON_NEXT;
 }
 
+// The top bit of the first tag that equals tag, and perhaps more bits above it.
+static inline ctrl_t KIND(first_match)(ctrl_t ctrl, uint8_t tag)
+{
+	ctrl_t x = ctrl ^ tag * TAG_ONES;
+
+	return (x - TAG_ONES) & ~x & TAG_TOPS;
+}
+
 // Nonzero when a tag equals tag or keys went on from here: if this is its first bucket, a key of
 // that tag may be somewhere.
 static inline ctrl_t KIND(anywhere)(ctrl_t ctrl, uint8_t tag)
 {
-	ctrl_t x = ctrl ^ tag * TAG_ONES;
-
-	return ((x - TAG_ONES) & ~x & TAG_TOPS) | ctrl >> OVERFLOW_SHIFT;
+	return KIND(first_match)(ctrl, tag) | ctrl >> OVERFLOW_SHIFT;
 }
 
 // The top bit of the first tag that is FREE, and perhaps more bits above it.
@@ -117,6 +123,18 @@ static inline void KIND(fetch_all)(const struct BUCKET *b)
 {
 	for (size_t at = CACHE_LINE_BYTES; at < sizeof(*b); at += CACHE_LINE_BYTES)
 		bits_prefetch((const char *)b + at);
+}
+
+// The lines of this key alone, as soon as it is known which: they come while what stores to them
+// waits for its turn.
+static inline void KIND(fetch_to_write)(const struct BUCKET *b, uint32_t slot)
+{
+	const char *key = (const char *)&b->key[slot];
+
+	if (sizeof(*b) == CACHE_LINE_BYTES)
+		return;
+	bits_prefetch_write(key);
+	bits_prefetch_write(key + sizeof(struct KEY) - 1);
 }
 
 // Where the key is a member, with the value word that says so; or false.

@@ -70,8 +70,11 @@ static inline bool KIND(reserve_first)(struct table *t, uint64_t hash, struct KI
 {
 	struct probe p = probe_first(t, hash);
 	struct BUCKET *b = &KIND(buckets)(t)[p.bucket];
-	ctrl_t ctrl = atomic_get(&b->ctrl, RELAXED), free = KIND(free)(ctrl);
+	ctrl_t ctrl, free;
 
+	KIND(fetch_all)(b);
+	ctrl = atomic_get(&b->ctrl, RELAXED);
+	free = KIND(free)(ctrl);
 	if (UNLIKELY(!free || KIND(anywhere)(ctrl, p.tag)))
 		return false;
 	*at = (struct KIND(place)){b, p.bucket, KIND(slot_of)(free), 0};
@@ -174,10 +177,41 @@ static bool KIND(tend)(struct table *t, uint32_t writer)
 	return true;
 }
 
-static inline void KIND(tend_in_turn)(struct table *t, uint32_t writer)
+static NOINLINE int KIND(tend_now)(struct table *t, uint32_t writer, int result)
 {
-	if (UNLIKELY(++t->writer[writer].turns % TEND_EVERY == 0))
-		(void)KIND(tend)(t, writer);
+	(void)KIND(tend)(t, writer);
+	return result;
+}
+
+// What insert and remove end with: each eighth of this writer's looks at what waits.
+static inline int KIND(inserted)(struct table *t, uint32_t writer)
+{
+	struct writer *w = writer_of(t, writer);
+	uint64_t inserted = w->inserted + 1;
+
+	cell_set(&w->inserted, inserted);
+	if (UNLIKELY((inserted + w->removed) % TEND_EVERY == 0))
+		return KIND(tend_now)(t, writer, 0);
+	return 0;
+}
+
+static inline int KIND(removed)(struct table *t, uint32_t writer)
+{
+	struct writer *w = writer_of(t, writer);
+	uint64_t removed = w->removed + 1;
+
+	cell_set(&w->removed, removed);
+	if (UNLIKELY((removed + w->inserted) % TEND_EVERY == 0))
+		return KIND(tend_now)(t, writer, 0);
+	return 0;
+}
+
+// The same for who changed nothing.
+static int KIND(idled)(struct table *t, uint32_t writer, int result)
+{
+	if (++t->writer[writer].idle % TEND_EVERY == 0)
+		return KIND(tend_now)(t, writer, result);
+	return result;
 }
 
 // Puts the key into a slot of its own. True when it is, or was, a member by that. A writer that is
@@ -213,98 +247,125 @@ static inline bool KIND(settle)(struct table *t, const struct KEY *key, uint64_t
 	struct probe p = probe_first(t, hash);
 	struct BUCKET *b = &KIND(buckets)(t)[p.bucket];
 	ctrl_t ctrl, free;
-	uint32_t shift;
+	uint32_t slot;
 
-	KIND(fetch_all)(b);
 	ctrl = atomic_get(&b->ctrl, RELAXED);
 	free = KIND(free)(ctrl);
 	if (UNLIKELY(!free) || UNLIKELY(KIND(anywhere)(ctrl, p.tag)))
 		return false;
-	shift = (uint32_t)__builtin_ctzll(free) & 56;
-	b->key[shift / 8] = *key;
-	atomic_set(&b->value[shift / 8], MEMBER | value, RELAXED);
-	atomic_set(&b->ctrl, ctrl | (ctrl_t)p.tag << shift, RELEASE);
+	slot = KIND(slot_of)(free);
+	KIND(fetch_to_write)(b, slot);
+	b->key[slot] = *key;
+	atomic_set(&b->value[slot], MEMBER | value, RELAXED);
+	atomic_set(&b->ctrl, ctrl | (ctrl_t)p.tag << 8 * slot, RELEASE);
 	return true;
 }
 
-int KIND(insert)(struct table *t, uint32_t writer, const struct KEY *key, uint64_t hash,
-		 uint32_t *value)
+// insert for one of several writers, and where settle does not do.
+static NOINLINE int KIND(insert_among)(struct table *t, uint32_t writer, const struct KEY *key,
+				       uint64_t hash, uint32_t *value)
 {
 	struct KIND(place) at;
 	uint32_t word;
 
-	DCHECK(hash == KIND(hash)(t, key) && *value <= TABLE_VALUE_MAX);
-	KIND(tend_in_turn)(t, writer);
-	if (table_alone(t) && LIKELY(KIND(settle)(t, key, hash, *value))) {
-		cell_add(&t->writer[writer].inserted, 1);
-		return 0;
-	}
 	for (bool mine = !table_alone(t) && KIND(reserve_first)(t, hash, &at);; mine = false) {
 		if (UNLIKELY(!mine) && KIND(locate)(t, key, hash, &at, &word)) {
 			*value = word & TABLE_VALUE_MAX;
-			return -EEXIST;
+			return KIND(idled)(t, writer, -EEXIST);
 		}
 		if (UNLIKELY(!mine) && !KIND(reserve)(t, writer, hash, &at)) {
 			if (!KIND(tend)(t, writer))
 				return -ENOSPC;
 			continue;
 		}
-		if (LIKELY(KIND(enter)(t, key, hash, &at, *value))) {
-			cell_add(&t->writer[writer].inserted, 1);
-			return 0;
-		}
+		if (LIKELY(KIND(enter)(t, key, hash, &at, *value)))
+			return KIND(inserted)(t, writer);
 		KIND(bury)(t, writer, hash, &at);
 		limbo_push(t, writer, slot_number(at.index, at.slot), &at.bucket->value[at.slot]);
 		count_retry(t, writer);
 	}
 }
 
+// The same by one who asks for the hash anew: so the usual way need not keep it.
+static NOINLINE int KIND(insert_alone)(struct table *t, uint32_t writer, const struct KEY *key,
+				       uint32_t *value)
+{
+	return KIND(insert_among)(t, writer, key, KIND(hash)(t, key), value);
+}
+
+// What goes the usual way is short and keeps nothing on the stack: the fewer instructions, the more
+// of these, and their misses, the processor has under way at a time.
+int KIND(insert)(struct table *t, uint32_t writer, const struct KEY *key, uint64_t hash,
+		 uint32_t *value)
+{
+	DCHECK(hash == KIND(hash)(t, key) && *value <= TABLE_VALUE_MAX);
+	if (UNLIKELY(!table_alone(t)))
+		return KIND(insert_among)(t, writer, key, hash, value);
+	if (UNLIKELY(!KIND(settle)(t, key, hash, *value)))
+		return KIND(insert_alone)(t, writer, key, value);
+	return KIND(inserted)(t, writer);
+}
+
 // The same for a key that is in its first bucket: out of the table, to this writer's limbo. A table
 // of one writer has nothing but members behind tags, when that one looks.
 static inline bool KIND(drop)(struct table *t, struct writer *w, const struct KEY *key,
-			      uint64_t hash, uint32_t *word)
+			      uint64_t hash, uint32_t *value)
 {
 	struct probe p = probe_first(t, hash);
 	struct BUCKET *b = &KIND(buckets)(t)[p.bucket];
 	ctrl_t ctrl, match;
-	uint32_t shift;
+	uint32_t slot;
 
 	KIND(fetch_all)(b);
 	ctrl = atomic_get(&b->ctrl, RELAXED);
-	match = KIND(matches)(ctrl, p.tag);
+	match = KIND(first_match)(ctrl, p.tag);
 	if (UNLIKELY(!match))
 		return false;
-	shift = (uint32_t)__builtin_ctzll(match) & 56;
-	if (UNLIKELY(!KIND(equal)(&b->key[shift / 8], key)))
+	slot = KIND(slot_of)(match);
+	if (UNLIKELY(!KIND(equal)(&b->key[slot], key)))
 		return false;
-	*word = atomic_get(&b->value[shift / 8], RELAXED);
-	atomic_set(&b->value[shift / 8], REMOVED | w->filling, RELEASE);
-	atomic_set(&b->ctrl, ctrl - ((ctrl_t)(p.tag - BUSY) << shift), RELEASE);
-	w->filling = slot_number(p.bucket, shift / 8);
+	if (value)
+		*value = atomic_get(&b->value[slot], RELAXED) & TABLE_VALUE_MAX;
+	atomic_set(&b->value[slot], REMOVED | w->filling, RELEASE);
+	atomic_set(&b->ctrl, ctrl - (((ctrl_t)p.tag - BUSY) << 8 * slot), RELEASE);
+	w->filling = slot_number(p.bucket, slot);
 	return true;
 }
 
-int KIND(remove)(struct table *t, uint32_t writer, const struct KEY *key, uint64_t hash,
-		 uint32_t *value)
+static NOINLINE int KIND(remove_among)(struct table *t, uint32_t writer, const struct KEY *key,
+				       uint64_t hash, uint32_t *value)
 {
 	struct writer *w = &t->writer[writer];
 	struct KIND(place) at;
 	uint32_t word;
 
-	KIND(tend_in_turn)(t, writer);
-	if (table_alone(t) && LIKELY(KIND(drop)(t, w, key, hash, &word)))
-		goto removed;
 	do {
 		if (!KIND(locate)(t, key, hash, &at, &word))
-			return -ENOENT;
+			return KIND(idled)(t, writer, -ENOENT);
 	} while (!table_cas(t, &at.bucket->value[at.slot], &word, REMOVED | w->filling, ACQ_REL));
 	KIND(bury)(t, writer, hash, &at);
 	w->filling = slot_number(at.index, at.slot);
-removed:
 	if (value)
 		*value = word & TABLE_VALUE_MAX;
-	cell_add(&w->removed, 1);
-	return 0;
+	return KIND(removed)(t, writer);
+}
+
+static NOINLINE int KIND(remove_alone)(struct table *t, uint32_t writer, const struct KEY *key,
+				       uint32_t *value)
+{
+	return KIND(remove_among)(t, writer, key, KIND(hash)(t, key), value);
+}
+
+int KIND(remove)(struct table *t, uint32_t writer, const struct KEY *key, uint64_t hash,
+		 uint32_t *value)
+{
+	struct writer *w = writer_of(t, writer);
+
+	if (UNLIKELY(!table_alone(t)))
+		return KIND(remove_among)(t, writer, key, hash, value);
+	if (UNLIKELY(!KIND(drop)(t, w, key, hash, value)))
+		return KIND(remove_alone)(t, writer, key, value);
+	return KIND(removed)(t, writer);
 }
 
 int KIND(replace)(struct table *t, const struct KEY *key, uint64_t hash, uint32_t from, uint32_t to)

@@ -55,7 +55,7 @@ struct writer {
 	uint64_t inserted, removed, retries; // cells
 	uint64_t token;                      // of the epoch, for the slots that wait
 	uint32_t waiting, filling;           // lists of slots: retired with the token; since then
-	uint32_t turns;                      // inserts and removes, by which it tends
+	uint32_t idle;                       // inserts and removes that changed nothing
 } CACHE_ALIGNED;
 
 struct table {
@@ -110,6 +110,15 @@ static inline void probe_next(const struct table *t, uint64_t hash, struct probe
 	next = (uint64_t)p->bucket + p->step;
 	p->bucket = (uint32_t)(next < t->bucket_count ? next : next - t->bucket_count);
 	p->round++;
+}
+
+// In a register: compilers work out the address of each of its fields by itself otherwise.
+static inline struct writer *writer_of(struct table *t, uint32_t writer)
+{
+	struct writer *w = &t->writer[writer];
+
+	__asm__("" : "+r"(w));
+	return w;
 }
 
 static inline void count_retry(struct table *t, uint32_t writer)

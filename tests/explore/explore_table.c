@@ -125,6 +125,23 @@ static void looks_for_the_other_first(void)
 	epoch_offline(&epoch, 2);
 }
 
+static void twin_comes_and_goes(void)
+{
+	epoch_online(&epoch, 0);
+	insert(0, TWIN, 20);
+	find(TWIN);
+	take(0, TWIN);
+	epoch_offline(&epoch, 0);
+}
+
+static void looks_for_twins(void)
+{
+	epoch_online(&epoch, 1);
+	find(0);
+	find(TWIN);
+	epoch_offline(&epoch, 1);
+}
+
 // 6: two replace the same value, one removes it.
 static void replaces_0(void)
 {
@@ -251,6 +268,9 @@ static uint64_t run_all(uint32_t preemptions)
 		sum += run("  one writer: a slot is used again", preemptions, reuses,
 			   looks_for_both, looks_for_the_other_first);
 	}
+	with_key_0(0);
+	sum += run("  one writer: two keys of one tag", preemptions, twin_comes_and_goes,
+		   looks_for_twins, NULL);
 	return sum;
 }
 
