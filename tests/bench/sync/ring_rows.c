@@ -2,7 +2,8 @@
 // Hand-over of pointers through a ring of 1024, beside rte_ring (single producer, single consumer)
 // and ck_ring (spsc), which has no bursts: it does one after the other. One thread that puts and
 // takes; a thread that puts and one on the other core that takes; one item there and back. And a
-// counter's increment beside a relaxed atomic add: of one counter, and of sixteen in turn.
+// counter's increment beside a relaxed atomic add and, as what the machine can do, an addition that
+// threads know nothing of: of one counter, and of sixteen in turn.
 #include <pthread.h>
 #include <stdio.h>
 
@@ -281,30 +282,48 @@ static uint64_t counters[COUNTERS * 8]; // on lines of their own
 		__asm__ volatile("" : : : "memory"); \
 	}
 
-static double count(bool cell, uint32_t among)
+enum counter { CELL, ATOMIC, PLAIN, COUNTER_KINDS };
+static const char *const counter_names[COUNTER_KINDS] = {"prism", "atomic add", "plain add"};
+
+static void count_one(enum counter kind)
+{
+	if (kind == CELL)
+		COUNT(cell_add(&counters[0], 1))
+	else if (kind == ATOMIC)
+		COUNT(atomic_add(&counters[0], 1, RELAXED))
+	else
+		COUNT(counters[0]++)
+}
+
+static void count_many(enum counter kind)
+{
+	if (kind == CELL)
+		COUNT(cell_add(&counters[i % COUNTERS * 8], 1))
+	else if (kind == ATOMIC)
+		COUNT(atomic_add(&counters[i % COUNTERS * 8], 1, RELAXED))
+	else
+		COUNT(counters[i % COUNTERS * 8]++)
+}
+
+static double count(enum counter kind, bool many)
 {
 	uint64_t begin_ns = bench_now_ns();
 
-	if (cell && among == 1)
-		COUNT(cell_add(&counters[0], 1))
-	else if (cell)
-		COUNT(cell_add(&counters[i % COUNTERS * 8], 1))
-	else if (among == 1)
-		COUNT(atomic_add(&counters[0], 1, RELAXED))
+	if (many)
+		count_many(kind);
 	else
-		COUNT(atomic_add(&counters[i % COUNTERS * 8], 1, RELAXED))
+		count_one(kind);
 	return (double)(bench_now_ns() - begin_ns) / COUNTS;
 }
 
 void counter_rows(uint32_t rounds)
 {
-	static const char *const names[2] = {"prism", "atomic add"};
-	static struct samples ns[2][2];
+	static struct samples ns[2][COUNTER_KINDS];
 
 	for (uint32_t round = 0; round < rounds * 8 && round < SAMPLES_MAX; round++)
 		for (uint32_t many = 0; many < 2; many++)
-			for (uint32_t kind = 0; kind < 2; kind++)
-				samples_add(&ns[many][kind], count(kind == 0, many ? COUNTERS : 1));
-	print_row("counter", "increment", names, ns[0], 2);
-	print_row("counter", "increment, 16 in turn", names, ns[1], 2);
+			for (enum counter kind = 0; kind < COUNTER_KINDS; kind++)
+				samples_add(&ns[many][kind], count(kind, many));
+	print_row("counter", "increment", counter_names, ns[0], COUNTER_KINDS);
+	print_row("counter", "increment, 16 in turn", counter_names, ns[1], COUNTER_KINDS);
 }
