@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Concurrency Kit's ck_ht: open addressing, one writer. It keeps pointers to keys, which count as
-// part of it: somebody must keep them.
+// Concurrency Kit's ck_ht: open addressing, one writer. It keeps pointers to keys; the keys, in an
+// array by their numbers, count as part of it: somebody must keep them.
 #include <stdlib.h>
+#include <string.h>
 
 #include <ck_ht.h>
 
@@ -11,6 +12,7 @@
 
 struct sync_table {
 	ck_ht_t ht;
+	uint8_t *kept;
 	uint32_t key_bytes, count;
 };
 
@@ -37,8 +39,8 @@ static void hash_key(ck_ht_hash_t *h, const void *key, size_t bytes, uint64_t se
 	h->value = bytes == 16 ? hash_words(&secret, key, 2) : hash_words(&secret, key, 5);
 }
 
-static struct sync_table *create(const uint8_t *keys, uint32_t key_bytes, uint32_t count,
-				 uint32_t load_pct, bool two_writers)
+static struct sync_table *create(uint32_t key_bytes, uint32_t count, uint32_t load_pct,
+				 bool two_writers)
 {
 	struct sync_table *t;
 
@@ -47,6 +49,9 @@ static struct sync_table *create(const uint8_t *keys, uint32_t key_bytes, uint32
 	t = calloc(1, sizeof(*t));
 	t->key_bytes = key_bytes;
 	t->count = count;
+	t->kept = malloc(2 * (size_t)count * key_bytes);
+	if (!t->kept)
+		return NULL;
 	if (!ck_ht_init(&t->ht, CK_HT_MODE_BYTESTRING, hash_key, &memory,
 			bits_ceil_pow2((uint64_t)count * 100 / load_pct), 7))
 		return NULL;
@@ -56,6 +61,7 @@ static struct sync_table *create(const uint8_t *keys, uint32_t key_bytes, uint32
 static void destroy(struct sync_table *t)
 {
 	ck_ht_destroy(&t->ht);
+	free(t->kept);
 	free(t);
 }
 
@@ -75,11 +81,13 @@ static bool find(struct sync_table *t, const uint8_t *key, uint32_t *value)
 // A value of 0 would be none: numbers are kept plus one.
 static bool insert(struct sync_table *t, int thread, const uint8_t *key, uint32_t value)
 {
+	uint8_t *kept = t->kept + (size_t)value * t->key_bytes;
 	ck_ht_hash_t h;
 	ck_ht_entry_t entry;
 
+	memcpy(kept, key, t->key_bytes);
 	ck_ht_hash(&h, &t->ht, key, (uint16_t)t->key_bytes);
-	ck_ht_entry_set(&entry, h, key, (uint16_t)t->key_bytes, (void *)(uintptr_t)(value + 1));
+	ck_ht_entry_set(&entry, h, kept, (uint16_t)t->key_bytes, (void *)(uintptr_t)(value + 1));
 	return ck_ht_put_spmc(&t->ht, h, &entry);
 }
 

@@ -12,8 +12,8 @@ struct sync_table {
 	int reader[2];
 };
 
-static struct sync_table *create(const uint8_t *keys, uint32_t key_bytes, uint32_t count,
-				 uint32_t load_pct, bool two_writers)
+static struct sync_table *create(uint32_t key_bytes, uint32_t count, uint32_t load_pct,
+				 bool two_writers)
 {
 	struct sync_table *t = aligned_alloc(CACHE_LINE_BYTES, sizeof(*t));
 	struct table_config config = {.capacity = (uint32_t)((uint64_t)count * 100 / load_pct),

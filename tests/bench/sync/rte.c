@@ -35,8 +35,8 @@ static bool attach_rcu(struct sync_table *t)
 	return !rte_rcu_qsbr_init(t->qsbr, 2) && !rte_hash_rcu_qsbr_add(t->hash, &config);
 }
 
-static struct sync_table *create(const uint8_t *keys, uint32_t key_bytes, uint32_t count,
-				 uint32_t load_pct, bool two_writers)
+static struct sync_table *create(uint32_t key_bytes, uint32_t count, uint32_t load_pct,
+				 bool two_writers)
 {
 	struct sync_table *t = calloc(1, sizeof(*t));
 	struct rte_hash_parameters parameters = {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // One hash table behind the same calls as the others it is measured with. Keys are key_bytes long
-// and stay where they are; a key's value is its number. One thread inserts and removes.
+// and the caller's: what a table keeps of one it copies, as it must when keys come in packets. A
+// key's value is its number. One thread inserts and removes.
 #pragma once
 
 #include <stdbool.h>
@@ -12,10 +13,10 @@ struct sync_table; // each kind's own
 
 struct sync_ops {
 	const char *name;
-	// For keys[0..], count of them at a time, which are load_pct in a hundred of what it is
-	// asked to hold. NULL when the kind does not do that.
-	struct sync_table *(*create)(const uint8_t *keys, uint32_t key_bytes, uint32_t count,
-				     uint32_t load_pct, bool two_writers);
+	// For count keys at a time, which are load_pct in a hundred of what it is asked to hold;
+	// numbers are below 2 * count. NULL when the kind does not do that.
+	struct sync_table *(*create)(uint32_t key_bytes, uint32_t count, uint32_t load_pct,
+				     bool two_writers);
 	void (*destroy)(struct sync_table *table);
 	bool (*find)(struct sync_table *table, const uint8_t *key, uint32_t *value);
 	// Bit i: keys[i] is there. NULL: it has no such call.

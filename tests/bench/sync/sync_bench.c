@@ -7,7 +7,8 @@
 // many, alone and with a thread that inserts and removes on the other core. A sample is a batch of
 // 1024 operations of one kind; kinds take turns, each ROUNDS times; the median of samples counts.
 //
-// An operation's key is in the cache, as it is when a packet was just read; the table is not, but
+// An operation's key is in the cache, as it is when a packet was just read; the table is not, nor
+// the key that it keeps or that is kept for it (ck_ht has pointers to keys, cds_lfht to nodes), but
 // for `remove`, which takes out what was inserted a moment ago. (`remove cold` takes out others.)
 // Keys are drawn at random. Between bursts of 32 a quiescent state is passed. What is inserted is
 // removed again by the next measurement, so the load stays. chase is one dependent read of as much
@@ -34,6 +35,7 @@
 #define WRITER_KEYS 64u
 #define PATIENCE 10000000u // tries of an insert
 #define CHASE_STEPS 512u
+#define STRIDE UINT64_C(2654435761) // a prime: neighbours of a batch lie far from each other
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25 // Linux 6.1
@@ -102,17 +104,20 @@ static void make_keys(void)
 	}
 }
 
-// Draws a batch; its keys' bytes are copied where they are hot.
+// Draws a batch; its keys' bytes are copied where they are hot. Where all must be different they
+// are still no neighbours in anything that is kept by number or by the time of insertion.
 static void draw(enum row row)
 {
 	static uint32_t first;
-	bool neighbours = row == INSERT || row == REMOVE || row == REMOVE_COLD || row == FIND_MISS;
+	bool all_different =
+		row == INSERT || row == REMOVE || row == REMOVE_COLD || row == FIND_MISS;
 	uint32_t from = row == REMOVE_COLD ? 0 : b.count; // those that are in, or are not
 
 	if (row != REMOVE) // what was inserted is removed
-		first = (uint32_t)rng_below(&rng, b.count - BATCH);
+		first = (uint32_t)rng_below(&rng, b.count);
 	for (uint32_t i = 0; i < BATCH; i++) {
-		b.batch[i] = neighbours ? from + first + i : (uint32_t)rng_below(&rng, b.count);
+		b.batch[i] = all_different ? from + (uint32_t)((first + i * STRIDE) % b.count)
+					   : (uint32_t)rng_below(&rng, b.count);
 		memcpy(b.hot + i * b.key_bytes, key_at(b.batch[i]), b.key_bytes);
 		b.pointer[i] = b.hot + i * b.key_bytes;
 	}
@@ -165,12 +170,10 @@ static void change_all(const struct sync_ops *ops, struct sync_table *t, bool in
 	uint32_t done = 0;
 
 	for (uint32_t i = 0; i < BATCH; i++) {
-		const uint8_t *key = key_at(b.batch[i]);
-
 		if (in)
-			done += insert_patiently(ops, t, key, b.batch[i]);
+			done += insert_patiently(ops, t, b.pointer[i], b.batch[i]);
 		else
-			done += ops->remove(t, 0, key);
+			done += ops->remove(t, 0, b.pointer[i]);
 		if (i % SYNC_BURST == 0)
 			ops->quiescent(t, 0);
 	}
@@ -248,7 +251,7 @@ static void measure(uint32_t kind)
 static void write_some(uint32_t kind)
 {
 	for (uint32_t i = 0; i < WRITER_KEYS; i++)
-		kinds[kind]->insert(b.table[kind], 1, key_at(2 * b.count + i), i);
+		kinds[kind]->insert(b.table[kind], 1, key_at(2 * b.count + i), 2 * b.count + i);
 	kinds[kind]->quiescent(b.table[kind], 1);
 	for (uint32_t i = 0; i < WRITER_KEYS; i++)
 		kinds[kind]->remove(b.table[kind], 1, key_at(2 * b.count + i));
@@ -272,8 +275,8 @@ static void *other_thread(void *argument)
 static void fill(uint32_t kind)
 {
 	const struct sync_ops *ops = kinds[kind];
-	struct sync_table *t = ops->create(b.keys, b.key_bytes, b.count + BATCH + WRITER_KEYS,
-					   b.load_pct, b.two_writers);
+	struct sync_table *t =
+		ops->create(b.key_bytes, b.count + BATCH + WRITER_KEYS, b.load_pct, b.two_writers);
 
 	b.table[kind] = t;
 	if (!t)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // liburcu's cds_lfht: split-ordered lists, lock-free for all. Nodes lie in an array by the key's
-// number; they hold pointers to keys, which count as part of it; a node is used again after
-// synchronize_rcu would be due, which the measurement leaves out (in liburcu's favour).
+// number, a line each with the key in it; one is used again after synchronize_rcu would be due,
+// which the measurement leaves out (in liburcu's favour).
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,28 +16,27 @@
 
 struct node {
 	struct cds_lfht_node lfht;
-	const uint8_t *key;
 	uint32_t key_bytes, value;
+	uint8_t key[40];
 };
+static_assert(sizeof(struct node) == CACHE_LINE_BYTES, "a line");
 
 struct sync_table {
 	struct cds_lfht *lfht;
 	struct node *node;
-	const uint8_t *keys;
 	uint32_t key_bytes, count;
 	unsigned long buckets;
 };
 
-static struct sync_table *create(const uint8_t *keys, uint32_t key_bytes, uint32_t count,
-				 uint32_t load_pct, bool two_writers)
+static struct sync_table *create(uint32_t key_bytes, uint32_t count, uint32_t load_pct,
+				 bool two_writers)
 {
 	struct sync_table *t = calloc(1, sizeof(*t));
 	unsigned long buckets = bits_ceil_pow2((uint64_t)count * 100 / load_pct);
 
 	rcu_register_thread();
 	t->lfht = cds_lfht_new(buckets, buckets, buckets, 0, NULL);
-	t->node = calloc(3 * (size_t)count, sizeof(*t->node));
-	t->keys = keys;
+	t->node = aligned_alloc(CACHE_LINE_BYTES, 2 * (size_t)count * sizeof(*t->node));
 	t->key_bytes = key_bytes;
 	t->count = count;
 	t->buckets = buckets;
@@ -91,9 +90,11 @@ static bool find(struct sync_table *t, const uint8_t *key, uint32_t *value)
 
 static bool insert(struct sync_table *t, int thread, const uint8_t *key, uint32_t value)
 {
-	struct node *node = &t->node[(size_t)(key - t->keys) / t->key_bytes];
+	struct node *node = &t->node[value];
 
-	*node = (struct node){.key = key, .key_bytes = t->key_bytes, .value = value};
+	node->key_bytes = t->key_bytes;
+	node->value = value;
+	memcpy(node->key, key, t->key_bytes);
 	cds_lfht_node_init(&node->lfht);
 	return cds_lfht_add_unique(t->lfht, hash_of(t, key), match, key, &node->lfht) ==
 	       &node->lfht;
@@ -129,8 +130,7 @@ static void offline(struct sync_table *t, int thread)
 // A bucket is a node of the list, too.
 static uint64_t bytes(const struct sync_table *t)
 {
-	return t->buckets * sizeof(struct cds_lfht_node) +
-	       (uint64_t)t->count * (sizeof(struct node) + t->key_bytes);
+	return t->buckets * sizeof(struct cds_lfht_node) + (uint64_t)t->count * sizeof(struct node);
 }
 
 const struct sync_ops sync_urcu = {
