@@ -185,6 +185,22 @@ bool net_is_local(const struct net *net, const struct addr *a)
 	return addr_is_v4(a) && net_is_ours(net, addr_to_v4(a));
 }
 
+uint32_t net_place(const struct net *net, const struct addr *a)
+{
+	uint32_t place = 0;
+
+	if (!addr_is_v4(a))
+		return 0;
+	for (uint32_t i = 0; i < net->port_count; i++) {
+		const struct net_port *np = &net->port[i];
+
+		for (uint32_t k = 0; k < np->address_count; k++, place++)
+			if (np->address[k].addr.raw == addr_to_v4(a).raw)
+				return place + 1;
+	}
+	return 0;
+}
+
 bool net_is_broadcast(const struct net *net, uint16_t port_index, be32 a)
 {
 	const struct net_port *np = &net->port[port_index];

@@ -109,6 +109,9 @@ void net_hand(struct net *net, struct pkt *p, const struct arrival *arrival, uin
 // True when one of our addresses (any port) equals a.
 bool net_is_local(const struct net *net, const struct addr *a);
 
+// Which of our addresses it is, as all workers count them from 1 on; 0: none, or any.
+uint32_t net_place(const struct net *net, const struct addr *a);
+
 // True when a is not one host: a multicast group, or the broadcast address of a network of ours.
 bool net_is_group(const struct net *net, const struct addr *a);
 

@@ -409,7 +409,8 @@ static COLD uint32_t worker_for_stranger(const struct tcp *tcp, const struct pkt
 
 	if ((h->flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN)
 		return tcp->worker;
-	mask = claims_of(tcp->shared->listening, be16_get(h->dst_port));
+	mask = claims_for(tcp->shared->listening, be16_get(h->dst_port),
+			  net_place(tcp->net, &a->dst));
 	if (mask == 0 || (mask >> tcp->worker & 1 && !net_deals_out(tcp->net, a)))
 		return tcp->worker;
 	return claims_choose(mask, (uint32_t)a->flow_hash);

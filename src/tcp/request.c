@@ -73,17 +73,9 @@ int tcp_listen(struct tcp *tcp, const struct addr *local, uint16_t port, uint64_
 	l->next = tcp->listener_chain[port % LISTENER_CHAINS];
 	tcp->listener_chain[port % LISTENER_CHAINS] = (uint16_t)slot;
 	if (tcp->shared->listening)
-		claims_take(tcp->shared->listening, port, tcp->worker);
+		claims_take(tcp->shared->listening, port, net_place(tcp->net, local), tcp->worker);
 	listener->id = listener_handle(tcp, (uint32_t)slot);
 	return 0;
-}
-
-static bool has_listener(struct tcp *tcp, uint16_t port)
-{
-	for (struct listener *l = listener_first(tcp, port); l; l = listener_next(tcp, l))
-		if (l->port == port)
-			return true;
-	return false;
 }
 
 int tcp_unlisten(struct tcp *tcp, prism_listener listener)
@@ -104,8 +96,9 @@ int tcp_unlisten(struct tcp *tcp, prism_listener listener)
 		link = &tcp->listener[*link].next;
 	*link = l->next;
 	l->open = false;
-	if (tcp->shared->listening && !has_listener(tcp, l->port))
-		claims_leave(tcp->shared->listening, l->port, tcp->worker);
+	if (tcp->shared->listening)
+		claims_leave(tcp->shared->listening, l->port, net_place(tcp->net, &l->local),
+			     tcp->worker);
 	return 0;
 }
 
@@ -123,11 +116,19 @@ static bool tuple_free(struct tcp *tcp, const struct net_path *path, uint16_t lo
 	       timewait_reuse(tcp, owner_index(tcp, owner), isn_floor);
 }
 
+static bool has_listener(struct tcp *tcp, uint16_t port)
+{
+	for (struct listener *l = listener_first(tcp, port); l; l = listener_next(tcp, l))
+		if (l->port == port)
+			return true;
+	return false;
+}
+
 // By us, or by any worker.
 static bool listened_on(struct tcp *tcp, uint16_t port)
 {
 	if (tcp->shared->listening)
-		return claims_of(tcp->shared->listening, port) != 0;
+		return claims_on(tcp->shared->listening, port) != 0;
 	return has_listener(tcp, port);
 }
 

@@ -31,6 +31,7 @@ struct tcp_config {
 	uint64_t delayed_ack_ns;
 	uint64_t rto_ns_min;
 	uint16_t mss_max;          // 0: the path's
+	uint32_t address_count;    // that the instance has, where several workers share
 	struct tcp_shared *shared; // of the workers this one is one of; NULL: it is alone
 };
 

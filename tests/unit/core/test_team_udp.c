@@ -117,6 +117,81 @@ static void who_receives_and_has_a_socket_keeps_it(void **state)
 	crew_destroy(c);
 }
 
+// A datagram to each address, received by each worker in turn.
+static void query_each_way(struct crew *c, be32 address)
+{
+	struct frame f;
+
+	for (uint32_t i = 0; i < (c->mode == CREW_FEW ? 1 : c->count); i++) {
+		frame_udp(&f, PEER, address, DNS, (struct run){"query", 5});
+		crew_in(c, i, &f);
+	}
+}
+
+static void sockets_on_one_port_are_told_apart_by_address(enum crew_mode mode)
+{
+	struct crew *c = crew_create_at_two(3, mode);
+	uint32_t ways = mode == CREW_FEW ? 1 : 3;
+
+	crew_meet(c);
+	crew_open_udp_at(c, 1, at(OURS, DNS));
+	crew_open_udp_at(c, 2, at(OURS_TOO, DNS));
+	query_each_way(c, OURS);
+	assert_int_equal(c->seen[1].count[PRISM_EVENT_DATAGRAM], ways);
+	query_each_way(c, OURS_TOO);
+	assert_int_equal(c->seen[2].count[PRISM_EVENT_DATAGRAM], ways);
+	assert_int_equal(c->seen[1].count[PRISM_EVENT_DATAGRAM], ways);
+	assert_int_equal(crew_all_drops(c), 0);
+	crew_at_rest(c);
+	crew_destroy(c);
+}
+
+static void two_addresses_on_one_port_are_two_workers(void **state)
+{
+	sockets_on_one_port_are_told_apart_by_address(CREW_SPREAD);
+}
+
+static void two_addresses_on_one_port_are_two_workers_behind_one_queue(void **state)
+{
+	sockets_on_one_port_are_told_apart_by_address(CREW_FEW);
+}
+
+// One's own socket for any address gives way to another worker's for this one, and has the rest.
+static void the_closest_socket_of_all_workers_has_it(void **state)
+{
+	struct crew *c = crew_create_at_two(3, CREW_SPREAD);
+
+	crew_meet(c);
+	crew_open_udp(c, 0, DNS);
+	prism_udp one = crew_open_udp_at(c, 2, at(OURS_TOO, DNS));
+
+	query_each_way(c, OURS_TOO);
+	assert_int_equal(c->seen[2].count[PRISM_EVENT_DATAGRAM], 3);
+	query_each_way(c, OURS);
+	assert_int_equal(c->seen[0].count[PRISM_EVENT_DATAGRAM], 3);
+	assert_int_equal(prism_udp_close(c->worker[2], one), 0);
+	query_each_way(c, OURS_TOO);
+	assert_int_equal(c->seen[0].count[PRISM_EVENT_DATAGRAM], 6);
+	assert_int_equal(c->seen[2].count[PRISM_EVENT_DATAGRAM], 3);
+	assert_int_equal(crew_all_drops(c), 0);
+	crew_at_rest(c);
+	crew_destroy(c);
+}
+
+// What is for everybody is for no address of ours: a socket of one hears none of it.
+static void a_broadcast_is_for_who_has_a_socket_on_any_address(void **state)
+{
+	struct crew *c = crew_create_at_two(3, CREW_SPREAD);
+
+	crew_meet(c);
+	crew_open_udp(c, 0, DNS);
+	crew_open_udp_at(c, 1, at(OURS, DNS));
+	query_each_way(c, IP(198, 18, 0, 255));
+	assert_int_equal(c->seen[0].count[PRISM_EVENT_DATAGRAM], 3);
+	assert_int_equal(crew_all_drops(c), 0);
+	crew_destroy(c);
+}
+
 static void a_port_that_was_chosen_is_nobody_elses(void **state)
 {
 	struct prism_options o;
@@ -141,24 +216,25 @@ static void closing_takes_the_claim_back(void **state)
 {
 	struct crew *c = crew_create(3, CREW_FEW);
 	struct claims *claims = team_udp_claims(c->team);
-	struct prism_endpoint ours = {c->options.ports[0].addresses[0].addr, DNS};
-	prism_udp any = crew_open_udp(c, 1, DNS), one, other = crew_open_udp(c, 2, DNS);
+	prism_udp any = crew_open_udp(c, 1, DNS), other = crew_open_udp(c, 2, DNS);
+	prism_udp one = crew_open_udp_at(c, 1, at(OURS, DNS));
 	struct frame f;
 
 	crew_meet(c);
-	assert_int_equal(prism_udp_open(c->worker[1], &ours, 1, &one), 0);
-	assert_int_equal(claims_of(claims, DNS), 6);
+	assert_int_equal(claims_of(claims, DNS, CLAIMS_ANY), 6);
+	assert_int_equal(claims_of(claims, DNS, 1), 2);
 	assert_int_equal(prism_udp_close(c->worker[1], any), 0);
-	assert_int_equal(claims_of(claims, DNS), 6); // it has another on the port
+	assert_int_equal(claims_of(claims, DNS, CLAIMS_ANY), 4);
+	assert_int_equal(claims_of(claims, DNS, 1), 2);
 	assert_int_equal(prism_udp_close(c->worker[1], one), 0);
-	assert_int_equal(claims_of(claims, DNS), 4);
+	assert_int_equal(claims_on(claims, DNS), 4);
 	for (uint16_t port = 2000; port < 2050; port++) {
 		frame_from(&f, port, DNS, "q");
 		crew_in(c, 0, &f);
 	}
 	assert_int_equal(c->seen[2].count[PRISM_EVENT_DATAGRAM], 50);
 	assert_int_equal(prism_udp_close(c->worker[2], other), 0);
-	assert_int_equal(claims_of(claims, DNS), 0);
+	assert_int_equal(claims_on(claims, DNS), 0);
 	assert_int_equal(crew_all_drops(c), 0);
 	crew_destroy(c);
 }
@@ -278,6 +354,10 @@ int main(void)
 		cmocka_unit_test(a_socket_gets_what_the_only_queue_brings),
 		cmocka_unit_test(sockets_on_one_port_share_by_flow),
 		cmocka_unit_test(who_receives_and_has_a_socket_keeps_it),
+		cmocka_unit_test(two_addresses_on_one_port_are_two_workers),
+		cmocka_unit_test(two_addresses_on_one_port_are_two_workers_behind_one_queue),
+		cmocka_unit_test(the_closest_socket_of_all_workers_has_it),
+		cmocka_unit_test(a_broadcast_is_for_who_has_a_socket_on_any_address),
 		cmocka_unit_test(a_port_that_was_chosen_is_nobody_elses),
 		cmocka_unit_test(closing_takes_the_claim_back),
 		cmocka_unit_test(without_a_socket_anywhere_one_error_goes_back),
