@@ -107,6 +107,19 @@ static COLD void hear(struct prism_worker *w, struct pkt *p)
 		arp_hear(w->net, p, &a, word);
 }
 
+// What the record of the TIME-WAIT knew stands in the packet's own fields.
+static COLD void take_syn(struct prism_worker *w, struct pkt *p)
+{
+	uint32_t isn_floor = (uint32_t)pkt_own(p)->offset;
+	struct arrival a;
+	enum next next = read_headers(w, &p, &a, mesh_port(pkt_word(p)));
+
+	if (next == NEXT_TCP)
+		tcp_syn_handed(w->tcp, p, &a, isn_floor);
+	else
+		process(w, p, &a, next);
+}
+
 void stack_handed(struct prism_worker *w, struct pkt **pkts, uint32_t count)
 {
 	for (uint32_t i = 0, end; i < count; i = end) {
@@ -118,6 +131,8 @@ void stack_handed(struct prism_worker *w, struct pkt **pkts, uint32_t count)
 			port_tx(&w->env, w->port[mesh_port(word)], pkts[i]);
 		} else if (what == HANDED_CONN || what == HANDED_BACK) {
 			tcp_note(w->tcp, pkts[i], word);
+		} else if (what == HANDED_SYN) {
+			take_syn(w, pkts[i]);
 		} else if (what != HANDED_INPUT) {
 			hear(w, pkts[i]);
 		} else {

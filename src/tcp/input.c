@@ -16,6 +16,7 @@
 #include "tcp/output.h"
 #include "tcp/segment.h"
 #include "tcp/state.h"
+#include "tcp/stranger.h"
 #include "tcp/timers.h"
 #include "tcp/timewait.h"
 
@@ -396,32 +397,14 @@ static COLD void input_time_wait(struct tcp *tcp, uint32_t index, struct segment
 	uint32_t isn_floor;
 
 	if (timewait_input(tcp, index, s, &isn_floor))
-		open_stranger(tcp, s, isn_floor);
-}
-
-// A segment that begins something, of which no worker knows: for one that listens. Of several each
-// takes what he receives, unless only some have queues.
-static COLD uint32_t worker_for_stranger(const struct tcp *tcp, const struct pkt *p,
-					 const struct arrival *a)
-{
-	const struct tcp_header *h = pkt_at(p, a->l4_offset);
-	uint64_t mask;
-
-	if ((h->flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN)
-		return tcp->worker;
-	mask = claims_for(tcp->shared->listening, be16_get(h->dst_port),
-			  net_place(tcp->net, &a->dst));
-	if (mask == 0 || (mask >> tcp->worker & 1 && !net_deals_out(tcp->net, a)))
-		return tcp->worker;
-	return claims_choose(mask, (uint32_t)a->flow_hash);
+		stranger_after_wait(tcp, s, isn_floor);
 }
 
 // True: it was another worker's, and is on its way to him. owner: OWNER_NONE when nobody's.
 static NOINLINE bool hand_to_owner(struct tcp *tcp, struct pkt *p, const struct arrival *a,
 				   uint32_t owner)
 {
-	uint32_t to =
-		owner == OWNER_NONE ? worker_for_stranger(tcp, p, a) : owner_worker(tcp, owner);
+	uint32_t to = owner == OWNER_NONE ? stranger_worker(tcp, p, a) : owner_worker(tcp, owner);
 
 	// On its way here: by way of the one it left what comes now stays behind it.
 	if (to == tcp->worker && owner != OWNER_NONE && owner_kind(owner) == OWNER_CONN) {

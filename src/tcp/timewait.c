@@ -13,6 +13,7 @@
 #include "tcp/close.h"
 #include "tcp/isn.h"
 #include "tcp/output.h"
+#include "tcp/stranger.h"
 
 static struct time_wait *at(struct tcp *tcp, uint32_t index)
 {
@@ -205,9 +206,10 @@ bool timewait_input(struct tcp *tcp, uint32_t index, struct segment *s, uint32_t
 {
 	struct time_wait *t = &tcp->time_wait[index];
 
-	// RFC 9293 MUST-13: without a listener nothing begins, and TIME-WAIT goes on.
+	// RFC 9293 MUST-13: without a listener, of whatever worker, nothing begins, and TIME-WAIT
+	// goes on.
 	if ((s->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN && syn_is_new(t, s) &&
-	    listener_for(tcp, &t->local, t->local_port)) {
+	    stranger_listener(tcp, s->arrival, t->local_port) != STRANGER_NOBODY) {
 		*isn_floor = t->snd_nxt + ISN_STEP;
 		forget(tcp, t);
 		return true;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Listeners of several workers: whose a SYN is, whoever receives it.
+// Listeners of several workers: whose a SYN is, whoever receives it; one that ends a TIME-WAIT too.
 #include "crew.h"
 
 #define HTTP 80
@@ -165,6 +165,166 @@ static void unlisten_in_the_middle_of_a_handshake_resets_it(void **state)
 	crew_destroy(c);
 }
 
+static void closing(struct crew *c, const struct met *met, uint32_t receiver)
+{
+	struct seg s = {5000, HTTP, PEER_ISN + 1, met->next + 1, TCP_FIN | TCP_ACK, {0}};
+	struct frame f;
+
+	assert_int_equal(prism_tcp_close(c->worker[met->owner], met->conn), 0);
+	crew_turns(c);
+	assert_int_equal(crew_only_seg(c)->flags & TCP_FIN, TCP_FIN);
+	crew_clear(c);
+	frame_seg(&f, s);
+	crew_in(c, receiver, &f);
+	assert_int_equal(be32_get(crew_only_seg(c)->ack), PEER_ISN + 2);
+	assert_int_equal(c->seen[met->owner].count[PRISM_EVENT_CLOSED], 1);
+	assert_int_equal(c->seen[met->owner].last.reason, PRISM_CLOSE_DONE);
+	crew_clear(c);
+}
+
+static void a_record_in_time_wait_answers_a_fin_that_another_receives(void **state)
+{
+	struct crew *c = crew_create(2, CREW_SPREAD);
+	struct frame f;
+
+	crew_meet(c);
+	crew_listen(c, 1, HTTP);
+	struct met met = crew_accept(c, 0, 5000, HTTP);
+	struct seg fin = {5000, HTTP, PEER_ISN + 1, met.next + 1, TCP_FIN | TCP_ACK, {0}};
+
+	closing(c, &met, 0);
+	frame_seg(&f, fin);
+	crew_in(c, 0, &f);
+	const struct tcp_header *h = crew_only_seg(c);
+
+	assert_int_equal(c->port[1].tx_count, 1);
+	assert_int_equal(h->flags, TCP_ACK);
+	assert_int_equal(be32_get(h->ack), PEER_ISN + 2);
+	assert_int_equal(be32_get(h->seq), met.next + 1);
+	assert_int_equal(crew_all_drops(c), 0);
+	crew_at_rest(c);
+	crew_destroy(c);
+}
+
+// As a SYN of the peer's ended the wait: its new connection is accepted, numbered above the old.
+static void begins_anew(struct crew *c, uint32_t receiver, const struct met *met)
+{
+	struct seg s = {5000, HTTP, PEER_ISN + 100, 0, TCP_SYN, {0}};
+	struct frame f;
+
+	frame_seg(&f, s);
+	crew_in(c, receiver, &f);
+	const struct tcp_header *h = crew_only_seg(c);
+	uint32_t iss = be32_get(h->seq);
+
+	assert_int_equal(h->flags, TCP_SYN | TCP_ACK);
+	assert_true((int32_t)(iss - met->next) > 65000); // above all that the old one sent
+	s = (struct seg){5000, HTTP, PEER_ISN + 101, iss + 1, TCP_ACK, {0}};
+	frame_seg(&f, s);
+	crew_in(c, receiver, &f);
+	assert_int_equal(table_count(team_tcp(c->team)->table), 1);
+}
+
+static void a_new_syn_takes_the_place_of_another_workers_time_wait(void **state)
+{
+	struct crew *c = crew_create(2, CREW_FEW);
+
+	crew_meet(c);
+	crew_listen(c, 1, HTTP);
+	struct met met = crew_accept(c, 0, 5000, HTTP);
+
+	closing(c, &met, 0);
+	begins_anew(c, 0, &met);
+	assert_int_equal(c->seen[1].count[PRISM_EVENT_ACCEPTED], 2);
+	crew_at_rest(c);
+	crew_destroy(c);
+}
+
+// A connection of worker 1's listener that moved to worker 0, and ended there: who waits now has no
+// listener.
+static struct met wait_elsewhere(struct crew *c)
+{
+	struct met met;
+
+	crew_meet(c);
+	crew_listen(c, 1, HTTP);
+	met = crew_accept(c, 1, 5000, HTTP);
+	assert_int_equal(prism_tcp_move(c->worker[1], met.conn, 0), 0);
+	crew_turns(c);
+	assert_int_equal(c->seen[0].count[PRISM_EVENT_MOVED], 1);
+	met.owner = 0;
+	crew_clear(c);
+	closing(c, &met, 1);
+	return met;
+}
+
+// RFC 9293 3.10.7.4, RFC 6191: that somebody listens is enough, whoever has the record.
+static void a_time_wait_gives_way_to_the_listener_of_another_worker(void **state)
+{
+	struct crew *c = crew_create(3, CREW_SPREAD);
+	struct met met = wait_elsewhere(c);
+	uint64_t segs = crew_sum(c, COUNTER_tcp_segs_in);
+
+	begins_anew(c, 2, &met);
+	assert_int_equal(c->seen[1].count[PRISM_EVENT_ACCEPTED], 2);
+	assert_int_equal(crew_sum(c, COUNTER_tcp_segs_in), segs + 2);
+	assert_int_equal(crew_all_drops(c), 0);
+	crew_at_rest(c);
+	crew_destroy(c);
+}
+
+// RFC 9293 MUST-13
+static void a_time_wait_goes_on_when_no_worker_listens(void **state)
+{
+	struct crew *c = crew_create(3, CREW_SPREAD);
+	struct seg s = {5000, HTTP, PEER_ISN + 100, 0, TCP_SYN, {0}};
+	struct frame f;
+
+	crew_meet(c);
+	prism_listener listener = crew_listen(c, 1, HTTP);
+	struct met met = crew_accept(c, 1, 5000, HTTP);
+
+	closing(c, &met, 1);
+	assert_int_equal(prism_tcp_unlisten(c->worker[1], listener), 0);
+	crew_listen_at(c, 2, at(OURS, HTTP + 1));
+	frame_seg(&f, s);
+	crew_in(c, 2, &f);
+	assert_int_equal(crew_only_seg(c)->flags, TCP_ACK);
+	assert_int_equal(c->counters[1].drop[DROP_TCP_TIME_WAIT], 1);
+	assert_int_equal(table_count(team_tcp(c->team)->table), 1);
+	crew_at_rest(c);
+	crew_destroy(c);
+}
+
+// The listener is taken back while the SYN is on its way to it.
+static void a_syn_that_ended_a_time_wait_is_refused_where_nobody_listens_any_more(void **state)
+{
+	struct crew *c = crew_create(2, CREW_SPREAD);
+	struct seg s = {5000, HTTP, PEER_ISN + 100, 0, TCP_SYN, {0}};
+	prism_listener listener;
+	struct met met;
+	struct frame f;
+
+	crew_meet(c);
+	listener = crew_listen(c, 1, HTTP);
+	met = crew_accept(c, 1, 5000, HTTP);
+	assert_int_equal(prism_tcp_move(c->worker[1], met.conn, 0), 0);
+	crew_turns(c);
+	met.owner = 0;
+	crew_clear(c);
+	closing(c, &met, 0);
+	frame_seg(&f, s);
+	crew_put(c, 0, &f);
+	crew_turn(c, 0);
+	assert_int_equal(prism_tcp_unlisten(c->worker[1], listener), 0);
+	crew_turns(c);
+	assert_int_equal(crew_only_seg(c)->flags, TCP_RST | TCP_ACK);
+	assert_int_equal(c->counters[1].drop[DROP_TCP_NO_LISTENER], 1);
+	assert_int_equal(table_count(team_tcp(c->team)->table), 0);
+	crew_at_rest(c);
+	crew_destroy(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +336,12 @@ int main(void)
 		cmocka_unit_test(the_closest_listener_answers_behind_one_queue),
 		cmocka_unit_test(an_address_that_nobody_listens_on_is_refused_by_who_receives),
 		cmocka_unit_test(unlisten_in_the_middle_of_a_handshake_resets_it),
+		cmocka_unit_test(a_record_in_time_wait_answers_a_fin_that_another_receives),
+		cmocka_unit_test(a_new_syn_takes_the_place_of_another_workers_time_wait),
+		cmocka_unit_test(a_time_wait_gives_way_to_the_listener_of_another_worker),
+		cmocka_unit_test(a_time_wait_goes_on_when_no_worker_listens),
+		cmocka_unit_test(
+			a_syn_that_ended_a_time_wait_is_refused_where_nobody_listens_any_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

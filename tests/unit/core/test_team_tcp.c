@@ -101,74 +101,6 @@ static void a_syn_that_came_twice_makes_one_connection(void **state)
 	crew_destroy(c);
 }
 
-static void closing(struct crew *c, const struct met *met, uint32_t receiver)
-{
-	struct seg s = {5000, HTTP, PEER_ISN + 1, met->next + 1, TCP_FIN | TCP_ACK, {0}};
-	struct frame f;
-
-	assert_int_equal(prism_tcp_close(c->worker[met->owner], met->conn), 0);
-	crew_turns(c);
-	assert_int_equal(crew_only_seg(c)->flags & TCP_FIN, TCP_FIN);
-	crew_clear(c);
-	frame_seg(&f, s);
-	crew_in(c, receiver, &f);
-	assert_int_equal(be32_get(crew_only_seg(c)->ack), PEER_ISN + 2);
-	assert_int_equal(c->seen[met->owner].count[PRISM_EVENT_CLOSED], 1);
-	assert_int_equal(c->seen[met->owner].last.reason, PRISM_CLOSE_DONE);
-	crew_clear(c);
-}
-
-static void a_record_in_time_wait_answers_a_fin_that_another_receives(void **state)
-{
-	struct crew *c = crew_create(2, CREW_SPREAD);
-	struct frame f;
-
-	crew_meet(c);
-	crew_listen(c, 1, HTTP);
-	struct met met = crew_accept(c, 0, 5000, HTTP);
-	struct seg fin = {5000, HTTP, PEER_ISN + 1, met.next + 1, TCP_FIN | TCP_ACK, {0}};
-
-	closing(c, &met, 0);
-	frame_seg(&f, fin);
-	crew_in(c, 0, &f);
-	const struct tcp_header *h = crew_only_seg(c);
-
-	assert_int_equal(c->port[1].tx_count, 1);
-	assert_int_equal(h->flags, TCP_ACK);
-	assert_int_equal(be32_get(h->ack), PEER_ISN + 2);
-	assert_int_equal(be32_get(h->seq), met.next + 1);
-	assert_int_equal(crew_all_drops(c), 0);
-	crew_at_rest(c);
-	crew_destroy(c);
-}
-
-static void a_new_syn_takes_the_place_of_another_workers_time_wait(void **state)
-{
-	struct crew *c = crew_create(2, CREW_FEW);
-	struct seg s = {5000, HTTP, PEER_ISN + 100, 0, TCP_SYN, {0}};
-	struct frame f;
-
-	crew_meet(c);
-	crew_listen(c, 1, HTTP);
-	struct met met = crew_accept(c, 0, 5000, HTTP);
-
-	closing(c, &met, 0);
-	frame_seg(&f, s);
-	crew_in(c, 0, &f);
-	const struct tcp_header *h = crew_only_seg(c);
-	uint32_t iss = be32_get(h->seq);
-
-	assert_int_equal(h->flags, TCP_SYN | TCP_ACK);
-	assert_true((int32_t)(iss - met.next) > 65000); // above all that the old one sent
-	s = (struct seg){5000, HTTP, PEER_ISN + 101, iss + 1, TCP_ACK, {0}};
-	frame_seg(&f, s);
-	crew_in(c, 0, &f);
-	assert_int_equal(c->seen[1].count[PRISM_EVENT_ACCEPTED], 2);
-	assert_int_equal(table_count(team_tcp(c->team)->table), 1);
-	crew_at_rest(c);
-	crew_destroy(c);
-}
-
 // Connects from a worker; the port it was given.
 static uint16_t connecting(struct crew *c, uint32_t worker, prism_conn *conn)
 {
@@ -385,8 +317,6 @@ int main(void)
 		cmocka_unit_test(the_only_worker_with_a_queue_receives_and_sends_for_all),
 		cmocka_unit_test(a_damaged_segment_is_dropped_by_whose_it_seemed),
 		cmocka_unit_test(a_syn_that_came_twice_makes_one_connection),
-		cmocka_unit_test(a_record_in_time_wait_answers_a_fin_that_another_receives),
-		cmocka_unit_test(a_new_syn_takes_the_place_of_another_workers_time_wait),
 		cmocka_unit_test(port_unreachable_ends_the_connect_of_another_worker),
 		cmocka_unit_test(fragmentation_needed_lowers_the_mtu_of_another_workers_connection),
 		cmocka_unit_test(a_handle_of_another_workers_names_both),
