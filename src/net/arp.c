@@ -95,14 +95,33 @@ static bool well_formed(const struct pkt *p, const struct arrival *arrival,
 	       (be16_get(a->operation) == ARP_REQUEST || be16_get(a->operation) == ARP_REPLY);
 }
 
-// RFC 5227 2.4 (b): the address is kept, and defended with one announcement in DEFEND_INTERVAL.
-static COLD void conflict(struct net *net, uint16_t port_index, be32 addr)
+// The first worker who takes what is given to him defends for all, or all together would do it more
+// often than one may.
+static uint32_t defender(const struct env *env)
 {
-	trace_add(net->env, EVENT_ARP_CONFLICT, port_index, be32_get(addr), 0);
+	uint32_t worker = env->hands ? 0 : env->worker_index;
+
+	while (worker < env->worker_index && hands_stuck(env, worker))
+		worker++;
+	return worker;
+}
+
+// RFC 5227 2.4 (b): the address is kept, and defended with one announcement in DEFEND_INTERVAL.
+static COLD void conflict(struct net *net, struct pkt *p, const struct arrival *arrival)
+{
+	be32 addr = ((const struct arp_packet *)pkt_at(p, arrival->l3_offset))->sender;
+	uint32_t to = defender(net->env);
+
+	if (to != net->env->worker_index) {
+		net_hand(net, p, arrival, to);
+		return;
+	}
+	trace_add(net->env, EVENT_ARP_CONFLICT, arrival->port_index, be32_get(addr), 0);
+	pkt_drop(net->env, p, DROP_ARP_CONFLICT);
 	if (net->env->now_ns < net->defend_next_ns)
 		return;
 	net->defend_next_ns = net->env->now_ns + DEFEND_NS;
-	ask(net, port_index, addr, addr, NULL);
+	ask(net, arrival->port_index, addr, addr, NULL);
 }
 
 // The request itself turns round: no buffer is needed to answer.
@@ -211,12 +230,10 @@ static enum drop judge(struct net *net, const struct pkt *p, const struct arriva
 
 	if (!well_formed(p, arrival, a))
 		return DROP_ARP_MALFORMED;
-	if (a->sender.raw != 0 && net_is_ours(net, a->sender)) {
-		if (eth_equal(a->sender_mac, net->port[port_index].port->mac))
-			return DROP_ARP_NOT_OURS; // our own, come back
-		conflict(net, port_index, a->sender);
-		return DROP_ARP_CONFLICT;
-	}
+	if (a->sender.raw != 0 && net_is_ours(net, a->sender))
+		return eth_equal(a->sender_mac, net->port[port_index].port->mac)
+			       ? DROP_ARP_NOT_OURS // our own, come back
+			       : DROP_ARP_CONFLICT;
 	if (a->sender.raw != 0 && !net_on_link(net, port_index, a->sender))
 		return DROP_ARP_OFF_LINK;
 	if (!net_is_ours(net, a->target))
@@ -239,6 +256,8 @@ void arp_input(struct net *net, struct pkt *p, struct arrival *arrival)
 
 	if (is_request_for_us(p, arrival, reason))
 		request_for_us(net, p, arrival);
+	else if (reason == DROP_ARP_CONFLICT)
+		conflict(net, p, arrival);
 	else if (!news)
 		pkt_drop(net->env, p, reason);
 	else
