@@ -133,4 +133,5 @@ struct icmp_report {
 	uint16_t local_port, remote_port;
 	uint32_t seq;       // TCP only: the quoted sequence number
 	uint32_t mtu_bytes; // fragmentation needed: next hop MTU, or 0
+	uint32_t worker;    // UDP: who sent it, by the quoted id
 };

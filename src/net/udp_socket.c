@@ -230,12 +230,22 @@ uint32_t udp_worker_for(const struct net *net, const struct icmp_report *flow, b
 					   (uint32_t)flow->local_port << 16 | flow->remote_port));
 }
 
+// Several may have a socket there: who sent what it quotes; if that is told wrong, any.
+static uint32_t worker_who_sent(const struct net *net, const struct icmp_report *r)
+{
+	const struct claims *claims = net->config.udp_claims;
+	uint64_t mask = claims_of(claims, r->local_port, net_place(net, &r->local)) |
+			claims_of(claims, r->local_port, CLAIMS_ANY);
+
+	return mask >> r->worker & 1 ? r->worker : udp_worker_for(net, r, true);
+}
+
 uint32_t udp_icmp_error(struct net *net, const struct icmp_report *r)
 {
 	uint32_t to = net->env->worker_index;
 
 	if (net->config.udp_claims)
-		to = udp_worker_for(net, r, true);
+		to = worker_who_sent(net, r);
 	if (to == net->env->worker_index)
 		report_error(net, r);
 	return to;

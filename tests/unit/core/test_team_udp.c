@@ -284,6 +284,74 @@ static void an_icmp_error_reaches_the_socket_of_another_worker(void **state)
 	crew_destroy(c);
 }
 
+// An error that quotes what a worker's socket has just sent to the peer.
+static void error_about_what(struct crew *c, uint32_t sender, prism_udp udp, struct frame *f)
+{
+	struct icmp_header icmp = {.type = ICMP_UNREACHABLE, .code = ICMP_UNREACHABLE_PORT};
+	struct prism_endpoint to = at_peer(9);
+	struct prism_buf *buf = prism_buf_alloc(c->worker[sender]);
+
+	assert_int_equal(prism_buf_append(c->worker[sender], buf, "hello", 5), 0);
+	assert_int_equal(prism_udp_send(c->worker[sender], udp, NULL, &to, buf), 0);
+	crew_turns(c);
+	frame_icmp(f, PEER, &icmp, crew_read_ip4(c, sender), IPV4_HEADER_BYTES + 8);
+}
+
+// All have a socket on the port, and send to the same peer: only the id in the quote is different.
+static void an_icmp_error_reaches_the_sender_among_those_who_share_a_port(void **state)
+{
+	struct crew *c = crew_create(4, CREW_SPREAD);
+	prism_udp udp[4];
+	struct frame f;
+
+	crew_meet(c);
+	for (uint32_t i = 0; i < 4; i++)
+		udp[i] = crew_open_udp(c, i, DNS);
+	for (uint32_t i = 0; i < 4; i++) {
+		error_about_what(c, i, udp[i], &f);
+		for (uint32_t receiver = 0; receiver < 4; receiver++)
+			crew_in(c, receiver, &f);
+	}
+	for (uint32_t i = 0; i < 4; i++)
+		assert_int_equal(c->seen[i].count[PRISM_EVENT_UDP_ERROR], 4);
+	assert_int_equal(crew_all_drops(c), 0);
+	crew_at_rest(c);
+	crew_destroy(c);
+}
+
+// A socket for any address is as good a sender as another worker's for the very address.
+static void an_icmp_error_reaches_a_sender_whose_socket_is_for_any_address(void **state)
+{
+	struct crew *c = crew_create(3, CREW_SPREAD);
+	prism_udp any = crew_open_udp(c, 1, DNS);
+	struct frame f;
+
+	crew_meet(c);
+	crew_open_udp_at(c, 2, at(OURS, DNS));
+	error_about_what(c, 1, any, &f);
+	crew_in(c, 0, &f);
+	assert_int_equal(c->seen[1].count[PRISM_EVENT_UDP_ERROR], 1);
+	assert_int_equal(c->seen[2].count[PRISM_EVENT_UDP_ERROR], 0);
+	crew_destroy(c);
+}
+
+// The sender has closed; or who translated the address wrote an id of his own.
+static void an_icmp_error_about_nobodys_id_reaches_one_who_has_a_socket(void **state)
+{
+	struct crew *c = crew_create(3, CREW_SPREAD);
+	prism_udp udp = crew_open_udp(c, 1, DNS);
+	struct frame f;
+
+	crew_meet(c);
+	crew_open_udp(c, 2, DNS);
+	error_about_what(c, 1, udp, &f);
+	assert_int_equal(prism_udp_close(c->worker[1], udp), 0);
+	crew_in(c, 0, &f);
+	assert_int_equal(c->seen[2].count[PRISM_EVENT_UDP_ERROR], 1);
+	assert_int_equal(crew_all_drops(c), 0);
+	crew_destroy(c);
+}
+
 // A reply leaves by the worker who has the socket, in the turn in which it was asked.
 static void an_answer_leaves_by_the_queue_of_the_sockets_worker(void **state)
 {
@@ -362,6 +430,9 @@ int main(void)
 		cmocka_unit_test(closing_takes_the_claim_back),
 		cmocka_unit_test(without_a_socket_anywhere_one_error_goes_back),
 		cmocka_unit_test(an_icmp_error_reaches_the_socket_of_another_worker),
+		cmocka_unit_test(an_icmp_error_reaches_the_sender_among_those_who_share_a_port),
+		cmocka_unit_test(an_icmp_error_reaches_a_sender_whose_socket_is_for_any_address),
+		cmocka_unit_test(an_icmp_error_about_nobodys_id_reaches_one_who_has_a_socket),
 		cmocka_unit_test(an_answer_leaves_by_the_queue_of_the_sockets_worker),
 		cmocka_unit_test(a_large_datagram_leaves_in_pieces_by_way_of_another),
 		cmocka_unit_test(datagrams_of_two_workers_never_have_the_same_id),
