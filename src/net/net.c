@@ -16,6 +16,7 @@
 #include "net/inside.h"
 #include "net/udp.h"
 #include "wire/eth.h"
+#include "wire/toeplitz.h"
 
 static uint32_t or_default(uint32_t value, uint32_t fallback)
 {
@@ -164,6 +165,25 @@ int net_add_route(struct net *net, const struct addr *prefix, uint8_t len, const
 bool net_deals_out(const struct net *net, const struct arrival *arrival)
 {
 	return net->port[arrival->port_index].port->flags & PORT_FEW_QUEUES;
+}
+
+bool net_answers_come_here(const struct net *net, const struct net_path *path, uint16_t local_port,
+			   uint16_t remote_port)
+{
+	const struct port *port = net->port[path->port_index].port;
+	const struct port_rss *rss = port->rss;
+	const struct {
+		be32 src, dst;
+		be16 src_port, dst_port;
+	} answer = {addr_to_v4(&path->remote), addr_to_v4(&path->local), be16_of(remote_port),
+		    be16_of(local_port)};
+
+	static_assert(sizeof(answer) == TOEPLITZ_TCP4_BYTES, "as it stands in the headers");
+	if (!rss)
+		return true;
+	uint32_t hash = toeplitz(rss->key, (const uint8_t *)&answer, sizeof(answer));
+
+	return rss->queue[hash & (rss->entries - 1)] == port->queue_index;
 }
 
 void net_hand(struct net *net, struct pkt *p, const struct arrival *a, uint32_t to)

@@ -93,6 +93,11 @@ struct net_out {
 // an ARP request. Takes p in every case; counts it originated.
 void net_output(struct net *net, struct pkt *p, const struct net_out *out);
 
+// False when the peer's answers to a connection from this local port are known to come to another
+// worker's queue, who would hand them over.
+bool net_answers_come_here(const struct net *net, const struct net_path *path, uint16_t local_port,
+			   uint16_t remote_port);
+
 // False while the port of this path holds so much back that a sender that can wait should.
 bool net_has_room(const struct net *net, const struct net_path *path);
 

@@ -138,19 +138,29 @@ static bool listened_on(struct tcp *tcp, uint16_t port)
 #define PORTS_LOOKED_AT 512
 #define PORTS_IN_LINE 16
 
-// RFC 6056 3.3.3: a secret start per destination, then one by one.
+// Of them, how many may be passed over because their answers would come to another worker's queue.
+// Of 64 queues, which is as many as there can be, one connect in 56 finds no port of its own so.
+#define PORTS_FOR_QUEUE 256
+
+// RFC 6056 3.3.3: a secret start per destination, then one by one, of those ports whose answers
+// come to us.
 static uint16_t choose_port(struct tcp *tcp, const struct net_path *path, uint16_t remote_port,
 			    uint32_t *isn_floor)
 {
 	uint32_t start = isn_port_offset(tcp->env, &path->local, &path->remote, remote_port);
 
+	uint32_t in_use = 0;
+
 	for (uint32_t i = 0; i < PORTS_LOOKED_AT; i++) {
 		uint32_t step = (start + tcp->port_next++) % PORT_EPHEMERAL_COUNT;
 		uint16_t port = (uint16_t)(PORT_EPHEMERAL_MIN + step);
 
+		if (i < PORTS_FOR_QUEUE &&
+		    !net_answers_come_here(tcp->net, path, port, remote_port))
+			continue;
 		if (!listened_on(tcp, port) && tuple_free(tcp, path, port, remote_port, isn_floor))
 			return port;
-		if (i >= PORTS_IN_LINE)
+		if (in_use++ >= PORTS_IN_LINE)
 			tcp->port_next += (uint32_t)rng_below(&tcp->env->rng, PORT_EPHEMERAL_COUNT);
 	}
 	return 0;
