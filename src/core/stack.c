@@ -110,14 +110,9 @@ static COLD void hear(struct prism_worker *w, struct pkt *p)
 // What the record of the TIME-WAIT knew stands in the packet's own fields.
 static COLD void take_syn(struct prism_worker *w, struct pkt *p)
 {
-	uint32_t isn_floor = (uint32_t)pkt_own(p)->offset;
-	struct arrival a;
-	enum next next = read_headers(w, &p, &a, mesh_port(pkt_word(p)));
-
-	if (next == NEXT_TCP)
-		tcp_syn_handed(w->tcp, p, &a, isn_floor);
-	else
-		process(w, p, &a, next);
+	tcp_set_isn_floor(w->tcp, (uint32_t)pkt_own(p)->offset);
+	stack_input(w, mesh_port(pkt_word(p)), &p, 1);
+	tcp_set_isn_floor(w->tcp, 0);
 }
 
 void stack_handed(struct prism_worker *w, struct pkt **pkts, uint32_t count)

@@ -254,6 +254,7 @@ struct tcp {
 	uint32_t early_hand;  // in the circle of those with early text: whom to look at next
 	uint32_t port_next;   // RFC 6056: steps through the ephemeral ports
 	uint8_t rcv_scale;    // our window shift, from receive_bytes_max
+	uint32_t isn_floor;   // of the SYN that was just handed here (stranger.h); 0: of none
 	struct {
 		uint64_t second;
 		uint32_t left;

@@ -454,7 +454,7 @@ void tcp_input(struct tcp *tcp, struct pkt *p, const struct arrival *arrival)
 	if (UNLIKELY(reason != DROP_OK))
 		pkt_drop(tcp->env, p, reason);
 	else if (UNLIKELY(owner == OWNER_NONE))
-		open_stranger(tcp, &s, 0);
+		open_stranger(tcp, &s, tcp->isn_floor);
 	else if (LIKELY(owner_kind(owner) == OWNER_CONN))
 		input_conn(tcp, &tcp->conn[owner_index(tcp, owner)], &s);
 	else if (owner_kind(owner) == OWNER_TIME_WAIT)

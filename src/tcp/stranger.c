@@ -50,19 +50,7 @@ void stranger_after_wait(struct tcp *tcp, struct segment *s, uint32_t isn_floor)
 		   mesh_word(HANDED_SYN, s->arrival->port_index, tcp->worker));
 }
 
-void tcp_syn_handed(struct tcp *tcp, struct pkt *p, const struct arrival *a, uint32_t isn_floor)
+void tcp_set_isn_floor(struct tcp *tcp, uint32_t isn_floor)
 {
-	struct segment s;
-	enum drop reason;
-
-	if (!a->flow_hash || stranger_worker(tcp, p, a) != tcp->worker) {
-		tcp_input(tcp, p, a); // the listener went elsewhere meanwhile
-		return;
-	}
-	counter_add(tcp->env, COUNTER_tcp_segs_in, 1);
-	reason = segment_read(p, a, &s);
-	if (reason == DROP_OK)
-		open_stranger(tcp, &s, isn_floor);
-	else
-		pkt_drop(tcp->env, p, reason);
+	tcp->isn_floor = isn_floor;
 }

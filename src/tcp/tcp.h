@@ -100,10 +100,9 @@ void tcp_uncharge(struct tcp *tcp, struct pkt *p);
 // The same for a packet that is gone already.
 void tcp_uncharge_bytes(struct tcp *tcp, uint64_t owner, uint32_t charge_bytes);
 
-// A SYN that another worker handed over, whose TIME-WAIT it ended. Takes p. isn_floor: what the new
-// connection's first number must lie above, of the old one's.
-void tcp_syn_handed(struct tcp *tcp, struct pkt *p, const struct arrival *arrival,
-		    uint32_t isn_floor);
+// Around the input of a SYN that another worker handed over, who ended a TIME-WAIT for it: what the
+// new connection's first number must lie above, of the old one's. 0: of nothing.
+void tcp_set_isn_floor(struct tcp *tcp, uint32_t isn_floor);
 
 // Gives the connection to another worker, once nothing of it waits here; see <prismnet/tcp.h>.
 int tcp_move(struct tcp *tcp, prism_conn conn, uint32_t to);
