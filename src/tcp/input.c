@@ -392,14 +392,6 @@ static void input_conn(struct tcp *tcp, struct conn *c, struct segment *s)
 	conn_check(tcp, c);
 }
 
-static COLD void input_time_wait(struct tcp *tcp, uint32_t index, struct segment *s)
-{
-	uint32_t isn_floor;
-
-	if (timewait_input(tcp, index, s, &isn_floor))
-		stranger_after_wait(tcp, s, isn_floor);
-}
-
 // True: it was another worker's, and is on its way to him. owner: OWNER_NONE when nobody's.
 static NOINLINE bool hand_to_owner(struct tcp *tcp, struct pkt *p, const struct arrival *a,
 				   uint32_t owner)
@@ -458,7 +450,7 @@ void tcp_input(struct tcp *tcp, struct pkt *p, const struct arrival *arrival)
 	else if (LIKELY(owner_kind(owner) == OWNER_CONN))
 		input_conn(tcp, &tcp->conn[owner_index(tcp, owner)], &s);
 	else if (owner_kind(owner) == OWNER_TIME_WAIT)
-		input_time_wait(tcp, owner_index(tcp, owner), &s);
+		timewait_input(tcp, owner_index(tcp, owner), &s);
 	else
 		input_half_open(tcp, owner_index(tcp, owner), &s);
 }

@@ -36,11 +36,18 @@ uint32_t stranger_worker(struct tcp *tcp, const struct pkt *p, const struct arri
 	return worker == STRANGER_NOBODY ? tcp->worker : worker;
 }
 
-void stranger_after_wait(struct tcp *tcp, struct segment *s, uint32_t isn_floor)
+enum drop stranger_refusal(struct tcp *tcp, const struct segment *s, uint32_t to)
 {
-	uint32_t to = stranger_listener(tcp, s->arrival, s->dst_port);
+	struct net_path path;
 
-	if (to == tcp->worker || to == STRANGER_NOBODY) { // nobody: since a moment ago
+	if (to == tcp->worker)
+		return open_refusal(tcp, s, &path);
+	return hands_have_room(tcp->env, to) ? DROP_OK : DROP_WORKER_RING_FULL;
+}
+
+void stranger_after_wait(struct tcp *tcp, struct segment *s, uint32_t to, uint32_t isn_floor)
+{
+	if (to == tcp->worker) {
 		open_stranger(tcp, s, isn_floor);
 		return;
 	}

@@ -273,6 +273,45 @@ static void a_time_wait_gives_way_to_the_listener_of_another_worker(void **state
 	crew_destroy(c);
 }
 
+// As many as one worker can give another who takes nothing: frames that are none.
+static void fill_ring(struct crew *c, struct pool *pool, uint32_t from, uint32_t to)
+{
+	const struct env *env = &c->worker[from]->env;
+
+	while (hands_have_room(env, to)) {
+		hands_give(env, pkt_alloc(pool), to, mesh_word(HANDED_INPUT, 0, from));
+		counter_add(env, COUNTER_originated_pkts, 1);
+	}
+}
+
+// What is dropped on its way comes again: then the record must still know the old numbers.
+static void a_time_wait_goes_on_while_who_listens_is_stopped_and_his_ring_full(void **state)
+{
+	struct pool_config small = {"no frames", 2 * MESH_RING_PKTS, 256, -1};
+	struct seg s = {5000, HTTP, PEER_ISN + 100, 0, TCP_SYN, {0}};
+	struct pool *pool = pool_create(&small);
+	struct crew *c = crew_create(2, CREW_SPREAD);
+	struct met met = wait_elsewhere(c);
+	struct frame f;
+
+	c->stopped[1] = true;
+	fill_ring(c, pool, 0, 1);
+	frame_seg(&f, s);
+	crew_in(c, 0, &f);
+	assert_int_equal(c->counters[0].drop[DROP_WORKER_RING_FULL], 1);
+	assert_int_equal(table_count(team_tcp(c->team)->table), 1);
+	c->stopped[1] = false;
+	while (hands_waiting(&c->worker[1]->env))
+		crew_turn(c, 1);
+	begins_anew(c, 0, &met);
+	assert_int_equal(c->seen[1].count[PRISM_EVENT_ACCEPTED], 2);
+	assert_int_equal(c->counters[0].drop[DROP_WORKER_RING_FULL], 1);
+	crew_at_rest(c);
+	crew_destroy(c);
+	assert_int_equal(pool_available(pool), pool_capacity(pool));
+	pool_destroy(pool);
+}
+
 // RFC 9293 MUST-13
 static void a_time_wait_goes_on_when_no_worker_listens(void **state)
 {
@@ -339,6 +378,8 @@ int main(void)
 		cmocka_unit_test(a_record_in_time_wait_answers_a_fin_that_another_receives),
 		cmocka_unit_test(a_new_syn_takes_the_place_of_another_workers_time_wait),
 		cmocka_unit_test(a_time_wait_gives_way_to_the_listener_of_another_worker),
+		cmocka_unit_test(
+			a_time_wait_goes_on_while_who_listens_is_stopped_and_his_ring_full),
 		cmocka_unit_test(a_time_wait_goes_on_when_no_worker_listens),
 		cmocka_unit_test(
 			a_syn_that_ended_a_time_wait_is_refused_where_nobody_listens_any_more),
