@@ -106,10 +106,21 @@ static uint32_t defender(const struct env *env)
 	return worker;
 }
 
-// RFC 5227 2.4 (b): the address is kept, and defended with one announcement in DEFEND_INTERVAL.
+static struct net_address *own_address(struct net *net, be32 addr)
+{
+	for (uint32_t i = 0; i < net->port_count; i++)
+		for (uint32_t k = 0; k < net->port[i].address_count; k++)
+			if (net->port[i].address[k].addr.raw == addr.raw)
+				return &net->port[i].address[k];
+	return NULL;
+}
+
+// RFC 5227 2.4 (c): the address is kept, and defended with one announcement in DEFEND_INTERVAL,
+// whatever happens to other addresses of ours.
 static COLD void conflict(struct net *net, struct pkt *p, const struct arrival *arrival)
 {
 	be32 addr = ((const struct arp_packet *)pkt_at(p, arrival->l3_offset))->sender;
+	struct net_address *own = own_address(net, addr);
 	uint32_t to = defender(net->env);
 
 	if (to != net->env->worker_index) {
@@ -118,9 +129,9 @@ static COLD void conflict(struct net *net, struct pkt *p, const struct arrival *
 	}
 	trace_add(net->env, EVENT_ARP_CONFLICT, arrival->port_index, be32_get(addr), 0);
 	pkt_drop(net->env, p, DROP_ARP_CONFLICT);
-	if (net->env->now_ns < net->defend_next_ns)
+	if (net->env->now_ns < own->defend_next_ns)
 		return;
-	net->defend_next_ns = net->env->now_ns + DEFEND_NS;
+	own->defend_next_ns = net->env->now_ns + DEFEND_NS;
 	ask(net, arrival->port_index, addr, addr, NULL);
 }
 

@@ -22,6 +22,7 @@ struct net_address {
 	be32 addr;
 	uint32_t mask;  // host order
 	be32 broadcast; // of its network; 0: there is none (prefix of 31 or 32 bits, RFC 3021)
+	uint64_t defend_next_ns; // earliest time to defend it again (RFC 5227 2.4 (c))
 };
 
 struct net_port {
@@ -89,8 +90,7 @@ struct net {
 	struct net_pmtu pmtu[PMTU_SLOTS];
 	struct timer pmtu_timer;
 	struct timer announce_timer;
-	uint64_t defend_next_ns; // earliest time to defend an address again (RFC 5227 2.4)
-	uint64_t icmp_tokens;    // in nanoseconds of the configured rate
+	uint64_t icmp_tokens; // in nanoseconds of the configured rate
 	uint64_t icmp_refilled_ns;
 	uint16_t ip_id[IP_ID_SLOTS];
 };

@@ -306,7 +306,7 @@ static void a_neighbour_that_changed_is_learnt_anew_by_all(void **state)
 	crew_destroy(c);
 }
 
-// RFC 5227 2.4 (b): one announcement in ten seconds, whoever hears of the other station.
+// RFC 5227 2.4 (c): one announcement in ten seconds, whoever hears of the other station.
 static void an_address_is_defended_once_whichever_worker_hears_of_it(void **state)
 {
 	static const uint8_t other_mac[6] = {2, 0, 0, 0, 0x66, 6};
