@@ -225,6 +225,8 @@ uint32_t udp_worker_for(const struct net *net, const struct icmp_report *flow, b
 
 	if (mask == 0 || (mask >> me & 1 && !deal_out))
 		return me;
+	if (claims_are_one(mask)) // no hash is needed to choose
+		return claims_choose(mask, 0);
 	return claims_choose(mask,
 			     net_flow_hash(net, addr_to_v4(&flow->local), addr_to_v4(&flow->remote),
 					   (uint32_t)flow->local_port << 16 | flow->remote_port));

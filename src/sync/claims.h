@@ -14,6 +14,7 @@
 // nothing is concluded from a value but where to hand on to. Progress: wait-free.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/bits.h"
@@ -73,6 +74,11 @@ static inline void claims_leave(struct claims *c, uint16_t port, uint32_t place,
 {
 	if (claims_of(c, port, place) >> worker & 1)
 		atomic_add(claims_word(c, port, place), -(UINT64_C(1) << worker), RELAXED);
+}
+
+static inline bool claims_are_one(uint64_t mask)
+{
+	return (mask & (mask - 1)) == 0;
 }
 
 // One of the workers in mask (not 0), the same for the same hash: its bits choose evenly.
