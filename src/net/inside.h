@@ -23,6 +23,7 @@ struct net_address {
 	uint32_t mask;  // host order
 	be32 broadcast; // of its network; 0: there is none (prefix of 31 or 32 bits, RFC 3021)
 	uint64_t defend_next_ns; // earliest time to defend it again (RFC 5227 2.4 (c))
+	uint64_t tell_next_ns;   // earliest time to tell the defender of it again
 };
 
 struct net_port {

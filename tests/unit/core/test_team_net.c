@@ -306,58 +306,6 @@ static void a_neighbour_that_changed_is_learnt_anew_by_all(void **state)
 	crew_destroy(c);
 }
 
-// RFC 5227 2.4 (c): one announcement in ten seconds, whoever hears of the other station.
-static void an_address_is_defended_once_whichever_worker_hears_of_it(void **state)
-{
-	static const uint8_t other_mac[6] = {2, 0, 0, 0, 0x66, 6};
-	struct crew *c = crew_create(4, CREW_SPREAD);
-	struct frame f;
-
-	crew_meet(c);
-	crew_time(c, 10 * NS_PER_S); // the start's announcements are over
-	crew_clear(c);
-	frame_arp(&f, ARP_REQUEST, other_mac, OURS, PEER);
-	for (uint32_t i = 4; i-- > 0;)
-		crew_in(c, i, &f);
-	assert_int_equal(crew_sent(c), 1);
-	const struct arp_packet *a = crew_read_arp(c, 0);
-
-	assert_int_equal(a->sender.raw, OURS.raw);
-	assert_int_equal(a->target.raw, OURS.raw);
-	assert_int_equal(c->counters[0].drop[DROP_ARP_CONFLICT], 4);
-	crew_time(c, 10 * NS_PER_S);
-	crew_clear(c);
-	crew_in(c, 2, &f);
-	assert_int_equal(crew_sent(c), 1);
-	crew_at_rest(c);
-	crew_destroy(c);
-}
-
-// He has packets before him and looks at none.
-static void where_the_first_worker_is_stopped_the_next_defends(void **state)
-{
-	static const uint8_t other_mac[6] = {2, 0, 0, 0, 0x66, 6};
-	struct crew *c = crew_create(3, CREW_SPREAD);
-	struct frame f;
-
-	crew_meet(c);
-	crew_time(c, 10 * NS_PER_S);
-	crew_clear(c);
-	c->stopped[0] = true;
-	frame_arp(&f, ARP_REQUEST, other_mac, OURS, PEER);
-	for (uint32_t i = 0; i < 4; i++) {
-		crew_in(c, 1 + i % 2, &f);
-		crew_in(c, 1 + i % 2, &f);
-		crew_time(c, NS_PER_S);
-	}
-	assert_int_equal(c->port[1].tx_count, 1);
-	assert_int_equal(crew_sent(c), 1);
-	c->stopped[0] = false;
-	crew_turns(c);
-	crew_at_rest(c);
-	crew_destroy(c);
-}
-
 static void a_request_for_us_is_answered_once(void **state)
 {
 	struct crew *c = crew_create(4, CREW_SPREAD);
@@ -484,8 +432,6 @@ int main(void)
 		cmocka_unit_test(a_reply_nobody_asked_for_is_one_drop_in_all),
 		cmocka_unit_test(what_one_worker_drops_of_arp_makes_no_round),
 		cmocka_unit_test(a_neighbour_that_changed_is_learnt_anew_by_all),
-		cmocka_unit_test(an_address_is_defended_once_whichever_worker_hears_of_it),
-		cmocka_unit_test(where_the_first_worker_is_stopped_the_next_defends),
 		cmocka_unit_test(a_request_for_us_is_answered_once),
 		cmocka_unit_test(news_of_a_neighbour_passes_by_a_stopped_worker),
 		cmocka_unit_test(who_asks_from_a_new_address_is_learnt_by_all_who_know_him),
