@@ -9,13 +9,18 @@
 //    acked   retransmitted  lost, to  in flight    queued, unsent  FIN (1)
 //            or in flight   be resent
 //
-// Two fields are read by workers whose connection it is not: who is asked about a handle looks at
-// generation and flags of a slot, whoever has it. Both are single-writer cells (sync/cell.h), the
-// owner's, who changes when a connection moves: the ring's release and acquire put the old owner's
-// stores before the new one's. Readers see some recent value of each, and of the two not of one
-// moment. A handle is taken for one's own only if flags say so: these one wrote oneself, as late as
-// generation, so what one owns is never misread. What others own is refused, with words in which
-// the worker may be a moment old.
+// Two fields are read at any time by workers whose connection it is not: who is asked about a
+// handle looks at generation and flags of a slot, whoever has it. Both are single-writer cells
+// (sync/cell.h), the owner's, who changes when a connection moves: the ring's release and acquire
+// put the old owner's stores before the new one's. Readers see some recent value of each, and of
+// the two not of one moment. A handle is taken for one's own only if flags say so: these one wrote
+// oneself, as late as generation, so what one owns is never misread. What others own is refused,
+// with words in which the worker may be a moment old.
+//
+// A third, flush_next, is read by one to whom the connection is on its way, and is no cell: he
+// knows that it is from the table (input.c:hand_to_owner), which publishes the old owner's stores
+// with the value that names the new one (release, acquire), and from then on nobody else stores
+// there.
 #pragma once
 
 #include <prismnet/types.h>
