@@ -240,6 +240,15 @@ static enum drop answer(struct net *net, const struct arp_packet *a, uint16_t po
 	return DROP_OK;
 }
 
+// Of any port: two may be on one link.
+static bool is_our_mac(const struct net *net, const uint8_t mac[6])
+{
+	for (uint32_t i = 0; i < net->port_count; i++)
+		if (eth_equal(mac, net->port[i].port->mac))
+			return true;
+	return false;
+}
+
 static enum drop judge(struct net *net, const struct pkt *p, const struct arrival *arrival)
 {
 	const struct arp_packet *a = pkt_at(p, arrival->l3_offset);
@@ -248,9 +257,8 @@ static enum drop judge(struct net *net, const struct pkt *p, const struct arriva
 	if (!well_formed(p, arrival, a))
 		return DROP_ARP_MALFORMED;
 	if (a->sender.raw != 0 && net_is_ours(net, a->sender))
-		return eth_equal(a->sender_mac, net->port[port_index].port->mac)
-			       ? DROP_ARP_NOT_OURS // our own, come back
-			       : DROP_ARP_CONFLICT;
+		return is_our_mac(net, a->sender_mac) ? DROP_ARP_NOT_OURS // our own, come back
+						      : DROP_ARP_CONFLICT;
 	if (a->sender.raw != 0 && !net_on_link(net, port_index, a->sender))
 		return DROP_ARP_OFF_LINK;
 	if (!net_is_ours(net, a->target))

@@ -373,6 +373,21 @@ static void each_address_is_defended_once_in_ten_seconds(void **state)
 	bed_destroy(b);
 }
 
+// Two ports may be on one link: what the one announces the other hears.
+static void what_another_port_of_ours_says_is_no_conflict(void **state)
+{
+	const be32 too = IP(198, 19, 0, 2);
+	struct bed *b = bed_create();
+
+	arp_in(b, ARP_REQUEST, b->port[1].port.mac, too, too);
+	assert_int_equal(bed_drops(b, DROP_ARP_NOT_OURS), 1);
+	assert_int_equal(bed_drops(b, DROP_ARP_CONFLICT), 0);
+	assert_int_equal(b->port[0].tx_count, 0);
+	arp_in(b, ARP_REQUEST, EVIL_MAC, too, too);
+	assert_int_equal(bed_drops(b, DROP_ARP_CONFLICT), 1);
+	bed_destroy(b);
+}
+
 static void addresses_are_announced_twice(void **state)
 {
 	struct bed *b = bed_create();
@@ -463,6 +478,7 @@ int main(void)
 		cmocka_unit_test(malformed_packets_are_dropped_by_name),
 		cmocka_unit_test(a_conflict_is_seen_and_defended_once_in_ten_seconds),
 		cmocka_unit_test(each_address_is_defended_once_in_ten_seconds),
+		cmocka_unit_test(what_another_port_of_ours_says_is_no_conflict),
 		cmocka_unit_test(addresses_are_announced_twice),
 		cmocka_unit_test(forged_requests_do_not_lock_out_peers),
 		cmocka_unit_test(a_stale_path_is_found_anew),
