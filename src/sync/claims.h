@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/assert.h"
 #include "base/bits.h"
 #include "base/limits.h"
 #include "sync/atomic.h"
@@ -33,15 +34,21 @@ struct claims {
 struct claims *claims_create(const char *what, uint32_t address_count);
 void claims_destroy(struct claims *c);
 
+static inline size_t claims_index(const struct claims *c, uint16_t port, uint32_t place)
+{
+	DCHECK(place < c->places);
+	return (size_t)port * c->places + place;
+}
+
 static inline uint64_t *claims_word(struct claims *c, uint16_t port, uint32_t place)
 {
-	return &c->workers[(size_t)port * c->places + place];
+	return &c->workers[claims_index(c, port, place)];
 }
 
 // Who has somebody at this very place.
 static inline uint64_t claims_of(const struct claims *c, uint16_t port, uint32_t place)
 {
-	return atomic_get(&c->workers[(size_t)port * c->places + place], RELAXED);
+	return atomic_get(&c->workers[claims_index(c, port, place)], RELAXED);
 }
 
 // Whose a packet for this place is: who has somebody at this very address goes before who has for

@@ -2,9 +2,13 @@
 // Who has somebody on a port: single steps, then threads that all write one word.
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -117,6 +121,22 @@ static void the_last_address_of_the_last_port_has_a_word_of_its_own(void **state
 	assert_true(claims_on(claims, 65535) == UINT64_C(1) << 63);
 }
 
+// What lies behind the last place is the next port's.
+static void a_place_that_there_is_not_is_a_bug_that_is_seen(void **state)
+{
+	pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		signal(SIGABRT, SIG_DFL); // cmocka's handler is not what is tested
+		setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+		(void)claims_of(claims, 7, ADDRESSES + 1);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
 #define THREADS 4
 #define ROUNDS 200000
 
@@ -161,6 +181,8 @@ int main(void)
 						unmake),
 		cmocka_unit_test_setup_teardown(
 			the_last_address_of_the_last_port_has_a_word_of_its_own, make, unmake),
+		cmocka_unit_test_setup_teardown(a_place_that_there_is_not_is_a_bug_that_is_seen,
+						make, unmake),
 		cmocka_unit_test(who_is_chosen_has_a_claim_and_is_the_same_for_the_same_hash),
 		cmocka_unit_test(all_with_a_claim_are_chosen_evenly),
 		cmocka_unit_test_setup_teardown(
