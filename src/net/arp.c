@@ -101,7 +101,8 @@ static bool well_formed(const struct pkt *p, const struct arrival *arrival,
 }
 
 // The first worker who takes what is given to him defends for all, or all together would do it more
-// often than one may.
+// often than one may. Who was passed by defends once more when he goes on, by what he finds in his
+// rings: that is one announcement for each time that a worker stands still, and no loop.
 static uint32_t defender(const struct env *env)
 {
 	uint32_t worker = env->hands ? 0 : env->worker_index;

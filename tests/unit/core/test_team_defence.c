@@ -71,7 +71,13 @@ static void where_the_first_worker_is_stopped_the_next_defends(void **state)
 	assert_int_equal(c->port[1].tx_count, 1);
 	assert_int_equal(crew_sent(c), 1);
 	c->stopped[0] = false;
-	crew_turns(c);
+	crew_turns(c); // he knows nothing of that, and answers all that he finds with one
+	assert_int_equal(c->port[0].tx_count, 1);
+	crew_in(c, 1, &f);
+	crew_time(c, 9 * NS_PER_S);
+	crew_in(c, 1, &f);
+	assert_int_equal(crew_sent(c), 2);
+	assert_int_equal(crew_drops(c, DROP_ARP_CONFLICT), 10);
 	crew_at_rest(c);
 	crew_destroy(c);
 }
