@@ -107,6 +107,14 @@ static COLD void hear(struct prism_worker *w, struct pkt *p)
 		arp_hear(w->net, p, &a, word);
 }
 
+// What the record of the TIME-WAIT knew stands in the packet's own fields.
+static COLD void take_syn(struct prism_worker *w, struct pkt *p)
+{
+	tcp_set_isn_floor(w->tcp, (uint32_t)pkt_own(p)->offset);
+	stack_input(w, mesh_port(pkt_word(p)), &p, 1);
+	tcp_set_isn_floor(w->tcp, 0);
+}
+
 void stack_handed(struct prism_worker *w, struct pkt **pkts, uint32_t count)
 {
 	for (uint32_t i = 0, end; i < count; i = end) {
@@ -118,6 +126,8 @@ void stack_handed(struct prism_worker *w, struct pkt **pkts, uint32_t count)
 			port_tx(&w->env, w->port[mesh_port(word)], pkts[i]);
 		} else if (what == HANDED_CONN || what == HANDED_BACK) {
 			tcp_note(w->tcp, pkts[i], word);
+		} else if (what == HANDED_SYN) {
+			take_syn(w, pkts[i]);
 		} else if (what != HANDED_INPUT) {
 			hear(w, pkts[i]);
 		} else {

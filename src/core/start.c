@@ -152,7 +152,18 @@ static void report_queues(struct prism *p, struct port *port)
 
 	if (workers == 1)
 		return;
-	if (queues < workers)
+	if (queues >= workers && port->rss)
+		report_line(p,
+			    "%s: a queue for each worker; outgoing connections take local ports "
+			    "whose answers come to their worker's queue (RSS, %u entries); what "
+			    "comes to another's is handed over\n",
+			    port->name, port->rss->entries);
+	else if (queues >= workers && port->flags & PORT_ANSWERS_RETURN)
+		report_line(p,
+			    "%s: a queue for each worker; the kernel sends answers to the queue "
+			    "their flow last left by; what comes to another's is handed over\n",
+			    port->name);
+	else if (queues < workers)
 		report_line(
 			p,
 			"%s: %u queue%s for %u workers: who has one deals new flows out to all, "
@@ -160,8 +171,9 @@ static void report_queues(struct prism *p, struct port *port)
 			port->name, queues, queues > 1 ? "s" : "", workers);
 	else
 		report_line(p,
-			    "%s: a queue for each worker; what comes to another's queue is handed "
-			    "over, outgoing connections' replies too\n",
+			    "%s: a queue for each worker, how flows are dealt out to them is not "
+			    "known; what comes to another's is handed over, outgoing connections' "
+			    "answers too\n",
 			    port->name);
 }
 

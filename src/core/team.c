@@ -27,7 +27,8 @@ struct team *team_create(const struct prism_options *options, uint32_t worker_co
 	team->count = worker_count;
 	team->mesh = mesh_create(worker_count);
 	team->tcp = team->mesh ? tcp_shared_create(&limits, worker_count, secret) : NULL;
-	team->udp = team->tcp ? mem_map("who has UDP sockets where", sizeof(*team->udp)) : NULL;
+	team->udp =
+		team->tcp ? claims_create("who has UDP sockets where", limits.address_count) : NULL;
 	if (team->udp)
 		return team;
 	team_destroy(team);
@@ -37,7 +38,7 @@ struct team *team_create(const struct prism_options *options, uint32_t worker_co
 void team_destroy(struct team *team)
 {
 	if (team->udp)
-		mem_unmap(team->udp, sizeof(*team->udp));
+		claims_destroy(team->udp);
 	if (team->tcp)
 		tcp_shared_destroy(team->tcp);
 	if (team->mesh)

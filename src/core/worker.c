@@ -149,6 +149,15 @@ static uint32_t share(uint32_t limit, uint32_t worker_count)
 	return worker_count == 1 ? limit : (limit + limit / 4) / worker_count + 1;
 }
 
+static uint32_t address_count(const struct prism_options *o)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < o->port_count; i++)
+		count += o->ports[i].address_count;
+	return count;
+}
+
 struct tcp_config worker_tcp_limits(const struct prism_options *o, uint32_t worker_count)
 {
 	return (struct tcp_config){
@@ -164,6 +173,7 @@ struct tcp_config worker_tcp_limits(const struct prism_options *o, uint32_t work
 		.delayed_ack_ns = o->delayed_ack_ns,
 		.rto_ns_min = o->rto_ns_min,
 		.mss_max = (uint16_t)MIN(o->segment_bytes_max, 65535u),
+		.address_count = address_count(o),
 	};
 }
 

@@ -152,6 +152,27 @@ static void plan_queue(struct plan *plan, uint32_t index)
 		 plan->program ? ",xdp_prog=" : "", plan->program ? plan->program : "");
 }
 
+// DPDK 22.11's driver does not always close its socket, and the kernel keeps the queue taken as
+// long as it is open. So those that a port brought are remembered, and closed here if the driver
+// did not: all that were not there before it was opened.
+#define FDS_LOOKED_AT 1024
+static uint64_t there_before[FDS_LOOKED_AT / 64];
+
+static bool is_af_xdp(int fd)
+{
+	int domain = 0;
+	socklen_t len = sizeof(domain);
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_XDP;
+}
+
+static void remember_others(void)
+{
+	memset(there_before, 0, sizeof(there_before));
+	for (int fd = 0; fd < FDS_LOOKED_AT; fd++)
+		there_before[fd / 64] |= (uint64_t)is_af_xdp(fd) << (fd % 64);
+}
+
 // The interface's own MTU, and what the packets of the pool can hold.
 static int plan_mtu(struct plan *plan, const struct device *d, const struct port_config *config)
 {
@@ -205,6 +226,7 @@ static int plan_af_xdp(struct plan *plan, const struct device *d, const struct p
 	plan->busy_budget = busy_budget;
 	plan->force_copy = mode[0] == 'g';
 	plan_queue(plan, 0);
+	remember_others();
 	eal_log_capture_bpf();
 	describe_af_xdp(plan, d, queue);
 	// veth hands over what the kernel left unfinished; real cards never do, and lose nothing by
@@ -214,38 +236,16 @@ static int plan_af_xdp(struct plan *plan, const struct device *d, const struct p
 	return 0;
 }
 
-// DPDK 22.11's driver does not always close its socket, and the kernel keeps the queue taken as
-// long as it is open. So it is remembered, and closed here if the driver did not.
-static struct dpdk_port *open_ports[PORTS_MAX];
-
-static bool is_af_xdp(int fd)
+static void find_own(struct dpdk_port *p)
 {
-	int domain = 0;
-	socklen_t len = sizeof(domain);
-
-	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_XDP;
-}
-
-static bool is_owned(int fd)
-{
-	for (int i = 0; i < PORTS_MAX; i++)
-		for (uint16_t k = 0; open_ports[i] && k < open_ports[i]->socket_count; k++)
-			if (open_ports[i]->socket_fd[k] == fd)
-				return true;
-	return false;
+	for (int fd = 0; fd < FDS_LOOKED_AT && p->socket_count < WORKERS_MAX; fd++)
+		if (!(there_before[fd / 64] >> (fd % 64) & 1) && is_af_xdp(fd))
+			p->socket_fd[p->socket_count++] = fd;
 }
 
 static int started_af_xdp(struct dpdk_port *p, const struct port_config *config)
 {
-	for (int fd = 0; fd < 1024 && p->socket_count < p->port.queue_count; fd++)
-		if (is_af_xdp(fd) && !is_owned(fd))
-			p->socket_fd[p->socket_count++] = fd;
-	for (int i = 0; i < PORTS_MAX; i++) {
-		if (open_ports[i])
-			continue;
-		open_ports[i] = p;
-		break;
-	}
+	find_own(p);
 	return 0;
 }
 
@@ -262,12 +262,11 @@ static void restore_mtu(const struct dpdk_port *p)
 static void closed_af_xdp(struct dpdk_port *p)
 {
 	restore_mtu(p);
+	if (p->socket_count == 0) // a queue could not be opened: those before it were
+		find_own(p);
 	for (uint16_t i = 0; i < p->socket_count; i++)
 		if (is_af_xdp(p->socket_fd[i]))
 			close(p->socket_fd[i]);
-	for (int i = 0; i < PORTS_MAX; i++)
-		if (open_ports[i] == p)
-			open_ports[i] = NULL;
 }
 
 static const struct port_ops af_xdp_ops = {.rx = af_xdp_rx, .tx = af_xdp_tx, .close = ethdev_close};

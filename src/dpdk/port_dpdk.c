@@ -15,6 +15,7 @@
 
 #include "base/err.h"
 #include "dpdk/eal_log.h"
+#include "dpdk/rss.h"
 #include "port/pair.h"
 #include "port/probe.h"
 
@@ -291,6 +292,7 @@ static int make_queue(struct dpdk_port *p, struct plan *plan, const struct port_
 		return err_set(ERR_OUT_OF_MEMORY, "port %s", p->port.name);
 	*q = *p;
 	q->port.queues = NULL;
+	q->port.queue_index = index;
 	p->port.queues[index] = &q->port;
 	if (!p->kind->plan_queue) {
 		q->queue = index;
@@ -321,6 +323,8 @@ static int make_queues(struct dpdk_port *p, struct plan *plan, const struct port
 	if (!p->port.queues)
 		return err_set(ERR_OUT_OF_MEMORY, "port %s", p->port.name);
 	p->port.queues[0] = &p->port;
+	if (plan->rss)
+		p->port.rss = rss_learn(p->id);
 	for (uint16_t i = 1; i < count && result == 0; i++)
 		result = make_queue(p, plan, config, i);
 	return result;
@@ -338,6 +342,7 @@ static void close_queues(struct dpdk_port *p)
 		free(q);
 	}
 	free(p->port.queues);
+	free((void *)(uintptr_t)p->port.rss);
 	p->port.queues = NULL;
 }
 

@@ -59,6 +59,7 @@ static int plan_tap(struct plan *plan, const struct device *d, const struct port
 	snprintf(plan->cost, sizeof(plan->cost), "a system call and a kernel copy per packet");
 	plan->no_offloads = true;
 	plan->queues_max = TAP_QUEUES_MAX;
+	plan->flags = PORT_ANSWERS_RETURN;
 	return 0;
 }
 

@@ -16,6 +16,11 @@
 #define DEFEND_NS (10 * NS_PER_S)  // RFC 5227 1.1: DEFEND_INTERVAL
 #define ANNOUNCE_NS (2 * NS_PER_S) // ANNOUNCE_INTERVAL; ANNOUNCE_NUM is 2
 
+// Whoever forges conflicts by the thousand does not fill a ring with them; and often enough that
+// another defends in time when the first does not listen, which is seen by the second
+// (hands_stuck).
+#define TELL_NS NS_PER_S
+
 // Ethernet header and tag in front of an ARP packet.
 static void send_frame(struct net *net, uint16_t port_index, struct pkt *p, const uint8_t dst[6])
 {
@@ -95,14 +100,46 @@ static bool well_formed(const struct pkt *p, const struct arrival *arrival,
 	       (be16_get(a->operation) == ARP_REQUEST || be16_get(a->operation) == ARP_REPLY);
 }
 
-// RFC 5227 2.4 (b): the address is kept, and defended with one announcement in DEFEND_INTERVAL.
-static COLD void conflict(struct net *net, uint16_t port_index, be32 addr)
+// The first worker who takes what is given to him defends for all, or all together would do it more
+// often than one may. Who was passed by defends once more when he goes on, by what he finds in his
+// rings: that is one announcement for each time that a worker stands still, and no loop.
+static uint32_t defender(const struct env *env)
 {
-	trace_add(net->env, EVENT_ARP_CONFLICT, port_index, be32_get(addr), 0);
-	if (net->env->now_ns < net->defend_next_ns)
+	uint32_t worker = env->hands ? 0 : env->worker_index;
+
+	while (worker < env->worker_index && hands_stuck(env, worker))
+		worker++;
+	return worker;
+}
+
+static struct net_address *own_address(struct net *net, be32 addr)
+{
+	for (uint32_t i = 0; i < net->port_count; i++)
+		for (uint32_t k = 0; k < net->port[i].address_count; k++)
+			if (net->port[i].address[k].addr.raw == addr.raw)
+				return &net->port[i].address[k];
+	return NULL;
+}
+
+// RFC 5227 2.4 (c): the address is kept, and defended with one announcement in DEFEND_INTERVAL,
+// whatever happens to other addresses of ours.
+static COLD void conflict(struct net *net, struct pkt *p, const struct arrival *arrival)
+{
+	be32 addr = ((const struct arp_packet *)pkt_at(p, arrival->l3_offset))->sender;
+	struct net_address *own = own_address(net, addr);
+	uint32_t to = defender(net->env);
+
+	if (to != net->env->worker_index && net->env->now_ns >= own->tell_next_ns) {
+		own->tell_next_ns = net->env->now_ns + TELL_NS;
+		net_hand(net, p, arrival, to);
 		return;
-	net->defend_next_ns = net->env->now_ns + DEFEND_NS;
-	ask(net, port_index, addr, addr, NULL);
+	}
+	trace_add(net->env, EVENT_ARP_CONFLICT, arrival->port_index, be32_get(addr), 0);
+	pkt_drop(net->env, p, DROP_ARP_CONFLICT);
+	if (to != net->env->worker_index || net->env->now_ns < own->defend_next_ns)
+		return;
+	own->defend_next_ns = net->env->now_ns + DEFEND_NS;
+	ask(net, arrival->port_index, addr, addr, NULL);
 }
 
 // The request itself turns round: no buffer is needed to answer.
@@ -204,6 +241,15 @@ static enum drop answer(struct net *net, const struct arp_packet *a, uint16_t po
 	return DROP_OK;
 }
 
+// Of any port: two may be on one link.
+static bool is_our_mac(const struct net *net, const uint8_t mac[6])
+{
+	for (uint32_t i = 0; i < net->port_count; i++)
+		if (eth_equal(mac, net->port[i].port->mac))
+			return true;
+	return false;
+}
+
 static enum drop judge(struct net *net, const struct pkt *p, const struct arrival *arrival)
 {
 	const struct arp_packet *a = pkt_at(p, arrival->l3_offset);
@@ -211,12 +257,9 @@ static enum drop judge(struct net *net, const struct pkt *p, const struct arriva
 
 	if (!well_formed(p, arrival, a))
 		return DROP_ARP_MALFORMED;
-	if (a->sender.raw != 0 && net_is_ours(net, a->sender)) {
-		if (eth_equal(a->sender_mac, net->port[port_index].port->mac))
-			return DROP_ARP_NOT_OURS; // our own, come back
-		conflict(net, port_index, a->sender);
-		return DROP_ARP_CONFLICT;
-	}
+	if (a->sender.raw != 0 && net_is_ours(net, a->sender))
+		return is_our_mac(net, a->sender_mac) ? DROP_ARP_NOT_OURS // our own, come back
+						      : DROP_ARP_CONFLICT;
 	if (a->sender.raw != 0 && !net_on_link(net, port_index, a->sender))
 		return DROP_ARP_OFF_LINK;
 	if (!net_is_ours(net, a->target))
@@ -239,6 +282,8 @@ void arp_input(struct net *net, struct pkt *p, struct arrival *arrival)
 
 	if (is_request_for_us(p, arrival, reason))
 		request_for_us(net, p, arrival);
+	else if (reason == DROP_ARP_CONFLICT)
+		conflict(net, p, arrival);
 	else if (!news)
 		pkt_drop(net->env, p, reason);
 	else

@@ -92,6 +92,7 @@ static enum drop read_quote(struct net *net, const struct pkt *p, const struct a
 		.remote_port = be16_get(t->dst_port),
 		.seq = quoted->protocol == IP_TCP ? be32_get(t->seq) : 0,
 		.mtu_bytes = too_big ? next_hop_mtu(h, quoted) : 0,
+		.worker = be16_get(quoted->id) & (ip4_id_step(net) - 1),
 	};
 	return too_big && report->mtu_bytes == 0 ? DROP_ICMP_QUOTE : DROP_OK;
 }

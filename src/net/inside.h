@@ -22,6 +22,8 @@ struct net_address {
 	be32 addr;
 	uint32_t mask;  // host order
 	be32 broadcast; // of its network; 0: there is none (prefix of 31 or 32 bits, RFC 3021)
+	uint64_t defend_next_ns; // earliest time to defend it again (RFC 5227 2.4 (c))
+	uint64_t tell_next_ns;   // earliest time to tell the defender of it again
 };
 
 struct net_port {
@@ -89,8 +91,7 @@ struct net {
 	struct net_pmtu pmtu[PMTU_SLOTS];
 	struct timer pmtu_timer;
 	struct timer announce_timer;
-	uint64_t defend_next_ns; // earliest time to defend an address again (RFC 5227 2.4)
-	uint64_t icmp_tokens;    // in nanoseconds of the configured rate
+	uint64_t icmp_tokens; // in nanoseconds of the configured rate
 	uint64_t icmp_refilled_ns;
 	uint16_t ip_id[IP_ID_SLOTS];
 };
@@ -230,6 +231,20 @@ void ip4_fill_checksum(const struct net *net, struct pkt *p, const struct net_ou
 
 // The id of the next packet to the path's destination that may be fragmented.
 uint16_t ip4_next_id(struct net *net, const struct net_path *path, uint8_t protocol);
+
+// Ids of several workers' datagrams count in such steps: what is left tells whose it is. A power of
+// two, or a worker's ids would come to those of others when they wrap.
+static inline uint32_t ip4_id_step(const struct net *net)
+{
+	return (uint32_t)bits_ceil_pow2(MAX(net->env->worker_count, 1u));
+}
+
+// Of a packet that is not to be fragmented. It may be anything (RFC 6864 4.1): a datagram's tells
+// whose it is as well, to who receives an error that quotes it.
+static inline uint16_t ip4_whole_id(const struct net *net, uint8_t protocol)
+{
+	return protocol == IP_UDP ? (uint16_t)net->env->worker_index : 0;
+}
 
 // True when the transport header that arrival speaks of lies whole in p's first segment.
 bool ip4_transport_is_whole(const struct pkt *p, const struct arrival *arrival);

@@ -3,8 +3,8 @@
 // icmp.c through net_output; calls the neighbour table.
 //
 // What the port grants is left to it (checksums, segmentation, chains); what it does not is done
-// here in software. Datagram ids: a packet that is not to be fragmented is atomic and gets 0, the
-// rest count per destination (RFC 6864 4.1, 4.2; RFC 7739 5.3).
+// here in software. Datagram ids: a packet that is not to be fragmented is atomic and may have any
+// (ip4_whole_id), the rest count per destination (RFC 6864 4.1, 4.2; RFC 7739 5.3).
 #include "net/inside.h"
 #include "wire/checksum.h"
 #include "wire/udp.h"
@@ -26,11 +26,9 @@ uint16_t ip4_next_id(struct net *net, const struct net_path *path, uint8_t proto
 {
 	uint32_t slot = net_slot(net, addr_to_v4(&path->remote),
 				 addr_to_v4(&path->local).raw + protocol, IP_ID_SLOTS);
-	// A power of two, or a worker's ids would come to those of others when they wrap.
-	uint32_t step = (uint32_t)bits_ceil_pow2(MAX(net->env->worker_count, 1u));
 
 	// RFC 6864 4: no two datagrams under way have the same, whichever worker sent them.
-	return (uint16_t)(net->ip_id[slot]++ * step + net->env->worker_index);
+	return (uint16_t)(net->ip_id[slot]++ * ip4_id_step(net) + net->env->worker_index);
 }
 
 // A packet with room to append: to, or a new one when to is full, which joins head. NULL without
@@ -193,7 +191,8 @@ void net_output(struct net *net, struct pkt *p, const struct net_out *out)
 		.protocol = out->protocol,
 		.ttl = out->ttl ? out->ttl : IPV4_TTL_DEFAULT,
 		.tos = (uint8_t)(out->dscp << 2 | out->ecn),
-		.id = out->dont_fragment ? 0 : ip4_next_id(net, path, out->protocol),
+		.id = out->dont_fragment ? ip4_whole_id(net, out->protocol)
+					 : ip4_next_id(net, path, out->protocol),
 		.fragment = out->dont_fragment ? IPV4_DF : 0,
 		.offload = {.l4_len = (uint8_t)out->l4_header_len,
 			    .tso_segment_bytes = out->tso_segment_bytes},

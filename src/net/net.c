@@ -16,6 +16,7 @@
 #include "net/inside.h"
 #include "net/udp.h"
 #include "wire/eth.h"
+#include "wire/toeplitz.h"
 
 static uint32_t or_default(uint32_t value, uint32_t fallback)
 {
@@ -166,6 +167,25 @@ bool net_deals_out(const struct net *net, const struct arrival *arrival)
 	return net->port[arrival->port_index].port->flags & PORT_FEW_QUEUES;
 }
 
+bool net_answers_come_here(const struct net *net, const struct net_path *path, uint16_t local_port,
+			   uint16_t remote_port)
+{
+	const struct port *port = net->port[path->port_index].port;
+	const struct port_rss *rss = port->rss;
+	const struct {
+		be32 src, dst;
+		be16 src_port, dst_port;
+	} answer = {addr_to_v4(&path->remote), addr_to_v4(&path->local), be16_of(remote_port),
+		    be16_of(local_port)};
+
+	static_assert(sizeof(answer) == TOEPLITZ_TCP4_BYTES, "as it stands in the headers");
+	if (!rss)
+		return true;
+	uint32_t hash = toeplitz(rss->key, (const uint8_t *)&answer, sizeof(answer));
+
+	return rss->queue[hash & (rss->entries - 1)] == port->queue_index;
+}
+
 void net_hand(struct net *net, struct pkt *p, const struct arrival *a, uint32_t to)
 {
 	hands_give(net->env, p, to, mesh_word(HANDED_INPUT, a->port_index, net->env->worker_index));
@@ -183,6 +203,22 @@ bool net_is_ours(const struct net *net, be32 a)
 bool net_is_local(const struct net *net, const struct addr *a)
 {
 	return addr_is_v4(a) && net_is_ours(net, addr_to_v4(a));
+}
+
+uint32_t net_place(const struct net *net, const struct addr *a)
+{
+	uint32_t place = 0;
+
+	if (!addr_is_v4(a))
+		return 0;
+	for (uint32_t i = 0; i < net->port_count; i++) {
+		const struct net_port *np = &net->port[i];
+
+		for (uint32_t k = 0; k < np->address_count; k++, place++)
+			if (np->address[k].addr.raw == addr_to_v4(a).raw)
+				return place + 1;
+	}
+	return 0;
 }
 
 bool net_is_broadcast(const struct net *net, uint16_t port_index, be32 a)

@@ -93,6 +93,11 @@ struct net_out {
 // an ARP request. Takes p in every case; counts it originated.
 void net_output(struct net *net, struct pkt *p, const struct net_out *out);
 
+// False when the peer's answers to a connection from this local port are known to come to another
+// worker's queue, who would hand them over.
+bool net_answers_come_here(const struct net *net, const struct net_path *path, uint16_t local_port,
+			   uint16_t remote_port);
+
 // False while the port of this path holds so much back that a sender that can wait should.
 bool net_has_room(const struct net *net, const struct net_path *path);
 
@@ -108,6 +113,9 @@ void net_hand(struct net *net, struct pkt *p, const struct arrival *arrival, uin
 
 // True when one of our addresses (any port) equals a.
 bool net_is_local(const struct net *net, const struct addr *a);
+
+// Which of our addresses it is, as all workers count them from 1 on; 0: none, or any.
+uint32_t net_place(const struct net *net, const struct addr *a);
 
 // True when a is not one host: a multicast group, or the broadcast address of a network of ours.
 bool net_is_group(const struct net *net, const struct addr *a);
@@ -130,4 +138,5 @@ struct icmp_report {
 	uint16_t local_port, remote_port;
 	uint32_t seq;       // TCP only: the quoted sequence number
 	uint32_t mtu_bytes; // fragmentation needed: next hop MTU, or 0
+	uint32_t worker;    // UDP: who sent it, by the quoted id
 };

@@ -39,11 +39,12 @@ static bool is_plain(const struct net *net, const struct net_path *path, const s
 HOT_INLINE void send_plain(struct net *net, const struct net_path *path, const be16 port[2],
 			   struct pkt *p)
 {
-	const struct ipv4_header ip = net_plain_header(path, IP_UDP);
+	struct ipv4_header ip = net_plain_header(path, IP_UDP);
 	struct udp_header udp = {
 		port[0], port[1], be16_of((uint16_t)(pkt_len(p) + sizeof(udp))), {0}};
 	uint64_t sum = checksum_add(0, pkt_data(p), pkt_len(p));
 
+	ip.id = be16_of(ip4_whole_id(net, IP_UDP));
 	sum += (uint64_t)ip.src.raw + ip.dst.raw + port[0].raw + port[1].raw + 2 * udp.len.raw +
 	       be16_of(IP_UDP).raw;
 	udp.checksum = checksum_finish(checksum_from_words(sum));

@@ -43,7 +43,7 @@ static bool taken(struct net *net, const struct addr *local, uint16_t port)
 
 static bool others_have(const struct net *net, uint16_t port)
 {
-	return net->config.udp_claims && claims_of(net->config.udp_claims, port);
+	return net->config.udp_claims && claims_on(net->config.udp_claims, port);
 }
 
 // RFC 6056 3.3.1: from a random place on. 0 when all are taken. A port that another worker has is
@@ -89,7 +89,8 @@ int udp_open(struct net *net, const struct addr *local, uint16_t port, uint64_t 
 	s->next = u->by_port[port];
 	u->by_port[port] = index;
 	if (net->config.udp_claims)
-		claims_take(net->config.udp_claims, port, net->env->worker_index);
+		claims_take(net->config.udp_claims, port, net_place(net, local),
+			    net->env->worker_index);
 	udp->id = s->id;
 	return 0;
 }
@@ -141,8 +142,9 @@ int udp_close(struct net *net, prism_udp udp)
 	while (*link != index)
 		link = &u->socket[*link - 1].next;
 	*link = s->next;
-	if (net->config.udp_claims && !u->by_port[s->port])
-		claims_leave(net->config.udp_claims, s->port, net->env->worker_index);
+	if (net->config.udp_claims)
+		claims_leave(net->config.udp_claims, s->port, net_place(net, &s->local),
+			     net->env->worker_index);
 	s->port = 0;
 	s->id = next_id(s->id);
 	s->next = u->free_first;
@@ -218,13 +220,26 @@ static void report_error(struct net *net, const struct icmp_report *r)
 uint32_t udp_worker_for(const struct net *net, const struct icmp_report *flow, bool deal_out)
 {
 	uint32_t me = net->env->worker_index;
-	uint64_t mask = claims_of(net->config.udp_claims, flow->local_port);
+	uint64_t mask =
+		claims_for(net->config.udp_claims, flow->local_port, net_place(net, &flow->local));
 
 	if (mask == 0 || (mask >> me & 1 && !deal_out))
 		return me;
+	if (claims_are_one(mask)) // no hash is needed to choose
+		return claims_choose(mask, 0);
 	return claims_choose(mask,
 			     net_flow_hash(net, addr_to_v4(&flow->local), addr_to_v4(&flow->remote),
 					   (uint32_t)flow->local_port << 16 | flow->remote_port));
+}
+
+// Several may have a socket there: who sent what it quotes; if that is told wrong, any.
+static uint32_t worker_who_sent(const struct net *net, const struct icmp_report *r)
+{
+	const struct claims *claims = net->config.udp_claims;
+	uint64_t mask = claims_of(claims, r->local_port, net_place(net, &r->local)) |
+			claims_of(claims, r->local_port, CLAIMS_ANY);
+
+	return mask >> r->worker & 1 ? r->worker : udp_worker_for(net, r, true);
 }
 
 uint32_t udp_icmp_error(struct net *net, const struct icmp_report *r)
@@ -232,7 +247,7 @@ uint32_t udp_icmp_error(struct net *net, const struct icmp_report *r)
 	uint32_t to = net->env->worker_index;
 
 	if (net->config.udp_claims)
-		to = udp_worker_for(net, r, true);
+		to = worker_who_sent(net, r);
 	if (to == net->env->worker_index)
 		report_error(net, r);
 	return to;

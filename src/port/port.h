@@ -35,6 +35,17 @@ enum port_flag {
 	PORT_RX_IN_MEMORY = 1 << 7,        // an empty rx costs a look into memory, no system call
 	PORT_RELAY = 1 << 8,               // it sends by way of another worker's queue (mesh.h)
 	PORT_FEW_QUEUES = 1 << 9, // fewer than workers: who receives deals new flows out to all
+	PORT_ANSWERS_RETURN = 1 << 10, // a flow's answers come to the queue it last left by
+};
+
+// How a device deals received segments out to its queues: by their Toeplitz hash under key
+// (wire/toeplitz.h), the low bits of which are the index of an entry.
+#define PORT_RSS_ENTRIES_MAX 2048
+
+struct port_rss {
+	uint8_t key[52];
+	uint32_t entries; // a power of two
+	uint16_t queue[PORT_RSS_ENTRIES_MAX];
 };
 
 // Packets waiting for tx between two flushes, a power of two. A full turn's output fits many times
@@ -47,9 +58,11 @@ struct port {
 	const struct port_ops *ops;
 	void *driver; // the implementation's own
 	uint32_t flags;
-	uint16_t index;       // in the stack's array, set by whoever adds it
-	uint16_t queue_count; // of the device, one for each worker it has one for; 0 means 1
-	struct port **queues; // of queue_count ports, this one first; NULL: it has one queue
+	uint16_t index;             // in the stack's array, set by whoever adds it
+	uint16_t queue_count;       // of the device, one for each worker it has one for; 0 means 1
+	struct port **queues;       // of queue_count ports, this one first; NULL: it has one queue
+	uint16_t queue_index;       // which of them this is
+	const struct port_rss *rss; // of the device, NULL: not known
 	uint16_t mtu_bytes;
 	uint16_t tso_bytes_max; // payload bytes of one TSO packet, 0 without TSO
 	uint16_t tx_segs_max;   // segments one packet may have, at least 1

@@ -20,6 +20,17 @@ static inline void cell_set(uint64_t *cell, uint64_t value)
 	atomic_set(cell, value, RELAXED);
 }
 
+// The same of half the size.
+static inline uint32_t cell32_get(const uint32_t *cell)
+{
+	return atomic_get(cell, RELAXED);
+}
+
+static inline void cell32_set(uint32_t *cell, uint32_t value)
+{
+	atomic_set(cell, value, RELAXED);
+}
+
 // A cell of several writers: a count that threads add to now and then, each seeing all additions
 // before its own. Wait-free; a locked instruction.
 static inline uint64_t shared_add(uint64_t *cell, uint64_t amount)

@@ -1,40 +1,91 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// claims: which workers have somebody on a port (a listener, a socket), for those who receive what
-// is for another. A word of bits a port; a bit is one worker's.
+// claims: which workers have somebody at an address and port (a listener, a socket), for those who
+// receive what is for another. A word of bits for each; a bit is one worker's.
+//
+//	port 0   any  address 1  address 2 ..     addresses are the instance's own, in the order in
+//	port 1   any  address 1  address 2 ..     which all workers know them; any: all of these
+//	..
 //
 // Who writes: each worker its own bits, with a read-modify-write, since the word is shared. Who
 // reads: any worker, relaxed: a claim publishes nothing but itself. Who reads an old value hands a
 // packet to a worker who has nobody there any more, or not yet, and who then refuses it by name; or
-// refuses it himself, as he would have had it come a moment sooner. No ABA: nothing is concluded
-// from a value but where to hand on to. Progress: wait-free.
+// refuses it himself, as he would have had it come a moment sooner. The two words that claims_for
+// reads need not be of one moment either: each packet is for one of those who were there. No ABA:
+// nothing is concluded from a value but where to hand on to. Progress: wait-free.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "base/assert.h"
 #include "base/bits.h"
 #include "base/limits.h"
 #include "sync/atomic.h"
 
+#define CLAIMS_PORTS 65536u
+#define CLAIMS_ANY 0u // the place of those who take what is for any address
+
 struct claims {
-	uint64_t workers[65536]; // by port, host order; a bit each of WORKERS_MAX
+	uint32_t places;    // of a port: any, and one for each address
+	uint64_t workers[]; // a bit each of WORKERS_MAX
 };
 
-static inline uint64_t claims_of(const struct claims *c, uint16_t port)
+// NULL with err_set, which says what it is for.
+struct claims *claims_create(const char *what, uint32_t address_count);
+void claims_destroy(struct claims *c);
+
+static inline size_t claims_index(const struct claims *c, uint16_t port, uint32_t place)
 {
-	return atomic_get(&c->workers[port], RELAXED);
+	DCHECK(place < c->places);
+	return (size_t)port * c->places + place;
 }
 
-// worker has the first on this port, or had the last. Its own thread; taking twice is fine.
-static inline void claims_take(struct claims *c, uint16_t port, uint32_t worker)
+static inline uint64_t *claims_word(struct claims *c, uint16_t port, uint32_t place)
 {
-	if (!(claims_of(c, port) >> worker & 1))
-		atomic_add(&c->workers[port], UINT64_C(1) << worker, RELAXED);
+	return &c->workers[claims_index(c, port, place)];
 }
 
-static inline void claims_leave(struct claims *c, uint16_t port, uint32_t worker)
+// Who has somebody at this very place.
+static inline uint64_t claims_of(const struct claims *c, uint16_t port, uint32_t place)
 {
-	if (claims_of(c, port) >> worker & 1)
-		atomic_add(&c->workers[port], -(UINT64_C(1) << worker), RELAXED);
+	return atomic_get(&c->workers[claims_index(c, port, place)], RELAXED);
+}
+
+// Whose a packet for this place is: who has somebody at this very address goes before who has for
+// any (RFC 9293 MUST-41, MUST-42).
+static inline uint64_t claims_for(const struct claims *c, uint16_t port, uint32_t place)
+{
+	uint64_t mask = claims_of(c, port, place);
+
+	return mask ? mask : claims_of(c, port, CLAIMS_ANY);
+}
+
+// Who has somebody on the port, whatever the address.
+static inline uint64_t claims_on(const struct claims *c, uint16_t port)
+{
+	uint64_t mask = 0;
+
+	for (uint32_t place = 0; place < c->places; place++)
+		mask |= claims_of(c, port, place);
+	return mask;
+}
+
+// worker has one here now, or has it no more. Its own thread; taking twice is fine.
+static inline void claims_take(struct claims *c, uint16_t port, uint32_t place, uint32_t worker)
+{
+	if (!(claims_of(c, port, place) >> worker & 1))
+		atomic_add(claims_word(c, port, place), UINT64_C(1) << worker, RELAXED);
+}
+
+static inline void claims_leave(struct claims *c, uint16_t port, uint32_t place, uint32_t worker)
+{
+	if (claims_of(c, port, place) >> worker & 1)
+		atomic_add(claims_word(c, port, place), -(UINT64_C(1) << worker), RELAXED);
+}
+
+static inline bool claims_are_one(uint64_t mask)
+{
+	return (mask & (mask - 1)) == 0;
 }
 
 // One of the workers in mask (not 0), the same for the same hash: its bits choose evenly.

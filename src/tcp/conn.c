@@ -6,6 +6,7 @@
 #include "tcp/conn.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "net/net.h"
 #include "observe/counter.h"
@@ -25,8 +26,8 @@ struct flow_key16 conn_key(const struct conn *c)
 static void set_defaults(struct tcp *tcp, struct conn *c, enum state state)
 {
 	ASSERT(!(c->generation & 1));
-	c->generation++;
-	c->flags = (tcp->worker + 1) << CONN_WORKER_SHIFT;
+	cell32_set(&c->generation, c->generation + 1);
+	cell32_set(&c->flags, (tcp->worker + 1) << CONN_WORKER_SHIFT);
 	c->state = state; // birth: the one other place that writes it
 	c->flush_next = NO_INDEX;
 	c->ready_next = NO_INDEX;
@@ -100,16 +101,25 @@ void conn_start_receive(struct conn *c, uint32_t irs)
 	c->snd.wl1 = OFFSET_BASE + irs;
 }
 
+// Others may look at the two cells meanwhile; nobody at the rest.
+static void clear(struct conn *c)
+{
+	static_assert(offsetof(struct conn, flush_next) == 2 * sizeof(uint32_t),
+		      "flags and generation come first");
+	cell32_set(&c->generation, c->generation + 1);
+	cell32_set(&c->flags, 0);
+	memset(&c->flush_next, 0, sizeof(*c) - offsetof(struct conn, flush_next));
+	c->state = CLOSED;
+}
+
 void conn_reap(struct tcp *tcp, struct conn *c)
 {
-	uint32_t generation = c->generation;
-
 	if (!conn_in(c, CLOSED) || c->news || conn_is(c, CONN_IN_FLUSH | CONN_IN_READY))
 		return;
 	ASSERT(!timer_armed(&c->timer));
 	ASSERT(c->sendq.head == NO_INDEX);
 	ASSERT(!c->early);
-	*c = (struct conn){.state = CLOSED, .generation = generation + 1};
+	clear(c);
 	c->flush_next = tcp->conn_free;
 	tcp->conn_free = conn_index(tcp, c);
 	tcp->conn_count--;

@@ -8,6 +8,19 @@
 //   --------|------------|---------|-----------|---------------|---------|
 //    acked   retransmitted  lost, to  in flight    queued, unsent  FIN (1)
 //            or in flight   be resent
+//
+// Two fields are read at any time by workers whose connection it is not: who is asked about a
+// handle looks at generation and flags of a slot, whoever has it. Both are single-writer cells
+// (sync/cell.h), the owner's, who changes when a connection moves: the ring's release and acquire
+// put the old owner's stores before the new one's. Readers see some recent value of each, and of
+// the two not of one moment. A handle is taken for one's own only if flags say so: these one wrote
+// oneself, as late as generation, so what one owns is never misread. What others own is refused,
+// with words in which the worker may be a moment old.
+//
+// A third, flush_next, is read by one to whom the connection is on its way, and is no cell: he
+// knows that it is from the table (input.c:hand_to_owner), which publishes the old owner's stores
+// with the value that names the new one (release, acquire), and from then on nobody else stores
+// there.
 #pragma once
 
 #include <prismnet/types.h>
@@ -18,6 +31,7 @@
 #include "base/time.h"
 #include "base/wheel.h"
 #include "net/net.h"
+#include "sync/cell.h"
 #include "sync/survey.h"
 #include "sync/table.h"
 #include "tcp/shared.h"
@@ -102,8 +116,8 @@ enum news { // in the order in which they are told
 
 struct conn {
 	// Line 0: who, and the sending side.
-	uint32_t flags;        // enum conn_flag
-	uint32_t generation;   // odd while in use
+	uint32_t flags;        // enum conn_flag; a cell: written by conn_set, conn_unset
+	uint32_t generation;   // odd while in use; a cell
 	uint32_t flush_next;   // list of those with something to say; free list while unused
 	uint32_t ready_next;   // list of those with news
 	uint16_t state;        // enum state, one bit; conn_enter is the only writer
@@ -245,6 +259,7 @@ struct tcp {
 	uint32_t early_hand;  // in the circle of those with early text: whom to look at next
 	uint32_t port_next;   // RFC 6056: steps through the ephemeral ports
 	uint8_t rcv_scale;    // our window shift, from receive_bytes_max
+	uint32_t isn_floor;   // of the SYN that was just handed here (stranger.h); 0: of none
 	struct {
 		uint64_t second;
 		uint32_t left;
@@ -331,12 +346,12 @@ static inline bool conn_is(const struct conn *c, unsigned flags)
 
 static inline void conn_set(struct conn *c, unsigned flags)
 {
-	c->flags |= flags;
+	cell32_set(&c->flags, c->flags | flags);
 }
 
 static inline void conn_unset(struct conn *c, unsigned flags)
 {
-	c->flags &= ~flags;
+	cell32_set(&c->flags, c->flags & ~flags);
 }
 
 static inline uint32_t conn_index(const struct tcp *tcp, const struct conn *c)
@@ -435,7 +450,7 @@ void conn_reap(struct tcp *tcp, struct conn *c);
 
 static inline uint64_t conn_handle_at(const struct tcp *tcp, uint32_t index)
 {
-	return (uint64_t)tcp->conn[index].generation << HANDLE_INDEX_BITS | index;
+	return (uint64_t)cell32_get(&tcp->conn[index].generation) << HANDLE_INDEX_BITS | index;
 }
 
 static inline uint64_t conn_handle(const struct tcp *tcp, const struct conn *c)
@@ -446,7 +461,7 @@ static inline uint64_t conn_handle(const struct tcp *tcp, const struct conn *c)
 // Whose connection it is; no worker's number when it is nobody's.
 static inline uint32_t conn_worker(const struct conn *c)
 {
-	return (c->flags >> CONN_WORKER_SHIFT) - 1;
+	return (cell32_get(&c->flags) >> CONN_WORKER_SHIFT) - 1;
 }
 
 // Handle -> connection of whatever worker, or NULL when it is stale.
@@ -455,7 +470,7 @@ static inline struct conn *conn_of_any(const struct tcp *tcp, uint64_t handle)
 	uint32_t index = handle & ((1u << HANDLE_INDEX_BITS) - 1);
 
 	if (UNLIKELY(index >= tcp->shared->conn_count || conn_handle_at(tcp, index) != handle ||
-		     !(tcp->conn[index].generation & 1)))
+		     !(handle >> HANDLE_INDEX_BITS & 1)))
 		return NULL;
 	return &tcp->conn[index];
 }

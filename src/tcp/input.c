@@ -16,6 +16,7 @@
 #include "tcp/output.h"
 #include "tcp/segment.h"
 #include "tcp/state.h"
+#include "tcp/stranger.h"
 #include "tcp/timers.h"
 #include "tcp/timewait.h"
 
@@ -391,36 +392,11 @@ static void input_conn(struct tcp *tcp, struct conn *c, struct segment *s)
 	conn_check(tcp, c);
 }
 
-static COLD void input_time_wait(struct tcp *tcp, uint32_t index, struct segment *s)
-{
-	uint32_t isn_floor;
-
-	if (timewait_input(tcp, index, s, &isn_floor))
-		open_stranger(tcp, s, isn_floor);
-}
-
-// A segment that begins something, of which no worker knows: for one that listens. Of several each
-// takes what he receives, unless only some have queues.
-static COLD uint32_t worker_for_stranger(const struct tcp *tcp, const struct pkt *p,
-					 const struct arrival *a)
-{
-	const struct tcp_header *h = pkt_at(p, a->l4_offset);
-	uint64_t mask;
-
-	if ((h->flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN)
-		return tcp->worker;
-	mask = claims_of(tcp->shared->listening, be16_get(h->dst_port));
-	if (mask == 0 || (mask >> tcp->worker & 1 && !net_deals_out(tcp->net, a)))
-		return tcp->worker;
-	return claims_choose(mask, (uint32_t)a->flow_hash);
-}
-
 // True: it was another worker's, and is on its way to him. owner: OWNER_NONE when nobody's.
 static NOINLINE bool hand_to_owner(struct tcp *tcp, struct pkt *p, const struct arrival *a,
 				   uint32_t owner)
 {
-	uint32_t to =
-		owner == OWNER_NONE ? worker_for_stranger(tcp, p, a) : owner_worker(tcp, owner);
+	uint32_t to = owner == OWNER_NONE ? stranger_worker(tcp, p, a) : owner_worker(tcp, owner);
 
 	// On its way here: by way of the one it left what comes now stays behind it.
 	if (to == tcp->worker && owner != OWNER_NONE && owner_kind(owner) == OWNER_CONN) {
@@ -470,11 +446,11 @@ void tcp_input(struct tcp *tcp, struct pkt *p, const struct arrival *arrival)
 	if (UNLIKELY(reason != DROP_OK))
 		pkt_drop(tcp->env, p, reason);
 	else if (UNLIKELY(owner == OWNER_NONE))
-		open_stranger(tcp, &s, 0);
+		open_stranger(tcp, &s, tcp->isn_floor);
 	else if (LIKELY(owner_kind(owner) == OWNER_CONN))
 		input_conn(tcp, &tcp->conn[owner_index(tcp, owner)], &s);
 	else if (owner_kind(owner) == OWNER_TIME_WAIT)
-		input_time_wait(tcp, owner_index(tcp, owner), &s);
+		timewait_input(tcp, owner_index(tcp, owner), &s);
 	else
 		input_half_open(tcp, owner_index(tcp, owner), &s);
 }

@@ -108,7 +108,8 @@ static void account(struct tcp *tcp, const struct conn *c, const struct note *no
 
 static void set_worker(struct conn *c, uint32_t worker)
 {
-	c->flags = (c->flags & ((1u << CONN_WORKER_SHIFT) - 1)) | (worker + 1) << CONN_WORKER_SHIFT;
+	cell32_set(&c->flags, (c->flags & ((1u << CONN_WORKER_SHIFT) - 1)) |
+				      (worker + 1) << CONN_WORKER_SHIFT);
 }
 
 static void leave(struct tcp *tcp, struct conn *c, struct pkt *p)

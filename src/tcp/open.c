@@ -208,6 +208,17 @@ static struct half_open *free_place(struct tcp *tcp)
 	return &tcp->half_open[tcp->half_open_free];
 }
 
+enum drop open_refusal(struct tcp *tcp, const struct segment *s, struct net_path *path)
+{
+	if (pkt_short(tcp->env) && !early_gives_way(tcp))
+		return DROP_TCP_SYN_SHORT;
+	if (UNLIKELY(tcp->conn_free == NO_INDEX))
+		return DROP_TCP_CONNECTIONS_FULL;
+	if (net_path_find(tcp->net, &s->arrival->dst, &s->arrival->src, path))
+		return DROP_TCP_NO_PATH;
+	return DROP_OK;
+}
+
 // RFC 9293 3.10.7.2, third: a SYN for a listener.
 static enum drop syn_arrives(struct tcp *tcp, struct listener *l, struct segment *s,
 			     uint32_t isn_floor)
@@ -215,14 +226,11 @@ static enum drop syn_arrives(struct tcp *tcp, struct listener *l, struct segment
 	struct net_path path;
 	struct flow_key16 key;
 	uint32_t value;
+	enum drop reason = open_refusal(tcp, s, &path);
 	int result;
 
-	if (pkt_short(tcp->env) && !early_gives_way(tcp))
-		return DROP_TCP_SYN_SHORT;
-	if (UNLIKELY(tcp->conn_free == NO_INDEX))
-		return DROP_TCP_CONNECTIONS_FULL;
-	if (net_path_find(tcp->net, &s->arrival->dst, &s->arrival->src, &path))
-		return DROP_TCP_NO_PATH;
+	if (reason != DROP_OK)
+		return reason;
 	struct half_open *h = free_place(tcp);
 
 	h->path = path;

@@ -30,6 +30,9 @@ void open_forget_all(struct tcp *tcp);
 // TIME-WAIT made room for this SYN (0: anything).
 void open_stranger(struct tcp *tcp, struct segment *s, uint32_t isn_floor);
 
+// Why this worker begins no connection now, whatever the SYN; DROP_OK: path is the way back.
+enum drop open_refusal(struct tcp *tcp, const struct segment *s, struct net_path *path);
+
 // A segment to a half-open connection. NULL: it was taken. Otherwise the connection it completed,
 // and the segment goes on to it.
 struct conn *open_half(struct tcp *tcp, uint32_t index, struct segment *s);

@@ -73,17 +73,9 @@ int tcp_listen(struct tcp *tcp, const struct addr *local, uint16_t port, uint64_
 	l->next = tcp->listener_chain[port % LISTENER_CHAINS];
 	tcp->listener_chain[port % LISTENER_CHAINS] = (uint16_t)slot;
 	if (tcp->shared->listening)
-		claims_take(tcp->shared->listening, port, tcp->worker);
+		claims_take(tcp->shared->listening, port, net_place(tcp->net, local), tcp->worker);
 	listener->id = listener_handle(tcp, (uint32_t)slot);
 	return 0;
-}
-
-static bool has_listener(struct tcp *tcp, uint16_t port)
-{
-	for (struct listener *l = listener_first(tcp, port); l; l = listener_next(tcp, l))
-		if (l->port == port)
-			return true;
-	return false;
 }
 
 int tcp_unlisten(struct tcp *tcp, prism_listener listener)
@@ -104,8 +96,9 @@ int tcp_unlisten(struct tcp *tcp, prism_listener listener)
 		link = &tcp->listener[*link].next;
 	*link = l->next;
 	l->open = false;
-	if (tcp->shared->listening && !has_listener(tcp, l->port))
-		claims_leave(tcp->shared->listening, l->port, tcp->worker);
+	if (tcp->shared->listening)
+		claims_leave(tcp->shared->listening, l->port, net_place(tcp->net, &l->local),
+			     tcp->worker);
 	return 0;
 }
 
@@ -123,11 +116,19 @@ static bool tuple_free(struct tcp *tcp, const struct net_path *path, uint16_t lo
 	       timewait_reuse(tcp, owner_index(tcp, owner), isn_floor);
 }
 
+static bool has_listener(struct tcp *tcp, uint16_t port)
+{
+	for (struct listener *l = listener_first(tcp, port); l; l = listener_next(tcp, l))
+		if (l->port == port)
+			return true;
+	return false;
+}
+
 // By us, or by any worker.
 static bool listened_on(struct tcp *tcp, uint16_t port)
 {
 	if (tcp->shared->listening)
-		return claims_of(tcp->shared->listening, port) != 0;
+		return claims_on(tcp->shared->listening, port) != 0;
 	return has_listener(tcp, port);
 }
 
@@ -137,19 +138,29 @@ static bool listened_on(struct tcp *tcp, uint16_t port)
 #define PORTS_LOOKED_AT 512
 #define PORTS_IN_LINE 16
 
-// RFC 6056 3.3.3: a secret start per destination, then one by one.
+// Of them, how many may be passed over because their answers would come to another worker's queue.
+// Of 64 queues, which is as many as there can be, one connect in 56 finds no port of its own so.
+#define PORTS_FOR_QUEUE 256
+
+// RFC 6056 3.3.3: a secret start per destination, then one by one, of those ports whose answers
+// come to us.
 static uint16_t choose_port(struct tcp *tcp, const struct net_path *path, uint16_t remote_port,
 			    uint32_t *isn_floor)
 {
 	uint32_t start = isn_port_offset(tcp->env, &path->local, &path->remote, remote_port);
 
+	uint32_t in_use = 0;
+
 	for (uint32_t i = 0; i < PORTS_LOOKED_AT; i++) {
 		uint32_t step = (start + tcp->port_next++) % PORT_EPHEMERAL_COUNT;
 		uint16_t port = (uint16_t)(PORT_EPHEMERAL_MIN + step);
 
+		if (i < PORTS_FOR_QUEUE &&
+		    !net_answers_come_here(tcp->net, path, port, remote_port))
+			continue;
 		if (!listened_on(tcp, port) && tuple_free(tcp, path, port, remote_port, isn_floor))
 			return port;
-		if (i >= PORTS_IN_LINE)
+		if (in_use++ >= PORTS_IN_LINE)
 			tcp->port_next += (uint32_t)rng_below(&tcp->env->rng, PORT_EPHEMERAL_COUNT);
 	}
 	return 0;

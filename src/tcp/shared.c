@@ -81,7 +81,7 @@ static bool map_memory(struct tcp_shared *s, const uint8_t secret[16])
 	s->waiting = mem_map("waiting connections",
 			     (s->conn_count + (size_t)s->worker_count) * sizeof(*s->waiting));
 	if (s->worker_count > 1)
-		s->listening = mem_map("who listens where", sizeof(*s->listening));
+		s->listening = claims_create("who listens where", s->config.address_count);
 	s->table = create_table(s, secret);
 	return s->conn && s->desc && s->waiting && s->table &&
 	       (s->listening || s->worker_count == 1);
@@ -121,7 +121,8 @@ void tcp_shared_destroy(struct tcp_shared *s)
 {
 	if (s->table)
 		table_destroy(s->table);
-	unmap(s->listening, sizeof(*s->listening));
+	if (s->listening)
+		claims_destroy(s->listening);
 	unmap(s->waiting, (s->conn_count + (size_t)s->worker_count) * sizeof(*s->waiting));
 	unmap(s->desc, (size_t)s->descs_a_worker * s->worker_count * sizeof(*s->desc));
 	unmap(s->conn, s->conn_count * sizeof(*s->conn));

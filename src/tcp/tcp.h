@@ -31,6 +31,7 @@ struct tcp_config {
 	uint64_t delayed_ack_ns;
 	uint64_t rto_ns_min;
 	uint16_t mss_max;          // 0: the path's
+	uint32_t address_count;    // that the instance has, where several workers share
 	struct tcp_shared *shared; // of the workers this one is one of; NULL: it is alone
 };
 
@@ -98,6 +99,10 @@ void tcp_uncharge(struct tcp *tcp, struct pkt *p);
 
 // The same for a packet that is gone already.
 void tcp_uncharge_bytes(struct tcp *tcp, uint64_t owner, uint32_t charge_bytes);
+
+// Around the input of a SYN that another worker handed over, who ended a TIME-WAIT for it: what the
+// new connection's first number must lie above, of the old one's. 0: of nothing.
+void tcp_set_isn_floor(struct tcp *tcp, uint32_t isn_floor);
 
 // Gives the connection to another worker, once nothing of it waits here; see <prismnet/tcp.h>.
 int tcp_move(struct tcp *tcp, prism_conn conn, uint32_t to);

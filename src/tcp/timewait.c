@@ -13,6 +13,7 @@
 #include "tcp/close.h"
 #include "tcp/isn.h"
 #include "tcp/output.h"
+#include "tcp/stranger.h"
 
 static struct time_wait *at(struct tcp *tcp, uint32_t index)
 {
@@ -201,39 +202,60 @@ static void answer_unknown(struct tcp *tcp, struct time_wait *t)
 // Far enough above all that the old connection sent.
 #define ISN_STEP 65536u
 
-bool timewait_input(struct tcp *tcp, uint32_t index, struct segment *s, uint32_t *isn_floor)
+// Only for a SYN that nothing stands against any more: if it were dropped, it would come again as a
+// stranger, and its connection's numbers might lie among the old one's. Whether another worker has
+// a connection left is not known here.
+static void make_way(struct tcp *tcp, struct time_wait *t, struct segment *s, uint32_t to)
+{
+	uint32_t isn_floor = t->snd_nxt + ISN_STEP;
+	enum drop reason = stranger_refusal(tcp, s, to);
+
+	if (reason != DROP_OK) {
+		pkt_drop(tcp->env, s->pkt, reason);
+		return;
+	}
+	forget(tcp, t);
+	stranger_after_wait(tcp, s, to, isn_floor);
+}
+
+// RFC 9293 3.10.7.4, second: TIME-WAIT
+static void reset_arrives(struct tcp *tcp, struct time_wait *t, struct segment *s)
+{
+	if (s->raw_seq != t->rcv_nxt) {
+		pkt_drop(tcp->env, s->pkt, DROP_TCP_RST_OUTSIDE_WINDOW);
+		return;
+	}
+	forget(tcp, t);
+	pkt_consume(tcp->env, s->pkt);
+}
+
+// RFC 9293 MUST-13: without a listener, of whatever worker, nothing begins, and TIME-WAIT goes on.
+static uint32_t who_begins_anew(struct tcp *tcp, const struct time_wait *t, const struct segment *s)
+{
+	if ((s->flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN || !syn_is_new(t, s))
+		return STRANGER_NOBODY;
+	return stranger_listener(tcp, s->arrival, t->local_port);
+}
+
+void timewait_input(struct tcp *tcp, uint32_t index, struct segment *s)
 {
 	struct time_wait *t = &tcp->time_wait[index];
+	uint32_t to = who_begins_anew(tcp, t, s);
 
-	// RFC 9293 MUST-13: without a listener nothing begins, and TIME-WAIT goes on.
-	if ((s->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN && syn_is_new(t, s) &&
-	    listener_for(tcp, &t->local, t->local_port)) {
-		*isn_floor = t->snd_nxt + ISN_STEP;
-		forget(tcp, t);
-		return true;
-	}
-	if (s->flags & TCP_RST) {
-		if (s->raw_seq != t->rcv_nxt) {
-			pkt_drop(tcp->env, s->pkt, DROP_TCP_RST_OUTSIDE_WINDOW);
-			return false;
-		}
-		forget(tcp, t); // RFC 9293 3.10.7.4, second: TIME-WAIT
-		pkt_consume(tcp->env, s->pkt);
-		return false;
-	}
-	if (is_known_fin(t, s)) { // RFC 9293 3.10.7.4, eighth: acknowledge, wait 2 MSL again
+	if (to != STRANGER_NOBODY) {
+		make_way(tcp, t, s, to);
+	} else if (s->flags & TCP_RST) {
+		reset_arrives(tcp, t, s);
+	} else if (is_known_fin(t, s)) { // RFC 9293 3.10.7.4, eighth: acknowledge, 2 MSL again
 		(void)acknowledge(tcp, t);
 		wait_again(tcp, t);
 		pkt_consume(tcp->env, s->pkt);
-		return false;
-	}
-	if (segment_space(s) == 0 && s->raw_seq == t->rcv_nxt) {
+	} else if (segment_space(s) == 0 && s->raw_seq == t->rcv_nxt) {
 		pkt_consume(tcp->env, s->pkt); // an ACK of nothing new
-		return false;
+	} else {
+		answer_unknown(tcp, t);
+		pkt_drop(tcp->env, s->pkt, DROP_TCP_TIME_WAIT);
 	}
-	answer_unknown(tcp, t);
-	pkt_drop(tcp->env, s->pkt, DROP_TCP_TIME_WAIT);
-	return false;
 }
 
 // With timestamps the peer can tell the new connection from the old (RFC 6191); the clock must have

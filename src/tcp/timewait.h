@@ -22,9 +22,8 @@ void timewait_init(struct tcp *tcp);
 // Takes over the connection's entry in the table. A full ring gives up its oldest record.
 void timewait_add(struct tcp *tcp, struct conn *c);
 
-// A segment for a record. Returns true when it is a SYN that may begin a new connection: the record
-// is gone then, and *isn_floor is what the new ISN must lie above. Otherwise the segment was taken.
-bool timewait_input(struct tcp *tcp, uint32_t index, struct segment *s, uint32_t *isn_floor);
+// A segment for a record. Takes it. The record makes way for a SYN that begins a new connection.
+void timewait_input(struct tcp *tcp, uint32_t index, struct segment *s);
 
 // Our own connect may use the tuple again: the record is gone and *isn_floor set. False when it
 // must still wait.

@@ -4,6 +4,7 @@
 // exits 77 with a reason where it cannot run.
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <linux/if_xdp.h>
 #include <net/if.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -204,6 +205,79 @@ static void af_xdp_opens_twenty_times_and_leaves_nothing(void **state)
 	assert_true(count_entries("/proc/self/fd") <= fds + 2 * TIMES);
 }
 
+// Somebody else's socket on a queue of an interface.
+static int take_queue(const char *interface, uint32_t queue)
+{
+	static uint8_t memory[64][2048] __attribute__((aligned(4096)));
+	int fd = socket(AF_XDP, SOCK_RAW, 0), ring = 64;
+	struct xdp_umem_reg umem = {
+		.addr = (uintptr_t)memory, .len = sizeof(memory), .chunk_size = sizeof(memory[0])};
+	struct sockaddr_xdp at = {.sxdp_family = AF_XDP,
+				  .sxdp_ifindex = if_nametoindex(interface),
+				  .sxdp_queue_id = queue};
+
+	assert_true(fd >= 0);
+	assert_int_equal(setsockopt(fd, SOL_XDP, XDP_UMEM_REG, &umem, sizeof(umem)), 0);
+	for (int option = XDP_RX_RING; option <= XDP_UMEM_COMPLETION_RING; option++)
+		if (option != XDP_UMEM_REG)
+			assert_int_equal(setsockopt(fd, SOL_XDP, option, &ring, sizeof(ring)), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	return fd;
+}
+
+static uint32_t count_af_xdp(void)
+{
+	uint32_t count = 0;
+
+	for (int fd = 0; fd < 1024; fd++) {
+		int domain = 0;
+		socklen_t len = sizeof(domain);
+
+		if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0)
+			count += domain == AF_XDP;
+	}
+	return count;
+}
+
+static int open_two_queues(const char *device, struct port **port)
+{
+	struct port_report report;
+	struct port_config config = {
+		.name = "p0", .device = device, .rx_pool = rx_pool, .queues = 2};
+
+	return port_open(&config, port, &report);
+}
+
+// The first queue was opened before the second could not be: it is given back, what is another's is
+// not. The buffers that the driver does not return are a pool's of their own.
+static void af_xdp_leaves_no_queue_taken_when_the_next_is_not_free(void **state)
+{
+	struct pool_config config = {
+		.name = "own", .pkts = 8191, .room_bytes = 2176, .numa_node = -1};
+	struct pool *shared = rx_pool;
+	struct port *port;
+	int other;
+
+	run("ip link add qva numrxqueues 2 numtxqueues 2 type veth peer name qvb numrxqueues 2 "
+	    "numtxqueues 2; ip link set qva up; ip link set qvb up");
+	other = take_queue("qva", 1);
+	assert_true(open_two_queues("af_xdp:qva", &port) < 0);
+	assert_string_equal(err_infos[err_last()->id].name, err_infos[ERR_PORT_START_FAILED].name);
+	assert_int_equal(count_af_xdp(), 1);
+	assert_int_equal(kernel_xdp_program("qva"), 0);
+	close(other);
+	rx_pool = pool_create(&config);
+	assert_non_null(rx_pool);
+	if (open_two_queues("af_xdp:qva", &port))
+		fail_msg("%s", err_last()->message);
+	assert_int_equal(port->queue_count, 2);
+	port_close(port);
+	assert_int_equal(count_af_xdp(), 0);
+	pool_destroy(rx_pool);
+	rx_pool = shared;
+	run("ip link del qva");
+}
+
 static void memif_opens_twenty_times_and_leaves_nothing(void **state)
 {
 	char device[128];
@@ -248,6 +322,7 @@ int main(void)
 		cmocka_unit_test(the_card_of_the_default_route_is_refused),
 		cmocka_unit_test(af_xdp_carries_packets_both_ways),
 		cmocka_unit_test(af_xdp_opens_twenty_times_and_leaves_nothing),
+		cmocka_unit_test(af_xdp_leaves_no_queue_taken_when_the_next_is_not_free),
 		cmocka_unit_test(memif_opens_twenty_times_and_leaves_nothing),
 		cmocka_unit_test(pcap_null_and_ring_open_twenty_times),
 	};

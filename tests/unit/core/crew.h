@@ -109,6 +109,21 @@ static inline struct crew *crew_create_with(const struct prism_options *o, uint3
 	return c;
 }
 
+#define OURS_TOO IP(198, 18, 0, 3)
+
+// A crew with a second address.
+static inline struct crew *crew_create_at_two(uint32_t count, enum crew_mode mode)
+{
+	struct addr too = addr_from_v4(OURS_TOO);
+	struct prism_options o;
+
+	crew_options(&o);
+	o.ports[0].addresses[1] = o.ports[0].addresses[0];
+	memcpy(&o.ports[0].addresses[1].addr, &too, sizeof(too));
+	o.ports[0].address_count = 2;
+	return crew_create_with(&o, count, mode);
+}
+
 static inline struct crew *crew_create(uint32_t count, enum crew_mode mode)
 {
 	struct prism_options o;
@@ -313,11 +328,11 @@ struct seg {
 	struct run text;
 };
 
-static inline void frame_seg(struct frame *f, struct seg s)
+static inline void frame_seg_to(struct frame *f, be32 to, struct seg s)
 {
-	struct addr src = addr_from_v4(PEER), dst = addr_from_v4(OURS);
+	struct addr src = addr_from_v4(PEER), dst = addr_from_v4(to);
 
-	frame_ip4(f, PEER, OURS, IP_TCP);
+	frame_ip4(f, PEER, to, IP_TCP);
 	struct tcp_header *h = frame_add(f, NULL, sizeof(*h));
 	uint32_t len = sizeof(*h) + s.text.len;
 
@@ -334,37 +349,57 @@ static inline void frame_seg(struct frame *f, struct seg s)
 	frame_finish(f);
 }
 
-// An endpoint of the crew's (the address left open), or the peer's.
+static inline void frame_seg(struct frame *f, struct seg s)
+{
+	frame_seg_to(f, OURS, s);
+}
+
+// An endpoint of the crew's (the address left open, or one of ours), or the peer's.
 static inline struct prism_endpoint at_port(uint16_t port)
 {
 	return (struct prism_endpoint){.port = port};
 }
 
-static inline struct prism_endpoint at_peer(uint16_t port)
+static inline struct prism_endpoint at(be32 address, uint16_t port)
 {
 	struct prism_endpoint e = {.port = port};
-	struct addr peer = addr_from_v4(PEER);
+	struct addr addr = addr_from_v4(address);
 
-	memcpy(&e.addr, &peer, sizeof(peer));
+	memcpy(&e.addr, &addr, sizeof(addr));
 	return e;
 }
 
-static inline prism_listener crew_listen(struct crew *c, uint32_t worker, uint16_t port)
+static inline struct prism_endpoint at_peer(uint16_t port)
 {
-	struct prism_endpoint local = at_port(port);
+	return at(PEER, port);
+}
+
+static inline prism_listener crew_listen_at(struct crew *c, uint32_t worker,
+					    struct prism_endpoint local)
+{
 	prism_listener listener;
 
 	assert_int_equal(prism_tcp_listen(c->worker[worker], &local, 7, &listener), 0);
 	return listener;
 }
 
-static inline prism_udp crew_open_udp(struct crew *c, uint32_t worker, uint16_t port)
+static inline prism_listener crew_listen(struct crew *c, uint32_t worker, uint16_t port)
 {
-	struct prism_endpoint local = at_port(port);
+	return crew_listen_at(c, worker, at_port(port));
+}
+
+static inline prism_udp crew_open_udp_at(struct crew *c, uint32_t worker,
+					 struct prism_endpoint local)
+{
 	prism_udp udp;
 
 	assert_int_equal(prism_udp_open(c->worker[worker], &local, 9, &udp), 0);
 	return udp;
+}
+
+static inline prism_udp crew_open_udp(struct crew *c, uint32_t worker, uint16_t port)
+{
+	return crew_open_udp_at(c, worker, at_port(port));
 }
 
 #define PEER_ISN 1000u

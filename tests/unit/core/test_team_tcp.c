@@ -74,71 +74,6 @@ static void a_damaged_segment_is_dropped_by_whose_it_seemed(void **state)
 	crew_destroy(c);
 }
 
-static void unlisten_takes_the_claim_back_and_a_syn_is_reset(void **state)
-{
-	struct crew *c = crew_create(4, CREW_FEW);
-	struct seg s = {5001, HTTP, PEER_ISN, 0, TCP_SYN, {0}};
-	prism_listener listener;
-	struct frame f;
-
-	crew_meet(c);
-	listener = crew_listen(c, 2, HTTP);
-	assert_int_equal(claims_of(team_tcp(c->team)->listening, HTTP), 1u << 2);
-	assert_int_equal(crew_accept(c, 0, 5000, HTTP).owner, 2);
-	assert_int_equal(prism_tcp_unlisten(c->worker[2], listener), 0);
-	assert_int_equal(claims_of(team_tcp(c->team)->listening, HTTP), 0);
-	frame_seg(&f, s);
-	crew_in(c, 0, &f);
-	const struct tcp_header *h = crew_only_seg(c);
-
-	assert_int_equal(h->flags, TCP_RST | TCP_ACK);
-	assert_int_equal(be32_get(h->ack), PEER_ISN + 1);
-	assert_int_equal(c->counters[0].drop[DROP_TCP_NO_LISTENER], 1);
-	crew_at_rest(c);
-	crew_destroy(c);
-}
-
-// The claim goes with the last of a worker's listeners on the port.
-static void the_claim_stays_while_another_address_is_listened_on(void **state)
-{
-	struct crew *c = crew_create(2, CREW_SPREAD);
-	struct prism_endpoint ours = {c->options.ports[0].addresses[0].addr, HTTP};
-	prism_listener any = crew_listen(c, 1, HTTP), one;
-	const struct claims *claims = team_tcp(c->team)->listening;
-
-	assert_int_equal(prism_tcp_listen(c->worker[1], &ours, 8, &one), 0);
-	assert_int_equal(prism_tcp_unlisten(c->worker[1], any), 0);
-	assert_int_equal(claims_of(claims, HTTP), 2);
-	assert_int_equal(prism_tcp_unlisten(c->worker[1], one), 0);
-	assert_int_equal(claims_of(claims, HTTP), 0);
-	crew_destroy(c);
-}
-
-// Who half opened it was told of nobody's end: the handshake's last ACK comes too late.
-static void unlisten_in_the_middle_of_a_handshake_resets_it(void **state)
-{
-	struct crew *c = crew_create(3, CREW_FEW);
-	struct seg s = {5000, HTTP, PEER_ISN, 0, TCP_SYN, {0}};
-	prism_listener listener;
-	struct frame f;
-
-	crew_meet(c);
-	listener = crew_listen(c, 2, HTTP);
-	frame_seg(&f, s);
-	crew_in(c, 0, &f);
-	uint32_t next = be32_get(crew_only_seg(c)->seq) + 1;
-
-	assert_int_equal(prism_tcp_unlisten(c->worker[2], listener), 0);
-	crew_clear(c);
-	s = (struct seg){5000, HTTP, PEER_ISN + 1, next, TCP_ACK, {0}};
-	frame_seg(&f, s);
-	crew_in(c, 0, &f);
-	assert_int_equal(crew_only_seg(c)->flags & TCP_RST, TCP_RST);
-	assert_int_equal(c->counters[2].drop[DROP_TCP_NO_LISTENER], 1);
-	assert_int_equal(table_count(team_tcp(c->team)->table), 0);
-	crew_destroy(c);
-}
-
 // The same SYN came to two workers who both listen: the quicker has it, the other drops it.
 static void a_syn_that_came_twice_makes_one_connection(void **state)
 {
@@ -162,74 +97,6 @@ static void a_syn_that_came_twice_makes_one_connection(void **state)
 	crew_in(c, 1, &f);
 	assert_int_equal(crew_accepted(c, &owner), 1);
 	assert_int_equal(owner, 0);
-	crew_at_rest(c);
-	crew_destroy(c);
-}
-
-static void closing(struct crew *c, const struct met *met, uint32_t receiver)
-{
-	struct seg s = {5000, HTTP, PEER_ISN + 1, met->next + 1, TCP_FIN | TCP_ACK, {0}};
-	struct frame f;
-
-	assert_int_equal(prism_tcp_close(c->worker[met->owner], met->conn), 0);
-	crew_turns(c);
-	assert_int_equal(crew_only_seg(c)->flags & TCP_FIN, TCP_FIN);
-	crew_clear(c);
-	frame_seg(&f, s);
-	crew_in(c, receiver, &f);
-	assert_int_equal(be32_get(crew_only_seg(c)->ack), PEER_ISN + 2);
-	assert_int_equal(c->seen[met->owner].count[PRISM_EVENT_CLOSED], 1);
-	assert_int_equal(c->seen[met->owner].last.reason, PRISM_CLOSE_DONE);
-	crew_clear(c);
-}
-
-static void a_record_in_time_wait_answers_a_fin_that_another_receives(void **state)
-{
-	struct crew *c = crew_create(2, CREW_SPREAD);
-	struct frame f;
-
-	crew_meet(c);
-	crew_listen(c, 1, HTTP);
-	struct met met = crew_accept(c, 0, 5000, HTTP);
-	struct seg fin = {5000, HTTP, PEER_ISN + 1, met.next + 1, TCP_FIN | TCP_ACK, {0}};
-
-	closing(c, &met, 0);
-	frame_seg(&f, fin);
-	crew_in(c, 0, &f);
-	const struct tcp_header *h = crew_only_seg(c);
-
-	assert_int_equal(c->port[1].tx_count, 1);
-	assert_int_equal(h->flags, TCP_ACK);
-	assert_int_equal(be32_get(h->ack), PEER_ISN + 2);
-	assert_int_equal(be32_get(h->seq), met.next + 1);
-	assert_int_equal(crew_all_drops(c), 0);
-	crew_at_rest(c);
-	crew_destroy(c);
-}
-
-static void a_new_syn_takes_the_place_of_another_workers_time_wait(void **state)
-{
-	struct crew *c = crew_create(2, CREW_FEW);
-	struct seg s = {5000, HTTP, PEER_ISN + 100, 0, TCP_SYN, {0}};
-	struct frame f;
-
-	crew_meet(c);
-	crew_listen(c, 1, HTTP);
-	struct met met = crew_accept(c, 0, 5000, HTTP);
-
-	closing(c, &met, 0);
-	frame_seg(&f, s);
-	crew_in(c, 0, &f);
-	const struct tcp_header *h = crew_only_seg(c);
-	uint32_t iss = be32_get(h->seq);
-
-	assert_int_equal(h->flags, TCP_SYN | TCP_ACK);
-	assert_true((int32_t)(iss - met.next) > 65000); // above all that the old one sent
-	s = (struct seg){5000, HTTP, PEER_ISN + 101, iss + 1, TCP_ACK, {0}};
-	frame_seg(&f, s);
-	crew_in(c, 0, &f);
-	assert_int_equal(c->seen[1].count[PRISM_EVENT_ACCEPTED], 2);
-	assert_int_equal(table_count(team_tcp(c->team)->table), 1);
 	crew_at_rest(c);
 	crew_destroy(c);
 }
@@ -449,12 +316,7 @@ int main(void)
 		cmocka_unit_test(any_worker_may_receive_where_each_has_a_queue),
 		cmocka_unit_test(the_only_worker_with_a_queue_receives_and_sends_for_all),
 		cmocka_unit_test(a_damaged_segment_is_dropped_by_whose_it_seemed),
-		cmocka_unit_test(unlisten_takes_the_claim_back_and_a_syn_is_reset),
-		cmocka_unit_test(the_claim_stays_while_another_address_is_listened_on),
-		cmocka_unit_test(unlisten_in_the_middle_of_a_handshake_resets_it),
 		cmocka_unit_test(a_syn_that_came_twice_makes_one_connection),
-		cmocka_unit_test(a_record_in_time_wait_answers_a_fin_that_another_receives),
-		cmocka_unit_test(a_new_syn_takes_the_place_of_another_workers_time_wait),
 		cmocka_unit_test(port_unreachable_ends_the_connect_of_another_worker),
 		cmocka_unit_test(fragmentation_needed_lowers_the_mtu_of_another_workers_connection),
 		cmocka_unit_test(a_handle_of_another_workers_names_both),

@@ -338,6 +338,56 @@ static void a_conflict_is_seen_and_defended_once_in_ten_seconds(void **state)
 	bed_destroy(b);
 }
 
+// The address announced last.
+static be32 announced(struct bed *b)
+{
+	uint32_t count = b->port[0].tx_count;
+
+	assert_true(count > 0);
+	assert_int_equal(capture_read(&b->port[0], count - 1, b->out), 42);
+	const struct arp_packet *a = (const void *)(b->out + 14);
+
+	assert_int_equal(a->sender.raw, a->target.raw);
+	return a->sender;
+}
+
+// RFC 5227 2.4 (c): ten seconds are of one address. Here both conflicts come at such times that the
+// one would use up what the other may.
+static void each_address_is_defended_once_in_ten_seconds(void **state)
+{
+	const be32 too = IP(198, 19, 0, 2);
+	struct bed *b = bed_create();
+
+	for (uint32_t i = 1; i <= 3; i++) {
+		arp_in(b, ARP_REQUEST, EVIL_MAC, OURS, OURS);
+		assert_int_equal(b->port[0].tx_count, 2 * i - 1);
+		assert_int_equal(announced(b).raw, OURS.raw);
+		bed_time(b, NS_PER_S);
+		arp_in(b, ARP_REQUEST, EVIL_MAC, too, too);
+		arp_in(b, ARP_REQUEST, EVIL_MAC, OURS, OURS);
+		assert_int_equal(b->port[0].tx_count, 2 * i);
+		assert_int_equal(announced(b).raw, too.raw);
+		bed_time(b, 9 * NS_PER_S);
+	}
+	assert_int_equal(bed_drops(b, DROP_ARP_CONFLICT), 9);
+	bed_destroy(b);
+}
+
+// Two ports may be on one link: what the one announces the other hears.
+static void what_another_port_of_ours_says_is_no_conflict(void **state)
+{
+	const be32 too = IP(198, 19, 0, 2);
+	struct bed *b = bed_create();
+
+	arp_in(b, ARP_REQUEST, b->port[1].port.mac, too, too);
+	assert_int_equal(bed_drops(b, DROP_ARP_NOT_OURS), 1);
+	assert_int_equal(bed_drops(b, DROP_ARP_CONFLICT), 0);
+	assert_int_equal(b->port[0].tx_count, 0);
+	arp_in(b, ARP_REQUEST, EVIL_MAC, too, too);
+	assert_int_equal(bed_drops(b, DROP_ARP_CONFLICT), 1);
+	bed_destroy(b);
+}
+
 static void addresses_are_announced_twice(void **state)
 {
 	struct bed *b = bed_create();
@@ -427,6 +477,8 @@ int main(void)
 		cmocka_unit_test(talk_among_others_is_dropped_by_name),
 		cmocka_unit_test(malformed_packets_are_dropped_by_name),
 		cmocka_unit_test(a_conflict_is_seen_and_defended_once_in_ten_seconds),
+		cmocka_unit_test(each_address_is_defended_once_in_ten_seconds),
+		cmocka_unit_test(what_another_port_of_ours_says_is_no_conflict),
 		cmocka_unit_test(addresses_are_announced_twice),
 		cmocka_unit_test(forged_requests_do_not_lock_out_peers),
 		cmocka_unit_test(a_stale_path_is_found_anew),

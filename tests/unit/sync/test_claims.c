@@ -2,49 +2,62 @@
 // Who has somebody on a port: single steps, then threads that all write one word.
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/rand.h"
 #include "sync/claims.h"
 
-static struct claims claims;
+#define ADDRESSES 3
+#define ANY CLAIMS_ANY
 
-static int empty(void **state)
+static struct claims *claims;
+
+static int make(void **state)
 {
-	claims = (struct claims){0};
+	claims = claims_create("claims of a test", ADDRESSES);
+	return claims ? 0 : -1;
+}
+
+static int unmake(void **state)
+{
+	claims_destroy(claims);
 	return 0;
 }
 
 static void a_claim_is_of_one_port_and_one_worker(void **state)
 {
-	claims_take(&claims, 80, 3);
-	claims_take(&claims, 80, 63);
-	claims_take(&claims, 65535, 0);
-	assert_true(claims_of(&claims, 80) == (UINT64_C(1) << 63 | 1u << 3));
-	assert_true(claims_of(&claims, 65535) == 1);
-	assert_true(claims_of(&claims, 79) == 0);
-	assert_true(claims_of(&claims, 81) == 0);
-	claims_leave(&claims, 80, 3);
-	assert_true(claims_of(&claims, 80) == UINT64_C(1) << 63);
-	claims_leave(&claims, 80, 63);
-	assert_true(claims_of(&claims, 80) == 0);
+	claims_take(claims, 80, ANY, 3);
+	claims_take(claims, 80, ANY, 63);
+	claims_take(claims, 65535, ANY, 0);
+	assert_true(claims_of(claims, 80, ANY) == (UINT64_C(1) << 63 | 1u << 3));
+	assert_true(claims_of(claims, 65535, ANY) == 1);
+	assert_true(claims_of(claims, 79, ANY) == 0);
+	assert_true(claims_of(claims, 81, ANY) == 0);
+	claims_leave(claims, 80, ANY, 3);
+	assert_true(claims_of(claims, 80, ANY) == UINT64_C(1) << 63);
+	claims_leave(claims, 80, ANY, 63);
+	assert_true(claims_of(claims, 80, ANY) == 0);
 }
 
 static void taking_and_leaving_twice_changes_nothing(void **state)
 {
-	claims_take(&claims, 53, 5);
-	claims_take(&claims, 53, 6);
-	claims_take(&claims, 53, 5);
-	assert_true(claims_of(&claims, 53) == 3u << 5);
-	claims_leave(&claims, 53, 5);
-	claims_leave(&claims, 53, 5);
-	assert_true(claims_of(&claims, 53) == 1u << 6);
-	claims_leave(&claims, 53, 7);
-	assert_true(claims_of(&claims, 53) == 1u << 6);
+	claims_take(claims, 53, ANY, 5);
+	claims_take(claims, 53, ANY, 6);
+	claims_take(claims, 53, ANY, 5);
+	assert_true(claims_of(claims, 53, ANY) == 3u << 5);
+	claims_leave(claims, 53, ANY, 5);
+	claims_leave(claims, 53, ANY, 5);
+	assert_true(claims_of(claims, 53, ANY) == 1u << 6);
+	claims_leave(claims, 53, ANY, 7);
+	assert_true(claims_of(claims, 53, ANY) == 1u << 6);
 }
 
 static void who_is_chosen_has_a_claim_and_is_the_same_for_the_same_hash(void **state)
@@ -84,6 +97,46 @@ static void all_with_a_claim_are_chosen_evenly(void **state)
 	}
 }
 
+static void a_claim_to_an_address_goes_before_one_to_any(void **state)
+{
+	claims_take(claims, 80, ANY, 1);
+	claims_take(claims, 80, 2, 4);
+	assert_true(claims_for(claims, 80, ANY) == 1u << 1);
+	assert_true(claims_for(claims, 80, 1) == 1u << 1);
+	assert_true(claims_for(claims, 80, 2) == 1u << 4);
+	assert_true(claims_for(claims, 80, ADDRESSES) == 1u << 1);
+	assert_true(claims_on(claims, 80) == (1u << 1 | 1u << 4));
+	claims_leave(claims, 80, 2, 4);
+	assert_true(claims_for(claims, 80, 2) == 1u << 1);
+}
+
+static void the_last_address_of_the_last_port_has_a_word_of_its_own(void **state)
+{
+	claims_take(claims, 65535, ADDRESSES, 63);
+	claims_take(claims, 65534, ADDRESSES, 62);
+	for (uint32_t place = ANY; place <= ADDRESSES; place++)
+		for (uint32_t port = 0; port < CLAIMS_PORTS; port++)
+			assert_true(!claims_of(claims, (uint16_t)port, place) ==
+				    !(port >= 65534 && place == ADDRESSES));
+	assert_true(claims_on(claims, 65535) == UINT64_C(1) << 63);
+}
+
+// What lies behind the last place is the next port's.
+static void a_place_that_there_is_not_is_a_bug_that_is_seen(void **state)
+{
+	pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		signal(SIGABRT, SIG_DFL); // cmocka's handler is not what is tested
+		setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+		(void)claims_of(claims, 7, ADDRESSES + 1);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
 #define THREADS 4
 #define ROUNDS 200000
 
@@ -94,10 +147,10 @@ static void *come_and_go(void *context)
 	uintptr_t wrong = 0;
 
 	for (uint32_t i = 0; i < ROUNDS; i++) {
-		claims_take(&claims, 7, worker);
-		wrong += !(claims_of(&claims, 7) >> worker & 1);
-		claims_leave(&claims, 7, worker);
-		wrong += claims_of(&claims, 7) >> worker & 1;
+		claims_take(claims, 7, ANY, worker);
+		wrong += !(claims_of(claims, 7, ANY) >> worker & 1);
+		claims_leave(claims, 7, ANY, worker);
+		wrong += claims_of(claims, 7, ANY) >> worker & 1;
 	}
 	return (void *)wrong;
 }
@@ -114,18 +167,26 @@ static void workers_who_write_one_word_at_once_keep_their_own_bits(void **state)
 		pthread_join(thread[i], &wrong);
 		assert_null(wrong);
 	}
-	assert_true(claims_of(&claims, 7) == 0);
+	assert_true(claims_of(claims, 7, ANY) == 0);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(a_claim_is_of_one_port_and_one_worker, empty),
-		cmocka_unit_test_setup(taking_and_leaving_twice_changes_nothing, empty),
+		cmocka_unit_test_setup_teardown(a_claim_is_of_one_port_and_one_worker, make,
+						unmake),
+		cmocka_unit_test_setup_teardown(taking_and_leaving_twice_changes_nothing, make,
+						unmake),
+		cmocka_unit_test_setup_teardown(a_claim_to_an_address_goes_before_one_to_any, make,
+						unmake),
+		cmocka_unit_test_setup_teardown(
+			the_last_address_of_the_last_port_has_a_word_of_its_own, make, unmake),
+		cmocka_unit_test_setup_teardown(a_place_that_there_is_not_is_a_bug_that_is_seen,
+						make, unmake),
 		cmocka_unit_test(who_is_chosen_has_a_claim_and_is_the_same_for_the_same_hash),
 		cmocka_unit_test(all_with_a_claim_are_chosen_evenly),
-		cmocka_unit_test_setup(workers_who_write_one_word_at_once_keep_their_own_bits,
-				       empty),
+		cmocka_unit_test_setup_teardown(
+			workers_who_write_one_word_at_once_keep_their_own_bits, make, unmake),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -161,6 +161,35 @@ static void a_newer_syn_begins_a_new_connection(void **state)
 	peer_destroy(b);
 }
 
+// What is dropped comes again: then the record must still know the old connection's numbers.
+static void a_syn_that_finds_no_connection_left_does_not_end_the_wait(void **state)
+{
+	struct tcp_config config = peer_config();
+
+	(void)state;
+	config.connections_max = 1;
+	struct peer *b = peer_create_on(&config, PORT_TX_CHAINS);
+
+	wait_state(b);
+	uint32_t before = b->host_iss;
+
+	peer_seg(b, (struct in){.flags = SYN, .src_port = 6000});
+	expect(b, SYN | ACK, 0, 1, 0);
+	peer_seg(b, (struct in){.flags = ACK, .src_port = 6000, .seq = 1, .ack = 1});
+	assert_int_equal(b->accepted, 2);
+	peer_seg(b, (struct in){.flags = SYN, .seq = 5000});
+	expect_nothing(b);
+	assert_int_equal(peer_drops(b, DROP_TCP_CONNECTIONS_FULL), 1);
+	assert_int_equal(waiting(b), 1);
+	peer_seg(b, (struct in){.flags = RST, .src_port = 6000, .seq = 1});
+	peer_seg(b, (struct in){.flags = SYN, .seq = 5000});
+	assert_true(peer_read(b));
+	assert_int_equal(b->out.flags, SYN | ACK);
+	assert_true((int32_t)(b->host_iss - before) > 65536);
+	assert_int_equal(waiting(b), 0);
+	peer_destroy(b);
+}
+
 static void with_timestamps_the_clock_tells_new_from_old(void **state)
 {
 	static const uint8_t later[] = {8, 10, 0, 0, 4, 0, 0, 0, 0, 0, 1, 1};
@@ -281,6 +310,7 @@ int main(void)
 		cmocka_unit_test(what_a_record_does_not_know_is_answered_once_in_a_while),
 		cmocka_unit_test(each_record_answers_a_client_that_comes_back),
 		cmocka_unit_test(a_newer_syn_begins_a_new_connection),
+		cmocka_unit_test(a_syn_that_finds_no_connection_left_does_not_end_the_wait),
 		cmocka_unit_test(with_timestamps_the_clock_tells_new_from_old),
 		cmocka_unit_test(a_full_ring_gives_up_its_oldest),
 		cmocka_unit_test(a_fin_without_end_does_not_drive_out_the_others),
