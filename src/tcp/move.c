@@ -12,7 +12,8 @@
 //	note ──────────── ring ──────────────────────► into lists, wheel and accounts; MOVED
 //	takes back as much as left ◄──── ring ──────── free slots and descriptors for it
 //
-// No segment overtakes it. Who finds the new value hands to the new owner; the new owner, before he
+// No segment overtakes it. What the old owner sent is with the device, or before the note in the
+// ring to who has a queue. Who finds the new value hands to the new owner; the new owner, before he
 // has read the note, hands to the old one; he finds the new value too, and what he hands on lies
 // behind the note in the same ring.
 //
@@ -205,7 +206,8 @@ void move_step(struct tcp *tcp, struct conn *c)
 		return;
 	count_held(tcp, c, &note);
 	note.owed = price(tcp, &note, c->moves_to);
-	if (may_lend(tcp, &note.owed) && hands_have_room(tcp->env, c->moves_to))
+	if (may_lend(tcp, &note.owed) && net_flush(tcp->net) &&
+	    hands_have_room(tcp->env, c->moves_to))
 		p = pkt_alloc(tcp->env->pool[POOL_CTRL]);
 	if (p)
 		leave(tcp, c, &note, p);

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "core/stack.h"
 #include "crew.h"
 #include "tcp/move.h"
 #include "tcp/room.h"
@@ -308,6 +309,46 @@ static void a_worker_sleeps_while_the_ring_is_full_and_looks_again(void **state)
 	crew_destroy(c);
 }
 
+// The new owner has the queue: what he sends would be first on the wire.
+static void what_was_sent_goes_before_the_connection(void **state)
+{
+	struct crew *c = crew_create(2, CREW_FEW);
+	struct pkt *pkts[4];
+
+	crew_meet(c);
+	crew_listen(c, 1, PORT);
+	struct met met = crew_accept(c, 0, 4000, PORT);
+
+	assert_int_equal(met.owner, 1);
+	assert_int_equal(prism_tcp_send_copy(c->worker[1], met.conn, text, sizeof(text)), 0);
+	assert_int_equal(prism_tcp_move(c->worker[1], met.conn, 0), 0);
+	crew_turn(c, 1);
+	assert_int_equal(hands_take(&c->worker[0]->env, 1, pkts, 4), 2);
+	assert_int_equal(mesh_what(pkt_word(pkts[0])), HANDED_OUTPUT);
+	assert_int_equal(mesh_what(pkt_word(pkts[1])), HANDED_CONN);
+	stack_handed(c->worker[0], pkts, 2);
+	crew_turns(c);
+	assert_int_equal(c->seen[0].count[PRISM_EVENT_MOVED], 1);
+	assert_int_equal(crew_sent(c), 1);
+	crew_destroy(c);
+}
+
+static void what_could_not_be_sent_keeps_its_connection(void **state)
+{
+	struct crew *c = small_crew();
+	prism_conn conn = accept_at(c, 0, 4000);
+
+	c->port[0].tx_room = 0;
+	assert_int_equal(prism_tcp_send_copy(c->worker[0], conn, text, sizeof(text)), 0);
+	assert_int_equal(prism_tcp_move(c->worker[0], conn, 1), 0);
+	crew_time(c, 5 * NS_PER_MS);
+	assert_true(owned_by(c, conn, 0));
+	c->port[0].tx_room = UINT32_MAX;
+	crew_time(c, 5 * NS_PER_MS);
+	assert_true(owned_by(c, conn, 1));
+	crew_destroy(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -319,6 +360,8 @@ int main(void)
 		cmocka_unit_test(a_worker_sleeps_while_the_application_has_what_a_move_waits_for),
 		cmocka_unit_test(what_waits_for_news_to_be_taken_leaves_when_they_are),
 		cmocka_unit_test(a_worker_sleeps_while_the_ring_is_full_and_looks_again),
+		cmocka_unit_test(what_was_sent_goes_before_the_connection),
+		cmocka_unit_test(what_could_not_be_sent_keeps_its_connection),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
