@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cli/rebalance.h"
 #include "control/config.h"
 #include "control/server.h"
 #include "service/service.h"
@@ -23,6 +24,10 @@ struct run_worker {
 	struct service *services[CONFIG_SERVICES_MAX];
 	uint32_t service_count;
 	pthread_t thread;
+
+	uint64_t order;      // cell, rebalance.h; the monitor writes, the worker reads
+	uint64_t order_seen; // the last it took up,
+	uint32_t order_left; // and connections of that which are still to go
 };
 
 struct run {
@@ -30,6 +35,7 @@ struct run {
 	struct prism *prism;
 	struct run_worker workers[PRISM_WORKERS_MAX];
 	uint32_t worker_count;
+	struct service *peers[CONFIG_SERVICES_MAX][PRISM_WORKERS_MAX]; // by entry, then worker
 	bool quiet;
 	uint64_t duration_ns; // 0: until a signal
 	uint64_t stop;        // cell, enum run_stop; the monitor writes, the workers read
@@ -37,7 +43,8 @@ struct run {
 	uint64_t ended;       // cell; the first worker writes, the monitor reads
 
 	pthread_t monitor;
-	struct undertaker undertaker; // the monitor's
+	struct undertaker undertaker; // the monitor's,
+	struct rebalance rebalance;   // and this
 	struct server server;         // the control socket; its descriptor is -1 without one
 	int signal_fd;                // SIGINT, SIGTERM
 	int wake_fd;                  // the workers ended

@@ -33,6 +33,8 @@ static int turn(struct run_worker *w)
 	int count = prism_poll(w->worker, events, EVENTS);
 
 	handler_dispatch_all(events, count);
+	if (UNLIKELY(w->order_left || cell_get(&w->order) != w->order_seen))
+		rebalance_give(w, events, count);
 	return count;
 }
 
@@ -75,7 +77,8 @@ static void drain(struct run_worker *w)
 
 	while (cell_get(&run->drained) < run->worker_count &&
 	       prism_now_ns(w->worker) - begin_ns < DRAIN_NS && cell_get(&run->stop) != RUN_END) {
-		if (!counted && all_drained(w)) {
+		// Also when nothing was left: another's may be on their way here.
+		if (all_drained(w) && !counted) {
 			counted = true;
 			shared_add(&run->drained, 1);
 		}
@@ -111,6 +114,16 @@ static int start_services(struct run_worker *w)
 	return 0;
 }
 
+// The services of one entry belong together.
+static void join_services(struct run *run)
+{
+	for (uint32_t i = 0; i < run->config->service_count; i++) {
+		for (uint32_t w = 0; w < run->worker_count; w++)
+			run->peers[i][w] = run->workers[w].services[i];
+		service_join(run->peers[i], run->worker_count);
+	}
+}
+
 int workers_prepare(struct run *run)
 {
 	int error = 0;
@@ -121,6 +134,8 @@ int workers_prepare(struct run *run)
 		run->workers[i].worker = prism_worker_get(run->prism, i);
 		error = start_services(&run->workers[i]);
 	}
+	if (!error)
+		join_services(run);
 	return error;
 }
 
