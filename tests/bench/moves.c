@@ -7,6 +7,10 @@
 // worker of each stack has the queue and the other sends through him; with three it is for a
 // quarter of its bytes at each of the four places, as with many.
 //
+// Twice: with a stream that leaves the workers time (PACE_BYTES a round of turns), and with one
+// that takes all the windows allow. The latter has the others wait behind its window at any time,
+// and after a pause, as a move is, the whole window comes at once.
+//
 // Both stacks have two workers, and one thread gives them their turns in order; time is what this
 // thread ran. So no scheduler stands between a question and its answer: what is measured is what
 // the workers do, not who had a core.
@@ -27,6 +31,7 @@
 #define ASKERS 32
 #define ASK_BYTES 64
 #define CHUNK_BYTES 32768
+#define PACE_BYTES CHUNK_BYTES
 #define EVENTS 256
 #define ROUNDS_MAX 100
 #define SAMPLES_MAX (8u << 20)
@@ -58,7 +63,7 @@ struct run {
 	struct end bulk[2];
 	struct end asker[2][ASKERS];
 	struct question question[ASKERS];
-	uint64_t sent_bytes, received_bytes, total_bytes;
+	uint64_t sent_bytes, received_bytes, total_bytes, pace_bytes;
 	uint64_t moves_begun, moves_ended, moves_wanted, next_move_bytes;
 	struct waits all, beside; // all questions; those under way while one moved
 	uint32_t open, unanswered;
@@ -217,10 +222,11 @@ static void move(struct run *r)
 
 static void send_what_fits(struct run *r)
 {
+	uint64_t end_bytes = MIN(r->sent_bytes + r->pace_bytes, r->total_bytes);
 	struct end *end = &r->bulk[CLIENT];
 
-	while (r->sent_bytes < r->total_bytes) {
-		uint64_t len = MIN(r->total_bytes - r->sent_bytes, (uint64_t)CHUNK_BYTES);
+	while (r->sent_bytes < end_bytes) {
+		uint64_t len = MIN(end_bytes - r->sent_bytes, (uint64_t)CHUNK_BYTES);
 
 		if (prism_tcp_send_region(worker_of(r, CLIENT, end), end->conn,
 					  pattern_at(0, r->sent_bytes), len))
@@ -298,9 +304,10 @@ static uint64_t sum(const struct run *r, enum counter which)
 	return total;
 }
 
-static struct found run(uint64_t total_bytes, uint64_t moves)
+static struct found run(uint64_t total_bytes, uint64_t moves, uint64_t pace_bytes)
 {
 	struct run r = {.total_bytes = total_bytes,
+			.pace_bytes = pace_bytes,
 			.moves_wanted = moves,
 			.next_move_bytes = total_bytes / (moves + 1),
 			.all = {all.ns, 0},
@@ -385,6 +392,20 @@ static void say_ratio(const char *what, struct found (*found)[RUNS], uint32_t ro
 	printf("\n");
 }
 
+static void say_rate(struct found (*found)[RUNS], uint32_t rounds)
+{
+	double each[2][RUNS * ROUNDS_MAX];
+	uint32_t n[2] = {0};
+
+	for (uint32_t i = 0; i < rounds; i++)
+		for (int k = 0; k < RUNS; k++)
+			each[k == WITH][n[k == WITH]++] = found[i][k].value[SECONDS];
+	printf("%-28s", "seconds, few and many");
+	spread(each[0], n[0], 2);
+	spread(each[1], n[1], 2);
+	printf("\n");
+}
+
 static void say(struct found (*found)[RUNS], uint32_t rounds, uint64_t moves)
 {
 	static const enum value plain[] = {P50, P99}, near[] = {BESIDE_P50, BESIDE_P99};
@@ -401,6 +422,7 @@ static void say(struct found (*found)[RUNS], uint32_t rounds, uint64_t moves)
 	say_runs("few moves", found, rounds, BEFORE, plain);
 	say_runs("many moves", found, rounds, WITH, plain);
 	say_runs("  of these, beside a move", found, rounds, WITH, near);
+	say_rate(found, rounds);
 	say_ratio("many to few", found, rounds, true);
 	say_ratio("few to few", found, rounds, false);
 	printf("Every byte as it was sent, every question answered; %" PRIu64 " questions, %" PRIu64
@@ -424,14 +446,19 @@ int main(int argc, char **argv)
 	pattern_init();
 	all.ns = calloc(SAMPLES_MAX, sizeof(*all.ns));
 	beside.ns = calloc(SAMPLES_MAX, sizeof(*beside.ns));
-	run(mib << 18, FEW); // a quarter, for memory and caches
+	run(mib << 18, FEW, UINT64_MAX / 2); // a quarter, for memory and caches
 	printf("%" PRIu64 " MiB, few moves %d and many %" PRIu64
 	       ", %d others asking; %u rounds of few, many, few; median (least-greatest)\n",
 	       mib, FEW, moves, ASKERS, rounds);
-	for (uint32_t i = 0; i < rounds; i++)
-		for (int k = 0; k < RUNS; k++)
-			found[i][k] = run(mib << 20, k == WITH ? moves : FEW);
-	say(found, rounds, moves);
+	for (int paced = 1; paced >= 0; paced--) {
+		for (uint32_t i = 0; i < rounds; i++)
+			for (int k = 0; k < RUNS; k++)
+				found[i][k] = run(mib << 20, k == WITH ? moves : FEW,
+						  paced ? PACE_BYTES : UINT64_MAX / 2);
+		printf("\n%s\n", paced ? "The stream leaves the workers time:"
+				       : "The stream takes all it can get:");
+		say(found, rounds, moves);
+	}
 	free(all.ns);
 	free(beside.ns);
 	return 0;
