@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The rebalancer's decision. Called by cli/rebalance.c a few times a second, and by its test.
 //
-// Who steals work from another (ZygOS, Shenango, Caladan) decides within microseconds and moves
-// requests; here a connection moves with all it has and stays, as flows do for receive-side scaling
-// by a table (RSS++), and as irqbalance moves interrupts: seldom, and only when it is clear. So
-// four brakes:
+// A connection moves with all it has and stays, as irqbalance moves interrupts: seldom, and only
+// when it is clear (docs/adr/0012). So four brakes:
 //
 //   a gap      the busiest is nearly saturated and the idlest far from it
 //   in a row   at several looks one after the other the same worker is the busiest
@@ -23,8 +21,9 @@
 // Of the connections that would make the two even, if all were alike.
 #define PART 4
 
-// An order, so at four looks a second at most 64 connections a second: each costs both workers a
-// microsecond or two, and the device's queue goes on dealing the flow to the old one.
+// An order, of which there is one in three looks: some forty connections a second at most. The
+// device's queue goes on dealing each flow to the old worker, so what a move brings shows only
+// then.
 #define ORDER_MAX 32u
 #define WAIT_MIN 2u
 #define WAIT_MAX 1024u

@@ -273,13 +273,14 @@ static void what_waits_for_news_to_be_taken_leaves_when_they_are(void **state)
 {
 	struct crew *c = small_crew();
 	struct met met = crew_accept(c, 0, 4000, PORT);
+	struct prism_event none;
 	struct frame f;
 
 	frame_seg(&f, (struct seg){4000, PORT, PEER_ISN + 1, met.next, TCP_ACK | TCP_FIN, {0}});
 	crew_put(c, 0, &f);
-	worker_turn(c->worker[0], c->now_ns, NULL, 0); // the application takes nothing
+	worker_turn(c->worker[0], c->now_ns, &none, 0); // the application takes nothing
 	assert_int_equal(prism_tcp_move(c->worker[0], met.conn, 1), 0);
-	worker_turn(c->worker[0], c->now_ns, NULL, 0);
+	worker_turn(c->worker[0], c->now_ns, &none, 0);
 	assert_true(owned_by(c, met.conn, 0));
 	crew_turns(c);
 	assert_int_equal(c->seen[0].count[PRISM_EVENT_EOF], 1);
