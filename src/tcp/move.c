@@ -260,7 +260,7 @@ static bool can_pay(const struct tcp *tcp, uint32_t to)
 static void pay(struct tcp *tcp, struct pkt *p, uint32_t to)
 {
 	struct debt *debt = &tcp->debt[to];
-	struct payment *payment = pkt_append(p, sizeof(*pay));
+	struct payment *payment = pkt_append(p, sizeof(*payment));
 
 	payment->paid = (struct debt){0};
 	take_conns(tcp, payment, debt->conns);
