@@ -245,6 +245,34 @@ static void a_draining_service_ends_what_comes_to_it(void **state)
 	stop();
 }
 
+// Whoever gives comes when all events were handled; the object is free by then.
+static void what_closed_in_the_same_turn_is_not_given(void **state)
+{
+	static const char *const types[] = {"echo", "http"};
+
+	for (uint32_t i = 0; i < 2; i++) {
+		start(types[i], (struct service_config){0});
+		struct peer *p = call(0);
+		uint32_t first = owner();
+
+		UNTIL(open_at(first) == 1);
+		giving = true;
+		say(p, "GET /ten HTTP/1.1\r\nHo");
+		turn_client();
+		prism_tcp_abort(client_worker, p->conn);
+		turn_client();
+		for (uint32_t n = 0; n < 1000 && open_at(first); n++) {
+			if (first != 0)
+				turn_server(0); // who receives
+			turn_server(first);
+		}
+		assert_int_equal(open_at(first), 0);
+		assert_int_equal(given, 0);
+		assert_int_equal(counter("tcp_moved"), 0);
+		stop();
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -258,6 +286,7 @@ int main(void)
 		cmocka_unit_test(who_has_all_the_connections_it_may_is_given_none),
 		cmocka_unit_test(what_is_on_its_way_at_the_end_is_released),
 		cmocka_unit_test(a_draining_service_ends_what_comes_to_it),
+		cmocka_unit_test(what_closed_in_the_same_turn_is_not_given),
 	};
 	char path[128];
 	int failed;
