@@ -100,9 +100,9 @@ bool service_give(const struct prism_event *event, uint32_t to)
 
 uint32_t service_conn_objects(const struct service *service)
 {
-	uint32_t others = prism_worker_count(service->prism) - 1;
+	uint32_t workers = prism_worker_count(service->prism);
 
-	return service->config.connections_max + others * MOVERS_MAX;
+	return service->config.connections_max + (workers > 1 ? workers * MOVERS_MAX : 0);
 }
 
 void service_leave(struct service *service, struct mover *mover, const struct prism_event *event)

@@ -25,8 +25,8 @@ struct mover {
 
 #define MOVER_TAKEN 1 // no service is there
 
-// Of a service's connections so many may be on their way, and so many more than connections_max may
-// another get from each.
+// Of a service's connections so many may be on their way: they have objects, but count no more
+// (connections_open). And so many more than connections_max may another get from each.
 #define MOVERS_MAX 32
 
 struct service_type {
@@ -61,7 +61,8 @@ struct service_give {
 	bool *given;
 };
 
-// Objects for connections: with those that others give when it has its connections_max already.
+// Objects for connections: with those that are on their way from here, and those that others give
+// when it has its connections_max already.
 uint32_t service_conn_objects(const struct service *service);
 
 // A handler was told to give its connection away, and can. The old worker.

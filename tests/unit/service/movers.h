@@ -15,7 +15,7 @@
 #include "service/service.h"
 #include "site.h"
 
-#define CLIENTS_MAX 32
+#define CLIENTS_MAX 240
 #define WORKERS 2
 
 static struct prism *server, *client;
@@ -86,6 +86,18 @@ static inline void start(const char *type, struct service_config more)
 	start_stacks(type);
 	for (uint32_t i = 0; i < WORKERS; i++)
 		start_service(i);
+	service_join(services, WORKERS);
+}
+
+// Each worker's service may have so many connections.
+static inline void start_limited(const char *type, const uint32_t connections_max[WORKERS])
+{
+	config = (struct service_config){0};
+	start_stacks(type);
+	for (uint32_t i = 0; i < WORKERS; i++) {
+		config.connections_max = connections_max[i];
+		start_service(i);
+	}
 	service_join(services, WORKERS);
 }
 

@@ -2,6 +2,7 @@
 // Connections of services that go from one worker to another, with what is under way on them.
 #include "movers.h"
 #include "service/http_conn.h"
+#include "service/types.h"
 
 #define BIG_BYTES (3 << 20)
 
@@ -245,6 +246,89 @@ static void a_draining_service_ends_what_comes_to_it(void **state)
 	stop();
 }
 
+static uint32_t at[CLIENTS_MAX]; // whose a connection is; WORKERS: refused
+
+// Connections until each worker has as many as may be on their way; returns how many were tried.
+static uint32_t fill(void)
+{
+	uint32_t count = 0;
+
+	while (open_at(0) < MOVERS_MAX || open_at(1) < MOVERS_MAX) {
+		uint64_t before[] = {open_at(0), open_at(1)};
+
+		assert_true(count < CLIENTS_MAX);
+		call(count);
+		for (uint32_t n = 0; n < 4; n++)
+			turn();
+		at[count] = WORKERS;
+		for (uint32_t i = 0; i < WORKERS; i++)
+			if (open_at(i) > before[i])
+				at[count] = i;
+		count++;
+	}
+	return count;
+}
+
+// As many as may be on their way say something, and the client sends it.
+static void speak(uint32_t count, uint32_t worker)
+{
+	uint32_t left = MOVERS_MAX;
+
+	for (uint32_t i = 0; i < count && left; i++)
+		if (at[i] == worker) {
+			say(&peers[i], "GET /ten HTTP/1.1\r\nHo");
+			left--;
+		}
+	for (uint32_t n = 0; n < 6; n++)
+		turn_client();
+}
+
+// More of them, until the first worker has all it may have. The second has no turn.
+static void fill_first(uint32_t from)
+{
+	struct prism_endpoint remote;
+
+	prism_endpoint_parse("198.18.0.2:80", &remote);
+	for (uint32_t i = from; open_at(0) < service_config_of(services[0])->connections_max; i++) {
+		assert_true(i < CLIENTS_MAX);
+		assert_int_equal(prism_tcp_connect(client_worker, &remote, NULL, i, &peers[i].conn),
+				 0);
+		for (uint32_t n = 0; n < 6; n++) {
+			turn_client();
+			turn_server(0);
+		}
+	}
+}
+
+// The first worker's have left and are not taken, their places are taken again, and then come the
+// second's.
+static void who_comes_finds_an_object_whatever_is_still_on_its_way(void **state)
+{
+	static const char *const types[] = {"echo", "http"};
+
+	for (uint32_t i = 0; i < 2; i++) {
+		start_limited(types[i], (const uint32_t[]){MOVERS_MAX + 8, CLIENTS_MAX});
+		uint32_t count = fill();
+
+		speak(count, 1);
+		turn_server(0); // who receives
+		turn_server(0);
+		speak(count, 0);
+		giving = true;
+		turn_server(0);
+		turn_server(1);
+		giving = false;
+		assert_int_equal(services[0]->leaving_count, MOVERS_MAX);
+		assert_int_equal(services[1]->leaving_count, MOVERS_MAX);
+		fill_first(count);
+		assert_int_equal(services[0]->leaving_count, MOVERS_MAX);
+		for (uint32_t n = 0; n < 200; n++)
+			turn();
+		assert_int_equal(counter("tcp_moved"), 2 * MOVERS_MAX);
+		stop();
+	}
+}
+
 // Whoever gives comes when all events were handled; the object is free by then.
 static void what_closed_in_the_same_turn_is_not_given(void **state)
 {
@@ -286,6 +370,7 @@ int main(void)
 		cmocka_unit_test(who_has_all_the_connections_it_may_is_given_none),
 		cmocka_unit_test(what_is_on_its_way_at_the_end_is_released),
 		cmocka_unit_test(a_draining_service_ends_what_comes_to_it),
+		cmocka_unit_test(who_comes_finds_an_object_whatever_is_still_on_its_way),
 		cmocka_unit_test(what_closed_in_the_same_turn_is_not_given),
 	};
 	char path[128];

@@ -6,6 +6,7 @@
 
 static uint8_t digits[1 << 20];
 
+#define CLIENTS 32
 #define ROUNDS_A_LOOK 20
 
 // What the workers were seen to do: an event is a unit of work, and who has half of them or more
@@ -25,7 +26,7 @@ static void see(struct balance_look *look, const uint64_t *events)
 // Everybody asks; what comes back is compared.
 static void ask_all(uint64_t *events)
 {
-	for (uint32_t i = 0; i < CLIENTS_MAX; i++)
+	for (uint32_t i = 0; i < CLIENTS; i++)
 		say(&peers[i], "0123456789");
 	for (uint32_t i = 0; i < 4; i++) {
 		for (uint32_t w = 0; w < WORKERS; w++) {
@@ -51,7 +52,7 @@ static void turn_giving(uint32_t worker, struct balance_order *order)
 static void carry_out(struct balance_order order)
 {
 	while (order.count) {
-		for (uint32_t i = 0; i < CLIENTS_MAX; i++)
+		for (uint32_t i = 0; i < CLIENTS; i++)
 			say(&peers[i], "0123456789");
 		for (uint32_t i = 0; i < 8; i++) {
 			for (uint32_t w = 0; w < WORKERS; w++)
@@ -70,11 +71,11 @@ static void the_load_of_one_worker_is_shared_after_a_while(void **state)
 	config = (struct service_config){0};
 	start_stacks("echo");
 	start_service(0); // who else listens would be dealt some
-	for (uint32_t i = 0; i < CLIENTS_MAX; i++)
+	for (uint32_t i = 0; i < CLIENTS; i++)
 		call(i)->want = digits;
 	start_service(1);
 	service_join(services, WORKERS);
-	UNTIL(open_at(0) == CLIENTS_MAX);
+	UNTIL(open_at(0) == CLIENTS);
 	balance_init(&balance);
 	for (uint32_t i = 0; i < 400; i++) {
 		uint64_t events[WORKERS] = {0};
@@ -90,11 +91,11 @@ static void the_load_of_one_worker_is_shared_after_a_while(void **state)
 			carry_out(order);
 		}
 	}
-	UNTIL(open_at(0) + open_at(1) == CLIENTS_MAX);
+	UNTIL(open_at(0) + open_at(1) == CLIENTS);
 	assert_true(orders > 1);
 	assert_true(last < 200); // and then it is quiet
-	assert_true(open_at(1) >= CLIENTS_MAX / 4);
-	for (uint32_t i = 0; i < CLIENTS_MAX; i++) {
+	assert_true(open_at(1) >= CLIENTS / 4);
+	for (uint32_t i = 0; i < CLIENTS; i++) {
 		UNTIL(peers[i].len % 10 == 0 && peers[i].len == peers[0].len);
 		assert_false(peers[i].closed);
 	}
