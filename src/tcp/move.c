@@ -284,12 +284,23 @@ void move_pay(struct tcp *tcp)
 	}
 }
 
+// Of what left with connections so much came back, in kind or as a debt that ends.
+static void came_back(struct tcp *tcp, uint32_t conns, uint32_t descs)
+{
+	ASSERT(tcp->lent_conns >= conns);
+	ASSERT(tcp->lent_descs >= descs);
+	tcp->lent_conns -= conns;
+	tcp->lent_descs -= descs;
+}
+
 // Mostly at once, in the packet of the note.
 static void owe(struct tcp *tcp, struct pkt *p, uint32_t to)
 {
 	const struct note *note = pkt_at(p, 0);
 	struct debt *debt = &tcp->debt[to];
 
+	// What is not owed for it, the other owed here.
+	came_back(tcp, 1 - note->owed.conns, note->desc_count - note->owed.descs);
 	debt->conns += note->owed.conns;
 	debt->descs += note->owed.descs;
 	set_owing(tcp, to);
@@ -332,10 +343,7 @@ static void take_back(struct tcp *tcp, struct pkt *p)
 		tcp->desc_free = payment->desc_head;
 		tcp->config.send_descs_max += payment->paid.descs;
 	}
-	ASSERT(tcp->lent_conns >= payment->paid.conns);
-	ASSERT(tcp->lent_descs >= payment->paid.descs);
-	tcp->lent_conns -= payment->paid.conns;
-	tcp->lent_descs -= payment->paid.descs;
+	came_back(tcp, payment->paid.conns, payment->paid.descs);
 	pkt_consume(tcp->env, p);
 }
 

@@ -203,6 +203,25 @@ static void what_goes_the_other_way_takes_the_debt_with_it(void **state)
 	assert_int_equal(tcp_at(c, 1)->debt[0].conns, 0);
 	assert_int_equal(tcp_at(c, 0)->owing, 0); // it was not lent, it was paid
 	assert_int_equal(tcp_at(c, 1)->lent_conns, 0);
+	assert_even(c);
+	crew_destroy(c);
+}
+
+static void a_connection_goes_there_and_back_as_often_as_it_likes(void **state)
+{
+	struct crew *c = small_crew();
+	prism_conn conns[64], came = accept_at(c, 0, 4000);
+	uint32_t rounds = 4 * fill_slots(c, 1, conns);
+
+	assert_int_equal(prism_tcp_send_region(c->worker[0], came, text, 1), 0);
+	crew_turns(c);
+	for (uint32_t i = 0; i < rounds; i++) {
+		move_to(c, came, 0, 1);
+		assert_true(owned_by(c, came, 1));
+		move_to(c, came, 1, 0);
+		assert_true(owned_by(c, came, 0));
+	}
+	assert_even(c);
 	crew_destroy(c);
 }
 
@@ -357,6 +376,7 @@ int main(void)
 		cmocka_unit_test(who_has_no_free_descriptors_gives_them_back_later),
 		cmocka_unit_test(who_has_no_room_in_the_ring_gives_back_later),
 		cmocka_unit_test(what_goes_the_other_way_takes_the_debt_with_it),
+		cmocka_unit_test(a_connection_goes_there_and_back_as_often_as_it_likes),
 		cmocka_unit_test(moves_to_one_who_gives_nothing_back_end_before_the_last_slot),
 		cmocka_unit_test(a_worker_sleeps_while_the_application_has_what_a_move_waits_for),
 		cmocka_unit_test(what_waits_for_news_to_be_taken_leaves_when_they_are),
