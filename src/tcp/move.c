@@ -269,6 +269,7 @@ static void pay(struct tcp *tcp, struct pkt *p, uint32_t to)
 	debt->descs -= payment->paid.descs;
 	set_owing(tcp, to);
 	hands_give(tcp->env, p, to, mesh_word(HANDED_BACK, 0, tcp->worker));
+	hands_flush(tcp->env); // before a relay puts what it sends in its place
 }
 
 void move_pay(struct tcp *tcp)

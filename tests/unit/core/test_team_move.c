@@ -19,7 +19,7 @@
 static const uint8_t text[8] = "unheard";
 
 // Two workers with few slots and descriptors; the second's listener is on PORT + 1.
-static struct crew *small_crew(void)
+static struct crew *small_crew_on(enum crew_mode mode)
 {
 	struct prism_options o;
 	struct crew *c;
@@ -28,16 +28,22 @@ static struct crew *small_crew(void)
 	o.connections_max = 16;
 	o.buffers = 32;
 	o.send_bytes_max = PRISM_SEND_BYTES_MIN;
-	c = crew_create_with(&o, 2, CREW_SPREAD);
+	c = crew_create_with(&o, 2, mode);
 	crew_meet(c);
 	for (uint32_t i = 0; i < 2; i++)
 		crew_listen(c, i, (uint16_t)(PORT + i));
 	return c;
 }
 
+static struct crew *small_crew(void)
+{
+	return small_crew_on(CREW_SPREAD);
+}
+
 static prism_conn accept_at(struct crew *c, uint32_t worker, uint16_t src_port)
 {
-	struct met met = crew_accept(c, worker, src_port, (uint16_t)(PORT + worker));
+	uint32_t queue = c->mode == CREW_FEW ? 0 : worker;
+	struct met met = crew_accept(c, queue, src_port, (uint16_t)(PORT + worker));
 
 	assert_int_equal(met.owner, worker);
 	return met.conn;
@@ -369,6 +375,34 @@ static void what_could_not_be_sent_keeps_its_connection(void **state)
 	crew_destroy(c);
 }
 
+// Text that a worker sends goes straight into the ring, in which what he owes has its place.
+static void what_is_paid_is_not_crowded_out_by_what_is_sent(void **state)
+{
+	struct crew *c = small_crew_on(CREW_FEW);
+	prism_conn conns[64], came = accept_at(c, 0, 4000);
+	struct pkt *p;
+
+	fill_slots(c, 1, conns);
+	move_to(c, came, 0, 1);
+	assert_int_equal(tcp_at(c, 0)->lent_conns, 1);
+	fill_ring(c, 1, 0);
+	for (uint32_t i = 1; i < 6; i++)
+		assert_int_equal(prism_tcp_send_region(c->worker[1], conns[i], text, 8), 0);
+	assert_int_equal(prism_tcp_abort(c->worker[1], conns[0]), 0);
+	crew_turn(c, 1);
+	crew_turn(c, 1);
+	assert_int_equal(tcp_at(c, 1)->owing, 1); // there is no room
+	assert_int_equal(hands_take(&c->worker[0]->env, 1, &p, 1), 1);
+	stack_handed(c->worker[0], &p, 1);
+	crew_turn(c, 1);
+	assert_int_equal(tcp_at(c, 1)->owing, 0); // for this one there was
+	empty_ring(c, 0);
+	crew_turns(c);
+	assert_int_equal(crew_drops(c, DROP_WORKER_RING_FULL), 0);
+	assert_even(c);
+	crew_destroy(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -383,6 +417,7 @@ int main(void)
 		cmocka_unit_test(a_worker_sleeps_while_the_ring_is_full_and_looks_again),
 		cmocka_unit_test(what_was_sent_goes_before_the_connection),
 		cmocka_unit_test(what_could_not_be_sent_keeps_its_connection),
+		cmocka_unit_test(what_is_paid_is_not_crowded_out_by_what_is_sent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
