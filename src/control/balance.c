@@ -8,8 +8,9 @@
 //   in a row   at several looks one after the other the same worker is the busiest
 //   in part    an order is for a part of what would make the two even, and then its effect is
 //              awaited
-//   patience   an order that only turned the two around was of no use (one connection is all the
-//              load, or it follows its clients): each such doubles the wait, up to some minutes
+//   patience   an order that saturated who got it was of no use (one connection is all the load, or
+//              it follows its clients), whoever is to get the next: each such doubles the wait, up
+//              to some minutes
 #include "control/balance.h"
 
 #include "base/bits.h"
@@ -45,6 +46,7 @@ static uint32_t busy_pct(const struct balance *b, const struct balance_look *loo
 struct pair {
 	uint32_t from, to;
 	uint32_t from_pct, to_pct;
+	bool in_vain; // who got the last order is as busy now as who gave then
 };
 
 // The busiest and the idlest. False when there are not two who had turns.
@@ -64,6 +66,8 @@ static bool find_pair(const struct balance *b, const struct balance_look *look, 
 			p->to = i;
 			p->to_pct = pct;
 		}
+		if (b->done.count && i == b->done.to)
+			p->in_vain = pct >= BUSY_PCT;
 	}
 	return p->from != p->to;
 }
@@ -82,14 +86,9 @@ static uint32_t how_many(const struct pair *p, uint64_t conns)
 	return conns < 2 ? 0 : (uint32_t)part; // the only one would take the load along
 }
 
-static bool turns_around(const struct balance *b, const struct pair *p)
-{
-	return b->done.count && p->from == b->done.to && p->to == b->done.from;
-}
-
 static struct balance_order give(struct balance *b, const struct pair *p, uint32_t count)
 {
-	if (turns_around(b, p))
+	if (p->in_vain)
 		b->patience = MIN(2 * b->patience, WAIT_MAX);
 	else
 		b->patience = WAIT_MIN;

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -134,6 +135,60 @@ static void what_only_turns_them_around_is_tried_less_and_less(void **state)
 	assert_in_range(orders[1], 0, 2);
 }
 
+#define LOOKS_AN_HOUR (4 * 3600)
+
+// Orders of an hour in which each heavy connection saturates whoever has it, and the others have
+// now a little to do, now nothing.
+static uint32_t orders_an_hour(uint32_t workers, uint32_t heavy_count)
+{
+	bool heavy[WORKERS_MAX] = {false};
+	uint32_t pct[WORKERS_MAX], orders = 0, random = 1;
+	struct bed b;
+
+	bed_init(&b, workers, 2);
+	memset(heavy, true, heavy_count);
+	for (uint32_t i = 0; i < LOOKS_AN_HOUR; i++) {
+		for (uint32_t w = 0; w < workers; w++) {
+			random = random * 1664525 + 1013904223;
+			pct[w] = heavy[w] ? 95 + (random >> 16) % 6 : (random >> 16) % 5;
+		}
+		struct balance_order order = decide(&b, pct, false);
+
+		if (!order.count)
+			continue;
+		assert_true(heavy[order.from] && !heavy[order.to]);
+		heavy[order.from] = false;
+		heavy[order.to] = true;
+		orders++;
+	}
+	return orders;
+}
+
+static void a_heavy_connection_is_not_passed_around_among_many(void **state)
+{
+	for (uint32_t workers = 2; workers <= 8; workers++)
+		for (uint32_t heavy = 1; heavy < workers; heavy++)
+			assert_in_range(orders_an_hour(workers, heavy), 1, 30);
+}
+
+static void who_is_relieved_bit_by_bit_does_not_wait_longer(void **state)
+{
+	uint32_t orders = 0, pct[] = {100, 5, 5};
+	struct bed b;
+
+	bed_init(&b, 3, 1000);
+	for (uint32_t i = 0; i < 60; i++) { // each order takes a point from what was too much
+		struct balance_order order = decide(&b, pct, false);
+
+		if (!order.count)
+			continue;
+		assert_int_equal(order.from, 0);
+		pct[order.to]++;
+		orders++;
+	}
+	assert_in_range(orders, 60 / 4, 60 / 3);
+}
+
 static void who_asks_gets_an_order_at_once(void **state)
 {
 	struct balance_order order;
@@ -174,6 +229,8 @@ int main(void)
 		cmocka_unit_test(after_an_order_its_effect_is_awaited),
 		cmocka_unit_test(an_order_is_bounded_however_many_there_are),
 		cmocka_unit_test(what_only_turns_them_around_is_tried_less_and_less),
+		cmocka_unit_test(a_heavy_connection_is_not_passed_around_among_many),
+		cmocka_unit_test(who_is_relieved_bit_by_bit_does_not_wait_longer),
 		cmocka_unit_test(who_asks_gets_an_order_at_once),
 		cmocka_unit_test(a_worker_without_a_turn_is_left_out),
 	};
