@@ -28,7 +28,7 @@ uint64_t rebalance_look(struct run *run, uint64_t now_ns);
 int rebalance_request(void *run, const char *word);
 
 // An order to this worker: how many connections (16 bits), to whom (8), and which order it is, so
-// that two alike are two.
+// that two alike are two. It ends when they went, when the next could come, or by one for none.
 static inline uint64_t rebalance_order(uint64_t number, uint32_t to, uint32_t count)
 {
 	return number << 24 | (uint64_t)to << 16 | count;

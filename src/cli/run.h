@@ -25,9 +25,10 @@ struct run_worker {
 	uint32_t service_count;
 	pthread_t thread;
 
-	uint64_t order;      // cell, rebalance.h; the monitor writes, the worker reads
-	uint64_t order_seen; // the last it took up,
-	uint32_t order_left; // and connections of that which are still to go
+	uint64_t order;        // cell, rebalance.h; the monitor writes, the worker reads
+	uint64_t order_seen;   // the last it took up,
+	uint32_t order_left;   // connections of that which are still to go,
+	uint64_t order_end_ns; // and when it ends, whatever is left
 };
 
 struct run {

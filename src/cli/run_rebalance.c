@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Called by the monitor (decisions, the control socket) and by the workers' loops (giving away);
 // calls control/balance.c and the services. Between the two is one cell a worker: an order that
-// comes before the last is done takes its place. Nobody waits for anybody.
+// comes before the last is done takes its place, and one for none ends it. Nobody waits for
+// anybody.
 #include <errno.h>
 #include <string.h>
 
@@ -31,21 +32,36 @@ void rebalance_begin(struct run *run)
 	publish(run);
 }
 
+// The monitor's thread.
+static void put_order(struct run_worker *w, uint32_t to, uint32_t count)
+{
+	cell_set(&w->order, rebalance_order((w->order >> 24) + 1, to, count));
+}
+
+static void turn_off(struct run *run)
+{
+	run->rebalance.on = run->rebalance.asked = false;
+	for (uint32_t i = 0; i < run->worker_count; i++)
+		put_order(&run->workers[i], 0, 0);
+}
+
 int rebalance_request(void *context, const char *word)
 {
 	struct run *run = context;
 	struct rebalance *r = &run->rebalance;
 	bool on = strcmp(word, "on") == 0, now = strcmp(word, "now") == 0;
+	bool off = strcmp(word, "off") == 0;
 
-	if (!on && !now && strcmp(word, "off") != 0)
+	if (!on && !now && !off)
 		return -ENOENT;
 	if (run->worker_count < 2 && (on || now))
 		return err_set(ERR_INVALID_ARGUMENT, "rebalance %s: there is one worker", word);
 	if (!r->on && !r->asked) // what was last seen is old
 		balance_init(&r->balance);
 	r->asked |= now;
-	if (!now)
-		r->on = on;
+	r->on |= on;
+	if (off)
+		turn_off(run);
 	publish(run);
 	return 0;
 }
@@ -80,11 +96,8 @@ uint64_t rebalance_look(struct run *run, uint64_t now_ns)
 	see(run, &look);
 	order = balance_decide(&r->balance, &look, r->asked);
 	r->asked &= first; // two looks tell who is busy
-	if (order.count) {
-		uint64_t *cell = &run->workers[order.from].order;
-
-		cell_set(cell, rebalance_order((*cell >> 24) + 1, order.to, order.count));
-	}
+	if (order.count)
+		put_order(&run->workers[order.from], order.to, order.count);
 	return r->look_ns;
 }
 
@@ -95,6 +108,9 @@ static void take_up(struct run_worker *w, uint64_t order)
 
 	w->order_seen = order;
 	w->order_left = count;
+	w->order_end_ns = env->now_ns + LOOK_EVERY_NS;
+	if (count == 0)
+		return;
 	counter_add(env, COUNTER_rebalance_orders, 1);
 	trace_add(env, EVENT_REBALANCE, TRACE_NO_SUBJECT, count, to);
 }
@@ -106,7 +122,8 @@ void rebalance_give(struct run_worker *w, const struct prism_event *events, int 
 
 	if (order != w->order_seen)
 		take_up(w, order);
-	if (UNLIKELY(cell_get(&w->run->stop) != RUN_GO)) // each ends what it has
+	// What it was decided by is old; or each ends what it has.
+	if (w->worker->env.now_ns >= w->order_end_ns || cell_get(&w->run->stop) != RUN_GO)
 		w->order_left = 0;
 	for (int i = 0; i < count && tried < MIN(w->order_left, GIVES_A_TURN); i++)
 		if (events[i].type == PRISM_EVENT_DATA || events[i].type == PRISM_EVENT_WRITABLE) {
