@@ -24,6 +24,7 @@ struct run_worker {
 	struct service *services[CONFIG_SERVICES_MAX];
 	uint32_t service_count;
 	pthread_t thread;
+	bool drained; // all it had has ended: it is counted in run->drained
 
 	uint64_t order;        // cell, rebalance.h; the monitor writes, the worker reads
 	uint64_t order_seen;   // the last it took up,
@@ -62,6 +63,10 @@ int workers_prepare(struct run *run);
 // Drives the workers, the first on this thread, until they are told to stop and have drained. An
 // exit code.
 int workers_drive(struct run *run);
+
+// A turn of a worker that was told to stop: its services drain, and what still comes does.
+// Returns how many events there were.
+int workers_drain_turn(struct run_worker *worker);
 
 // Ends the services.
 void workers_finish(struct run *run);

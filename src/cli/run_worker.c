@@ -27,11 +27,24 @@ static void nap(uint64_t ns)
 	nanosleep(&wait, NULL);
 }
 
+// A connection that comes now has not ended; counted out before who gave it learns that it is taken
+// and counts himself in.
+static void count_out(struct run_worker *w, const struct prism_event *events, int count)
+{
+	for (int i = 0; i < count && w->drained; i++)
+		if (events[i].type == PRISM_EVENT_MOVED) {
+			w->drained = false;
+			shared_add(&w->run->drained, UINT64_MAX);
+		}
+}
+
 static int turn(struct run_worker *w)
 {
 	struct prism_event events[EVENTS];
 	int count = prism_poll(w->worker, events, EVENTS);
 
+	if (UNLIKELY(w->drained))
+		count_out(w, events, count);
 	handler_dispatch_all(events, count);
 	if (UNLIKELY(w->order_left || cell_get(&w->order) != w->order_seen))
 		rebalance_give(w, events, count);
@@ -69,22 +82,25 @@ static bool all_drained(struct run_worker *w)
 	return drained;
 }
 
+int workers_drain_turn(struct run_worker *w)
+{
+	// Also when nothing was left: another's may be on their way here.
+	if (all_drained(w) && !w->drained) {
+		w->drained = true;
+		shared_add(&w->run->drained, 1);
+	}
+	return turn(w);
+}
+
 static void drain(struct run_worker *w)
 {
 	struct run *run = w->run;
 	uint64_t begin_ns = prism_now_ns(w->worker);
-	bool counted = false;
 
 	while (cell_get(&run->drained) < run->worker_count &&
-	       prism_now_ns(w->worker) - begin_ns < DRAIN_NS && cell_get(&run->stop) != RUN_END) {
-		// Also when nothing was left: another's may be on their way here.
-		if (all_drained(w) && !counted) {
-			counted = true;
-			shared_add(&run->drained, 1);
-		}
-		if (turn(w) == 0)
+	       prism_now_ns(w->worker) - begin_ns < DRAIN_NS && cell_get(&run->stop) != RUN_END)
+		if (workers_drain_turn(w) == 0)
 			nap(prism_idle_ns(w->worker, NAP_NS_MAX));
-	}
 	for (int i = 0; i < 8; i++) // the last acknowledgments and FINs leave
 		turn(w);
 }
