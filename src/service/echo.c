@@ -71,7 +71,7 @@ static void data_arrives(struct echo_conn *c, const struct prism_event *event)
 {
 	struct service_stats *stats = &c->echo->service->stats;
 
-	stats->requests++;
+	cell_add(&stats->requests, 1);
 	stats->bytes += event->len;
 	if (c->echo->discards || c->closed)
 		prism_buf_release(c->echo->worker, event->buf);
@@ -99,7 +99,7 @@ static void conn_gone(struct echo_conn *c)
 	service_stays(service, &c->mover);
 	held_release(&c->held, service->worker);
 	c->open = false;
-	service->stats.connections_open--;
+	cell_add(&service->stats.connections_open, UINT64_MAX);
 	slab_put(&c->echo->conns, c);
 }
 
@@ -190,7 +190,7 @@ static void listener_on_event(struct handler *handler, const struct prism_event 
 	*c = (struct echo_conn){
 		.handler = {conn_on_event}, .echo = echo, .conn = event->conn, .open = true};
 	stats->connections++;
-	stats->connections_open++;
+	cell_add(&stats->connections_open, 1);
 	(void)prism_tcp_set_user(echo->worker, event->conn, handler_cookie(&c->handler));
 }
 
@@ -201,7 +201,7 @@ static void datagrams_on_event(struct handler *handler, const struct prism_event
 
 	if (event->type != PRISM_EVENT_DATAGRAM)
 		return;
-	stats->requests++;
+	cell_add(&stats->requests, 1);
 	stats->bytes += event->len;
 	if (!echo->discards && LIKELY(prism_udp_reply(echo->worker, event, event->buf) == 0))
 		return;

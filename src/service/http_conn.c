@@ -162,7 +162,7 @@ static bool out_ready(struct http_conn *c, uint32_t need_bytes)
 
 static void answer_count(struct service_stats *stats, const struct http_answer *a)
 {
-	stats->requests++;
+	cell_add(&stats->requests, 1);
 	stats->responses_by_class[a->status / 100]++;
 }
 
@@ -391,7 +391,7 @@ static void conn_free(struct http_conn *c)
 static void conn_gone(struct http_conn *c)
 {
 	service_stays(c->http->service, &c->mover);
-	c->http->service->stats.connections_open--;
+	cell_add(&c->http->service->stats.connections_open, UINT64_MAX);
 	conn_free(c);
 }
 
@@ -451,7 +451,7 @@ bool http_conn_open(struct http *http, prism_conn conn)
 				.deadline_ns =
 					deadline(http, http->service->config.request_timeout_ns)};
 	http->service->stats.connections++;
-	http->service->stats.connections_open++;
+	cell_add(&http->service->stats.connections_open, 1);
 	(void)prism_tcp_set_user(http->worker, conn, handler_cookie(&c->handler));
 	return true;
 }

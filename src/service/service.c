@@ -120,7 +120,7 @@ void service_leave(struct service *service, struct mover *mover, const struct pr
 	mover->next = service->leaving;
 	service->leaving = mover;
 	service->leaving_count++;
-	service->stats.connections_open--;
+	cell_add(&service->stats.connections_open, UINT64_MAX);
 	*give->given = true;
 }
 
@@ -142,7 +142,7 @@ void service_stays(struct service *service, struct mover *mover)
 	while (*link != mover)
 		link = &(*link)->next;
 	unlink_mover(service, link);
-	service->stats.connections_open++;
+	cell_add(&service->stats.connections_open, 1);
 }
 
 bool service_left(const struct service *service, const struct mover *mover, prism_conn conn)
@@ -170,7 +170,7 @@ void service_reclaim(struct service *service)
 void service_taken(struct service *service, struct mover *mover, prism_conn conn,
 		   struct handler *handler)
 {
-	service->stats.connections_open++;
+	cell_add(&service->stats.connections_open, 1);
 	(void)prism_tcp_set_user(service->worker, conn, handler_cookie(handler));
 	token_pass(&mover->token, MOVER_TAKEN);
 }

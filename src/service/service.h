@@ -59,12 +59,13 @@ struct service_config {
 	uint64_t linger_timeout_ns; // http: from the last answer to the client's end, default 60 s
 };
 
-// Written by the worker, read by whoever runs on its thread.
+// Written by the worker. Any thread may read the two that are cells, the others whoever runs on the
+// worker's.
 struct service_stats {
-	uint64_t connections;           // accepted
-	uint64_t connections_open;      // without those that are to go to another worker
-	uint64_t connections_refused;   // no slot was left
-	uint64_t requests;              // http requests answered; echo, discard: buffers handled
+	uint64_t connections;         // accepted
+	uint64_t connections_open;    // cell; without those that are to go to another worker
+	uint64_t connections_refused; // no slot was left
+	uint64_t requests; // cell; http requests answered; echo, discard: buffers handled
 	uint64_t responses_by_class[6]; // http: [2] counts 2xx, and so on
 	uint64_t bytes;                 // http: body bytes sent; echo, discard: bytes handled
 	uint64_t timeouts;              // connections ended for being slow
