@@ -62,8 +62,10 @@ static void publish_socket(struct run *run)
 	char *path = realpath(run->config->control_socket, NULL);
 
 	run->server.requests = (struct server_requests){rebalance_request, run};
-	if (path && run->prism->shm)
-		snprintf(shm_control(run->prism->shm)->socket, SHM_SOCKET_BYTES, "%s", path);
+	if (path && run->prism->shm && !shm_set_socket(run->prism->shm, path))
+		(void)cli_error(CLI_OK, "its whole path is longer than the address of a socket",
+				"let it be in a folder with a shorter name",
+				"prism rebalance will not find the control socket %s", path);
 	free(path);
 }
 

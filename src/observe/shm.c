@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -391,6 +392,14 @@ struct shm_flow_table *shm_flow_table(struct shm *shm)
 struct shm_control *shm_control(struct shm *shm)
 {
 	return row(shm, CONTROL, 0);
+}
+
+bool shm_set_socket(struct shm *shm, const char *path)
+{
+	bool fits = strlen(path) < sizeof(((struct sockaddr_un *)0)->sun_path);
+
+	set_text(shm_control(shm)->socket, SHM_SOCKET_BYTES, fits ? path : "");
+	return fits;
 }
 
 struct counters *shm_counters(struct shm *shm, uint32_t worker)

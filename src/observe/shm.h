@@ -154,5 +154,8 @@ struct shm_flow_table *shm_flow_table(struct shm *shm);
 struct shm_control *shm_control(struct shm *shm);
 struct shm_pool *shm_pool(struct shm *shm, uint32_t worker, enum pool_kind kind);
 
+// Where requests are answered. False, and nowhere, when no socket's address holds the path.
+bool shm_set_socket(struct shm *shm, const char *path);
+
 // Filled in once, at start, before SHM_RUNNING.
 struct shm_port *shm_port(struct shm *shm, uint32_t port);

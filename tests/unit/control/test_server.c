@@ -176,6 +176,22 @@ static void what_the_rebalancer_refuses_is_said(void **state)
 	expect_status("POST /v1/rebalance/on HTTP/1.1\r\n\r\n", "HTTP/1.1 405 "); // nobody to ask
 }
 
+// A tool that connected to a part of it would find nobody, or somebody else.
+static void a_socket_whose_path_no_address_holds_is_not_told(void **state)
+{
+	struct shm_config config = {.instance = "long", .run_dir = folder, .worker_count = 1};
+	struct shm *shm = shm_create(&config);
+	char whole[109] = "";
+
+	memset(whole, 'x', sizeof(whole) - 1);
+	assert_false(shm_set_socket(shm, whole));
+	assert_string_equal(shm_control(shm)->socket, "");
+	whole[107] = '\0';
+	assert_true(shm_set_socket(shm, whole));
+	assert_string_equal(shm_control(shm)->socket, whole);
+	shm_destroy(shm);
+}
+
 static void *serve_one(void *argument)
 {
 	struct server *server = argument;
@@ -263,6 +279,7 @@ int main(void)
 		cmocka_unit_test(other_requests_are_told_what_there_is),
 		cmocka_unit_test(the_rebalancer_is_asked_by_post_and_shown_by_get),
 		cmocka_unit_test(what_the_rebalancer_refuses_is_said),
+		cmocka_unit_test(a_socket_whose_path_no_address_holds_is_not_told),
 		cmocka_unit_test(a_client_that_dribbles_its_request_is_answered),
 		cmocka_unit_test(a_client_that_never_comes_to_an_end_is_left_after_a_second),
 	};
