@@ -169,7 +169,7 @@ static char *rebalance_body(struct server *server)
 		(json_int_t)shm_reader_sum(reader, "counter", "rebalance_conns")));
 }
 
-static char *rebalance_answer(struct server *server, const char *path, bool post)
+static char *rebalance_answer(struct server *server, const char *path, bool post, bool head_only)
 {
 	const struct server_requests *r = &server->requests;
 	char word[8] = "";
@@ -188,7 +188,7 @@ static char *rebalance_answer(struct server *server, const char *path, bool post
 	if (error)
 		return answer("409 Conflict", "text/plain", err_last()->message, false);
 	char *body = rebalance_body(server);
-	char *text = body ? answer("200 OK", "application/json", body, false) : NULL;
+	char *text = body ? answer("200 OK", "application/json", body, head_only) : NULL;
 
 	free(body);
 	return text;
@@ -202,9 +202,13 @@ char *server_answer(struct server *server, const char *request)
 
 	if (!path || !strstr(request, " HTTP/1."))
 		return answer("400 Bad Request", type, "not a request of HTTP/1.1\n", false);
-	if ((post || strncmp(request, "GET ", 4) == 0) && is_rebalance(server, path + 1))
-		return rebalance_answer(server, path + 1, post);
-	if (!head_only && strncmp(request, "GET ", 4) != 0)
+	bool get = head_only || strncmp(request, "GET ", 4) == 0;
+
+	if (is_rebalance(server, path + 1))
+		return get || post ? rebalance_answer(server, path + 1, post, head_only)
+				   : answer("405 Method Not Allowed\r\nAllow: GET, HEAD, POST",
+					    type, "GET, HEAD and POST only\n", false);
+	if (!get)
 		return answer("405 Method Not Allowed\r\nAllow: GET, HEAD", type,
 			      "GET and HEAD only\n", false);
 	char *body = body_of(server, path + 1, strcspn(path + 1, " ?"), &type);

@@ -155,6 +155,15 @@ static void the_rebalancer_is_asked_by_post_and_shown_by_get(void **state)
 	assert_non_null(strstr(text, "\"on\": true"));
 	assert_non_null(strstr(text, "\"connections\": 7"));
 	free(text);
+	text = server_answer(&server, "HEAD /v1/rebalance HTTP/1.1\r\n\r\n");
+	assert_non_null(strstr(text, "HTTP/1.1 200 "));
+	assert_string_equal(strstr(text, "\r\n\r\n"), "\r\n\r\n");
+	free(text);
+	text = server_answer(&server, "DELETE /v1/rebalance HTTP/1.1\r\n\r\n");
+	assert_non_null(strstr(text, "HTTP/1.1 405 "));
+	assert_non_null(strstr(text, "Allow: GET, HEAD, POST\r\n"));
+	assert_string_equal(asked.word, "");
+	free(text);
 	shm_reader_close(server.reader);
 	shm_destroy(shm);
 }
