@@ -107,7 +107,8 @@ def rebalance(t):
                 t.run(*ask, word).stdout.startswith(f"rebalance is {state}: "))
     now = json.loads(t.run(*ask, "--json").stdout)
     t.check("what it did is in the numbers",
-            now["connections"] == t.stats()["counters"]["tcp_moved"] > 0 < now["orders"],
+            # One that was given may end before it leaves.
+            now["connections"] >= t.stats()["counters"]["tcp_moved"] > 0 < now["orders"],
             f"{now['orders']} orders, {now['connections']} connections")
     t.check("unaccounted is 0", t.stats()["unaccounted"] == 0)
     alone = t.write("alone.yaml", f"instance: {t.name}x\nports:\n  - {{name: p0, device: "
