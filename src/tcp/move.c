@@ -17,6 +17,12 @@
 // has read the note, hands to the old one; he finds the new value too, and what he hands on lies
 // behind the note in the same ring.
 //
+// What was sent before the move may be overtaken by what is sent after it, where the two leave by
+// different ways: each owner by a queue of his own, or neither has one and a third worker sends for
+// both, who takes from the ring of the one or of the other first. The peer then sees segments in
+// another order, as from any network, and loses none. To wait for the device or for the third
+// worker would keep a connection with much to send where it is.
+//
 // What publishes. The old owner's stores come before the replaced value (a read-modify-write with
 // release, which find acquires) and before the note (the ring's release). So who sees the new value
 // sees `in transit`, and who reads the note sees the whole connection.
@@ -204,11 +210,12 @@ void move_step(struct tcp *tcp, struct conn *c)
 
 	if (waits_for_itself(c))
 		return;
-	count_held(tcp, c, &note);
-	note.owed = price(tcp, &note, c->moves_to);
-	if (may_lend(tcp, &note.owed) && net_flush(tcp->net) &&
-	    hands_have_room(tcp->env, c->moves_to))
-		p = pkt_alloc(tcp->env->pool[POOL_CTRL]);
+	if (net_flush(tcp->net) && hands_have_room(tcp->env, c->moves_to)) {
+		count_held(tcp, c, &note); // a walk
+		note.owed = price(tcp, &note, c->moves_to);
+		if (may_lend(tcp, &note.owed))
+			p = pkt_alloc(tcp->env->pool[POOL_CTRL]);
+	}
 	if (p)
 		leave(tcp, c, &note, p);
 	else
