@@ -78,6 +78,9 @@ PRISM_API int prism_tcp_abort(struct prism_worker *worker, prism_conn conn);
 /// event undelivered, no received buffer unreleased; until then its events come here as before. A
 /// MOVED event on the other worker is the first there; from then on it is that worker's, and calls
 /// here are refused. The handle stays the same, nothing is lost, and the peer notices nothing.
+/// While the other gives nothing back for what came, half of this worker's slots and descriptors
+/// stay: the next to go waits. Each that left holds a packet of the control pool until the other is
+/// polled: poll who is given connections.
 /// @param to index of the worker, below prism_worker_count
 /// @return 0; -ESTALE, -EXDEV (another worker's already), -ENOTCONN (not established yet, or over),
 /// -EINVAL Thread: the conn's worker.   Blocks: never.

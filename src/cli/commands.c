@@ -58,6 +58,11 @@ static const struct cli_option stats_options[] = {
 	{"interval", 'i', "TIME", "print what was added, again and again after so long"},
 };
 
+static const struct cli_option rebalance_options[] = {
+	{"json", 'j', NULL, "what the instance answers, as JSON"},
+	{"instance", 'n', "NAME", "which instance, when there are several"},
+};
+
 static const struct cli_option help_options[] = {
 	{"man", 'm', NULL, "the manual page, as scdoc source"},
 };
@@ -127,6 +132,15 @@ const struct cli_command cli_commands[] = {
 	 .sentence = "an instance's numbers, as lines or as JSON",
 	 .more = "Names are stable. PATTERN keeps those that match, for example 'drop.*'. Works "
 		 "on a running, a stuck and a dead instance."},
+	{.name = "rebalance",
+	 .arguments = "[on | off | now]",
+	 .words = "on off now",
+	 .run = cmd_rebalance,
+	 OPTIONS(rebalance_options),
+	 .sentence = "whether connections go from a busy worker to an idle one",
+	 .more = "Without an argument it says how it is. on and off last until the instance ends; "
+		 "now gives some connections of the busiest worker to the idlest once, however "
+		 "small the difference. It speaks to the control socket (control.socket)."},
 	{.name = "help",
 	 .arguments = "[COMMAND]",
 	 .run = cmd_help,

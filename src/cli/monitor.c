@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // prism run's second thread: signals, the time to end, the live summary, the control socket. It
-// reads what the workers publish and writes one cell, run->stop; and it buries readers of the
-// connection table whose thread ended. Low priority: on a box with few cores it must not take the
-// workers'.
+// reads what the workers publish and writes run->stop and the rebalancer's orders; and it buries
+// readers of the connection table whose thread ended. Low priority: on a box with few cores it must
+// not take the workers'.
 
 #include "cli/run.h"
 
@@ -107,11 +107,14 @@ static void *watch(void *argument)
 				       {run->server.fd, POLLIN, 0}}; // -1 is passed over
 		uint64_t now_ns = clock_now_ns(), end_ns = begin_ns + run->duration_ns;
 		uint64_t wait_ns = look_ns > now_ns ? MIN(look_ns - now_ns, BURY_EVERY_NS) : 0;
+		uint64_t balance_ns = rebalance_look(run, now_ns);
 
 		if (run->duration_ns && now_ns >= end_ns && cell_get(&run->stop) == RUN_GO)
 			cell_set(&run->stop, RUN_DRAIN);
-		if (run->duration_ns && end_ns > now_ns && end_ns - now_ns < wait_ns)
-			wait_ns = end_ns - now_ns;
+		if (run->duration_ns && end_ns > now_ns)
+			wait_ns = MIN(end_ns - now_ns, wait_ns);
+		if (balance_ns > now_ns)
+			wait_ns = MIN(balance_ns - now_ns, wait_ns);
 		poll(fds, 3, (int)(wait_ns / NS_PER_MS) + 1);
 		take_signals(run);
 		if (fds[2].revents & POLLIN)

@@ -115,6 +115,10 @@ static void add_workers(struct picture *p)
 		add_worker(p, i);
 	if (turns == 0 && p->state == STATS_RUNNING)
 		add_line(p, "  no turn was counted between two looks");
+	if (p->head->worker_count > 1)
+		add_line(p, "rebalance %s: %" PRIu64 " orders, %" PRIu64 " connections given",
+			 value_of(p, "control.rebalance") ? "on" : "off",
+			 value_of(p, "rebalance_orders"), value_of(p, "rebalance_conns"));
 }
 
 // The part of "port.NAME.field" between the dots, when field is what it ends in.

@@ -19,7 +19,9 @@
 #include "cli/cli.h"
 #include "cli/file.h"
 #include "cli/namespace.h"
+#include "core/start.h"
 #include "observe/instance.h"
+#include "observe/shm.h"
 #include "sync/cell.h"
 
 // What the files under an http root come to, so that nobody has to say memory.region.
@@ -54,6 +56,19 @@ static void plan_region(struct config *config)
 		config->options.region_mib = (uint32_t)(bytes >> 20) + 1;
 }
 
+// Tools find it by the instance's name.
+static void publish_socket(struct run *run)
+{
+	char *path = realpath(run->config->control_socket, NULL);
+
+	run->server.requests = (struct server_requests){rebalance_request, run};
+	if (path && run->prism->shm && !shm_set_socket(run->prism->shm, path))
+		(void)cli_error(CLI_OK, "its whole path is longer than the address of a socket",
+				"let it be in a folder with a shorter name",
+				"prism rebalance will not find the control socket %s", path);
+	free(path);
+}
+
 // The control socket shows the instance's own shared-memory file.
 static int open_server(struct run *run)
 {
@@ -70,6 +85,8 @@ static int open_server(struct run *run)
 		run->server.reader = shm_reader_open(path);
 		error = run->server.reader ? 0 : -EIO;
 	}
+	if (!error)
+		publish_socket(run);
 	return error;
 }
 
@@ -122,6 +139,7 @@ static int run_open(struct run *run)
 
 	if (workers_prepare(run) != 0 || open_server(run) != 0)
 		code = cli_last_error(CLI_ENVIRONMENT);
+	rebalance_begin(run);
 	if (code == CLI_OK)
 		code = monitor_start(run);
 	if (code == CLI_OK) {

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cli/rebalance.h"
 #include "control/config.h"
 #include "control/server.h"
 #include "service/service.h"
@@ -23,6 +24,12 @@ struct run_worker {
 	struct service *services[CONFIG_SERVICES_MAX];
 	uint32_t service_count;
 	pthread_t thread;
+	bool drained; // all it had has ended: it is counted in run->drained
+
+	uint64_t order;        // cell, rebalance.h; the monitor writes, the worker reads
+	uint64_t order_seen;   // the last it took up,
+	uint32_t order_left;   // connections of that which are still to go,
+	uint64_t order_end_ns; // and when it ends, whatever is left
 };
 
 struct run {
@@ -30,6 +37,7 @@ struct run {
 	struct prism *prism;
 	struct run_worker workers[PRISM_WORKERS_MAX];
 	uint32_t worker_count;
+	struct service *peers[CONFIG_SERVICES_MAX][PRISM_WORKERS_MAX]; // by entry, then worker
 	bool quiet;
 	uint64_t duration_ns; // 0: until a signal
 	uint64_t stop;        // cell, enum run_stop; the monitor writes, the workers read
@@ -37,7 +45,8 @@ struct run {
 	uint64_t ended;       // cell; the first worker writes, the monitor reads
 
 	pthread_t monitor;
-	struct undertaker undertaker; // the monitor's
+	struct undertaker undertaker; // the monitor's,
+	struct rebalance rebalance;   // and this
 	struct server server;         // the control socket; its descriptor is -1 without one
 	int signal_fd;                // SIGINT, SIGTERM
 	int wake_fd;                  // the workers ended
@@ -54,6 +63,10 @@ int workers_prepare(struct run *run);
 // Drives the workers, the first on this thread, until they are told to stop and have drained. An
 // exit code.
 int workers_drive(struct run *run);
+
+// A turn of a worker that was told to stop: its services drain, and what still comes does.
+// Returns how many events there were.
+int workers_drain_turn(struct run_worker *worker);
 
 // Ends the services.
 void workers_finish(struct run *run);

@@ -27,12 +27,27 @@ static void nap(uint64_t ns)
 	nanosleep(&wait, NULL);
 }
 
+// A connection that comes now has not ended; counted out before who gave it learns that it is taken
+// and counts himself in.
+static void count_out(struct run_worker *w, const struct prism_event *events, int count)
+{
+	for (int i = 0; i < count && w->drained; i++)
+		if (events[i].type == PRISM_EVENT_MOVED) {
+			w->drained = false;
+			shared_add(&w->run->drained, UINT64_MAX);
+		}
+}
+
 static int turn(struct run_worker *w)
 {
 	struct prism_event events[EVENTS];
 	int count = prism_poll(w->worker, events, EVENTS);
 
+	if (UNLIKELY(w->drained))
+		count_out(w, events, count);
 	handler_dispatch_all(events, count);
+	if (UNLIKELY(w->order_left || cell_get(&w->order) != w->order_seen))
+		rebalance_give(w, events, count);
 	return count;
 }
 
@@ -67,21 +82,25 @@ static bool all_drained(struct run_worker *w)
 	return drained;
 }
 
+int workers_drain_turn(struct run_worker *w)
+{
+	// Also when nothing was left: another's may be on their way here.
+	if (all_drained(w) && !w->drained) {
+		w->drained = true;
+		shared_add(&w->run->drained, 1);
+	}
+	return turn(w);
+}
+
 static void drain(struct run_worker *w)
 {
 	struct run *run = w->run;
 	uint64_t begin_ns = prism_now_ns(w->worker);
-	bool counted = false;
 
 	while (cell_get(&run->drained) < run->worker_count &&
-	       prism_now_ns(w->worker) - begin_ns < DRAIN_NS && cell_get(&run->stop) != RUN_END) {
-		if (!counted && all_drained(w)) {
-			counted = true;
-			shared_add(&run->drained, 1);
-		}
-		if (turn(w) == 0)
+	       prism_now_ns(w->worker) - begin_ns < DRAIN_NS && cell_get(&run->stop) != RUN_END)
+		if (workers_drain_turn(w) == 0)
 			nap(prism_idle_ns(w->worker, NAP_NS_MAX));
-	}
 	for (int i = 0; i < 8; i++) // the last acknowledgments and FINs leave
 		turn(w);
 }
@@ -111,6 +130,16 @@ static int start_services(struct run_worker *w)
 	return 0;
 }
 
+// The services of one entry belong together.
+static void join_services(struct run *run)
+{
+	for (uint32_t i = 0; i < run->config->service_count; i++) {
+		for (uint32_t w = 0; w < run->worker_count; w++)
+			run->peers[i][w] = run->workers[w].services[i];
+		service_join(run->peers[i], run->worker_count);
+	}
+}
+
 int workers_prepare(struct run *run)
 {
 	int error = 0;
@@ -121,6 +150,8 @@ int workers_prepare(struct run *run)
 		run->workers[i].worker = prism_worker_get(run->prism, i);
 		error = start_services(&run->workers[i]);
 	}
+	if (!error)
+		join_services(run);
 	return error;
 }
 

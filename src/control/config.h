@@ -35,6 +35,7 @@ struct config {
 	struct service_config services[CONFIG_SERVICES_MAX];
 	uint32_t service_count;
 	enum config_idle idle;
+	bool rebalance;             // connections of a busy worker go to an idle one
 	const char *control_socket; // NULL: none
 
 	const char *path;

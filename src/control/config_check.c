@@ -328,8 +328,20 @@ static void check_services(struct config *config)
 	}
 }
 
+static void check_rebalance(struct config *config)
+{
+	const uint32_t *workers = &config->options.workers;
+
+	if (config->rebalance && *workers < 2 && !config_refused(config, workers))
+		diag_hint(diag_add(&config->diags, config_place(config, &config->rebalance),
+				   "`rebalance` with one worker: there is no other to give "
+				   "connections to"),
+			  "set workers: to 2 or more, or remove this line");
+}
+
 void config_check(struct config *config)
 {
+	check_rebalance(config);
 	check_ports(config);
 	check_routes(config);
 	check_services(config);

@@ -145,9 +145,8 @@ static void rows(const struct shm_reader *reader, const struct rows *what, FILE 
 void stats_metrics(const struct shm_reader *reader, enum stats_state state, FILE *out)
 {
 	static const struct rows all[] = {
-		{"worker", "worker_", "worker", NULL},
-		{"flow_table", "flow_table_", NULL, NULL},
-		{"port_totals", "port_", "port", "port"},
+		{"worker", "worker_", "worker", NULL}, {"flow_table", "flow_table_", NULL, NULL},
+		{"control", "control_", NULL, NULL},   {"port_totals", "port_", "port", "port"},
 		{"pool", "pool_", "pool", "pool"},
 	};
 	const struct shm_head *about = shm_reader_head(reader);

@@ -34,6 +34,13 @@ static const struct schema_field top_fields[] = {
 	 .example = "1",
 	 .sentence =
 		 "threads that share the work, 1 to 64; or a list of cpus, one for each: [2, 3]"},
+	{.key = "rebalance",
+	 .kind = SCHEMA_BOOL,
+	 WHERE(config, rebalance),
+	 .fallback = "false",
+	 .example = "false",
+	 .sentence = "connections of the services go from a busy worker to an idle one; needs two "
+		     "workers"},
 	{.key = "idle",
 	 .kind = SCHEMA_CHOICE,
 	 WHERE(config, idle),
@@ -234,7 +241,7 @@ static const struct schema_field control_fields[] = {
 	 WHERE(config, control_socket),
 	 .absent = "none",
 	 .example = "/run/prism/hello.sock",
-	 .sentence = "HTTP over a UNIX socket: /v1/stats, /v1/ports, /metrics"},
+	 .sentence = "HTTP over a UNIX socket: /v1/stats, /v1/ports, /v1/rebalance, /metrics"},
 };
 
 static const struct schema_field limit_fields[] = {

@@ -2,7 +2,8 @@
 // The control socket. prism run's second thread polls it and serves one client at a time: a
 // request is a line and an answer is read from shared memory, so nobody waits long. HTTP/1.1
 // without keep-alive (RFC 9112 9.6): the answer says Connection: close and the end of the stream
-// ends it. Deliberately absent: request bodies, anything that changes the instance.
+// ends it. What changes the instance is a POST, and all of it in the path. Deliberately absent:
+// request bodies.
 
 #include "control/server.h"
 
@@ -142,20 +143,79 @@ static char *body_of(struct server *server, const char *path, size_t path_len, c
 	return metrics_body(server);
 }
 
+// Behind this in a path stands the word that says what to do.
+#define REBALANCE "/v1/rebalance"
+
+static bool is_rebalance(const struct server *server, const char *path)
+{
+	size_t len = strlen(REBALANCE);
+
+	return server->requests.rebalance && strncmp(path, REBALANCE, len) == 0 &&
+	       strchr(" ?/", path[len]);
+}
+
+static char *rebalance_body(struct server *server)
+{
+	struct shm_reader *reader = server->reader;
+
+	shm_reader_refresh(reader);
+	const struct shm_table *control = shm_reader_table(reader, "control");
+	bool on = shm_reader_u64(reader, control, 0,
+				 shm_reader_find(reader, control, "rebalance")) != 0;
+
+	return json_body(json_pack(
+		"{s:b, s:I, s:I}", "on", on, "orders",
+		(json_int_t)shm_reader_sum(reader, "counter", "rebalance_orders"), "connections",
+		(json_int_t)shm_reader_sum(reader, "counter", "rebalance_conns")));
+}
+
+static char *rebalance_answer(struct server *server, const char *path, bool post, bool head_only)
+{
+	const struct server_requests *r = &server->requests;
+	char word[8] = "";
+	int error = 0;
+
+	if (post) {
+		size_t len = strlen(REBALANCE);
+
+		len += path[len] == '/';
+		snprintf(word, sizeof word, "%.*s", (int)strcspn(path + len, " ?"), path + len);
+		error = r->rebalance(r->context, word);
+	}
+	if (error == -ENOENT)
+		return answer("404 Not Found", "text/plain",
+			      "POST " REBALANCE "/on, /off or /now\n", false);
+	if (error)
+		return answer("409 Conflict", "text/plain", err_last()->message, false);
+	char *body = rebalance_body(server);
+	char *text = body ? answer("200 OK", "application/json", body, head_only) : NULL;
+
+	free(body);
+	return text;
+}
+
 char *server_answer(struct server *server, const char *request)
 {
-	bool head_only = strncmp(request, "HEAD ", 5) == 0;
+	bool head_only = strncmp(request, "HEAD ", 5) == 0,
+	     post = strncmp(request, "POST ", 5) == 0;
 	const char *path = strchr(request, ' '), *type = "text/plain";
 
 	if (!path || !strstr(request, " HTTP/1."))
 		return answer("400 Bad Request", type, "not a request of HTTP/1.1\n", false);
-	if (!head_only && strncmp(request, "GET ", 4) != 0)
+	bool get = head_only || strncmp(request, "GET ", 4) == 0;
+
+	if (is_rebalance(server, path + 1))
+		return get || post ? rebalance_answer(server, path + 1, post, head_only)
+				   : answer("405 Method Not Allowed\r\nAllow: GET, HEAD, POST",
+					    type, "GET, HEAD and POST only\n", false);
+	if (!get)
 		return answer("405 Method Not Allowed\r\nAllow: GET, HEAD", type,
 			      "GET and HEAD only\n", false);
 	char *body = body_of(server, path + 1, strcspn(path + 1, " ?"), &type);
 	if (!body)
 		return answer("404 Not Found", "text/plain",
-			      "there is /v1/stats, /v1/ports and /metrics\n", head_only);
+			      "there is /v1/stats, /v1/ports, /v1/rebalance and /metrics\n",
+			      head_only);
 	char *text = answer("200 OK", type, body, head_only);
 	free(body);
 	return text;

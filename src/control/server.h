@@ -4,10 +4,19 @@
 
 #include "observe/shm_reader.h"
 
+// What may be asked of the instance besides its numbers.
+struct server_requests {
+	// "on", "off", "now"; or NULL: only how it is. 0, or a negative errno with err_set; -ENOENT
+	// for another word.
+	int (*rebalance)(void *context, const char *word);
+	void *context;
+};
+
 struct server {
 	int fd;           // listening; poll it for reading
 	const char *path; // borrowed until server_close
 	struct shm_reader *reader;
+	struct server_requests requests;
 };
 
 // Mode 0660. A socket left by a dead process is replaced, a living one is ERR_CONTROL_SOCKET_TAKEN.

@@ -173,6 +173,7 @@ void stats_each(const struct shm_reader *reader,
 	struct walk walk = {reader, each, context};
 	const struct shm_table *counters = shm_reader_table(reader, "counter");
 	const struct shm_table *flow_table = shm_reader_table(reader, "flow_table");
+	const struct shm_table *control = shm_reader_table(reader, "control");
 	struct stats_value unaccounted = {
 		.name = "unaccounted",
 		.gauge = true,
@@ -187,6 +188,8 @@ void stats_each(const struct shm_reader *reader,
 	walk_workers(&walk);
 	if (flow_table)
 		walk_row(&walk, flow_table, 0, "flow_table.");
+	if (control)
+		walk_row(&walk, control, 0, "control.");
 	walk_ports(&walk);
 	walk_pools(&walk);
 }
@@ -290,11 +293,12 @@ static json_t *rows_json(const struct shm_reader *reader, const char *table_name
 	return list;
 }
 
-static json_t *flow_table_json(const struct shm_reader *reader)
+// Of a table of one row.
+static json_t *row_json(const struct shm_reader *reader, const char *table_name)
 {
 	json_t *object = json_object();
 
-	put(object, reader, shm_reader_table(reader, "flow_table"), 0, false);
+	put(object, reader, shm_reader_table(reader, table_name), 0, true);
 	return object;
 }
 
@@ -302,13 +306,14 @@ json_t *stats_json(const struct shm_reader *reader, enum stats_state state)
 {
 	const struct shm_head *head = shm_reader_head(reader);
 
-	return json_pack("{s:s, s:s, s:s, s:I, s:o, s:o, s:I, s:o, s:o, s:o, s:o}", "instance",
+	return json_pack("{s:s, s:s, s:s, s:I, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o}", "instance",
 			 head->instance, "version", head->version, "state", stats_state_name(state),
 			 "pid", (json_int_t)head->pid, "counters", counters_json(reader, false),
 			 "drops", counters_json(reader, true), "unaccounted",
 			 (json_int_t)shm_reader_unaccounted(reader), "workers",
-			 rows_json(reader, "worker"), "flow_table", flow_table_json(reader),
-			 "ports", stats_ports_json(reader), "pools", rows_json(reader, "pool"));
+			 rows_json(reader, "worker"), "flow_table", row_json(reader, "flow_table"),
+			 "control", row_json(reader, "control"), "ports", stats_ports_json(reader),
+			 "pools", rows_json(reader, "pool"));
 }
 
 struct listing {

@@ -234,6 +234,7 @@ static void publish_counts(const struct prism_worker *w, struct shm_worker *row)
 		 cell_get(&count[COUNTER_rx_pkts]) + cell_get(&count[COUNTER_handed_in_pkts]));
 	cell_set(&row->handed_out_pkts, cell_get(&count[COUNTER_handed_out_pkts]));
 	cell_set(&row->accepted, cell_get(&count[COUNTER_tcp_passive_opens]));
+	cell_set(&row->moved, cell_get(&count[COUNTER_tcp_moved]));
 }
 
 static void publish_worker(const struct prism_worker *w, uint64_t now_ns)

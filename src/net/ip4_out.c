@@ -22,6 +22,17 @@ bool net_has_room_anywhere(const struct net *net)
 	return false;
 }
 
+bool net_flush(struct net *net)
+{
+	uint32_t left = 0;
+
+	for (uint32_t i = 0; i < net->port_count; i++) {
+		port_tx_flush(net->env, net->port[i].port);
+		left += net->port[i].port->stage_count;
+	}
+	return left == 0;
+}
+
 uint16_t ip4_next_id(struct net *net, const struct net_path *path, uint8_t protocol)
 {
 	uint32_t slot = net_slot(net, addr_to_v4(&path->remote),

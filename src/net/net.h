@@ -104,6 +104,9 @@ bool net_has_room(const struct net *net, const struct net_path *path);
 // The same of any port: false when nobody who can wait may send.
 bool net_has_room_anywhere(const struct net *net);
 
+// What was sent leaves the stages of the ports; true when nothing stays there.
+bool net_flush(struct net *net);
+
 // True when the packet's port has fewer queues than there are workers: whoever receives deals what
 // is new out to all.
 bool net_deals_out(const struct net *net, const struct arrival *arrival);

@@ -3,8 +3,8 @@
 // renamed into place, so that a reader never sees half a file. Called at start and at the end;
 // between, workers write rows through the pointers they got, and nothing here runs.
 //
-//   head | field descriptions | worker | flow_table | counter | port | port_totals | pool | trace
-//   | event
+//   head | field descriptions | worker | flow_table | control | counter | port | port_totals | pool
+//   | trace | event
 #include "observe/shm.h"
 
 #include <errno.h>
@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -21,7 +22,7 @@
 #include "observe/instance.h"
 #include "observe/shm_reader.h"
 
-enum part { WORKER, FLOW_TABLE, COUNTER, PORT, PORT_TOTALS, POOL, TRACE, EVENT, TABLES };
+enum part { WORKER, FLOW_TABLE, CONTROL, COUNTER, PORT, PORT_TOTALS, POOL, TRACE, EVENT, TABLES };
 
 struct shm {
 	struct shm_head *head; // the mapping
@@ -61,6 +62,13 @@ static const struct shm_field worker_fields[] = {
 	NUMBER(shm_worker, handed_out_pkts, SHM_COUNTER, "packets",
 	       "packets handed to other workers"),
 	NUMBER(shm_worker, accepted, SHM_COUNTER, "connections", "connections accepted"),
+	NUMBER(shm_worker, moved, SHM_COUNTER, "connections", "connections given to other workers"),
+};
+
+static const struct shm_field control_fields[] = {
+	BYTES(shm_control, socket, SHM_TEXT, "the control socket"),
+	NUMBER(shm_control, rebalance, SHM_GAUGE, "",
+	       "1 while connections of a busy worker go to an idle one"),
 };
 
 static const struct shm_field flow_table_fields[] = {
@@ -122,6 +130,8 @@ static const struct {
 		    1},
 	[FLOW_TABLE] = {"flow_table", flow_table_fields, ARRAY_COUNT(flow_table_fields),
 			sizeof(struct shm_flow_table), 0},
+	[CONTROL] = {"control", control_fields, ARRAY_COUNT(control_fields),
+		     sizeof(struct shm_control), 0},
 	[COUNTER] = {"counter", NULL, COUNTER_FIELDS, sizeof(struct counters), 1},
 	[PORT] = {"port", port_fields, ARRAY_COUNT(port_fields), sizeof(struct shm_port), 0},
 	[PORT_TOTALS] = {"port_totals", port_totals_fields, ARRAY_COUNT(port_totals_fields),
@@ -145,7 +155,7 @@ static uint32_t row_count(enum part part, const struct shm_config *config)
 		return config->port_count;
 	if (part == EVENT)
 		return EVENT_COUNT;
-	if (part == FLOW_TABLE)
+	if (part == FLOW_TABLE || part == CONTROL)
 		return 1;
 	return config->worker_count * tables[part].rows_per_worker;
 }
@@ -377,6 +387,19 @@ struct shm_worker *shm_worker(struct shm *shm, uint32_t worker)
 struct shm_flow_table *shm_flow_table(struct shm *shm)
 {
 	return row(shm, FLOW_TABLE, 0);
+}
+
+struct shm_control *shm_control(struct shm *shm)
+{
+	return row(shm, CONTROL, 0);
+}
+
+bool shm_set_socket(struct shm *shm, const char *path)
+{
+	bool fits = strlen(path) < sizeof(((struct sockaddr_un *)0)->sun_path);
+
+	set_text(shm_control(shm)->socket, SHM_SOCKET_BYTES, fits ? path : "");
+	return fits;
 }
 
 struct counters *shm_counters(struct shm *shm, uint32_t worker)

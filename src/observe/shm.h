@@ -87,6 +87,14 @@ struct shm_worker {            // "worker"
 	uint64_t in_pkts; // received, and handed here by others
 	uint64_t handed_out_pkts;
 	uint64_t accepted; // connections
+	uint64_t moved;    // to other workers
+} CACHE_ALIGNED;
+
+#define SHM_SOCKET_BYTES 128 // more than the path of a UNIX socket
+
+struct shm_control {                   // "control", one; who drives the instance writes it
+	char socket[SHM_SOCKET_BYTES]; // where requests are answered, or empty
+	uint64_t rebalance;            // 1: on
 } CACHE_ALIGNED;
 
 struct shm_flow_table { // "flow_table", one that all workers share; the first tells
@@ -143,7 +151,11 @@ struct counters *shm_counters(struct shm *shm, uint32_t worker);
 struct trace *shm_trace(struct shm *shm, uint32_t worker);
 struct shm_port_totals *shm_port_totals(struct shm *shm, uint32_t worker, uint32_t port);
 struct shm_flow_table *shm_flow_table(struct shm *shm);
+struct shm_control *shm_control(struct shm *shm);
 struct shm_pool *shm_pool(struct shm *shm, uint32_t worker, enum pool_kind kind);
+
+// Where requests are answered. False, and nowhere, when no socket's address holds the path.
+bool shm_set_socket(struct shm *shm, const char *path);
 
 // Filled in once, at start, before SHM_RUNNING.
 struct shm_port *shm_port(struct shm *shm, uint32_t port);

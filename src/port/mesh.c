@@ -17,6 +17,7 @@
 
 struct stage {
 	uint32_t count;
+	bool asked;          // hands_stuck was, at least once
 	uint64_t taken_pkts; // by the other side, when hands_stuck last saw that it moves,
 	uint64_t moved_ns;   // and when that was
 	struct pkt *pkt[BURST_PKTS];
@@ -162,8 +163,10 @@ bool hands_stuck(const struct env *env, uint32_t to)
 	const struct ring *ring = ring_between(h->mesh, h->worker, to);
 	uint64_t taken_pkts = ring_spsc_taken(ring);
 
-	if (taken_pkts == s->taken_pkts && ring_spsc_count(ring) > 0)
+	// Before the first question nobody looked: what lies there may have come just now.
+	if (s->asked && taken_pkts == s->taken_pkts && ring_spsc_count(ring) > 0)
 		return env->now_ns - s->moved_ns > STUCK_NS;
+	s->asked = true;
 	s->taken_pkts = taken_pkts;
 	s->moved_ns = env->now_ns;
 	return false;

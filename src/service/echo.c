@@ -22,10 +22,11 @@ struct echo_conn {
 	struct handler handler;
 	struct echo *echo;
 	prism_conn conn;
-	struct held held; // received, no room to send yet
-	bool open;        // the slot is in use
-	bool eof;         // the peer has sent all
-	bool closed;      // prism_tcp_close or prism_tcp_abort was called
+	struct held held; // received, no room to send yet; empty when it leaves for another worker
+	struct mover mover;
+	bool open;   // the slot is in use
+	bool eof;    // the peer has sent all
+	bool closed; // prism_tcp_close or prism_tcp_abort was called
 };
 
 static_assert(sizeof(struct echo_conn) <= 64, "an idle connection costs one cache line");
@@ -70,7 +71,7 @@ static void data_arrives(struct echo_conn *c, const struct prism_event *event)
 {
 	struct service_stats *stats = &c->echo->service->stats;
 
-	stats->requests++;
+	cell_add(&stats->requests, 1);
 	stats->bytes += event->len;
 	if (c->echo->discards || c->closed)
 		prism_buf_release(c->echo->worker, event->buf);
@@ -91,6 +92,52 @@ static void room_again(struct echo_conn *c)
 		conn_close(c);
 }
 
+static void conn_gone(struct echo_conn *c)
+{
+	struct service *service = c->echo->service;
+
+	service_stays(service, &c->mover);
+	held_release(&c->held, service->worker);
+	c->open = false;
+	cell_add(&service->stats.connections_open, UINT64_MAX);
+	slab_put(&c->echo->conns, c);
+}
+
+static void forget(struct service *service, struct mover *mover)
+{
+	struct echo *echo = service->state;
+	struct echo_conn *c = CONTAINER_OF(mover, struct echo_conn, mover);
+
+	c->open = false;
+	slab_put(&echo->conns, c);
+}
+
+static void conn_on_event(struct handler *handler, const struct prism_event *event);
+
+// What is with the application keeps a connection where it is, so nothing is held.
+static void conn_arrives(struct echo_conn *from)
+{
+	struct service *service = mover_target(&from->mover);
+	struct echo *echo = service->state;
+	struct echo_conn *c = slab_get(&echo->conns);
+
+	ASSERT(c); // service_conn_objects
+	ASSERT(!from->held.first);
+	*c = (struct echo_conn){.handler = {conn_on_event},
+				.echo = echo,
+				.conn = from->conn,
+				.open = true,
+				.eof = from->eof,
+				.closed = from->closed};
+	service_taken(service, &from->mover, c->conn, &c->handler);
+}
+
+static void conn_leaves(struct echo_conn *c, const struct prism_event *give)
+{
+	if (c->open && c->conn.id == give->conn.id && !c->closed && !c->held.first)
+		service_leave(c->echo->service, &c->mover, give);
+}
+
 static void conn_on_event(struct handler *handler, const struct prism_event *event)
 {
 	struct echo_conn *c = CONTAINER_OF(handler, struct echo_conn, handler);
@@ -108,10 +155,13 @@ static void conn_on_event(struct handler *handler, const struct prism_event *eve
 			conn_close(c);
 		break;
 	case PRISM_EVENT_CLOSED:
-		held_release(&c->held, c->echo->worker);
-		c->open = false;
-		c->echo->service->stats.connections_open--;
-		slab_put(&c->echo->conns, c);
+		conn_gone(c);
+		break;
+	case PRISM_EVENT_MOVED:
+		conn_arrives(c);
+		break;
+	case SERVICE_EVENT_GIVE:
+		conn_leaves(c, event);
 		break;
 	default:
 		break;
@@ -127,7 +177,10 @@ static void listener_on_event(struct handler *handler, const struct prism_event 
 		prism_buf_release(echo->worker, event->buf); // of a connection refused below
 	if (event->type != PRISM_EVENT_ACCEPTED)
 		return;
-	struct echo_conn *c = slab_get(&echo->conns);
+	service_reclaim(echo->service);
+	struct echo_conn *c = stats->connections_open < echo->service->config.connections_max
+				      ? slab_get(&echo->conns)
+				      : NULL;
 
 	if (!c) {
 		stats->connections_refused++;
@@ -137,7 +190,7 @@ static void listener_on_event(struct handler *handler, const struct prism_event 
 	*c = (struct echo_conn){
 		.handler = {conn_on_event}, .echo = echo, .conn = event->conn, .open = true};
 	stats->connections++;
-	stats->connections_open++;
+	cell_add(&stats->connections_open, 1);
 	(void)prism_tcp_set_user(echo->worker, event->conn, handler_cookie(&c->handler));
 }
 
@@ -148,7 +201,7 @@ static void datagrams_on_event(struct handler *handler, const struct prism_event
 
 	if (event->type != PRISM_EVENT_DATAGRAM)
 		return;
-	stats->requests++;
+	cell_add(&stats->requests, 1);
 	stats->bytes += event->len;
 	if (!echo->discards && LIKELY(prism_udp_reply(echo->worker, event, event->buf) == 0))
 		return;
@@ -187,7 +240,7 @@ static int start(struct service *service, bool discards)
 	int status = -ENOMEM;
 
 	if (slab_init(&echo->conns, "echo connections", sizeof(struct echo_conn),
-		      service->config.connections_max) < 0)
+		      service_conn_objects(service)) < 0)
 		goto fail;
 	status = listen_both(echo);
 	if (status < 0)
@@ -229,7 +282,7 @@ static void echo_drain(struct service *service)
 	for (uint32_t i = 0; i < echo->conns.fresh; i++) {
 		struct echo_conn *c = slab_at(&echo->conns, i);
 
-		if (c->open && !c->held.first)
+		if (c->open && !c->held.first && !service_left(service, &c->mover, c->conn))
 			conn_close(c);
 	}
 }
@@ -242,7 +295,7 @@ static void echo_stop(struct service *service)
 	for (uint32_t i = 0; i < echo->conns.fresh; i++) {
 		struct echo_conn *c = slab_at(&echo->conns, i);
 
-		if (!c->open)
+		if (!c->open || service_left(service, &c->mover, c->conn))
 			continue;
 		held_release(&c->held, echo->worker);
 		(void)prism_tcp_abort(echo->worker, c->conn);
@@ -251,5 +304,6 @@ static void echo_stop(struct service *service)
 	mem_unmap(echo, sizeof(*echo));
 }
 
-const struct service_type service_echo = {"echo", echo_start, echo_drain, echo_stop};
-const struct service_type service_discard = {"discard", discard_start, echo_drain, echo_stop};
+const struct service_type service_echo = {"echo", echo_start, echo_drain, echo_stop, forget};
+const struct service_type service_discard = {"discard", discard_start, echo_drain, echo_stop,
+					     forget};

@@ -23,7 +23,9 @@ static void listener_on_event(struct handler *handler, const struct prism_event 
 		prism_buf_release(http->worker, event->buf); // of a connection refused below
 	if (event->type != PRISM_EVENT_ACCEPTED)
 		return;
-	if (http_conn_open(http, event->conn))
+	service_reclaim(http->service);
+	if (stats->connections_open < http->service->config.connections_max &&
+	    http_conn_open(http, event->conn))
 		return;
 	stats->connections_refused++;
 	(void)prism_tcp_abort(http->worker, event->conn);
@@ -68,6 +70,7 @@ static void ticker_on_event(struct handler *handler, const struct prism_event *e
 
 	(void)event;
 	date_refresh(http);
+	service_reclaim(http->service);
 	sweep(http);
 	(void)ticker_start(http);
 }
@@ -85,7 +88,7 @@ static int region_seal(void *context, const void *bytes, size_t len)
 static int memory_init(struct http *http)
 {
 	const struct service_config *config = &http->service->config;
-	uint32_t conns = config->connections_max;
+	uint32_t conns = service_conn_objects(http->service);
 	const struct http_root_config root = {.directory = config->root,
 					      .index = config->index,
 					      .file_bytes_max = config->file_bytes_max,
@@ -174,7 +177,7 @@ static void http_drain(struct service *service)
 	for (uint32_t i = 0; i < http->conns.fresh; i++) {
 		struct http_conn *c = slab_at(&http->conns, i);
 
-		if (c->state == HTTP_IDLE)
+		if (c->state == HTTP_IDLE && !service_left(service, &c->mover, c->conn))
 			http_conn_close(c);
 	}
 }
@@ -189,10 +192,20 @@ static void http_stop(struct service *service)
 	for (uint32_t i = 0; i < http->conns.fresh; i++) {
 		struct http_conn *c = slab_at(&http->conns, i);
 
-		if (c->state != HTTP_FREE)
+		if (c->state == HTTP_FREE)
+			continue;
+		if (service_left(service, &c->mover, c->conn))
+			http_conn_abandon(c);
+		else
 			http_conn_abort(c);
 	}
 	memory_fini(http);
 }
 
-const struct service_type service_http = {"http", http_start, http_drain, http_stop};
+static void forget(struct service *service, struct mover *mover)
+{
+	(void)service;
+	http_conn_forget(CONTAINER_OF(mover, struct http_conn, mover));
+}
+
+const struct service_type service_http = {"http", http_start, http_drain, http_stop, forget};

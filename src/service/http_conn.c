@@ -162,7 +162,7 @@ static bool out_ready(struct http_conn *c, uint32_t need_bytes)
 
 static void answer_count(struct service_stats *stats, const struct http_answer *a)
 {
-	stats->requests++;
+	cell_add(&stats->requests, 1);
 	stats->responses_by_class[a->status / 100]++;
 }
 
@@ -333,12 +333,78 @@ static void data_arrives(struct http_conn *c, struct prism_buf *buf)
 	settle(c);
 }
 
-static void conn_gone(struct http_conn *c)
+static void conn_on_event(struct handler *handler, const struct prism_event *event);
+
+// What is with the application keeps a connection where it is, so no input is held. Under way may
+// be a part of a request, or of an answer.
+static void work_arrives(struct http_conn *c, struct http_work *from)
+{
+	ASSERT(!from->held.first);
+	*work_of(c) = *from;
+	if (!from->input)
+		return;
+	c->work->input = slab_get(&c->http->inputs);
+	if (c->work->input)
+		http_input_move(c->work->input, from->input);
+}
+
+static void conn_arrives(struct http_conn *from)
+{
+	struct service *service = mover_target(&from->mover);
+	struct http *http = service->state;
+	struct http_conn *c = slab_get(&http->conns);
+
+	ASSERT(c); // service_conn_objects
+	*c = (struct http_conn){.handler = {conn_on_event},
+				.http = http,
+				.conn = from->conn,
+				.deadline_ns = from->deadline_ns,
+				.state = from->state,
+				.eof = from->eof,
+				.last = from->last};
+	if (from->work)
+		work_arrives(c, from->work);
+	service_taken(service, &from->mover, c->conn, &c->handler);
+	if (LIKELY(c->state != HTTP_READING || c->work->input))
+		return;
+	struct http_answer a; // one request too many, as in input_keep
+
+	http_answer_page(http->site.root, 503, &a);
+	(void)reply(c, &a);
+	settle(c);
+}
+
+static void conn_leaves(struct http_conn *c, const struct prism_event *give)
+{
+	if (c->state != HTTP_FREE && c->state != HTTP_CLOSING && c->conn.id == give->conn.id &&
+	    !(c->work && c->work->held.first))
+		service_leave(c->http->service, &c->mover, give);
+}
+
+static void conn_free(struct http_conn *c)
 {
 	work_put(c);
 	c->state = HTTP_FREE;
-	c->http->service->stats.connections_open--;
 	slab_put(&c->http->conns, c);
+}
+
+static void conn_gone(struct http_conn *c)
+{
+	service_stays(c->http->service, &c->mover);
+	cell_add(&c->http->service->stats.connections_open, UINT64_MAX);
+	conn_free(c);
+}
+
+void http_conn_forget(struct http_conn *c)
+{
+	if (c->work)
+		c->work->out = NULL; // the other's
+	conn_free(c);
+}
+
+void http_conn_abandon(struct http_conn *c)
+{
+	work_put(c);
 }
 
 static void conn_on_event(struct handler *handler, const struct prism_event *event)
@@ -360,6 +426,12 @@ static void conn_on_event(struct handler *handler, const struct prism_event *eve
 	case PRISM_EVENT_CLOSED:
 		conn_gone(c);
 		break;
+	case PRISM_EVENT_MOVED:
+		conn_arrives(c);
+		break;
+	case SERVICE_EVENT_GIVE:
+		conn_leaves(c, event);
+		break;
 	default:
 		break;
 	}
@@ -379,7 +451,7 @@ bool http_conn_open(struct http *http, prism_conn conn)
 				.deadline_ns =
 					deadline(http, http->service->config.request_timeout_ns)};
 	http->service->stats.connections++;
-	http->service->stats.connections_open++;
+	cell_add(&http->service->stats.connections_open, 1);
 	(void)prism_tcp_set_user(http->worker, conn, handler_cookie(&c->handler));
 	return true;
 }
@@ -408,7 +480,7 @@ static void conn_expires(struct http_conn *c)
 
 void http_conn_check(struct http_conn *c, uint64_t now_ns)
 {
-	if (c->state == HTTP_FREE)
+	if (c->state == HTTP_FREE || service_left(c->http->service, &c->mover, c->conn))
 		return;
 	if (c->deadline_ns <= now_ns)
 		conn_expires(c);

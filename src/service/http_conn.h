@@ -30,10 +30,11 @@ struct http_conn {
 	struct http *http;
 	prism_conn conn;
 	struct http_work *work; // NULL: nothing is under way
-	uint64_t deadline_ns;   // of its state
-	uint8_t state;          // enum http_state
-	bool eof;               // the peer has sent all
-	bool last;              // the connection ends when all is sent
+	struct mover mover;
+	uint64_t deadline_ns; // of its state
+	uint8_t state;        // enum http_state
+	bool eof;             // the peer has sent all
+	bool last;            // the connection ends when all is sent
 };
 
 static_assert(sizeof(struct http_conn) <= 64, "an idle connection costs at most a cache line");
@@ -58,6 +59,12 @@ struct http {
 
 // A new connection. False when no slot is left.
 bool http_conn_open(struct http *http, prism_conn conn);
+
+// Another worker's service has taken its connection, with what was under way.
+void http_conn_forget(struct http_conn *c);
+
+// It left and nobody took it, at the end: releases what it has.
+void http_conn_abandon(struct http_conn *c);
 
 // Looks after a connection, from the sweep.
 void http_conn_check(struct http_conn *c, uint64_t now_ns);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The table of services and their common life: defaults, start, drain, stop. Called by the prism
+// The table of services and their common life: defaults, start, drain, stop, and how a connection
+// goes from one worker's service to another's (types.h). Called by the prism
 // command; what a type does with an event is in its own file, reached through its handler without
 // coming by here.
 #include "service/service.h"
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/bits.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -74,16 +76,117 @@ int service_start(struct prism *prism, struct prism_worker *worker,
 	return 0;
 }
 
+void service_join(struct service *const *peers, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		peers[i]->peers = peers;
+		peers[i]->peer_count = count;
+	}
+}
+
+bool service_give(const struct prism_event *event, uint32_t to)
+{
+	struct handler *handler = (struct handler *)(uintptr_t)event->user;
+	bool given = false;
+	struct service_give give = {
+		.event = {.type = SERVICE_EVENT_GIVE, .user = event->user, .conn = event->conn},
+		.to = to,
+		.given = &given,
+	};
+
+	handler->on_event(handler, &give.event);
+	return given;
+}
+
+uint32_t service_conn_objects(const struct service *service)
+{
+	uint32_t workers = prism_worker_count(service->prism);
+
+	return service->config.connections_max + (workers > 1 ? workers * MOVERS_MAX : 0);
+}
+
+void service_leave(struct service *service, struct mover *mover, const struct prism_event *event)
+{
+	const struct service_give *give = CONTAINER_OF(event, const struct service_give, event);
+	struct service *to = give->to < service->peer_count ? service->peers[give->to] : NULL;
+
+	service_reclaim(service);
+	if (!to || to == service || token_see(&mover->token) ||
+	    service->leaving_count == MOVERS_MAX ||
+	    cell_get(&to->stats.connections_open) >= to->config.connections_max ||
+	    prism_tcp_move(service->worker, event->conn, give->to) != 0)
+		return;
+	token_pass(&mover->token, (uintptr_t)to);
+	mover->next = service->leaving;
+	service->leaving = mover;
+	service->leaving_count++;
+	cell_add(&service->stats.connections_open, UINT64_MAX);
+	*give->given = true;
+}
+
+static void unlink_mover(struct service *service, struct mover **link)
+{
+	struct mover *mover = *link;
+
+	*link = mover->next;
+	service->leaving_count--;
+	token_pass(&mover->token, 0);
+}
+
+void service_stays(struct service *service, struct mover *mover)
+{
+	struct mover **link = &service->leaving;
+
+	if (!token_see(&mover->token))
+		return;
+	while (*link != mover)
+		link = &(*link)->next;
+	unlink_mover(service, link);
+	cell_add(&service->stats.connections_open, 1);
+}
+
+bool service_left(const struct service *service, const struct mover *mover, prism_conn conn)
+{
+	return token_see(&mover->token) &&
+	       prism_tcp_endpoints(service->worker, conn, NULL, NULL) != 0;
+}
+
+void service_reclaim(struct service *service)
+{
+	struct mover **link = &service->leaving;
+
+	while (*link) {
+		struct mover *mover = *link;
+
+		if (token_see(&mover->token) != MOVER_TAKEN) {
+			link = &mover->next;
+			continue;
+		}
+		unlink_mover(service, link);
+		service->type->forget(service, mover);
+	}
+}
+
+void service_taken(struct service *service, struct mover *mover, prism_conn conn,
+		   struct handler *handler)
+{
+	cell_add(&service->stats.connections_open, 1);
+	(void)prism_tcp_set_user(service->worker, conn, handler_cookie(handler));
+	token_pass(&mover->token, MOVER_TAKEN);
+}
+
 bool service_drain(struct service *service)
 {
+	service_reclaim(service);
 	service->type->drain(service);
-	return service->stats.connections_open == 0;
+	return service->stats.connections_open == 0 && service->leaving_count == 0;
 }
 
 void service_stop(struct service *service)
 {
 	if (!service)
 		return;
+	service_reclaim(service);
 	service->type->stop(service);
 	mem_unmap(service, sizeof(*service));
 }

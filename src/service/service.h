@@ -40,6 +40,10 @@ static inline void handler_dispatch_all(const struct prism_event *events, int co
 	}
 }
 
+// A type of event of our own, told to a handler as the stack's are: whoever drives the worker wants
+// the connection to go to another worker's service (struct service_give).
+#define SERVICE_EVENT_GIVE 0x10000u
+
 // Zero means the default. Strings are borrowed until service_stop.
 struct service_config {
 	const char *type;             // "http", "echo", "discard"
@@ -55,12 +59,13 @@ struct service_config {
 	uint64_t linger_timeout_ns; // http: from the last answer to the client's end, default 60 s
 };
 
-// Written by the worker, read by whoever runs on its thread.
+// Written by the worker. Any thread may read the two that are cells, the others whoever runs on the
+// worker's.
 struct service_stats {
-	uint64_t connections; // accepted
-	uint64_t connections_open;
-	uint64_t connections_refused;   // no slot was left
-	uint64_t requests;              // http requests answered; echo, discard: buffers handled
+	uint64_t connections;         // accepted
+	uint64_t connections_open;    // cell; without those that are to go to another worker
+	uint64_t connections_refused; // no slot was left
+	uint64_t requests; // cell; http requests answered; echo, discard: buffers handled
 	uint64_t responses_by_class[6]; // http: [2] counts 2xx, and so on
 	uint64_t bytes;                 // http: body bytes sent; echo, discard: bytes handled
 	uint64_t timeouts;              // connections ended for being slow
@@ -75,6 +80,16 @@ const char *service_type_name(uint32_t index);
 // All memory is had here. 0, or a negative errno with prism_last_error and nothing started.
 int service_start(struct prism *prism, struct prism_worker *worker,
 		  const struct service_config *config, struct service **service);
+
+// The services of one entry of the configuration, of all workers in order: connections may go from
+// one to another. peers is borrowed until service_stop. Before any of them has an event.
+void service_join(struct service *const *peers, uint32_t count);
+
+// The connection of this event goes to that worker, if it is a service's that takes part and
+// nothing speaks against it: not while another move of it is under way, so many are, or the other
+// has all the connections it may have. True when it goes, as soon as nothing of it waits here.
+// The worker's thread, after the event was dispatched.
+bool service_give(const struct prism_event *event, uint32_t to);
 
 // No new connections; idle ones are closed, the others once they are answered. True when none is
 // left. Call it again after polling until it is true or patience ends.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Objects of one size, all had at start. The last one put is the next one got, so few objects in
-// use touch little memory. A free object's first word links to the next.
+// use touch little memory. A free object's second word links to the next: the first is its handler
+// (service.h), and who comes with an event of before must still find it.
 #pragma once
 
 #include <stdint.h>
@@ -34,19 +35,24 @@ static inline void slab_fini(struct slab *slab)
 	slab->memory = NULL;
 }
 
+static inline void *slab_link(void *object)
+{
+	return (char *)object + sizeof(void *);
+}
+
 // The object of this index, in use or not.
 static inline void *slab_at(const struct slab *slab, uint32_t index)
 {
 	return slab->memory + index * slab->object_bytes;
 }
 
-// Its content is what it was; NULL when all are in use.
+// Its content is what it was, but for the second word; NULL when all are in use.
 static inline void *slab_get(struct slab *slab)
 {
 	void *object = slab->free;
 
 	if (object)
-		memcpy(&slab->free, object, sizeof(slab->free));
+		memcpy(&slab->free, slab_link(object), sizeof(slab->free));
 	else if (slab->fresh < slab->capacity)
 		object = slab_at(slab, slab->fresh++);
 	if (object)
@@ -56,7 +62,7 @@ static inline void *slab_get(struct slab *slab)
 
 static inline void slab_put(struct slab *slab, void *object)
 {
-	memcpy(object, &slab->free, sizeof(slab->free));
+	memcpy(slab_link(object), &slab->free, sizeof(slab->free));
 	slab->free = object;
 	slab->used--;
 }

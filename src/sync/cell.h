@@ -43,3 +43,15 @@ static inline void cell_add(uint64_t *cell, uint64_t amount)
 {
 	atomic_set(cell, *cell + amount, RELAXED);
 }
+
+// A token: with it a thread says that it is done with something and another may have it. Who sees
+// the token passed sees all that was done before, and what he does comes after it.
+static inline void token_pass(uint64_t *token, uint64_t value)
+{
+	atomic_set(token, value, RELEASE);
+}
+
+static inline uint64_t token_see(const uint64_t *token)
+{
+	return atomic_get(token, ACQUIRE);
+}

@@ -225,6 +225,7 @@ struct listener {
 #define NO_LISTENER UINT16_MAX
 #define LISTENER_CHAINS 256 // by the low bits of the port: a SYN looks at one or two
 
+struct debt;
 struct half_open;
 struct time_wait;
 struct send_desc;
@@ -254,6 +255,10 @@ struct tcp {
 	uint32_t waiting_count;    // connections that wait for descriptors,
 	struct room_link *waiting; // in a circle (room.h) that begins
 	uint32_t waiting_first;    // here
+	struct debt *debt;         // to each worker, for the connections that came (move.h)
+	uint64_t owing;            // a bit for each worker to whom there is one
+	uint32_t lent_conns;       // slots and descriptors that left with connections, for which
+	uint32_t lent_descs;       // nothing has come back yet
 	struct conn_list flush, births, ready;
 	struct pkt_list data; // received in order, not yet delivered, all connections
 	uint32_t early_hand;  // in the circle of those with early text: whom to look at next
@@ -399,6 +404,13 @@ static inline void conn_mark(struct tcp *tcp, struct conn *c)
 	else
 		tcp->conn[tcp->flush.tail].flush_next = index;
 	tcp->flush.tail = index;
+}
+
+// Something changed that a move may wait for.
+static inline void conn_look_again(struct tcp *tcp, struct conn *c)
+{
+	if (UNLIKELY(conn_is(c, CONN_MOVING)) && !conn_in(c, CLOSED))
+		conn_mark(tcp, c);
 }
 
 // When the first of its timers is due.

@@ -32,6 +32,7 @@ static void pop(struct tcp *tcp, struct conn_list *list)
 
 	list->head = c->ready_next;
 	conn_unset(c, CONN_IN_READY);
+	conn_look_again(tcp, c);
 }
 
 void deliver_news(struct tcp *tcp, struct conn *c, unsigned news)
@@ -262,6 +263,7 @@ void tcp_uncharge_bytes(struct tcp *tcp, uint64_t owner, uint32_t charge_bytes)
 		return;
 	DCHECK(c->rcv.charged >= charge_bytes);
 	c->rcv.charged -= charge_bytes;
+	conn_look_again(tcp, c);
 	if (UNLIKELY(output_window_update_due(tcp, c))) {
 		conn_set(c, CONN_ACK_NOW);
 		conn_mark(tcp, c);

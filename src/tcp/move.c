@@ -10,17 +10,32 @@
 //	in transit: whose it was stands in it
 //	table: its value becomes the new owner's
 //	note ──────────── ring ──────────────────────► into lists, wheel and accounts; MOVED
-//	takes back as much as left ◄──── ring ──────── a free slot and free descriptors for it
+//	takes back as much as left ◄──── ring ──────── free slots and descriptors for it
 //
-// No segment overtakes it. Who finds the new value hands to the new owner; the new owner, before he
+// No segment overtakes it. What the old owner sent is with the device, or before the note in the
+// ring to who has a queue. Who finds the new value hands to the new owner; the new owner, before he
 // has read the note, hands to the old one; he finds the new value too, and what he hands on lies
 // behind the note in the same ring.
+//
+// What was sent before the move may be overtaken by what is sent after it, where the two leave by
+// different ways: each owner by a queue of his own, or neither has one and a third worker sends for
+// both, who takes from the ring of the one or of the other first. The peer then sees segments in
+// another order, as from any network, and loses none. To wait for the device or for the third
+// worker would keep a connection with much to send where it is.
 //
 // What publishes. The old owner's stores come before the replaced value (a read-modify-write with
 // release, which find acquires) and before the note (the ring's release). So who sees the new value
 // sees `in transit`, and who reads the note sees the whole connection.
 //
 // Slots and descriptors are exchanged, or a worker to whom connections come would end up with all.
+// Who has none free, or no room in the ring, owes them, to each worker apart, and pays when he has;
+// a connection that goes the other way takes its share of the debt with it. While half of what a
+// worker began with is owed to him, no more leaves. So moves starve nobody, and in the end each has
+// what he began with.
+//
+// What waits for the connection's own news and text is looked at again when they are gone; what
+// waits for another worker, after a while. So no worker is kept awake by what cannot leave.
+//
 // The two workers' clocks differ by what a turn takes; the new owner's is not behind the note's.
 #include "tcp/move.h"
 
@@ -35,15 +50,29 @@
 #include "tcp/state.h"
 #include "tcp/timers.h"
 
+// Of HANDED_CONN.
 struct note {
 	uint64_t now_ns;
-	uint32_t conn; // that comes; of HANDED_BACK a free slot, or NO_INDEX
+	uint32_t conn; // that comes
 	uint32_t desc_count;
-	uint32_t desc_head, desc_tail; // of HANDED_BACK: free ones, linked
 	uint32_t kept_pkts;
 	uint32_t early_pkts; // of them, queued
+	struct debt owed;    // for it
 	bool waited;         // for room
 };
+
+// Of HANDED_BACK: free ones, linked.
+struct payment {
+	struct debt paid;
+	uint32_t conn_head, conn_tail;
+	uint32_t desc_head, desc_tail;
+};
+
+static_assert(sizeof(struct payment) <= sizeof(struct note), "a note's packet takes what is paid");
+
+// Until one is looked at again that waits for another worker: about as long as he may be without
+// his core.
+#define LOOK_AGAIN_NS NS_PER_MS
 
 int tcp_move(struct tcp *tcp, prism_conn conn, uint32_t to)
 {
@@ -62,11 +91,20 @@ int tcp_move(struct tcp *tcp, prism_conn conn, uint32_t to)
 	return 0;
 }
 
-static bool may_leave(const struct tcp *tcp, const struct conn *c)
+// Its own news, or text that is undelivered or with the application.
+static bool waits_for_itself(const struct conn *c)
 {
-	return !c->news && !conn_is(c, CONN_IN_READY | CONN_IN_FLUSH) &&
-	       c->rcv.charged == c->early_bytes && // neither undelivered nor with the application
-	       hands_have_room(tcp->env, c->moves_to);
+	return c->news || conn_is(c, CONN_IN_READY | CONN_IN_FLUSH) ||
+	       c->rcv.charged != c->early_bytes;
+}
+
+// Half of what this worker began with stays.
+static bool may_lend(const struct tcp *tcp, const struct debt *more)
+{
+	const struct tcp_config *began = &tcp->shared->config;
+
+	return tcp->lent_conns + more->conns <= MAX(began->connections_max / 2, 1u) &&
+	       (!more->descs || tcp->lent_descs + more->descs <= began->send_descs_max / 2);
 }
 
 // Descriptors of the queue, and received packets that it and what came early hold.
@@ -112,20 +150,46 @@ static void set_worker(struct conn *c, uint32_t worker)
 				      (worker + 1) << CONN_WORKER_SHIFT);
 }
 
-static void leave(struct tcp *tcp, struct conn *c, struct pkt *p)
+static void set_owing(struct tcp *tcp, uint32_t to)
+{
+	const struct debt *debt = &tcp->debt[to];
+	uint64_t bit = UINT64_C(1) << to;
+
+	tcp->owing = debt->conns || debt->descs ? tcp->owing | bit : tcp->owing & ~bit;
+}
+
+// What the new owner will owe for it: as much as it takes along, less what he is owed himself.
+static struct debt price(const struct tcp *tcp, const struct note *note, uint32_t to)
+{
+	const struct debt *ours = &tcp->debt[to];
+
+	return (struct debt){1 - MIN(ours->conns, 1u),
+			     note->desc_count - MIN(ours->descs, note->desc_count)};
+}
+
+static void lend(struct tcp *tcp, const struct note *note, uint32_t to)
+{
+	struct debt *ours = &tcp->debt[to];
+
+	ours->conns -= 1 - note->owed.conns;
+	ours->descs -= note->desc_count - note->owed.descs;
+	set_owing(tcp, to);
+	tcp->lent_conns += note->owed.conns;
+	tcp->lent_descs += note->owed.descs;
+}
+
+static void leave(struct tcp *tcp, struct conn *c, struct note *note, struct pkt *p)
 {
 	struct flow_key16 key = conn_key(c);
 	uint32_t value = owner_value(tcp, OWNER_CONN, conn_index(tcp, c)), to = c->moves_to;
 	uint32_t moved = (value & ~tcp->worker_mask) | to << tcp->shared->index_bits;
-	struct note *note = pkt_append(p, sizeof(*note));
 
-	*note = (struct note){.now_ns = tcp->env->now_ns, .conn = conn_index(tcp, c)};
-	count_held(tcp, c, note);
 	note->waited = room_leave(tcp, c);
 	early_leave(tcp, c);
 	if (timer_armed(&c->timer))
 		wheel_stop(tcp->wheel, &c->timer);
 	account(tcp, c, note, false);
+	lend(tcp, note, to);
 	c->path.generation = 0; // neighbours are each worker's own
 	conn_unset(c, CONN_MOVING);
 	trace_add(tcp->env, EVENT_TCP_MOVED, conn_index(tcp, c), tcp->worker, to);
@@ -134,6 +198,7 @@ static void leave(struct tcp *tcp, struct conn *c, struct pkt *p)
 	set_worker(c, CONN_IN_TRANSIT);
 	ASSERT(table16_replace(tcp->table, &key, table16_hash(tcp->table, &key), value, moved) ==
 	       0);
+	*(struct note *)pkt_append(p, sizeof(*note)) = *note;
 	counter_add(tcp->env, COUNTER_originated_pkts, 1);
 	hands_give(tcp->env, p, to, mesh_word(HANDED_CONN, 0, tcp->worker));
 	hands_flush(tcp->env);
@@ -141,45 +206,119 @@ static void leave(struct tcp *tcp, struct conn *c, struct pkt *p)
 
 void move_step(struct tcp *tcp, struct conn *c)
 {
-	struct pkt *p = may_leave(tcp, c) ? pkt_alloc(tcp->env->pool[POOL_CTRL]) : NULL;
+	struct note note = {.now_ns = tcp->env->now_ns, .conn = conn_index(tcp, c)};
+	struct pkt *p = NULL;
 
+	if (waits_for_itself(c))
+		return;
+	if (net_flush(tcp->net) && hands_have_room(tcp->env, c->moves_to)) {
+		count_held(tcp, c, &note); // a walk
+		note.owed = price(tcp, &note, c->moves_to);
+		if (may_lend(tcp, &note.owed))
+			p = pkt_alloc(tcp->env->pool[POOL_CTRL]);
+	}
 	if (p)
-		leave(tcp, c, p);
+		leave(tcp, c, &note, p);
 	else
-		conn_mark(tcp, c);
+		timers_arm(tcp, c, tcp->env->now_ns + LOOK_AGAIN_NS);
 }
 
-// As many free descriptors as came, if there are so many, and a free slot.
-static void put_together(struct tcp *tcp, struct note *note)
+static void take_conns(struct tcp *tcp, struct payment *payment, uint32_t count)
 {
-	uint32_t count = MIN(note->desc_count, tcp->config.send_descs_max - tcp->desc_count);
+	payment->conn_head = payment->conn_tail = NO_INDEX;
+	for (; payment->paid.conns < count && tcp->conn_free != NO_INDEX; payment->paid.conns++) {
+		struct conn *c = &tcp->conn[tcp->conn_free];
+		uint32_t index = tcp->conn_free;
 
-	note->desc_count = count;
-	note->desc_head = note->desc_tail = NO_INDEX;
-	for (uint32_t i = 0; i < count; i++) {
+		tcp->conn_free = c->flush_next;
+		c->flush_next = payment->conn_head;
+		if (payment->paid.conns == 0)
+			payment->conn_tail = index;
+		payment->conn_head = index;
+	}
+}
+
+static void take_descs(struct tcp *tcp, struct payment *payment, uint32_t count)
+{
+	count = MIN(count, tcp->config.send_descs_max - tcp->desc_count);
+	payment->desc_head = payment->desc_tail = NO_INDEX;
+	for (; payment->paid.descs < count; payment->paid.descs++) {
+		struct send_desc *d = &tcp->desc[tcp->desc_free];
 		uint32_t index = tcp->desc_free;
 
-		tcp->desc_free = tcp->desc[index].next;
-		tcp->desc[index].next = note->desc_head;
-		if (i == 0)
-			note->desc_tail = index;
-		note->desc_head = index;
+		tcp->desc_free = d->next;
+		d->next = payment->desc_head;
+		if (payment->paid.descs == 0)
+			payment->desc_tail = index;
+		payment->desc_head = index;
 	}
 	tcp->config.send_descs_max -= count;
-	note->conn = tcp->conn_free;
-	if (note->conn != NO_INDEX)
-		tcp->conn_free = tcp->conn[note->conn].flush_next;
 }
 
-// The note goes back with something in return; when there is no room for it, it is kept.
-static void give_back(struct tcp *tcp, struct pkt *p, uint32_t to)
+static bool can_pay(const struct tcp *tcp, uint32_t to)
 {
-	if (!hands_have_room(tcp->env, to)) {
+	const struct debt *debt = &tcp->debt[to];
+
+	return ((debt->conns && tcp->conn_free != NO_INDEX) ||
+		(debt->descs && tcp->config.send_descs_max > tcp->desc_count)) &&
+	       hands_have_room(tcp->env, to);
+}
+
+// All there is of what is owed, written into p, which is empty.
+static void pay(struct tcp *tcp, struct pkt *p, uint32_t to)
+{
+	struct debt *debt = &tcp->debt[to];
+	struct payment *payment = pkt_append(p, sizeof(*payment));
+
+	payment->paid = (struct debt){0};
+	take_conns(tcp, payment, debt->conns);
+	take_descs(tcp, payment, debt->descs);
+	debt->conns -= payment->paid.conns;
+	debt->descs -= payment->paid.descs;
+	set_owing(tcp, to);
+	hands_give(tcp->env, p, to, mesh_word(HANDED_BACK, 0, tcp->worker));
+	hands_flush(tcp->env); // before a relay puts what it sends in its place
+}
+
+void move_pay(struct tcp *tcp)
+{
+	for (uint64_t left = tcp->owing; left; left &= left - 1) {
+		uint32_t to = (uint32_t)__builtin_ctzll(left);
+		struct pkt *p = can_pay(tcp, to) ? pkt_alloc(tcp->env->pool[POOL_CTRL]) : NULL;
+
+		if (!p)
+			continue;
+		counter_add(tcp->env, COUNTER_originated_pkts, 1);
+		pay(tcp, p, to);
+	}
+}
+
+// Of what left with connections so much came back, in kind or as a debt that ends.
+static void came_back(struct tcp *tcp, uint32_t conns, uint32_t descs)
+{
+	ASSERT(tcp->lent_conns >= conns);
+	ASSERT(tcp->lent_descs >= descs);
+	tcp->lent_conns -= conns;
+	tcp->lent_descs -= descs;
+}
+
+// Mostly at once, in the packet of the note.
+static void owe(struct tcp *tcp, struct pkt *p, uint32_t to)
+{
+	const struct note *note = pkt_at(p, 0);
+	struct debt *debt = &tcp->debt[to];
+
+	// What is not owed for it, the other owed here.
+	came_back(tcp, 1 - note->owed.conns, note->desc_count - note->owed.descs);
+	debt->conns += note->owed.conns;
+	debt->descs += note->owed.descs;
+	set_owing(tcp, to);
+	if (!can_pay(tcp, to)) {
 		pkt_consume(tcp->env, p);
 		return;
 	}
-	put_together(tcp, pkt_at(p, 0));
-	hands_give(tcp->env, p, to, mesh_word(HANDED_BACK, 0, tcp->worker));
+	pkt_set_view(p, pkt_headroom(p), 0);
+	pay(tcp, p, to);
 }
 
 static void arrive(struct tcp *tcp, struct pkt *p, uint32_t from)
@@ -197,22 +336,23 @@ static void arrive(struct tcp *tcp, struct pkt *p, uint32_t from)
 	deliver_news(tcp, c, NEWS_MOVED | (note->waited ? (unsigned)NEWS_WRITABLE : 0u));
 	conn_mark(tcp, c);
 	conn_check(tcp, c);
-	give_back(tcp, p, from);
+	owe(tcp, p, from);
 }
 
 static void take_back(struct tcp *tcp, struct pkt *p)
 {
-	const struct note *note = pkt_at(p, 0);
+	const struct payment *payment = pkt_at(p, 0);
 
-	if (note->conn != NO_INDEX) {
-		tcp->conn[note->conn].flush_next = tcp->conn_free;
-		tcp->conn_free = note->conn;
+	if (payment->paid.conns) {
+		tcp->conn[payment->conn_tail].flush_next = tcp->conn_free;
+		tcp->conn_free = payment->conn_head;
 	}
-	if (note->desc_count) {
-		tcp->desc[note->desc_tail].next = tcp->desc_free;
-		tcp->desc_free = note->desc_head;
-		tcp->config.send_descs_max += note->desc_count;
+	if (payment->paid.descs) {
+		tcp->desc[payment->desc_tail].next = tcp->desc_free;
+		tcp->desc_free = payment->desc_head;
+		tcp->config.send_descs_max += payment->paid.descs;
 	}
+	came_back(tcp, payment->paid.conns, payment->paid.descs);
 	pkt_consume(tcp->env, p);
 }
 

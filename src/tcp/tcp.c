@@ -70,6 +70,11 @@ static bool take_share(struct tcp *tcp)
 	return true;
 }
 
+static size_t debts_bytes(const struct tcp *tcp)
+{
+	return tcp->shared->worker_count * sizeof(*tcp->debt);
+}
+
 static bool map_memory(struct tcp *tcp)
 {
 	const struct tcp_config *config = &tcp->config;
@@ -80,7 +85,9 @@ static bool map_memory(struct tcp *tcp)
 		mem_map("TIME-WAIT records", time_wait_records(config) * sizeof(*tcp->time_wait));
 	tcp->listener = mem_map("listeners", config->listeners_max * sizeof(*tcp->listener));
 	tcp->time_wait_mask = (uint32_t)time_wait_records(config) - 1;
-	return tcp->half_open && tcp->time_wait && tcp->listener;
+	if (!tcp->is_alone)
+		tcp->debt = mem_map("what moves owe", debts_bytes(tcp));
+	return tcp->half_open && tcp->time_wait && tcp->listener && (tcp->debt || tcp->is_alone);
 }
 
 static void unmap(void *memory, size_t bytes)
@@ -95,6 +102,8 @@ static void unmap_memory(struct tcp *tcp)
 
 	if (tcp->shared)
 		epoch_leave(&tcp->shared->epoch, tcp->reader);
+	if (tcp->debt)
+		mem_unmap(tcp->debt, debts_bytes(tcp));
 	if (tcp->shared && tcp->is_alone)
 		tcp_shared_destroy(tcp->shared);
 	unmap(tcp->listener, config->listeners_max * sizeof(*tcp->listener));
@@ -203,6 +212,8 @@ void tcp_flush(struct tcp *tcp)
 	// or to take out any more gives them back too.
 	if (UNLIKELY(!tcp->is_alone))
 		table_tend(tcp->table, tcp->worker);
+	if (UNLIKELY(tcp->owing))
+		move_pay(tcp);
 	if (tcp->flush.head != NO_INDEX)
 		flush_marked(tcp);
 }

@@ -207,6 +207,7 @@ static void fire(void *context, struct timer *timer, uint64_t now_ns)
 	}
 	if (c->idle_ns <= now_ns)
 		idle_fires(tcp, c);
+	conn_look_again(tcp, c); // it may be what the token was armed for
 	earliest = conn_earliest_ns(c);
 	if (earliest != TIME_NEVER_NS)
 		timers_arm(tcp, c, earliest);

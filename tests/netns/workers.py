@@ -4,6 +4,7 @@
 
     workers.py PRISM memif     two workers on a port with one queue serve prism load
     workers.py PRISM stopped   one of two workers is stopped in the middle of whatever it does
+    workers.py PRISM rebalance connections go from a busy worker to another when somebody asks
 
 Exits 77 with the reason where it cannot run.
 """
@@ -11,6 +12,7 @@ import ctypes
 import json
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -29,13 +31,13 @@ PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
 class Workers(Bed):
     """A server of two workers."""
 
-    def serve_two(self, device, ns=None, kernel=""):
+    def serve_two(self, device, ns=None, kernel="", more=""):
         self.write("www/index.html", "x" * 64)
         self.write("www/big.bin", os.urandom(1 << 20))
         self.server = self.serve(
             f"workers: 2\nports:\n  - name: p0\n    device: {device}\n    addresses: [{OURS}/24]\n"
             f"{kernel}services:\n  - {{type: http, port: 80, root: www}}\n"
-            "  - {type: echo, port: 7}\n  - {type: discard, port: 9}\n", ns)
+            "  - {type: echo, port: 7}\n  - {type: discard, port: 9}\n" + more, ns)
 
     def load(self, kind, target, *options):
         out = self.run(self.prism, "load", kind, target, "-q", "-j", "-p",
@@ -78,6 +80,45 @@ def memif(t):
     t.load("udp-echo", echo, "-r", "100000")
     t.load("http", page, "-r", "8000", "-c", "250", "-n")
     t.settled()
+
+
+def rebalance(t):
+    control = f"control: {{socket: {t.path('control')}}}\n"
+    t.serve_two(f"memif:{t.path('wire')}", more=control)
+    ask = [t.prism, "rebalance", "-n", t.name]
+    t.check("at first it is off", t.run(*ask).stdout.startswith("rebalance is off: 0 orders, 0"))
+    for kind, target in ("tcp-echo", f"{OURS}:7"), ("http", f"http://{OURS}/big.bin"):
+        before = t.stats()["counters"]["tcp_moved"]
+        load = t.start(t.prism, "load", kind, target, "-q", "-j", "-c", "16", "-d", "120s", "-p",
+                       f"memif:{t.path('wire')},role=client", "-a", f"{THEIRS}/24",
+                       stdout=subprocess.PIPE)
+        end = time.monotonic() + 60
+        while time.monotonic() < end and t.stats()["counters"]["tcp_moved"] < before + 3:
+            t.run(*ask, "now")
+            time.sleep(0.3)
+        t.check(f"{kind}: connections went on request",
+                t.stats()["counters"]["tcp_moved"] >= before + 3)
+        load.send_signal(signal.SIGINT)
+        report = json.loads(load.communicate(timeout=60)[0])
+        t.check(f"{kind}: no byte was lost", report["errors"] == 0 and report["requests"] > 0,
+                f"{report['requests']} requests")
+    for word, state in ("on", "on"), ("off", "off"):
+        t.check(f"it can be put {word}",
+                t.run(*ask, word).stdout.startswith(f"rebalance is {state}: "))
+    now = json.loads(t.run(*ask, "--json").stdout)
+    t.check("what it did is in the numbers",
+            # One that was given may end before it leaves.
+            now["connections"] >= t.stats()["counters"]["tcp_moved"] > 0 < now["orders"],
+            f"{now['orders']} orders, {now['connections']} connections")
+    t.check("unaccounted is 0", t.stats()["unaccounted"] == 0)
+    alone = t.write("alone.yaml", f"instance: {t.name}x\nports:\n  - {{name: p0, device: "
+                    f"'memif:{t.path('wire2')}', addresses: [{OURS}/24]}}\n"
+                    f"services: [{{type: echo, port: 7}}]\n"
+                    f"control: {{socket: {t.path('control2')}}}\n")
+    t.serving(t.launch(alone))
+    told = t.run(t.prism, "rebalance", "-n", f"{t.name}x", "on")
+    t.check("one worker refuses, and says why",
+            told.returncode == 1 and "there is one worker" in told.stderr, told.stderr)
 
 
 class Thread:
@@ -178,7 +219,7 @@ def main():
     if reason:
         print("skipped:", reason)
         return 77
-    steps = {"memif": memif, "stopped": stopped}
+    steps = {"memif": memif, "stopped": stopped, "rebalance": rebalance}
     return conduct(Workers("workers", sys.argv[1]), [steps[sys.argv[2]]])
 
 

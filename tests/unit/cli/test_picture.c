@@ -35,6 +35,9 @@ static void second_of_work(void)
 		uint64_t value;
 	} numbers[] = {
 		{"turns", 4110000},
+		{"control.rebalance", 1},
+		{"rebalance_orders", 5},
+		{"rebalance_conns", 40},
 		{"worker.0.turns", 4110000},
 		{"worker.0.turns_busy", 1000},
 		{"worker.0.in_pkts", 6800},
@@ -95,6 +98,7 @@ static void a_working_instance_looks_like_this(void **state)
 		"worker busy %  turns/s pkt/turn cycles/pkt in rings    open half open time-wait\n"
 		"0        23.8   4.11 M      6.8        105        0       5         1     123 k\n"
 		"1         0.0        0      0.0          -        7       0         0         0\n"
+		"rebalance on: 5 orders, 40 connections given\n"
 		"\n"
 		"port           in pkt/s     in bit/s    out pkt/s    out bit/s\n"
 		"p0               6.80 k       3.92 M       5.58 k       27.5 M\n"

@@ -21,6 +21,8 @@
 
 #include "base/err.h"
 #include "base/time.h"
+#include "observe/shm.h"
+#include "sync/cell.h"
 
 static char folder[] = "/tmp/prism-server-XXXXXX";
 static char path[64];
@@ -114,6 +116,91 @@ static void other_requests_are_told_what_there_is(void **state)
 	expect_status("nonsense\r\n\r\n", "HTTP/1.1 400 ");
 }
 
+// What an instance would do: 0, or why not.
+struct asked {
+	char word[8];
+	int answer;
+};
+
+static int note_word(void *context, const char *word)
+{
+	struct asked *asked = context;
+
+	snprintf(asked->word, sizeof asked->word, "%s", word);
+	if (asked->answer == -EINVAL)
+		err_set(ERR_INVALID_ARGUMENT, "there is one worker");
+	return asked->answer;
+}
+
+static void the_rebalancer_is_asked_by_post_and_shown_by_get(void **state)
+{
+	struct shm_config config = {.instance = "asked", .run_dir = folder, .worker_count = 2};
+	struct shm *shm = shm_create(&config);
+	struct asked asked = {0};
+	struct server server = {.fd = -1, .requests = {note_word, &asked}};
+	char *text;
+
+	assert_non_null(shm);
+	server.reader = shm_reader_open(shm_path(shm));
+	text = server_answer(&server, "POST /v1/rebalance/on HTTP/1.1\r\n\r\n");
+	assert_string_equal(asked.word, "on");
+	assert_non_null(strstr(text, "HTTP/1.1 200 "));
+	assert_non_null(strstr(text, "\"on\": false"));
+	free(text);
+	asked.word[0] = '\0';
+	cell_set(&shm_control(shm)->rebalance, 1);
+	cell_set(&shm_counters(shm, 1)->value[COUNTER_rebalance_conns], 7);
+	text = server_answer(&server, "GET /v1/rebalance HTTP/1.1\r\n\r\n");
+	assert_string_equal(asked.word, "");
+	assert_non_null(strstr(text, "\"on\": true"));
+	assert_non_null(strstr(text, "\"connections\": 7"));
+	free(text);
+	text = server_answer(&server, "HEAD /v1/rebalance HTTP/1.1\r\n\r\n");
+	assert_non_null(strstr(text, "HTTP/1.1 200 "));
+	assert_string_equal(strstr(text, "\r\n\r\n"), "\r\n\r\n");
+	free(text);
+	text = server_answer(&server, "DELETE /v1/rebalance HTTP/1.1\r\n\r\n");
+	assert_non_null(strstr(text, "HTTP/1.1 405 "));
+	assert_non_null(strstr(text, "Allow: GET, HEAD, POST\r\n"));
+	assert_string_equal(asked.word, "");
+	free(text);
+	shm_reader_close(server.reader);
+	shm_destroy(shm);
+}
+
+static void what_the_rebalancer_refuses_is_said(void **state)
+{
+	struct asked asked = {.answer = -EINVAL};
+	struct server server = {.fd = -1, .requests = {note_word, &asked}};
+	char *text = server_answer(&server, "POST /v1/rebalance/now HTTP/1.1\r\n\r\n");
+
+	assert_non_null(strstr(text, "HTTP/1.1 409 "));
+	assert_non_null(strstr(text, "there is one worker"));
+	free(text);
+	asked.answer = -ENOENT;
+	text = server_answer(&server, "POST /v1/rebalance/sideways HTTP/1.1\r\n\r\n");
+	assert_string_equal(asked.word, "sideway");
+	assert_non_null(strstr(text, "HTTP/1.1 404 "));
+	free(text);
+	expect_status("POST /v1/rebalance/on HTTP/1.1\r\n\r\n", "HTTP/1.1 405 "); // nobody to ask
+}
+
+// A tool that connected to a part of it would find nobody, or somebody else.
+static void a_socket_whose_path_no_address_holds_is_not_told(void **state)
+{
+	struct shm_config config = {.instance = "long", .run_dir = folder, .worker_count = 1};
+	struct shm *shm = shm_create(&config);
+	char whole[109] = "";
+
+	memset(whole, 'x', sizeof(whole) - 1);
+	assert_false(shm_set_socket(shm, whole));
+	assert_string_equal(shm_control(shm)->socket, "");
+	whole[107] = '\0';
+	assert_true(shm_set_socket(shm, whole));
+	assert_string_equal(shm_control(shm)->socket, whole);
+	shm_destroy(shm);
+}
+
 static void *serve_one(void *argument)
 {
 	struct server *server = argument;
@@ -199,6 +286,9 @@ int main(void)
 		cmocka_unit_test(a_file_that_is_no_socket_is_left_alone),
 		cmocka_unit_test(a_missing_folder_is_said),
 		cmocka_unit_test(other_requests_are_told_what_there_is),
+		cmocka_unit_test(the_rebalancer_is_asked_by_post_and_shown_by_get),
+		cmocka_unit_test(what_the_rebalancer_refuses_is_said),
+		cmocka_unit_test(a_socket_whose_path_no_address_holds_is_not_told),
 		cmocka_unit_test(a_client_that_dribbles_its_request_is_answered),
 		cmocka_unit_test(a_client_that_never_comes_to_an_end_is_left_after_a_second),
 	};

@@ -159,6 +159,19 @@ static void who_takes_nothing_for_half_a_second_is_stuck(void **state)
 	bed_destroy(b);
 }
 
+static void the_first_question_does_not_know_how_long_packets_lie_there(void **state)
+{
+	struct bed *b = bed_create();
+
+	b->env[0].now_ns = 100 * NS_PER_S;
+	hands_give(&b->env[0], pkt_alloc(b->pool), 1, mesh_word(HANDED_INPUT, 0, 0));
+	hands_flush(&b->env[0]);
+	assert_false(hands_stuck(&b->env[0], 1));
+	b->env[0].now_ns += NS_PER_S;
+	assert_true(hands_stuck(&b->env[0], 1));
+	bed_destroy(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -166,6 +179,7 @@ int main(void)
 		cmocka_unit_test(a_full_ring_drops_by_name_and_loses_nothing_before_it),
 		cmocka_unit_test(what_is_on_its_way_at_the_end_is_released),
 		cmocka_unit_test(who_takes_nothing_for_half_a_second_is_stuck),
+		cmocka_unit_test(the_first_question_does_not_know_how_long_packets_lie_there),
 		cmocka_unit_test(a_relay_sends_through_another_worker_and_keeps_what_does_not_fit),
 	};
 
