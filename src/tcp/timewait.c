@@ -237,7 +237,7 @@ static uint32_t who_begins_anew(struct tcp *tcp, const struct time_wait *t, cons
 	return stranger_listener(tcp, s->arrival, t->local_port);
 }
 
-void timewait_input(struct tcp *tcp, uint32_t index, struct segment *s)
+COLD void timewait_input(struct tcp *tcp, uint32_t index, struct segment *s)
 {
 	struct time_wait *t = &tcp->time_wait[index];
 	uint32_t to = who_begins_anew(tcp, t, s);
