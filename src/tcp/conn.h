@@ -214,19 +214,11 @@ struct pkt_list {
 	struct pkt *head, *tail;
 };
 
-struct listener {
-	struct addr local; // any: all of ours
-	uint16_t port;
-	bool open;
-	uint16_t next; // of the same chain, NO_LISTENER: the last
-	uint32_t generation;
-	uint64_t user;
-};
-#define NO_LISTENER UINT16_MAX
 #define LISTENER_CHAINS 256 // by the low bits of the port: a SYN looks at one or two
 
 struct debt;
 struct half_open;
+struct listener;
 struct time_wait;
 struct send_desc;
 struct room_link;
@@ -306,37 +298,6 @@ static inline bool owner_is_us(const struct tcp *tcp, uint32_t value)
 static inline uint32_t owner_worker(const struct tcp *tcp, uint32_t value)
 {
 	return (value & tcp->worker_mask) >> tcp->shared->index_bits;
-}
-
-// The first of the open listeners among which those of this port are, or NULL.
-static inline struct listener *listener_first(struct tcp *tcp, uint16_t port)
-{
-	uint16_t index = tcp->listener_chain[port % LISTENER_CHAINS];
-
-	return index == NO_LISTENER ? NULL : &tcp->listener[index];
-}
-
-static inline struct listener *listener_next(struct tcp *tcp, const struct listener *l)
-{
-	return l->next == NO_LISTENER ? NULL : &tcp->listener[l->next];
-}
-
-// Whose a SYN to this address and port is, or NULL.
-static inline struct listener *listener_for(struct tcp *tcp, const struct addr *local,
-					    uint16_t port)
-{
-	struct listener *any = NULL;
-
-	for (struct listener *l = listener_first(tcp, port); l; l = listener_next(tcp, l)) {
-		if (l->port != port)
-			continue;
-		// RFC 9293 MUST-41, MUST-42: the closest answers, whatever else is on the port
-		if (addr_equal(&l->local, local))
-			return l;
-		if (addr_is_any(&l->local))
-			any = l;
-	}
-	return any;
 }
 
 static inline bool conn_in(const struct conn *c, unsigned states)

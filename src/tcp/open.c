@@ -18,6 +18,7 @@
 #include "tcp/deliver.h"
 #include "tcp/early.h"
 #include "tcp/isn.h"
+#include "tcp/listener.h"
 #include "tcp/output.h"
 #include "tcp/state.h"
 #include "tcp/timers.h"

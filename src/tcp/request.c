@@ -11,6 +11,7 @@
 #include "tcp/conn.h"
 #include "tcp/deliver.h"
 #include "tcp/isn.h"
+#include "tcp/listener.h"
 #include "tcp/output.h"
 #include "tcp/room.h"
 #include "tcp/sendq.h"

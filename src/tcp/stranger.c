@@ -10,6 +10,7 @@
 #include "observe/counter.h"
 #include "port/mesh.h"
 #include "sync/claims.h"
+#include "tcp/listener.h"
 #include "tcp/open.h"
 
 uint32_t stranger_listener(struct tcp *tcp, const struct arrival *a, uint16_t port)

@@ -11,6 +11,7 @@
 #include "pkt/pkt.h"
 #include "tcp/close.h"
 #include "tcp/isn.h"
+#include "tcp/listener.h"
 #include "tcp/move.h"
 #include "tcp/open.h"
 #include "tcp/output.h"

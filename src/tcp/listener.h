@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Who listens, of one worker: opened and closed by request.c, asked by open.c and stranger.c. Which
+// workers listen at all stands in sync/claims.h.
+#pragma once
+
+#include "tcp/conn.h"
+
+struct listener {
+	struct addr local; // any: all of ours
+	uint16_t port;
+	bool open;
+	uint16_t next; // of the same chain, NO_LISTENER: the last
+	uint32_t generation;
+	uint64_t user;
+};
+#define NO_LISTENER UINT16_MAX
+
+// The first of the open listeners among which those of this port are, or NULL.
+static inline struct listener *listener_first(struct tcp *tcp, uint16_t port)
+{
+	uint16_t index = tcp->listener_chain[port % LISTENER_CHAINS];
+
+	return index == NO_LISTENER ? NULL : &tcp->listener[index];
+}
+
+static inline struct listener *listener_next(struct tcp *tcp, const struct listener *l)
+{
+	return l->next == NO_LISTENER ? NULL : &tcp->listener[l->next];
+}
+
+// Whose a SYN to this address and port is, or NULL.
+static inline struct listener *listener_for(struct tcp *tcp, const struct addr *local,
+					    uint16_t port)
+{
+	struct listener *any = NULL;
+
+	for (struct listener *l = listener_first(tcp, port); l; l = listener_next(tcp, l)) {
+		if (l->port != port)
+			continue;
+		// RFC 9293 MUST-41, MUST-42: the closest answers, whatever else is on the port
+		if (addr_equal(&l->local, local))
+			return l;
+		if (addr_is_any(&l->local))
+			any = l;
+	}
+	return any;
+}
