@@ -167,9 +167,13 @@ static inline struct udp_socket *udp_socket_of(struct net *net, prism_udp handle
 // What is said of a handle that udp_socket_of does not find. A negative errno.
 int udp_refuse(const struct net *net, prism_udp handle);
 
-// The worker whose a datagram to this port of ours is: some have a socket there, or nobody has.
+// A bit for each worker who has a socket to which a datagram for this address and port would come.
 // Asked where there are several workers.
-uint32_t udp_worker_for(const struct net *net, const struct icmp_report *flow, bool deal_out);
+uint64_t udp_claimants(const struct net *net, const struct addr *local, uint16_t port);
+
+// Whose of them a datagram of this flow is. Nobody's: this worker's.
+uint32_t udp_worker_for(const struct net *net, uint64_t claimants, const struct icmp_report *flow,
+			bool deal_out);
 
 // udp_socket.c. The socket for a datagram to local, an exact address before any, or NULL.
 struct udp_socket *udp_lookup(struct net *net, const struct addr *local, uint16_t port);

@@ -92,19 +92,29 @@ static inline enum drop unheard(const struct udp_socket *s, const struct arrival
 }
 
 // True: it is another worker's, and on its way to him.
-static NOINLINE bool hand_to_worker(struct net *net, struct pkt *p, const struct arrival *a)
+static NOINLINE bool hand_to_claimant(struct net *net, struct pkt *p, const struct arrival *a,
+				      uint64_t claimants)
 {
 	const struct udp_header *h = pkt_at(p, a->l4_offset);
 	struct icmp_report flow = {.local = a->dst,
 				   .remote = a->src,
 				   .local_port = be16_get(h->dst_port),
 				   .remote_port = be16_get(h->src_port)};
-	uint32_t to = udp_worker_for(net, &flow, net_deals_out(net, a));
+	uint32_t to = udp_worker_for(net, claimants, &flow, net_deals_out(net, a));
 
 	if (to == net->env->worker_index)
 		return false;
 	net_hand(net, p, a, to);
 	return true;
+}
+
+static bool hand_to_worker(struct net *net, struct pkt *p, const struct arrival *a)
+{
+	const struct udp_header *h = pkt_at(p, a->l4_offset);
+	uint64_t claimants = udp_claimants(net, &a->dst, be16_get(h->dst_port));
+
+	return claimants != UINT64_C(1) << net->env->worker_index &&
+	       hand_to_claimant(net, p, a, claimants);
 }
 
 void udp_input(struct net *net, struct pkt *p, struct arrival *a)

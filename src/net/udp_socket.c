@@ -217,17 +217,21 @@ static void report_error(struct net *net, const struct icmp_report *r)
 	};
 }
 
-uint32_t udp_worker_for(const struct net *net, const struct icmp_report *flow, bool deal_out)
+uint64_t udp_claimants(const struct net *net, const struct addr *local, uint16_t port)
+{
+	return claims_for(net->config.udp_claims, port, net_place(net, local));
+}
+
+uint32_t udp_worker_for(const struct net *net, uint64_t claimants, const struct icmp_report *flow,
+			bool deal_out)
 {
 	uint32_t me = net->env->worker_index;
-	uint64_t mask =
-		claims_for(net->config.udp_claims, flow->local_port, net_place(net, &flow->local));
 
-	if (mask == 0 || (mask >> me & 1 && !deal_out))
+	if (claimants == 0 || (claimants >> me & 1 && !deal_out))
 		return me;
-	if (claims_are_one(mask)) // no hash is needed to choose
-		return claims_choose(mask, 0);
-	return claims_choose(mask,
+	if (claims_are_one(claimants)) // no hash is needed to choose
+		return claims_choose(claimants, 0);
+	return claims_choose(claimants,
 			     net_flow_hash(net, addr_to_v4(&flow->local), addr_to_v4(&flow->remote),
 					   (uint32_t)flow->local_port << 16 | flow->remote_port));
 }
@@ -239,7 +243,9 @@ static uint32_t worker_who_sent(const struct net *net, const struct icmp_report 
 	uint64_t mask = claims_of(claims, r->local_port, net_place(net, &r->local)) |
 			claims_of(claims, r->local_port, CLAIMS_ANY);
 
-	return mask >> r->worker & 1 ? r->worker : udp_worker_for(net, r, true);
+	if (mask >> r->worker & 1)
+		return r->worker;
+	return udp_worker_for(net, udp_claimants(net, &r->local, r->local_port), r, true);
 }
 
 uint32_t udp_icmp_error(struct net *net, const struct icmp_report *r)
