@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The rebalancer's decision. Called by cli/rebalance.c a few times a second, and by its test.
+// The rebalancer's decision. Called by cli/run_rebalance.c a few times a second, and by its test.
 //
 // A connection moves with all it has and stays, as irqbalance moves interrupts: seldom, and only
 // when it is clear (docs/adr/0012). So four brakes:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // When connections go from a busy worker to an idle one, and how many. A pure function of what
 // workers were seen to do: who looks, and who makes the connections go, is elsewhere
-// (cli/rebalance.c).
+// (cli/run_rebalance.c).
 #pragma once
 
 #include <stdbool.h>
