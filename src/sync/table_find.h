@@ -127,14 +127,12 @@ static inline void KIND(fetch_all)(const struct BUCKET *b)
 
 // The lines of this key alone, as soon as it is known which: they come while what stores to them
 // waits for its turn.
-static inline void KIND(fetch_to_write)(const struct BUCKET *b, uint32_t slot)
+static inline void KIND(fetch_to_write)(const struct KEY *key)
 {
-	const char *key = (const char *)&b->key[slot];
-
-	if (sizeof(*b) == CACHE_LINE_BYTES)
+	if (sizeof(struct BUCKET) == CACHE_LINE_BYTES)
 		return;
 	bits_prefetch_write(key);
-	bits_prefetch_write(key + sizeof(struct KEY) - 1);
+	bits_prefetch_write((const char *)(key + 1) - 1);
 }
 
 // Where the key is a member, with the value word that says so; or false.
@@ -163,7 +161,8 @@ static inline bool KIND(locate)(const struct table *t, const struct KEY *key, ui
 	}
 }
 
-bool KIND(find)(const struct table *t, const struct KEY *key, uint64_t hash, uint32_t *value)
+static NOINLINE bool KIND(find_on)(const struct table *t, const struct KEY *key, uint64_t hash,
+				   uint32_t *value)
 {
 	struct KIND(place) at;
 	uint32_t word;
@@ -172,6 +171,43 @@ bool KIND(find)(const struct table *t, const struct KEY *key, uint64_t hash, uin
 		return false;
 	*value = word & TABLE_VALUE_MAX;
 	return true;
+}
+
+// Most keys are behind the first tag of their first bucket that is theirs, or nowhere. The fewer
+// instructions, the more finds, and their misses, the processor has under way at a time; so the
+// others are looked for by functions of their own, from the start.
+static inline enum first KIND(look_first)(const struct BUCKET *b, const struct KEY *key,
+					  uint64_t hash, uint32_t *value)
+{
+	ctrl_t ctrl = atomic_get(&b->ctrl, ACQUIRE);
+	ctrl_t match = KIND(first_match)(ctrl, tag_of(hash));
+	const struct KEY *kept;
+	uint32_t slot, word;
+
+	if (!match)
+		return LIKELY(KIND(overflow)(ctrl) == 0) ? NOWHERE : PERHAPS;
+	slot = KIND(slot_of)(match);
+	kept = &b->key[slot];
+	address_once(kept);
+	if (UNLIKELY(!KIND(equal)(kept, key)))
+		return PERHAPS;
+	word = atomic_get(&b->value[slot], ACQUIRE) ^ MEMBER;
+	if (UNLIKELY(word > TABLE_VALUE_MAX))
+		return PERHAPS;
+	*value = word;
+	return HERE;
+}
+
+bool KIND(find)(const struct table *t, const struct KEY *key, uint64_t hash, uint32_t *value)
+{
+	const struct BUCKET *b = &KIND(buckets)(t)[first_bucket(t, hash)];
+	enum first first;
+
+	KIND(fetch_all)(b);
+	first = KIND(look_first)(b, key, hash, value);
+	if (UNLIKELY(first == PERHAPS))
+		return KIND(find_on)(t, key, hash, value);
+	return first == HERE;
 }
 
 // One bucket of a burst's lookup. True: decided, *found says how.
@@ -198,36 +234,33 @@ static inline bool KIND(look)(const struct table *t, const struct KEY *key, cons
 }
 
 // Where keys have lines of their own: loads the one whose tag is right.
-static inline void KIND(fetch_key)(const struct table *t, const struct probe *p)
+static inline void KIND(fetch_key)(const struct BUCKET *b, uint8_t tag)
 {
-	const struct BUCKET *b = &KIND(buckets)(t)[p->bucket];
-	ctrl_t match = KIND(matches)(atomic_get(&b->ctrl, ACQUIRE), p->tag);
-	const char *key = (const char *)&b->key[match ? KIND(slot_of)(match) : 0];
+	ctrl_t match = KIND(first_match)(atomic_get(&b->ctrl, RELAXED), tag);
+	const struct KEY *key = &b->key[match ? KIND(slot_of)(match) : 0];
 
 	bits_prefetch(key);
-	bits_prefetch(key + sizeof(struct KEY) - 1);
+	bits_prefetch((const char *)(key + 1) - 1);
 }
 
-// All keys' buckets of one round are loaded before the first of them is looked at.
-uint64_t KIND(find_burst)(const struct table *t, const struct KEY *const *keys, uint32_t count,
-			  uint32_t *values)
+// Those of a burst that were not behind the first tag of their first bucket, count of them in open:
+// all their buckets of one round are loaded before the first of them is looked at.
+static NOINLINE uint64_t KIND(find_rest)(const struct table *t, const struct KEY *const *keys,
+					 const uint64_t *hash, uint8_t *open, uint32_t count,
+					 uint32_t *values)
 {
-	uint64_t hash[TABLE_BURST], found = 0;
 	struct probe probe[TABLE_BURST];
-	uint8_t open[TABLE_BURST];
+	uint64_t found = 0;
 
-	for (uint32_t i = 0; i < count; i++) {
-		hash[i] = KIND(hash)(t, keys[i]);
-		probe[i] = probe_first(t, hash[i]);
-		open[i] = (uint8_t)i;
-		bits_prefetch(&KIND(buckets)(t)[probe[i].bucket]);
-	}
+	for (uint32_t k = 0; k < count; k++)
+		probe[open[k]] = probe_first(t, hash[open[k]]);
 	while (count > 0) {
 		uint32_t left = 0;
 
 		if (SLOTS * sizeof(struct KEY) > CACHE_LINE_BYTES)
 			for (uint32_t k = 0; k < count; k++)
-				KIND(fetch_key)(t, &probe[open[k]]);
+				KIND(fetch_key)
+				(&KIND(buckets)(t)[probe[open[k]].bucket], probe[open[k]].tag);
 		for (uint32_t k = 0; k < count; k++) {
 			uint32_t i = open[k];
 			bool here;
@@ -242,6 +275,35 @@ uint64_t KIND(find_burst)(const struct table *t, const struct KEY *const *keys, 
 		}
 		count = left;
 	}
+	return found;
+}
+
+// In passes, each as short as can be: load all buckets, load all keys, look.
+uint64_t KIND(find_burst)(const struct table *t, const struct KEY *const *keys, uint32_t count,
+			  uint32_t *values)
+{
+	const struct BUCKET *bucket[TABLE_BURST];
+	uint64_t hash[TABLE_BURST], found = 0;
+	uint8_t open[TABLE_BURST];
+	uint32_t left = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		hash[i] = KIND(hash)(t, keys[i]);
+		bucket[i] = &KIND(buckets)(t)[first_bucket(t, hash[i])];
+		bits_prefetch(bucket[i]);
+	}
+	if (SLOTS * sizeof(struct KEY) > CACHE_LINE_BYTES)
+		for (uint32_t i = 0; i < count; i++)
+			KIND(fetch_key)(bucket[i], tag_of(hash[i]));
+	for (uint32_t i = 0; i < count; i++) {
+		enum first first = KIND(look_first)(bucket[i], keys[i], hash[i], &values[i]);
+
+		found |= (uint64_t)(first == HERE) << i;
+		open[left] = (uint8_t)i;
+		left += first == PERHAPS;
+	}
+	if (UNLIKELY(left > 0))
+		found |= KIND(find_rest)(t, keys, hash, open, left, values);
 	return found;
 }
 

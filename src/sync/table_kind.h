@@ -247,6 +247,7 @@ static inline bool KIND(settle)(struct table *t, const struct KEY *key, uint64_t
 	struct probe p = probe_first(t, hash);
 	struct BUCKET *b = &KIND(buckets)(t)[p.bucket];
 	ctrl_t ctrl, free;
+	struct KEY *kept;
 	uint32_t slot;
 
 	ctrl = atomic_get(&b->ctrl, RELAXED);
@@ -254,8 +255,10 @@ static inline bool KIND(settle)(struct table *t, const struct KEY *key, uint64_t
 	if (UNLIKELY(!free) || UNLIKELY(KIND(anywhere)(ctrl, p.tag)))
 		return false;
 	slot = KIND(slot_of)(free);
-	KIND(fetch_to_write)(b, slot);
-	b->key[slot] = *key;
+	kept = &b->key[slot];
+	address_once(kept);
+	KIND(fetch_to_write)(kept);
+	*kept = *key;
 	atomic_set(&b->value[slot], MEMBER | value, RELAXED);
 	atomic_set(&b->ctrl, ctrl | (ctrl_t)p.tag << 8 * slot, RELEASE);
 	return true;

@@ -92,13 +92,20 @@ static inline uint32_t first_bucket(const struct table *t, uint64_t hash)
 	return (uint32_t)((hash >> 32) * t->bucket_count >> 32);
 }
 
-static inline struct probe probe_first(const struct table *t, uint64_t hash)
+static inline uint8_t tag_of(uint64_t hash)
 {
 	uint8_t tag = (uint8_t)hash;
 
-	return (struct probe){.bucket = first_bucket(t, hash),
-			      .tag = tag >= TAGS_FROM ? tag : (uint8_t)(tag + TAGS_FROM)};
+	return tag >= TAGS_FROM ? tag : (uint8_t)(tag + TAGS_FROM);
 }
+
+static inline struct probe probe_first(const struct table *t, uint64_t hash)
+{
+	return (struct probe){.bucket = first_bucket(t, hash), .tag = tag_of(hash)};
+}
+
+// What the first bucket of a key's way says of the key.
+enum first { NOWHERE, HERE, PERHAPS };
 
 // The step is 1..bucket_count-1, so that it meets every bucket of a prime number of them.
 static inline void probe_next(const struct table *t, uint64_t hash, struct probe *p)
@@ -112,12 +119,14 @@ static inline void probe_next(const struct table *t, uint64_t hash, struct probe
 	p->round++;
 }
 
-// In a register: compilers work out the address of each of its fields by itself otherwise.
+// Compilers work out the address of each field of what p points to by itself otherwise.
+#define address_once(p) __asm__("" : "+r"(p))
+
 static inline struct writer *writer_of(struct table *t, uint32_t writer)
 {
 	struct writer *w = &t->writer[writer];
 
-	__asm__("" : "+r"(w));
+	address_once(w);
 	return w;
 }
 
