@@ -13,7 +13,8 @@
 // Keys are drawn at random. Between bursts of 32 a quiescent state is passed. What is inserted is
 // removed again by the next measurement, so the load stays. chase is one dependent read of as much
 // memory as ours takes: what a cache miss costs here. All memory is had on huge pages, by whom ever
-// (collapse); where a kind has no call for a burst, it looks for one after the other.
+// (collapse; how much is, is printed); where a kind has no call for a burst, it looks for one after
+// the other.
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,7 @@
 #define WRITER_KEYS 64u
 #define PATIENCE 10000000u // tries of an insert
 #define CHASE_STEPS 512u
+#define HUGE_BYTES ((uintptr_t)2 << 20)
 #define STRIDE UINT64_C(2654435761) // a prime: neighbours of a batch lie far from each other
 
 #ifndef MADV_COLLAPSE
@@ -59,6 +61,7 @@ static struct {
 	struct samples ns[ROWS][KINDS], chase;
 	uint64_t *lines; // a cycle through all of them
 	size_t lines_bytes;
+	double huge_pct;
 	uint32_t batch[BATCH];         // numbers of keys
 	uint8_t hot[BATCH * 40];       // and their bytes
 	const uint8_t *pointer[BATCH]; // to those
@@ -297,7 +300,15 @@ static void empty(uint32_t kind)
 	kinds[kind]->destroy(b.table[kind]);
 }
 
-// What anybody has mapped by itself, of 2 MiB or more, goes to huge pages as ours did.
+// What anybody has mapped goes to huge pages as ours did: run asks the kernel to give them to all
+// who touch memory first; this is for what it had none for at that moment.
+static void collapse_mapping(uintptr_t begin, uintptr_t end)
+{
+	begin = bits_round_up(begin, HUGE_BYTES);
+	for (; begin + HUGE_BYTES <= end; begin += HUGE_BYTES)
+		(void)madvise((void *)begin, HUGE_BYTES, MADV_COLLAPSE);
+}
+
 static void collapse(void)
 {
 	FILE *maps = fopen("/proc/self/maps", "re");
@@ -307,14 +318,28 @@ static void collapse(void)
 		unsigned long begin, end, inode;
 		char may[5];
 
-		if (sscanf(line, "%lx-%lx %4s %*s %*s %lu", &begin, &end, may, &inode) != 4 ||
-		    inode != 0 || may[1] != 'w' || end - begin < 2u << 20)
-			continue;
-		(void)madvise((void *)(uintptr_t)begin, end - begin, MADV_HUGEPAGE);
-		(void)madvise((void *)(uintptr_t)begin, end - begin, MADV_COLLAPSE);
+		if (sscanf(line, "%lx-%lx %4s %*s %*s %lu", &begin, &end, may, &inode) == 4 &&
+		    inode == 0 && may[1] == 'w')
+			collapse_mapping(begin, end);
 	}
 	if (maps)
 		fclose(maps);
+}
+
+// Of the memory that is no DPDK heap, how much is on huge pages.
+static double huge_pct(void)
+{
+	FILE *smaps = fopen("/proc/self/smaps_rollup", "re");
+	double all_kib = 0, huge_kib = 0;
+	char line[256];
+
+	while (smaps && fgets(line, sizeof(line), smaps)) {
+		(void)sscanf(line, "Anonymous: %lf", &all_kib);
+		(void)sscanf(line, "AnonHugePages: %lf", &huge_kib);
+	}
+	if (smaps)
+		fclose(smaps);
+	return all_kib > 0 ? 100 * huge_kib / all_kib : 0;
 }
 
 static void chase_begin(size_t bytes)
@@ -353,9 +378,10 @@ static void print_config(void)
 {
 	for (enum row row = 0; row < ROWS; row++) {
 		printf("{\"part\": \"table\", \"row\": \"%s\", \"key_bytes\": %u, \"entries\": %u, "
-		       "\"load_pct\": %u, \"threads\": %d, \"chase_ns\": %.2f, ",
+		       "\"load_pct\": %u, \"threads\": %d, \"chase_ns\": %.2f, "
+		       "\"huge_pct\": %.1f, ",
 		       row_names[row], b.key_bytes, b.count, b.load_pct, b.two_writers ? 2 : 1,
-		       samples_median(&b.chase));
+		       samples_median(&b.chase), b.huge_pct);
 		samples_print("ns", kind_names, b.ns[row], KINDS, samples_median);
 		printf(", ");
 		samples_print("mean_ns", kind_names, b.ns[row], KINDS, samples_mean);
@@ -379,6 +405,7 @@ static void measure_all(uint32_t rounds)
 		fill(kind);
 	chase_begin(kinds[0]->bytes(b.table[0]));
 	collapse();
+	b.huge_pct = huge_pct();
 	writing.kind = 0;
 	if (b.two_writers)
 		bench_must(pthread_create(&thread, NULL, other_thread, NULL) == 0,
