@@ -11,6 +11,7 @@
 #include <rte_ring.h>
 
 #include "base/bits.h"
+#include "base/mem.h"
 #include "bench.h"
 #include "sync/atomic.h"
 #include "sync/cell.h"
@@ -26,12 +27,17 @@
 enum kind { PRISM, RTE, CK, KINDS };
 static const char *const kind_names[KINDS] = {"prism", "rte_ring", "ck_ring"};
 
-static struct {
+// Which lines two cores hand over matters (who keeps their directory), so there are many sets,
+// taken in turn.
+#define SETS 16
+static struct rings {
 	struct ring *prism[2];
 	struct rte_ring *rte[2];
-	ck_ring_t ck[2];
-	ck_ring_buffer_t ck_slots[2][SLOTS];
-} rings;
+	struct ck {
+		ck_ring_t ring;
+		ck_ring_buffer_t slots[SLOTS];
+	} * ck[2];
+} sets[SETS], rings;
 
 // Each kind's calls: which of the two rings, what, how many; how many there were.
 static inline uint32_t prism_put(int r, void **items, uint32_t n)
@@ -62,7 +68,7 @@ static inline uint32_t ck_put(int r, void **items, uint32_t n)
 {
 	uint32_t i = 0;
 
-	while (i < n && ck_ring_enqueue_spsc(&rings.ck[r], rings.ck_slots[r], items[i]))
+	while (i < n && ck_ring_enqueue_spsc(&rings.ck[r]->ring, rings.ck[r]->slots, items[i]))
 		i++;
 	return i;
 }
@@ -71,7 +77,7 @@ static inline uint32_t ck_take(int r, void **items, uint32_t n)
 {
 	uint32_t i = 0;
 
-	while (i < n && ck_ring_dequeue_spsc(&rings.ck[r], rings.ck_slots[r], &items[i]))
+	while (i < n && ck_ring_dequeue_spsc(&rings.ck[r]->ring, rings.ck[r]->slots, &items[i]))
 		i++;
 	return i;
 }
@@ -241,14 +247,26 @@ static void print_row(const char *part, const char *row, const char *const *name
 	printf("}\n");
 }
 
-static void create_rings(void)
+static void create_rings(struct rings *set, uint32_t number)
 {
 	for (int i = 0; i < 2; i++) {
-		rings.prism[i] = ring_spsc_create(SLOTS);
-		rings.rte[i] = rte_ring_create(i ? "back" : "there", SLOTS, -1,
-					       RING_F_SP_ENQ | RING_F_SC_DEQ);
-		ck_ring_init(&rings.ck[i], SLOTS);
-		bench_must(rings.prism[i] && rings.rte[i], "out of memory");
+		char name[32];
+
+		snprintf(name, sizeof(name), "%s%u", i ? "back" : "there", number);
+		set->prism[i] = ring_spsc_create(SLOTS);
+		set->rte[i] = rte_ring_create(name, SLOTS, -1, RING_F_SP_ENQ | RING_F_SC_DEQ);
+		set->ck[i] = mem_map("ck_ring", sizeof(struct ck));
+		bench_must(set->prism[i] && set->rte[i] && set->ck[i], "out of memory");
+		ck_ring_init(&set->ck[i]->ring, SLOTS);
+	}
+}
+
+static void destroy_rings(struct rings *set)
+{
+	for (int i = 0; i < 2; i++) {
+		ring_spsc_destroy(set->prism[i]);
+		rte_ring_free(set->rte[i]);
+		mem_unmap(set->ck[i], sizeof(struct ck));
 	}
 }
 
@@ -257,20 +275,21 @@ void ring_rows(uint32_t rounds)
 	static struct samples ns[ROWS][KINDS];
 	pthread_t thread;
 
-	create_rings();
+	for (uint32_t i = 0; i < SETS; i++)
+		create_rings(&sets[i], i);
 	bench_must(pthread_create(&thread, NULL, other_thread, NULL) == 0, "no second thread");
-	for (uint32_t round = 0; round < rounds * 8 && round < SAMPLES_MAX; round++)
+	for (uint32_t round = 0; round < rounds * 8 && round < SAMPLES_MAX; round++) {
+		rings = sets[round % SETS];
 		for (enum row row = 0; row < ROWS; row++)
 			for (enum kind kind = 0; kind < KINDS; kind++)
 				samples_add(&ns[row][kind], ring_row(row, kind));
+	}
 	atomic_set(&job.now, UINT32_MAX, RELEASE);
 	pthread_join(thread, NULL);
 	for (enum row row = 0; row < ROWS; row++)
 		print_row("ring", row_names[row], kind_names, ns[row], KINDS);
-	for (int i = 0; i < 2; i++) {
-		ring_spsc_destroy(rings.prism[i]);
-		rte_ring_free(rings.rte[i]);
-	}
+	for (uint32_t i = 0; i < SETS; i++)
+		destroy_rings(&sets[i]);
 }
 
 static uint64_t counters[COUNTERS * 8]; // on lines of their own
