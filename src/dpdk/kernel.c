@@ -112,6 +112,14 @@ static int interface_ioctl(const char *name, unsigned long request, struct ifreq
 	return result;
 }
 
+bool kernel_may_be_a_card(const char *name)
+{
+	struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
+	struct ifreq ifr = {.ifr_data = (char *)&info};
+
+	return interface_ioctl(name, SIOCETHTOOL, &ifr) || info.bus_info[0];
+}
+
 // Asked by ioctl, which looks into the network namespace we are in; /sys may be another's.
 uint32_t kernel_rx_queues(const char *name)
 {

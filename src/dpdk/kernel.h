@@ -21,6 +21,9 @@ bool kernel_has_default_route(const char *name);
 // The interface a PCI card appears as, or false when the kernel does not drive it.
 bool kernel_interface_of_pci(const char *address, char name[64]);
 
+// False when it is known that nothing but the kernel's code is behind the interface (veth).
+bool kernel_may_be_a_card(const char *name);
+
 // Receive queues of the interface, at least 1.
 uint32_t kernel_rx_queues(const char *name);
 

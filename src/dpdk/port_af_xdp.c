@@ -19,6 +19,7 @@
 #include "dpdk/eal_log.h"
 #include "dpdk/kernel.h"
 #include "dpdk/port_dpdk.h"
+#include "dpdk/xdp_queue.h"
 
 #define LINK_BYTES_MAX 18 // ethernet header and a VLAN tag
 
@@ -196,6 +197,20 @@ static int plan_mtu(struct plan *plan, const struct device *d, const struct port
 	return 0;
 }
 
+// Those from plan->queue_first on that are to be opened: before that where to ask takes nothing, on
+// cards only when they were not to be had.
+static int await_queues(const struct plan *plan, const struct device *d)
+{
+	if (plan->tries == 0 && kernel_may_be_a_card(plan->interface))
+		return 0;
+	for (uint32_t i = 0; i < plan->queues_max; i++)
+		if (xdp_queue_await(plan->interface, plan->queue_first + i))
+			return err_set(ERR_PORT_QUEUE_IN_USE, "%s: %s: queue %u of %s is taken",
+				       d->port_name, d->text, plan->queue_first + i,
+				       plan->interface);
+	return 0;
+}
+
 static int plan_af_xdp(struct plan *plan, const struct device *d, const struct port_config *config)
 {
 	static const char *const modes[] = {"auto", "generic", NULL};
@@ -225,6 +240,8 @@ static int plan_af_xdp(struct plan *plan, const struct device *d, const struct p
 	plan->queue_first = queue;
 	plan->busy_budget = busy_budget;
 	plan->force_copy = mode[0] == 'g';
+	if (config->rx_pool && await_queues(plan, d))
+		return -EBUSY;
 	plan_queue(plan, 0);
 	remember_others();
 	eal_log_capture_bpf();

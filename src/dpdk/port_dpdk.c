@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/err.h"
 #include "dpdk/eal_log.h"
@@ -379,10 +378,10 @@ int probe_port(const char *name, const char *device, bool allow_default_route_de
 	return result ? result : p.kind->plan(&plan, &parts, &config);
 }
 
-static int open_ethdev(struct dpdk_port *p, const struct port_config *config,
+static int open_ethdev(struct dpdk_port *p, const struct port_config *config, uint32_t tries,
 		       struct port_report *report)
 {
-	struct plan plan = {0};
+	struct plan plan = {.tries = tries};
 	struct device device;
 	int result = choose_kind(p, &device, config);
 
@@ -412,7 +411,10 @@ static int open_ethdev(struct dpdk_port *p, const struct port_config *config,
 	return result;
 }
 
-static int open_once(const struct port_config *config, struct port **port,
+// Each that the kernel refuses costs receive buffers, which DPDK 22.11's driver does not return.
+#define AF_XDP_TRIES 3
+
+static int open_once(const struct port_config *config, uint32_t tries, struct port **port,
 		     struct port_report *report)
 {
 	struct dpdk_port *p = aligned_alloc(CACHE_LINE_BYTES, sizeof(*p));
@@ -424,7 +426,7 @@ static int open_once(const struct port_config *config, struct port **port,
 	p->rx_pool = (struct rte_mempool *)config->rx_pool;
 	snprintf(p->port.name, sizeof(p->port.name), "%s", config->name);
 	snprintf(p->port.device, sizeof(p->port.device), "%s", config->device);
-	int result = open_ethdev(p, config, report);
+	int result = open_ethdev(p, config, tries, report);
 
 	if (result)
 		ethdev_close(&p->port);
@@ -435,20 +437,17 @@ static int open_once(const struct port_config *config, struct port **port,
 
 int port_open(const struct port_config *config, struct port **port, struct port_report *report)
 {
-	const struct timespec pause = {.tv_nsec = 50000000};
 	bool af_xdp = strncmp(config->device, "af_xdp:", strlen("af_xdp:")) == 0;
-	int result = -EBUSY;
+	int result;
 
 	if (strncmp(config->device, "pair:", strlen("pair:")) == 0)
 		return pair_open(config, port, report);
-	// The kernel frees an AF_XDP queue a little after its last user went (a restart, say), and
-	// does not tell when: a second's patience.
-	for (int tries = af_xdp ? 20 : 1; tries > 0; tries--) {
-		result = open_once(config, port, report);
-		if (result == 0 || err_last()->id != ERR_PORT_START_FAILED)
+	result = open_once(config, 0, port, report);
+	// A queue may be another's still, who has just gone: see xdp_queue.h.
+	for (uint32_t tries = 1; af_xdp && result && tries < AF_XDP_TRIES; tries++) {
+		if (err_last()->id != ERR_PORT_START_FAILED)
 			break;
-		if (tries > 1)
-			nanosleep(&pause, NULL);
+		result = open_once(config, tries, port, report);
 	}
 	return result;
 }

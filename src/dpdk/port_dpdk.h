@@ -13,6 +13,7 @@ struct dpdk_port;
 
 // How a kind of device string becomes an ethdev. Filled in by the kind, read by port_dpdk.c.
 struct plan {
+	uint32_t tries;      // in vain, before this one
 	bool pci;            // probed by EAL at start; otherwise made now on the vdev bus
 	char name[64];       // of the DPDK device
 	char args[512];      // its arguments

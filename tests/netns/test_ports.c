@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <linux/if_xdp.h>
 #include <net/if.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "dpdk/kernel.h"
+#include "dpdk/xdp_queue.h"
 #include "ports.h"
 
 #define TIMES 20
@@ -254,23 +256,77 @@ static int open_two_queues(const char *device, struct port **port)
 	return port_open(&config, port, &report);
 }
 
-// The first queue was opened before the second could not be: it is given back, what is another's is
-// not.
-static void af_xdp_leaves_no_queue_taken_when_the_next_is_not_free(void **state)
+static void make_two_queues(void)
 {
-	struct port *port;
-	int other, first;
-
 	run("ip link add qva numrxqueues 2 numtxqueues 2 type veth peer name qvb numrxqueues 2 "
 	    "numtxqueues 2; ip link set qva up; ip link set qvb up");
-	other = take_queue("qva", 1);
+}
+
+// The first queue was opened before the second could not be, which finds no buffers: it is given
+// back.
+static void af_xdp_leaves_no_queue_taken_when_the_next_fails(void **state)
+{
+	struct pool_config config = {
+		.name = "few", .pkts = 3000, .room_bytes = 2176, .numa_node = -1};
+	struct pool *shared = rx_pool;
+	struct port *port;
+
+	make_two_queues();
+	rx_pool = pool_create(&config);
+	assert_non_null(rx_pool);
 	assert_true(open_two_queues("af_xdp:qva", &port) < 0);
 	assert_string_equal(err_infos[err_last()->id].name, err_infos[ERR_PORT_START_FAILED].name);
+	assert_int_equal(count_af_xdp(), 0);
+	assert_int_equal(kernel_xdp_program("qva"), 0);
+	assert_int_equal(xdp_queue_await("qva", 0), 0);
+	pool_destroy(rx_pool);
+	rx_pool = shared;
+	run("ip link del qva");
+}
+
+static void af_xdp_names_the_queue_that_is_taken_and_leaves_it_alone(void **state)
+{
+	struct port *port;
+	int other;
+
+	make_two_queues();
+	other = take_queue("qva", 1);
+	assert_int_equal(open_two_queues("af_xdp:qva", &port), -EBUSY);
+	assert_string_equal(err_infos[err_last()->id].name, err_infos[ERR_PORT_QUEUE_IN_USE].name);
+	assert_non_null(strstr(err_last()->message, "queue 1 of qva"));
 	assert_int_equal(count_af_xdp(), 1);
 	assert_int_equal(kernel_xdp_program("qva"), 0);
-	first = take_queue("qva", 0);
-	close(first);
+	assert_int_equal(xdp_queue_busy("qva", 0), 0);
+	assert_int_equal(xdp_queue_busy("qva", 1), -EBUSY);
 	close(other);
+	run("ip link del qva");
+}
+
+static void *leave_later(void *argument)
+{
+	nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
+	close(*(int *)argument);
+	return NULL;
+}
+
+static void af_xdp_waits_until_another_has_left_the_queues(void **state)
+{
+	static int other; // the thread's, too
+	struct port *port;
+	pthread_t thread;
+
+	make_two_queues();
+	other = take_queue("qva", 1);
+	assert_int_equal(xdp_queue_busy("qva", 0), 0);
+	assert_int_equal(xdp_queue_busy("qva", 1), -EBUSY);
+	assert_int_equal(xdp_queue_busy("qva", 0), 0); // to have asked took nothing
+	assert_int_equal(pthread_create(&thread, NULL, leave_later, &other), 0);
+	if (open_two_queues("af_xdp:qva", &port))
+		fail_msg("%s", err_last()->message);
+	pthread_join(thread, NULL);
+	assert_int_equal(xdp_queue_busy("qva", 0), -EBUSY);
+	port_close(port);
+	assert_int_equal(xdp_queue_await("qva", 0), 0);
 	run("ip link del qva");
 }
 
@@ -318,7 +374,9 @@ int main(void)
 		cmocka_unit_test(the_card_of_the_default_route_is_refused),
 		cmocka_unit_test(af_xdp_carries_packets_both_ways),
 		cmocka_unit_test(af_xdp_opens_twenty_times_and_leaves_nothing),
-		cmocka_unit_test(af_xdp_leaves_no_queue_taken_when_the_next_is_not_free),
+		cmocka_unit_test(af_xdp_leaves_no_queue_taken_when_the_next_fails),
+		cmocka_unit_test(af_xdp_names_the_queue_that_is_taken_and_leaves_it_alone),
+		cmocka_unit_test(af_xdp_waits_until_another_has_left_the_queues),
 		cmocka_unit_test(memif_opens_twenty_times_and_leaves_nothing),
 		cmocka_unit_test(pcap_null_and_ring_open_twenty_times),
 	};
