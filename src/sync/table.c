@@ -55,11 +55,12 @@
 // with release do for compare-and-swap. Readers see no difference but by the clock: what the writer
 // did is seen some nanoseconds after the call returned, though never after anything it did later.
 //
-// No ABA: a state never comes back before a grace period has passed, and who compares and swaps has
-// been online since he read. Progress: find is wait-free (PROBES_MAX buckets at most). insert,
-// remove and replace are lock-free: a compare-and-swap fails because another's succeeded, and an
-// abort of ours means that the key earlier on the way goes on; who is stopped anywhere is helped or
-// passed by. A thread that stops while it is online holds up only the return of slots.
+// No ABA: a state never comes back before a grace period has passed, and who compares and swaps
+// has been online since he read. Progress: find is wait-free (PROBES_MAX buckets at most, the
+// first of them twice). insert, remove and replace are lock-free: a compare-and-swap fails because
+// another's succeeded, and an abort of ours means that the key earlier on the way goes on; who is
+// stopped anywhere is helped or passed by. A thread that stops while it is online holds up only
+// the return of slots.
 #include "sync/table.h"
 
 #include <errno.h>
