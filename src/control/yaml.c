@@ -140,6 +140,15 @@ static void take(struct builder *b, struct fy_event *event)
 	}
 }
 
+static const char *syntax_hint(const char *found)
+{
+	if (strstr(found, "nested block mapping"))
+		return "a colon at the end of a value, or with a space behind it, begins another: "
+		       "go on with what belongs behind it (tap:NAME), or write quotes around the "
+		       "value";
+	return "check the indentation (spaces, no tabs) and that brackets and quotes are closed";
+}
+
 // What libfyaml found. Its places count lines from 1 and columns from 1.
 static void report_syntax(struct diags *diags, struct fy_diag *fy)
 {
@@ -151,9 +160,8 @@ static void report_syntax(struct diags *diags, struct fy_diag *fy)
 		struct place place = {(uint32_t)(error->line > 0 ? error->line : 1),
 				      (uint32_t)(error->column > 0 ? error->column : 1), 1};
 
-		diag_hint(diag_add(diags, place, "not valid YAML: %s", error->msg),
-			  "check the indentation (spaces, no tabs) and that brackets and quotes "
-			  "are closed");
+		diag_hint(diag_add(diags, place, "not valid YAML: %s", error->msg), "%s",
+			  syntax_hint(error->msg));
 		break; // what follows the first one is mostly its echo
 	}
 	if (diags->count == before)
