@@ -223,9 +223,12 @@ static int open_ports(struct prism *p)
 
 static int start_all(struct prism *p)
 {
+	const struct prism_options *o = &p->options;
 	struct pool_config plan[POOL_KINDS];
-	int error;
+	int error = o->no_shared_memory ? 0 : shm_refuse_running(o->instance, o->run_dir);
 
+	if (error)
+		return error;
 	p->ring_pkts = ring_pkts(&p->options);
 	plan_pools(&p->options, plan);
 	error = start_platform(p, plan);

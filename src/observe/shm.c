@@ -299,6 +299,19 @@ static int check_free(const char *path)
 	return error;
 }
 
+int shm_refuse_running(const char *instance, const char *run_dir)
+{
+	char dir[INSTANCE_PATH_BYTES], path[2 * INSTANCE_PATH_BYTES];
+	int error;
+
+	if (instance_check_name(instance) || instance_run_dir(run_dir, dir))
+		return -err_infos[err_last()->id].number;
+	snprintf(path, sizeof(path), "%s/%s.shm", dir, instance);
+	error = check_free(path);
+	instance_leave_dir(dir);
+	return error;
+}
+
 // Renames the whole file into place unless a living instance has the name. The lock on the
 // directory keeps two starts at once apart.
 static int publish(const char *dir, const char *from, const char *to)

@@ -135,6 +135,10 @@ struct shm_config {
 
 struct shm;
 
+// A negative errno with err_set when a living instance has the name: for a start that would meet
+// its devices before it meets its file. Blocks: file system.
+int shm_refuse_running(const char *instance, const char *run_dir);
+
 // Creates RUN_DIR/INSTANCE.shm; one left by a dead process is replaced, one of a living process is
 // a refusal. NULL with err_set. Blocks: file system. The state is SHM_STARTING.
 struct shm *shm_create(const struct shm_config *config);

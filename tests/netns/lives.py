@@ -236,7 +236,8 @@ def killed(t):
     other = subprocess.run([*INSIDE, t.prism, "run", path], text=True,
                            capture_output=True)
     t.check("a second one of the same name is refused, the first serves on",
-            other.returncode == 3 and TAP in other.stderr and p.poll() is None,
+            other.returncode == 3 and f"of process {stats['pid']}" in other.stderr and
+            p.poll() is None,
             other.stderr.splitlines()[0] if other.stderr else "no message")
     t.end(p)
     t.ends_clean("the new one", p)
