@@ -61,7 +61,8 @@ static void judge_memory(struct doctor *d)
 	const struct machine *m = &d->machine;
 	char remedy[160];
 
-	snprintf(remedy, sizeof remedy, "sysctl vm.nr_hugepages=%u",
+	snprintf(remedy, sizeof remedy,
+		 "sysctl vm.nr_hugepages=%u is plenty; prism run says how many a file needs",
 		 m->hugepage_kib ? 512 * 2048 / m->hugepage_kib : 512);
 	doctor_add(d, warn_unless(m->hugepages_free > 0), "hugepages", remedy,
 		   "%lu of %lu free, %u KiB each%s", (unsigned long)m->hugepages_free,
