@@ -65,6 +65,7 @@ static uint16_t tx_burst(struct dpdk_port *p, struct pkt **pkts, uint16_t count)
 	}
 	sent = rte_eth_tx_burst(p->id, 0, out, n);
 	p->unclaimed = true;
+	p->empty_looks = 0;
 	for (uint16_t i = 0; i < n; i++) {
 		if (out[i] == &pkts[i]->mbuf)
 			continue;
@@ -81,18 +82,21 @@ static uint16_t af_xdp_tx(struct port *port, struct pkt **pkts, uint16_t count)
 	return tx_burst(to_dpdk_port(port), pkts, MIN(count, BURST_PKTS));
 }
 
-// Empty looks for packets between two at what the kernel has sent.
-#define EMPTY_LOOKS 1024
+// Empty looks for packets since something was sent, at the first question what the kernel is done
+// with and at the last. It may be done late: a packet is its receiver's until he has read it.
+#define EMPTY_LOOKS_MIN (UINT32_C(1) << 10)
+#define EMPTY_LOOKS_MAX (UINT32_C(1) << 28)
 
-// The driver keeps what it sent until it sends again; idle turns ask, so that buffers come home
-// when traffic stops.
+// The driver keeps what it sent until it sends again; idle turns ask, after twice as many looks
+// each time, so that buffers come home when traffic stops.
 static uint16_t af_xdp_rx(struct port *port, struct pkt **pkts, uint16_t count)
 {
 	struct dpdk_port *p = to_dpdk_port(port);
 	uint16_t n = ethdev_rx(port, pkts, count);
 
-	if (n == 0 && p->unclaimed && ++p->empty_looks % EMPTY_LOOKS == 0) {
-		p->unclaimed = false;
+	if (n == 0 && p->unclaimed && ++p->empty_looks >= EMPTY_LOOKS_MIN &&
+	    (p->empty_looks & (p->empty_looks - 1)) == 0) {
+		p->unclaimed = p->empty_looks < EMPTY_LOOKS_MAX;
 		rte_eth_tx_burst(p->id, 0, NULL, 0);
 	}
 	return n;

@@ -74,7 +74,7 @@ struct dpdk_port {
 	// af_xdp alone
 	int socket_fd[WORKERS_MAX]; // the driver's, of the first sockets_count queues
 	uint16_t socket_count;
-	bool unclaimed; // something was sent since it was last asked for buffers that are free
+	bool unclaimed;            // the kernel may not be done with what was sent
 	uint16_t mtu_bytes_before; // the interface's, 0: it was not changed
 
 	// memif alone
