@@ -196,12 +196,12 @@ def ping(place):
 def nothing_is_missing(place, before):
     for _ in range(50):  # retransmissions and closes settle
         ping_again = place.client("ping", "-c", "1", "-W", "1", OURS).returncode == 0
+        time.sleep(0.2)  # the answer's buffer is the kernel's until ping has read it
         now = place.stats()
         free = {p["name"]: p["available_pkts"] for p in now["pools"]}
         open_now = sum(w["conns_open"] for w in now["workers"])
         if open_now == 0 and free == before and ping_again:
             break
-        time.sleep(0.2)
     place.check("every buffer is back in its pool", free == before, f"{before} then {free}")
     place.check("no connection is left beyond TIME-WAIT",
                 all(w["conns_open"] == 0 and w["conns_half_open"] == 0 for w in now["workers"]),
