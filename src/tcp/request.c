@@ -375,9 +375,11 @@ int tcp_abort(struct tcp *tcp, prism_conn conn)
 	if (!c)
 		return conn_refuse(tcp, conn);
 	conn_set(c, CONN_DISCARD);
-	if (conn_in(c, CLOSED))
-		return 0;
-	close_abort(tcp, c, PRISM_CLOSE_ABORTED);
+	c->news &= (uint8_t)~NEWS_EOF; // of text that is forgotten it would be a lie
+	if (conn_in(c, CLOSED))        // it ended meanwhile, and that was not told yet
+		c->reason = PRISM_CLOSE_ABORTED;
+	else
+		close_abort(tcp, c, PRISM_CLOSE_ABORTED);
 	return 0;
 }
 

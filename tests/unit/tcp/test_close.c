@@ -162,6 +162,28 @@ static void an_abort_resets_the_peer(void **state)
 	peer_destroy(b);
 }
 
+// Whoever aborts while text waits is not told of its end afterwards.
+static void an_abort_forgets_the_end_of_the_stream(void **state)
+{
+	struct prism_event e;
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_open(b);
+	peer_in(b, (struct in){.flags = ACK, .seq = 1, .ack = 1, .len = 10});
+	peer_in(b, (struct in){.flags = ACK, .seq = 11, .ack = 1, .len = 10});
+	peer_in(b, (struct in){.flags = ACK | FIN, .seq = 21, .ack = 1});
+	assert_int_equal(tcp_deliver(b->tcp, &e, 1), 1);
+	assert_int_equal(e.type, PRISM_EVENT_DATA);
+	peer_event(b, &e);
+	assert_int_equal(tcp_abort(b->tcp, b->conn), 0);
+	peer_turn(b);
+	assert_int_equal(b->eof, 0);
+	assert_int_equal(b->closed, 1);
+	assert_int_equal(b->reason, PRISM_CLOSE_ABORTED);
+	peer_destroy(b);
+}
+
 static void early_text_of_a_reset_connection_has_a_name(void **state)
 {
 	struct peer *b = peer_create();
@@ -222,6 +244,7 @@ int main(void)
 		cmocka_unit_test(a_lost_fin_is_sent_again),
 		cmocka_unit_test(an_exact_reset_ends_it_and_others_are_asked_about),
 		cmocka_unit_test(an_abort_resets_the_peer),
+		cmocka_unit_test(an_abort_forgets_the_end_of_the_stream),
 		cmocka_unit_test(early_text_of_a_reset_connection_has_a_name),
 		cmocka_unit_test(a_peer_that_never_finishes_is_not_waited_for_for_ever),
 		cmocka_unit_test(in_fin_wait_2_it_is_not_enough_to_be_there),
