@@ -40,15 +40,24 @@ void ack_advance(struct tcp *tcp, struct conn *c, const struct segment *s)
 {
 	struct cc_sample sample = {
 		.acked_bytes = (uint32_t)(s->ack - c->snd.una),
+		.now_ns = tcp->env->now_ns,
+		.after_rto = conn_is(c, CONN_AFTER_RTO),
 		.app_limited = conn_is(c, CONN_APP_LIMITED),
 	};
+	bool in_trouble = UNLIKELY(loss_concerns(c, s));
+	struct loss_news news;
+
+	c->dupacks = 0;
+	if (UNLIKELY(in_trouble))
+		loss_ack_comes(tcp, c, s, &news);
 	struct sendq_acked acked = sendq_ack(tcp, c, s->ack);
 	uint64_t rtt_ns = measure_ns(tcp, c, s, acked.sent_ns);
 
 	c->snd.una = s->ack;
 	if (rtt_ns)
 		rtt_sample(c, rtt_ns);
-	if (!loss_ack_advanced(tcp, c, sample.acked_bytes))
+	sample.rtt_us = (uint32_t)MIN(rtt_ns / NS_PER_US, (uint64_t)UINT32_MAX);
+	if (LIKELY(!in_trouble) || !loss_ack_came(tcp, c, s, &news))
 		cc_of(c)->on_ack(c, &sample);
 	timers_ack_advanced(tcp, c);
 	owe_sent(tcp, c, acked.cookie);
@@ -69,7 +78,7 @@ static COLD void window_opened(struct tcp *tcp, struct conn *c)
 {
 	timers_window_opened(c);
 	if (conn_outstanding(c)) {
-		loss_resend_all(c);
+		loss_resend_all(tcp, c);
 		timers_segment_sent(tcp, c);
 	}
 	conn_mark(tcp, c);
@@ -100,7 +109,9 @@ void ack_process(struct tcp *tcp, struct conn *c, const struct segment *s)
 	if (s->ack > c->snd.una)
 		ack_advance(tcp, c, s);
 	else if (is_duplicate(c, s))
-		loss_duplicate_ack(tcp, c);
+		loss_ack_again(tcp, c, s, true);
+	else if (UNLIKELY(s->sack_count) && conn_is(c, CONN_SACK) && conn_outstanding(c))
+		loss_ack_again(tcp, c, s, false);
 	// RFC 9293 MUST-37: it answers, so it is there. RFC 6429 4: resources may end patience, and
 	// do where nobody is left to lose it: after close, R2 runs whatever a closed window
 	// answers.

@@ -89,7 +89,7 @@ static void prefetch_sent(const struct tcp *tcp, const struct guesses *g)
 		if (c->sendq.head != NO_INDEX)
 			bits_prefetch(&tcp->desc[c->sendq.head]);
 		if (c->snd.nxt < c->snd.end || UNLIKELY(conn_is(c, CONN_IN_TROUBLE)))
-			prefetch_lines(&c->loss, sizeof(*c) - CONN_ACK_BYTES);
+			prefetch_lines(&c->cc_state, sizeof(*c) - CONN_ACK_BYTES);
 	}
 	for (uint32_t i = 0; i < g->count; i++) {
 		const struct send_desc *d = &tcp->desc[g->conn[i]->sendq.head];

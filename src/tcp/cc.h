@@ -7,15 +7,21 @@
 struct cc_sample {
 	uint64_t in_flight_bytes; // when something was lost or recovered
 	uint32_t acked_bytes;     // by this ACK
-	bool app_limited;         // cwnd was not what held the sender back
+	uint32_t rtt_us;          // of this ACK; 0: it measures nothing
+	uint64_t now_ns;
+	bool after_rto;   // it was sent again, or with what was: CONN_AFTER_RTO before this ACK
+	bool app_limited; // cwnd was not what held the sender back
 };
 
 struct cc_ops {
 	const char *name;
 	void (*on_ack)(struct conn *c, const struct cc_sample *s);
-	void (*on_loss)(struct conn *c, const struct cc_sample *s); // found by duplicate ACKs
+	// Sets ssthresh; how cwnd gets there is loss.c's.
+	void (*on_loss)(struct conn *c, const struct cc_sample *s);
 	void (*on_rto)(struct conn *c, const struct cc_sample *s);
 	void (*on_recovered)(struct conn *c, const struct cc_sample *s);
+	void (*on_spurious)(
+		struct conn *c); // nothing was lost; cwnd and ssthresh are back; or NULL
 };
 
 extern const struct cc_ops cc_reno;

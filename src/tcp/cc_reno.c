@@ -15,10 +15,10 @@ static uint32_t half_of_flight(const struct conn *c, const struct cc_sample *s)
 
 // RFC 3465 2.3: at most two segments an ACK, for peers that delay theirs; one after a timeout, when
 // an ACK covers what had arrived before it and says nothing of how fast the network takes more.
-static void slow_start(struct conn *c, uint32_t acked_bytes)
+static void slow_start(struct conn *c, const struct cc_sample *s)
 {
-	uint32_t segs = UNLIKELY(conn_is(c, CONN_AFTER_RTO)) ? 1 : 2;
-	uint32_t step = MIN(acked_bytes, segs * c->mss_bytes);
+	uint32_t segs = UNLIKELY(s->after_rto) ? 1 : 2;
+	uint32_t step = MIN(s->acked_bytes, segs * c->mss_bytes);
 
 	c->cc.cwnd_bytes = MIN(c->cc.cwnd_bytes + step, CWND_MAX);
 }
@@ -40,7 +40,7 @@ static void reno_on_ack(struct conn *c, const struct cc_sample *s)
 	if (s->app_limited)
 		return;
 	if (c->cc.cwnd_bytes < c->ssthresh_bytes)
-		slow_start(c, s->acked_bytes);
+		slow_start(c, s);
 	else
 		avoid_congestion(c, s->acked_bytes);
 }
@@ -48,7 +48,6 @@ static void reno_on_ack(struct conn *c, const struct cc_sample *s)
 static void reno_on_loss(struct conn *c, const struct cc_sample *s)
 {
 	c->ssthresh_bytes = half_of_flight(c, s);
-	c->cc.cwnd_bytes = c->ssthresh_bytes + 3u * c->mss_bytes; // RFC 5681 3.2, step 3
 	c->cc.acked = 0;
 }
 
@@ -63,10 +62,8 @@ static void reno_on_rto(struct conn *c, const struct cc_sample *s)
 
 static void reno_on_recovered(struct conn *c, const struct cc_sample *s)
 {
-	// RFC 6582 3.2, step 3, full acknowledgment, (1): no burst after recovery.
-	uint64_t flight = MAX(s->in_flight_bytes, (uint64_t)c->mss_bytes);
-
-	c->cc.cwnd_bytes = (uint32_t)MIN((uint64_t)c->ssthresh_bytes, flight + c->mss_bytes);
+	(void)s;
+	c->cc.cwnd_bytes = c->ssthresh_bytes; // RFC 9937 6.2; PRR has brought the flight there
 }
 
 const struct cc_ops cc_reno = {

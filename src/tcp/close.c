@@ -14,6 +14,7 @@
 #include "tcp/state.h"
 #include "tcp/timers.h"
 #include "tcp/timewait.h"
+#include "tcp/trouble.h"
 
 // RFC 5961 7, and CVE-2016-5696: a limit an attacker can count is a side channel, so it is random.
 #define CHALLENGES_A_SECOND 1000
@@ -38,6 +39,8 @@ bool close_challenge_allowed(struct tcp *tcp)
 static void release(struct tcp *tcp, struct conn *c, enum prism_close_reason reason)
 {
 	timers_closed(tcp, c);
+	if (conn_is(c, CONN_TROUBLE))
+		trouble_end(tcp, c);
 	sendq_clear(tcp, c);
 	room_forget(tcp, c);
 	early_clear(tcp, c, DROP_TCP_CLOSED);

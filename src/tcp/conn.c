@@ -11,6 +11,7 @@
 #include "net/net.h"
 #include "observe/counter.h"
 #include "tcp/room.h"
+#include "tcp/scoreboard.h"
 #include "tcp/sendq.h"
 
 // The first offset of a stream: its low 32 bits are the wire's number, and "before the first" is
@@ -91,8 +92,7 @@ void conn_start_send(struct conn *c, uint32_t isn)
 {
 	c->snd.una = OFFSET_BASE + isn;
 	c->snd.nxt = c->snd.una;
-	c->snd.end = c->snd.una + 1;  // text begins behind the SYN
-	c->loss.recover = c->snd.una; // RFC 6582 3.2, step 1: below the first una that counts
+	c->snd.end = c->snd.una + 1; // text begins behind the SYN
 }
 
 void conn_start_receive(struct conn *c, uint32_t irs)
@@ -119,6 +119,7 @@ void conn_reap(struct tcp *tcp, struct conn *c)
 	ASSERT(!timer_armed(&c->timer));
 	ASSERT(c->sendq.head == NO_INDEX);
 	ASSERT(!c->early);
+	ASSERT(!conn_is(c, CONN_TROUBLE));
 	clear(c);
 	c->flush_next = tcp->conn_free;
 	tcp->conn_free = conn_index(tcp, c);
@@ -131,13 +132,14 @@ static void check_send(const struct tcp *tcp, const struct conn *c)
 	ASSERT(c->snd.una <= c->snd.nxt);
 	ASSERT(c->snd.nxt <= c->snd.end + 1);
 	ASSERT(c->snd.nxt <= c->snd.end || conn_is(c, CONN_FIN_QUEUED) || conn_in(c, SYN_SENT));
-	ASSERT(c->loss.rtx_nxt >= c->loss.rtx_end || c->loss.rtx_end <= c->snd.nxt);
-	ASSERT(c->loss.rtx_nxt >= c->loss.rtx_end || c->loss.rtx_nxt >= c->snd.una);
-	ASSERT(c->loss.rtx_nxt >= c->loss.rtx_end || conn_is(c, CONN_LOST));
 	ASSERT(c->stalled_ms == 0 || c->backoff > 0);
 	ASSERT(!conn_in(c, STATES_SYNCHRONIZED) || c->cc.cwnd_bytes >= c->mss_bytes);
 	ASSERT(!conn_in(c, STATES_SYNCHRONIZED) || c->mss_bytes > 0);
+	ASSERT(!conn_is(c, CONN_RECOVERY) || conn_is(c, CONN_TROUBLE));
+	ASSERT(!conn_is(c, CONN_PTO) || !conn_is(c, CONN_PERSIST));
 	sendq_check(tcp, c);
+	if (conn_is(c, CONN_TROUBLE))
+		scoreboard_check(tcp, c);
 }
 
 static void check_receive(const struct tcp *tcp, const struct conn *c)

@@ -4,10 +4,10 @@
 // Sequence numbers are 64-bit stream offsets inside (segment.c makes them, output.c truncates):
 // the low 32 bits are the wire's, the start lies above 2^32, every comparison is a plain <.
 //
-//              una          rtx_nxt   rtx_end       nxt             end
-//   --------|------------|---------|-----------|---------------|---------|
-//    acked   retransmitted  lost, to  in flight    queued, unsent  FIN (1)
-//            or in flight   be resent
+//              una                               nxt             end
+//   --------|---------------------------------|---------------|---------|
+//    acked   in flight, lost, or sacked          queued, unsent  FIN (1)
+//            (scoreboard.h)
 //
 // Two fields are read at any time by workers whose connection it is not: who is asked about a
 // handle looks at generation and flags of a slot, whoever has it. Both are single-writer cells
@@ -67,21 +67,23 @@ enum conn_flag {
 	CONN_FIN_QUEUED = 1 << 3, // the application closed: FIN stands behind snd.end
 	CONN_TS = 1 << 4,         // timestamps agreed on (RFC 7323)
 	CONN_WANTS_ROOM = 1 << 5, // a send was refused for its own bytes; WRITABLE is owed
-	CONN_RECOVERY = 1 << 6,   // fast recovery until loss.recover (RFC 6582)
+	CONN_RECOVERY = 1 << 6,   // fast recovery until trouble's recover (RFC 6582)
 	CONN_PERSIST = 1 << 7,    // the retransmission deadline is a zero-window probe's
 	CONN_RTX_NOW = 1 << 8,    // one retransmission goes out whatever cwnd says
 	CONN_SYN_RETRANSMITTED = 1 << 9,
 	CONN_PROBE = 1 << 10,         // a keep-alive probe is due
 	CONN_DISCARD = 1 << 11,       // undelivered data is not wanted any more
 	CONN_EARLY_ACKS = 1 << 12,    // text came early: early_acks are owed
-	CONN_AFTER_RTO = 1 << 13,     // slow start goes through what was lost, up to loss.recover
+	CONN_AFTER_RTO = 1 << 13,     // slow start goes through what was lost, up to recover
 	CONN_WINDOW_PROBE = 1 << 14,  // one octet may leave although the window is closed
 	CONN_APP_LIMITED = 1 << 15,   // the last flush sent all there was
-	CONN_LOST = 1 << 16,          // [loss.rtx_nxt, loss.rtx_end) may hold something
+	CONN_TROUBLE = 1 << 16,       // trouble is the index of a record
 	CONN_EARLY = 1 << 17,         // early is not NULL
 	CONN_KEEPALIVE_SET = 1 << 18, // keepalive_s says, not the configuration
 	CONN_MOVING = 1 << 19,        // it goes to moves_to as soon as nothing of it waits here
-	CONN_SYN_AGAIN = 1 << 20      // its SYN was answered by an older connection, and repeated
+	CONN_SYN_AGAIN = 1 << 20,     // its SYN was answered by an older connection, and repeated
+	CONN_SACK = 1 << 21,          // selective acknowledgments agreed on (RFC 2018)
+	CONN_PTO = 1 << 22,           // the retransmission deadline is a tail probe's (RFC 8985 7)
 };
 // Above the flags: the worker whose connection it is, plus one. So a slot that is free, or cleared
 // at this moment by whose it was, is nobody's: who has an old handle may look at it meanwhile.
@@ -89,7 +91,7 @@ enum conn_flag {
 #define CONN_IN_TRANSIT 254u // nobody's: between two workers; flush_next is the one it left
 
 // In good weather an ACK that nothing waits for looks at none of line 3.
-#define CONN_IN_TROUBLE (CONN_RECOVERY | CONN_AFTER_RTO | CONN_LOST)
+#define CONN_IN_TROUBLE (CONN_AFTER_RTO | CONN_TROUBLE)
 
 // Events owed to the application; data has its own queue.
 enum news { // in the order in which they are told
@@ -170,11 +172,8 @@ struct conn {
 	} rtt;
 
 	// Line 3: trouble; and what a flag, or another field, says there is need of.
-	struct {
-		uint64_t recover; // RFC 6582: one past the highest sent when loss was found
-		uint64_t rtx_nxt; // next to retransmit
-		uint64_t rtx_end; // end of what counts as lost; nothing when rtx_nxt >= rtx_end
-	} loss;
+	uint32_t cc_state[5];    // of the algorithm
+	uint32_t trouble;        // with CONN_TROUBLE: trouble.h
 	struct pkt *early;       // last out-of-order packet; its successor is the first (circular)
 	uint64_t sent_cookie;    // of the last borrowed range acknowledged
 	uint32_t stalled_ms;     // when retransmissions began to go unanswered; 0: while backoff is
@@ -182,9 +181,11 @@ struct conn {
 	uint16_t r2_s;           // RFC 9293 3.8.3: give up after this long
 	uint32_t ssthresh_bytes; // RFC 5681 3.1; asked where the window was the limit
 	uint32_t stray_ms;       // when what was out of place and without text was last answered
-	uint8_t early_acks;      // bare ACKs owed for what came early since the last, 0..3
-	uint16_t full_bytes;     // of the IP packet that a full segment makes
-	uint32_t early_bytes;    // what of rcv.charged came early
+	uint8_t early_acks : 2;  // bare ACKs owed for what came early since the last, 0..3
+	uint8_t reordered : 1;   // RFC 8985: reordering was seen
+	uint8_t reorder_steps : 5; // and by so many quarters of a round trip more than one
+	uint16_t full_bytes;       // of the IP packet that a full segment makes
+	uint32_t early_bytes;      // what of rcv.charged came early
 
 	// Line 4: the way to the peer.
 	struct net_path path;
@@ -197,7 +198,7 @@ struct conn {
 } CACHE_ALIGNED;
 
 // What an ACK looks at that has no text, when nothing is lost and no text waits for it.
-#define CONN_ACK_BYTES offsetof(struct conn, loss)
+#define CONN_ACK_BYTES offsetof(struct conn, cc_state)
 
 static_assert(offsetof(struct conn, rcv) == 1 * CACHE_LINE_BYTES, "line 1 is receiving");
 static_assert(offsetof(struct conn, retransmit_ns) == 2 * CACHE_LINE_BYTES, "line 2 is time");
@@ -222,6 +223,7 @@ struct listener;
 struct time_wait;
 struct send_desc;
 struct room_link;
+struct trouble;
 
 struct tcp {
 	struct env *env;
@@ -237,6 +239,8 @@ struct tcp {
 	uint32_t index_mask;  // where it has the index
 	uint32_t conn_free;   // first free slot
 	uint32_t conn_count;  // slots in use
+	struct trouble *trouble;
+	uint32_t trouble_free;
 	uint32_t desc_free;
 	uint32_t desc_count;
 	uint32_t descs_a_send;     // what the largest send takes
@@ -329,15 +333,6 @@ static inline uint32_t conn_index(const struct tcp *tcp, const struct conn *c)
 static inline uint64_t conn_outstanding(const struct conn *c)
 {
 	return c->snd.nxt - c->snd.una;
-}
-
-// Sequence space that counts as being in the network: outstanding, less what is lost and not yet
-// sent again (RFC 5681's FlightSize after a loss was found).
-static inline uint64_t conn_in_flight(const struct conn *c)
-{
-	if (LIKELY(!conn_is(c, CONN_LOST)) || c->loss.rtx_nxt >= c->loss.rtx_end)
-		return conn_outstanding(c);
-	return conn_outstanding(c) - (c->loss.rtx_end - c->loss.rtx_nxt);
 }
 
 static inline bool conn_fin_sent(const struct conn *c)

@@ -35,6 +35,7 @@ bool open_send_syn(struct tcp *tcp, struct conn *c)
 		b.flags = TCP_SYN | TCP_ACK;
 		b.ack = (uint32_t)c->rcv.nxt;
 		o.has_ts = conn_is(c, CONN_TS);
+		o.has_sack = conn_is(c, CONN_SACK);
 		o.ts_echo = c->rcv.ts_recent;
 		o.has_scale = c->snd_scale || c->rcv_scale;
 	}

@@ -7,6 +7,7 @@
 #include "pkt/pkt.h"
 #include "tcp/isn.h"
 #include "tcp/output.h"
+#include "tcp/sack.h"
 #include "tcp/timers.h"
 #include "tcp/window.h"
 
@@ -31,7 +32,7 @@ static struct tcp_header *write_header(uint8_t *at, const struct bare *b, uint32
 bool output_bare(struct tcp *tcp, const struct bare *b)
 {
 	struct pkt *p = pkt_alloc(tcp->env->pool[POOL_CTRL]);
-	uint8_t options[TCP_SYN_OPTIONS_BYTES];
+	uint8_t options[TCP_OPTIONS_BYTES_MAX];
 	uint32_t options_len = 0;
 
 	if (UNLIKELY(!p))
@@ -42,6 +43,9 @@ bool output_bare(struct tcp *tcp, const struct bare *b)
 		options_write_ts(options, isn_ts_now(tcp->env), b->ts_echo);
 		options_len = TCP_TS_BYTES;
 	}
+	if (b->blocks_of)
+		options_len += sack_write(tcp, b->blocks_of, options + options_len,
+					  TCP_OPTIONS_BYTES_MAX - options_len);
 	uint16_t header_len = (uint16_t)(TCP_HEADER_BYTES + options_len);
 	uint8_t *at = pkt_append(p, header_len);
 
@@ -89,9 +93,11 @@ bool output_ack(struct tcp *tcp, struct conn *c)
 	struct bare b = bare_of(c, TCP_ACK);
 
 	b.wnd_units = window_offer(tcp, c);
+	b.blocks_of = c;
 	if (!output_bare(tcp, &b))
 		return false;
 	window_told(c);
+	sack_told(tcp, c);
 	return true;
 }
 

@@ -15,6 +15,7 @@
 
 #include "observe/counter.h"
 #include "tcp/deliver.h"
+#include "tcp/sack.h"
 
 #define EARLY_FIN 1 // pkt_own.flags: the peer's FIN stands behind this packet's text
 
@@ -129,6 +130,7 @@ bool early_add(struct tcp *tcp, struct conn *c, struct pkt *p, uint64_t offset, 
 	if (!c->early) {
 		pkt_own(p)->charge_bytes = deliver_true_bytes(p);
 		hold(tcp, c, p, NULL);
+		sack_early(tcp, c, offset, end);
 		return true;
 	}
 	before = place_for(tcp, c, offset);
@@ -139,6 +141,7 @@ bool early_add(struct tcp *tcp, struct conn *c, struct pkt *p, uint64_t offset, 
 	if (begin_of(before) <= offset && end_of(before) > offset) {
 		uint64_t overlap = MIN(end_of(before), end) - offset;
 
+		sack_duplicate(tcp, c, offset, offset + overlap);
 		offset += overlap;
 		if (offset == end && !(fin && end_of(before) == end)) {
 			drop(tcp, p);
@@ -149,8 +152,10 @@ bool early_add(struct tcp *tcp, struct conn *c, struct pkt *p, uint64_t offset, 
 	after = before == c->early && begin_of(before) <= offset ? NULL
 								 : pkt_own(before)->queue_next;
 	kept_end = after ? MIN(end, begin_of(after)) : end;
-	if (kept_end < end)
+	if (kept_end < end) {
+		sack_duplicate(tcp, c, kept_end, end);
 		fin = false;
+	}
 	if (kept_end <= offset && !fin) {
 		drop(tcp, p);
 		return false;
@@ -160,6 +165,7 @@ bool early_add(struct tcp *tcp, struct conn *c, struct pkt *p, uint64_t offset, 
 	pkt_own(p)->flags = fin ? EARLY_FIN : 0;
 	pkt_own(p)->charge_bytes = deliver_true_bytes(p);
 	hold(tcp, c, p, before);
+	sack_early(tcp, c, offset, kept_end);
 	return true;
 }
 
@@ -211,9 +217,13 @@ static bool one_gives_way(struct tcp *tcp, uint32_t floor_bytes)
 {
 	struct conn *c = most_of_a_few(tcp, floor_bytes);
 
-	if (c)
-		pkt_drop(tcp->env, unlink_pkt(tcp, c, c->early), DROP_TCP_EARLY_SHORT);
-	return c != NULL;
+	if (!c)
+		return false;
+	struct pkt *p = unlink_pkt(tcp, c, c->early);
+
+	sack_given_up(tcp, c, begin_of(p));
+	pkt_drop(tcp->env, p, DROP_TCP_EARLY_SHORT);
+	return true;
 }
 
 COLD bool early_has_place(struct tcp *tcp, const struct conn *c, const struct pkt *p)
@@ -255,8 +265,11 @@ bool early_drain(struct tcp *tcp, struct conn *c)
 
 void early_clear(struct tcp *tcp, struct conn *c, enum drop reason)
 {
+	if (!c->early)
+		return;
 	while (c->early)
 		pkt_drop(tcp->env, unlink_first(tcp, c), reason);
+	sack_given_up(tcp, c, 0);
 }
 
 void early_leave(struct tcp *tcp, struct conn *c)

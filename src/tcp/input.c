@@ -14,6 +14,7 @@
 #include "tcp/early.h"
 #include "tcp/open.h"
 #include "tcp/output.h"
+#include "tcp/sack.h"
 #include "tcp/segment.h"
 #include "tcp/state.h"
 #include "tcp/stranger.h"
@@ -196,7 +197,10 @@ static enum drop check_segment(struct tcp *tcp, struct conn *c, struct segment *
 		return syn_in_connection(tcp, c);
 	if (!in_window(c, s) && !closed_window_probe(c, s)) { // first
 		owe_stray(tcp, c, s);
-		return s->seq < c->rcv.nxt ? DROP_TCP_OLD_DATA : DROP_TCP_OUTSIDE_WINDOW;
+		if (s->seq >= c->rcv.nxt)
+			return DROP_TCP_OUTSIDE_WINDOW;
+		sack_duplicate(tcp, c, s->seq, s->seq + s->len); // RFC 2883 4.1
+		return DROP_TCP_OLD_DATA;
 	}
 	// third, security: obsolete
 	if (!(s->flags & TCP_ACK)) // fifth
@@ -259,6 +263,7 @@ static struct pkt *trim_to_window(struct tcp *tcp, struct conn *c, struct segmen
 			pkt_drop(tcp->env, p, DROP_TCP_OLD_DATA);
 			return NULL;
 		}
+		sack_duplicate(tcp, c, s->seq, c->rcv.nxt);
 		p = early_trim_front(p, (uint32_t)(c->rcv.nxt - s->seq));
 		s->seq = c->rcv.nxt;
 	}
@@ -322,6 +327,7 @@ static void text_or_fin(struct tcp *tcp, struct conn *c, struct segment *s)
 		pkt_consume(tcp->env, p);
 	}
 	fin |= early_drain(tcp, c);
+	sack_advanced(tcp, c);
 	if (fin)
 		close_fin_received(tcp, c);
 }

@@ -1,116 +1,456 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What is lost: duplicate ACKs, NewReno's partial ACKs, the timeout (RFC 5681 3.2, RFC 6582).
-// Called by ack.c and timers.c; marks a range [rtx_nxt, rtx_end) that output.c sends again. How
-// much may fly is asked of cc_*.c.
+// What is lost, and what follows. Called by ack.c and timers.c; marks descriptors
+// (scoreboard.c) that output.c sends again.
 //
-// Not here: SACK, RACK. Their scoreboard is the descriptors of the send queue; without SACK one
-// range says all there is to know.
+//	in order ──► recovery ──► in order       something is lost; una has reached recover
+//	    └──────► after RTO ──┘               the timer fired; likewise
+//
+// Which: RACK says (rack.c) where the peer sends blocks; where it does not, the third duplicate ACK
+// does, and each partial one (RFC 6582). Its duplicates stand for a segment each that arrived, so
+// that all the rest is the same for both (RFC 9937 6.2.2). How far cwnd falls cc_*.c says; how it
+// gets there, PRR (RFC 9937), here.
+//
+// A recovery was for nothing when all it sent again was there already, or when the ACK that ends
+// it, or begins the way back, echoes a timestamp from before anything was sent again (RFC 4015, RFC
+// 3522). Then cwnd is what it was.
+//
+// Without a record (trouble.h) text goes again at the timer's word only, a segment with each ACK,
+// until nothing is outstanding.
 #include "tcp/loss.h"
 
 #include "observe/counter.h"
 #include "observe/trace.h"
 #include "tcp/cc.h"
+#include "tcp/isn.h"
+#include "tcp/rack.h"
+#include "tcp/rtt.h"
+#include "tcp/scoreboard.h"
+#include "tcp/timers.h"
 
 #define DUPACK_THRESHOLD 3
 
-static struct cc_sample sample_now(const struct conn *c)
+static struct cc_sample sample_now(const struct tcp *tcp, const struct conn *c)
 {
-	return (struct cc_sample){.in_flight_bytes = conn_in_flight(c)};
+	// RFC 5681 3.2, step 2: what the first two duplicates let out beyond cwnd does not count.
+	return (struct cc_sample){
+		.in_flight_bytes = MIN(conn_outstanding(c), (uint64_t)c->cc.cwnd_bytes),
+		.now_ns = tcp->env->now_ns,
+	};
 }
 
-// The oldest segment counts as lost and leaves at once.
-static void resend_first(struct tcp *tcp, struct conn *c)
+// ---- the beginning and the end of it
+
+static void remember(const struct conn *c, struct trouble *t)
 {
-	c->loss.rtx_nxt = c->snd.una;
-	c->loss.rtx_end = MIN(c->snd.una + c->mss_bytes, c->snd.nxt);
-	conn_set(c, CONN_RTX_NOW | CONN_LOST);
+	t->undo.una = c->snd.una;
+	t->undo.cwnd_bytes = c->cc.cwnd_bytes;
+	t->undo.ssthresh_bytes = c->ssthresh_bytes;
+	t->undo.resent = 0;
+	t->undo.first_ts = 0;
+}
+
+// RFC 9937 6.1. What was sacked before does not count as delivered in it.
+static void begin_prr(const struct conn *c, struct trouble *t, const struct loss_news *news)
+{
+	uint64_t flight = conn_outstanding(c) + news->delivered_bytes;
+
+	t->prr.delivered = t->prr.out = 0;
+	t->prr.flight = flight - MIN(flight - 1, (uint64_t)t->sacked_bytes);
+}
+
+static void enter_recovery(struct tcp *tcp, struct conn *c, struct trouble *t,
+			   const struct loss_news *news)
+{
+	struct cc_sample s = sample_now(tcp, c);
+
+	counter_add(tcp->env, COUNTER_tcp_fast_retransmits, 1);
+	remember(c, t);
+	begin_prr(c, t, news);
+	cc_of(c)->on_loss(c, &s);
+	c->cc.cwnd_bytes = (uint32_t)MAX(loss_in_flight(tcp, c), (uint64_t)c->mss_bytes);
+	t->recover = c->snd.nxt;
+	conn_set(c, CONN_RECOVERY | CONN_RTX_NOW); // RFC 5681 3.2, step 3: the first at once
 	conn_mark(tcp, c);
 }
 
-// RFC 6582 3.2, step 2
-static void enter_recovery(struct tcp *tcp, struct conn *c)
+static void leave_recovery(struct tcp *tcp, struct conn *c, struct trouble *t)
 {
-	struct cc_sample s = sample_now(c);
-
-	counter_add(tcp->env, COUNTER_tcp_fast_retransmits, 1);
-	// RFC 5681 3.2, step 2: what the first two duplicates let out beyond cwnd does not count.
-	s.in_flight_bytes = MIN(s.in_flight_bytes, (uint64_t)c->cc.cwnd_bytes);
-	cc_of(c)->on_loss(c, &s);
-	c->loss.recover = c->snd.nxt;
-	conn_set(c, CONN_RECOVERY);
-	resend_first(tcp, c);
-}
-
-void loss_duplicate_ack(struct tcp *tcp, struct conn *c)
-{
-	// RFC 5681 3.2, step 4: a segment has left the network. No more can than were in it: a peer
-	// that repeats itself for ever does not blow the window up.
-	if (conn_is(c, CONN_RECOVERY)) {
-		if (c->cc.cwnd_bytes < c->ssthresh_bytes + conn_outstanding(c))
-			c->cc.cwnd_bytes += c->mss_bytes;
-		conn_mark(tcp, c);
-		return;
-	}
-	if (c->dupacks < CONN_DUPACKS_MAX)
-		c->dupacks++;
-	conn_mark(tcp, c); // RFC 3042: the first two let one new segment out each (output.c)
-	if (c->dupacks != DUPACK_THRESHOLD)
-		return;
-	// RFC 6582 3.2, step 2: after a recovery or a timeout duplicates of what was sent before it
-	// may come from what was resent without need.
-	if (c->snd.una <= c->loss.recover)
-		return;
-	enter_recovery(tcp, c);
-}
-
-// RFC 6582 3.2, step 3, partial acknowledgment: the next hole is lost too.
-static void partial_ack(struct tcp *tcp, struct conn *c, uint32_t acked_bytes)
-{
-	c->cc.cwnd_bytes -= MIN(c->cc.cwnd_bytes - c->mss_bytes, acked_bytes);
-	if (acked_bytes >= c->mss_bytes)
-		c->cc.cwnd_bytes += c->mss_bytes;
-	resend_first(tcp, c);
-}
-
-COLD bool loss_ack_in_trouble(struct tcp *tcp, struct conn *c, uint32_t acked_bytes)
-{
-	c->loss.rtx_nxt = MAX(c->loss.rtx_nxt, c->snd.una);
-	if (c->loss.rtx_nxt < c->loss.rtx_end) // slow start goes on with what was lost
-		conn_mark(tcp, c);
-	else
-		conn_unset(c, CONN_LOST);
-	if (conn_is(c, CONN_AFTER_RTO) && c->snd.una > c->loss.recover)
-		conn_unset(c, CONN_AFTER_RTO);
-	if (!conn_is(c, CONN_RECOVERY))
-		return false;
-	if (c->snd.una < c->loss.recover) {
-		partial_ack(tcp, c, acked_bytes);
-		return true;
-	}
-	struct cc_sample s = sample_now(c);
+	struct cc_sample s = {.in_flight_bytes = loss_in_flight(tcp, c),
+			      .now_ns = tcp->env->now_ns};
 
 	conn_unset(c, CONN_RECOVERY);
+	t->undo.until = c->snd.nxt;
+	rack_recovered(c, t);
 	cc_of(c)->on_recovered(c, &s);
+}
+
+// It was for nothing (RFC 4015 3.2, RFC 8985 9.1 for the marks).
+static void take_back(struct tcp *tcp, struct conn *c, struct trouble *t)
+{
+	counter_add(tcp->env, COUNTER_tcp_spurious_recoveries, 1);
+	c->cc.cwnd_bytes = MAX(c->cc.cwnd_bytes, t->undo.cwnd_bytes);
+	c->ssthresh_bytes = MAX(c->ssthresh_bytes, t->undo.ssthresh_bytes);
+	t->undo.una = 0;
+	if (cc_of(c)->on_spurious)
+		cc_of(c)->on_spurious(c);
+	conn_unset(c, CONN_RECOVERY | CONN_AFTER_RTO | CONN_RTX_NOW);
+	scoreboard_lose_nothing(tcp, c, t);
+	conn_mark(tcp, c);
+}
+
+// RFC 3522 3.2, (5): the echo is older than what was sent again first.
+static bool echoes_the_original(const struct conn *c, const struct trouble *t,
+				const struct segment *s)
+{
+	return t->undo.una && t->undo.first_ts && s->ack > t->undo.una && s->has_ts &&
+	       conn_is(c, CONN_TS) && (int32_t)(s->ts_echo - t->undo.first_ts) < 0;
+}
+
+// ---- what the ACK says
+
+// RFC 2883 5: the first block lies below the acknowledgment, or inside the second.
+static bool is_dsack(const struct range *first, const struct range *second, uint64_t ack)
+{
+	return first->end <= ack ||
+	       (second && first->start >= second->start && first->end <= second->end);
+}
+
+static void dsack_comes(struct tcp *tcp, struct conn *c, struct trouble *t,
+			const struct range *block)
+{
+	counter_add(tcp->env, COUNTER_tcp_dsacks_in, 1);
+	rack_dsack(c, t);
+	if (t->tlp.end && t->tlp.is_resent && block->end == t->tlp.end)
+		t->tlp.end = 0; // RFC 8985 7.4.2, case 1: the probe was one too many
+	if (t->undo.resent)
+		t->undo.resent--;
+	if (t->undo.una && t->undo.resent == 0 && t->undo.first_ts)
+		take_back(tcp, c, t);
+}
+
+static struct range block_of(const struct conn *c, const struct segment *s, uint32_t i)
+{
+	return (struct range){offset_near(c->snd.una, s->sack[i].start),
+			      offset_near(c->snd.una, s->sack[i].end)};
+}
+
+// What is not text of ours that is outstanding says nothing (RFC 2018 5 has no such block).
+static bool block_is_good(const struct conn *c, const struct segment *s, const struct range *b)
+{
+	return b->start < b->end && b->start >= s->ack && b->end <= c->snd.nxt;
+}
+
+static uint32_t blocks_come(struct tcp *tcp, struct conn *c, struct trouble *t,
+			    const struct segment *s)
+{
+	uint32_t newly = 0;
+
+	for (uint32_t i = 0; conn_is(c, CONN_SACK) && i < s->sack_count; i++) {
+		struct range b = block_of(c, s, i), second;
+
+		if (i + 1u < s->sack_count)
+			second = block_of(c, s, i + 1);
+		if (b.start < b.end && i == 0 &&
+		    is_dsack(&b, i + 1u < s->sack_count ? &second : NULL, s->ack))
+			dsack_comes(tcp, c, t, &b);
+		else if (block_is_good(c, s, &b))
+			newly += scoreboard_sack(tcp, c, t, &b);
+		else
+			counter_add(tcp->env, COUNTER_tcp_sacks_ignored, 1);
+	}
+	return newly;
+}
+
+// RFC 9937 6.2.2: of a peer without blocks each duplicate stands for a segment that arrived, and no
+// more can than were sent.
+static uint32_t duplicate_stands_for(const struct conn *c, struct trouble *t)
+{
+	uint64_t missing = conn_outstanding(c) - t->lost_bytes - t->sacked_bytes;
+	uint32_t bytes = (uint32_t)MIN(missing, (uint64_t)c->mss_bytes);
+
+	t->sacked_bytes += bytes;
+	return bytes;
+}
+
+// And una moves over them and the segment that was missing in front of them.
+static uint32_t duplicates_end(const struct conn *c, struct trouble *t, uint32_t acked_bytes)
+{
+	uint32_t behind = acked_bytes - MIN(acked_bytes, (uint32_t)c->mss_bytes);
+	uint32_t known = MIN(behind, t->sacked_bytes);
+	uint64_t missing = conn_outstanding(c) - acked_bytes - t->lost_bytes;
+
+	t->sacked_bytes = (uint32_t)MIN((uint64_t)t->sacked_bytes - known, missing);
+	return acked_bytes - known;
+}
+
+// ---- what follows
+
+// RFC 9937 6.2
+static void reduce(struct tcp *tcp, struct conn *c, struct trouble *t, const struct loss_news *news,
+		   bool newly_lost)
+{
+	uint64_t in_flight = loss_in_flight(tcp, c), more = 0;
+	uint64_t target_bytes = c->ssthresh_bytes, mss = c->mss_bytes;
+
+	if (news->delivered_bytes == 0)
+		return;
+	t->prr.delivered += news->delivered_bytes;
+	if (in_flight > target_bytes) {
+		uint64_t due =
+			(t->prr.delivered * target_bytes + t->prr.flight - 1) / t->prr.flight;
+
+		more = due - MIN(due, t->prr.out);
+	} else {
+		more = t->prr.delivered - MIN(t->prr.delivered, t->prr.out);
+		more = MAX(more, (uint64_t)news->delivered_bytes);
+		if (news->acked_bytes && !newly_lost)
+			more += mss;
+		more = MIN(more, target_bytes - in_flight);
+	}
+	c->cc.cwnd_bytes = (uint32_t)MAX(in_flight + more, mss);
+}
+
+// RFC 8985 7.4.2
+static void probe_answered(struct tcp *tcp, struct conn *c, struct trouble *t,
+			   const struct segment *s)
+{
+	struct cc_sample sample = sample_now(tcp, c);
+
+	if (t->tlp.end == 0 || s->ack < t->tlp.end)
+		return;
+	// Repaired by the probe alone: a loss all the same.
+	if (t->tlp.is_resent && s->ack > t->tlp.end && !conn_is(c, CONN_RECOVERY)) {
+		cc_of(c)->on_loss(c, &sample);
+		cc_of(c)->on_recovered(c, &sample);
+	}
+	t->tlp.end = 0;
+}
+
+// RFC 6582 3.2, steps 2 and 3: without blocks.
+static void count_duplicates(struct tcp *tcp, struct conn *c, struct trouble *t,
+			     const struct loss_news *news)
+{
+	bool third = !conn_is(c, CONN_RECOVERY | CONN_AFTER_RTO) &&
+		     c->dupacks == DUPACK_THRESHOLD && c->snd.una > t->recover;
+	bool partial = conn_is(c, CONN_RECOVERY) && news->acked_bytes && c->snd.una < t->recover;
+	uint64_t missing;
+
+	if (!third && !partial)
+		return;
+	scoreboard_lose_first(tcp, c, t, c->mss_bytes);
+	missing = conn_outstanding(c) - t->lost_bytes;
+	t->sacked_bytes = (uint32_t)MIN((uint64_t)t->sacked_bytes, missing);
+	if (partial)
+		conn_set(c, CONN_RTX_NOW);
+}
+
+static void find_lost(struct tcp *tcp, struct conn *c, struct trouble *t,
+		      const struct loss_news *news)
+{
+	if (conn_is(c, CONN_SACK))
+		rack_detect(tcp, c, t);
+	else
+		count_duplicates(tcp, c, t, news);
+}
+
+// What was known is known better; recovery begins, goes on, ends. True when cwnd is its own.
+static bool conclude(struct tcp *tcp, struct conn *c, struct trouble *t,
+		     const struct loss_news *news)
+{
+	uint32_t lost_before = t->lost_bytes;
+	bool reducing = conn_is(c, CONN_RECOVERY);
+
+	if (conn_is(c, CONN_RECOVERY) && c->snd.una >= t->recover)
+		leave_recovery(tcp, c, t);
+	if (conn_is(c, CONN_AFTER_RTO) && (c->snd.una > t->recover || conn_outstanding(c) == 0))
+		conn_unset(c, CONN_AFTER_RTO);
+	find_lost(tcp, c, t, news);
+	if (t->lost_bytes > lost_before && !conn_is(c, CONN_RECOVERY | CONN_AFTER_RTO))
+		enter_recovery(tcp, c, t, news);
+	reducing |= conn_is(c, CONN_RECOVERY);
+	if (conn_is(c, CONN_RECOVERY))
+		reduce(tcp, c, t, news, t->lost_bytes > lost_before);
+	conn_mark(tcp, c);
+	return reducing;
+}
+
+// ---- without a record
+
+// All there was is missing now that there is one.
+static struct trouble *record_of(struct tcp *tcp, struct conn *c)
+{
+	bool late = conn_is(c, CONN_AFTER_RTO) && !conn_is(c, CONN_TROUBLE);
+	struct trouble *t = trouble_get(tcp, c);
+
+	if (t && late && conn_outstanding(c)) {
+		scoreboard_lose_sent_by(tcp, c, t, tcp->env->now_ns);
+		t->recover = c->snd.nxt;
+	}
+	return t;
+}
+
+static bool go_on_without(struct tcp *tcp, struct conn *c)
+{
+	if (!conn_is(c, CONN_AFTER_RTO))
+		return false;
+	if (conn_outstanding(c))
+		conn_set(c, CONN_RTX_NOW);
+	else
+		conn_unset(c, CONN_AFTER_RTO);
+	conn_mark(tcp, c);
 	return true;
+}
+
+// ---- what happened
+
+COLD void loss_ack_comes(struct tcp *tcp, struct conn *c, const struct segment *s,
+			 struct loss_news *news)
+{
+	struct trouble *t = record_of(tcp, c);
+	uint32_t sacked_before;
+
+	news->acked_bytes = news->delivered_bytes = (uint32_t)(s->ack - c->snd.una);
+	if (!t)
+		return;
+	t->rack.echo = conn_is(c, CONN_TS) && s->has_ts ? s->ts_echo : 0;
+	if (echoes_the_original(c, t, s))
+		take_back(tcp, c, t);
+	sacked_before = t->sacked_bytes;
+	scoreboard_acked(tcp, c, t, s->ack);
+	if (conn_is(c, CONN_SACK))
+		news->delivered_bytes -= MIN(sacked_before - t->sacked_bytes, news->acked_bytes);
+	else
+		news->delivered_bytes = duplicates_end(c, t, news->acked_bytes);
+}
+
+COLD bool loss_ack_came(struct tcp *tcp, struct conn *c, const struct segment *s,
+			struct loss_news *news)
+{
+	struct trouble *t;
+	bool reducing;
+
+	if (!conn_is(c, CONN_TROUBLE))
+		return go_on_without(tcp, c);
+	t = trouble_of(tcp, c);
+	news->delivered_bytes += blocks_come(tcp, c, t, s);
+	probe_answered(tcp, c, t, s);
+	reducing = conclude(tcp, c, t, news);
+	trouble_end_if_over(tcp, c);
+	return reducing;
+}
+
+static void probe_was_too_much(struct trouble *t, const struct segment *s, bool duplicate)
+{
+	if (duplicate && s->sack_count == 0 && s->ack == t->tlp.end)
+		t->tlp.end = 0; // RFC 8985 7.4.2, case 2
+}
+
+COLD void loss_ack_again(struct tcp *tcp, struct conn *c, const struct segment *s, bool duplicate)
+{
+	struct trouble *t = trouble_get(tcp, c);
+	struct loss_news news = {0};
+
+	if (!t)
+		return;
+	t->rack.echo = conn_is(c, CONN_TS) && s->has_ts ? s->ts_echo : 0;
+	news.delivered_bytes = blocks_come(tcp, c, t, s);
+	if (!conn_is(c, CONN_SACK))
+		news.delivered_bytes = duplicate_stands_for(c, t);
+	if ((news.delivered_bytes || !conn_is(c, CONN_SACK)) && c->dupacks < CONN_DUPACKS_MAX)
+		c->dupacks++;
+	probe_was_too_much(t, s, duplicate);
+	conclude(tcp, c, t, &news);
+	timers_may_be_reordered(tcp, c);
+	trouble_end_if_over(tcp, c);
+}
+
+// RFC 2018 8: the oldest was sacked, and yet una does not move.
+static bool has_reneged(const struct tcp *tcp, const struct conn *c)
+{
+	return c->sendq.head != NO_INDEX && tcp->desc[c->sendq.head].flags & DESC_SACKED;
 }
 
 void loss_timeout(struct tcp *tcp, struct conn *c)
 {
-	struct cc_sample s = sample_now(c);
+	struct cc_sample s = sample_now(tcp, c);
+	struct trouble *t = trouble_get(tcp, c);
 
+	if (t && !conn_is(c, CONN_AFTER_RTO))
+		remember(c, t);
 	cc_of(c)->on_rto(c, &s);
 	conn_unset(c, CONN_RECOVERY);
-	conn_set(c, CONN_AFTER_RTO);
-	c->loss.recover = c->snd.nxt; // RFC 6582 3.2, step 4
+	conn_set(c, CONN_AFTER_RTO | CONN_RTX_NOW);
 	c->dupacks = 0;
-	loss_resend_all(c);
-	conn_set(c, CONN_RTX_NOW);
+	conn_mark(tcp, c);
+	if (!t)
+		return;
+	t->recover = c->snd.nxt; // RFC 6582 3.2, step 4
+	t->tlp.end = 0;
+	if (!conn_is(c, CONN_SACK))
+		t->sacked_bytes = 0;
+	else if (has_reneged(tcp, c))
+		scoreboard_reneged(tcp, c, t);
+	scoreboard_lose_sent_by(
+		tcp, c, t, conn_is(c, CONN_SACK) ? rack_overdue_ns(tcp, c, t) : tcp->env->now_ns);
+}
+
+COLD void loss_reorder_timeout(struct tcp *tcp, struct conn *c)
+{
+	struct loss_news nothing = {0};
+	struct trouble *t = trouble_of(tcp, c);
+
+	counter_add(tcp->env, COUNTER_tcp_reorder_timeouts, 1);
+	conclude(tcp, c, t, &nothing);
+	timers_may_be_reordered(tcp, c);
+}
+
+COLD void loss_probe_timeout(struct tcp *tcp, struct conn *c)
+{
+	struct trouble *t = trouble_get(tcp, c);
+
+	if (!t)
+		return;
+	counter_add(tcp->env, COUNTER_tcp_tail_probes, 1);
+	t->tlp.is_due = true;
 	conn_mark(tcp, c);
 }
 
-void loss_resend_all(struct conn *c)
+COLD void loss_resend_all(struct tcp *tcp, struct conn *c)
 {
-	c->loss.rtx_nxt = c->snd.una;
-	c->loss.rtx_end = c->snd.nxt;
-	conn_set(c, CONN_LOST);
+	struct trouble *t = trouble_get(tcp, c);
+
+	if (!t) {
+		conn_set(c, CONN_AFTER_RTO | CONN_RTX_NOW);
+		return;
+	}
+	if (!conn_is(c, CONN_SACK))
+		t->sacked_bytes = 0;
+	t->recover = MAX(t->recover, c->snd.una);
+	scoreboard_lose_sent_by(tcp, c, t, tcp->env->now_ns);
+}
+
+struct range loss_next(const struct tcp *tcp, const struct conn *c)
+{
+	struct range r = {0};
+
+	if (conn_is(c, CONN_TROUBLE))
+		r = scoreboard_next(tcp, c, trouble_of(tcp, c));
+	if (r.start == r.end && conn_is(c, CONN_RTX_NOW) && conn_outstanding(c)) {
+		r.start = c->snd.una;
+		r.end = MIN(c->snd.una + c->mss_bytes, c->snd.nxt);
+	}
+	return r;
+}
+
+void loss_resent(struct tcp *tcp, struct conn *c, const struct range *r)
+{
+	struct trouble *t;
+
+	if (!conn_is(c, CONN_TROUBLE))
+		return;
+	t = trouble_of(tcp, c);
+	scoreboard_resent(tcp, c, t, r);
+	t->undo.resent++;
+	if (t->undo.first_ts == 0)
+		t->undo.first_ts = isn_ts_now(tcp->env) ? isn_ts_now(tcp->env) : 1;
 }

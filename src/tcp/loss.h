@@ -1,23 +1,65 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What is lost.
+// What is lost, and what that means for how much may fly until it is repaired.
 #pragma once
 
-#include "tcp/conn.h"
+#include "tcp/segment.h"
+#include "tcp/trouble.h"
 
-// A duplicate ACK by RFC 5681's definition came.
-void loss_duplicate_ack(struct tcp *tcp, struct conn *c);
-
-bool loss_ack_in_trouble(struct tcp *tcp, struct conn *c, uint32_t acked_bytes);
-
-// una moved by acked bytes. True when loss recovery takes care of cwnd for this ACK.
-static inline bool loss_ack_advanced(struct tcp *tcp, struct conn *c, uint32_t acked_bytes)
+// Sequence space that counts as being in the network (RFC 6675's pipe): outstanding, less what has
+// arrived out of order and what is lost and not yet sent again.
+static inline uint64_t loss_in_flight(const struct tcp *tcp, const struct conn *c)
 {
-	c->dupacks = 0;
-	return UNLIKELY(conn_is(c, CONN_IN_TROUBLE)) && loss_ack_in_trouble(tcp, c, acked_bytes);
+	const struct trouble *t;
+
+	if (LIKELY(!conn_is(c, CONN_TROUBLE)))
+		return conn_outstanding(c);
+	t = trouble_of(tcp, c);
+	return conn_outstanding(c) - t->lost_bytes - t->sacked_bytes;
 }
 
-// The retransmission timer fired: all that is outstanding counts as lost.
+// What an ACK said, from before it is taken to after.
+struct loss_news {
+	uint32_t acked_bytes;     // una moves by this
+	uint32_t delivered_bytes; // of all that arrived, as far as it was not known
+};
+
+// Something is wrong, or this ACK says so.
+static inline bool loss_concerns(const struct conn *c, const struct segment *s)
+{
+	return conn_is(c, CONN_IN_TROUBLE) || s->sack_count;
+}
+
+// Before una moves to s->ack, and after. The latter is true when cwnd is recovery's for this ACK.
+void loss_ack_comes(struct tcp *tcp, struct conn *c, const struct segment *s,
+		    struct loss_news *news);
+bool loss_ack_came(struct tcp *tcp, struct conn *c, const struct segment *s,
+		   struct loss_news *news);
+
+// una did not move, but the ACK has blocks, or is a duplicate by RFC 5681's definition.
+void loss_ack_again(struct tcp *tcp, struct conn *c, const struct segment *s, bool duplicate);
+
+// The retransmission timer fired: what is outstanding counts as lost.
 void loss_timeout(struct tcp *tcp, struct conn *c);
 
-// Everything outstanding must be sent again, and not because of congestion: the path's MTU fell.
-void loss_resend_all(struct conn *c);
+// What was missing had time enough to come (RFC 8985 6.2, step 5).
+void loss_reorder_timeout(struct tcp *tcp, struct conn *c);
+
+// A flight's tail is not acknowledged: a probe is due (RFC 8985 7.3).
+void loss_probe_timeout(struct tcp *tcp, struct conn *c);
+
+// Everything outstanding must be sent again, and not because of congestion: the path's MTU fell, or
+// a closed window took what was sent beyond it.
+void loss_resend_all(struct tcp *tcp, struct conn *c);
+
+// What is to be sent next of what is lost. An empty range: nothing.
+struct range loss_next(const struct tcp *tcp, const struct conn *c);
+
+// It was sent.
+void loss_resent(struct tcp *tcp, struct conn *c, const struct range *r);
+
+// So much text left, new or old.
+static inline void loss_text_sent(struct tcp *tcp, struct conn *c, uint64_t bytes)
+{
+	if (UNLIKELY(conn_is(c, CONN_RECOVERY)))
+		trouble_of(tcp, c)->prr.out += bytes;
+}

@@ -49,6 +49,7 @@
 #include "tcp/sendq.h"
 #include "tcp/state.h"
 #include "tcp/timers.h"
+#include "tcp/trouble.h"
 
 // Of HANDED_CONN.
 struct note {
@@ -56,9 +57,10 @@ struct note {
 	uint32_t conn; // that comes
 	uint32_t desc_count;
 	uint32_t kept_pkts;
-	uint32_t early_pkts; // of them, queued
-	struct debt owed;    // for it
-	bool waited;         // for room
+	uint32_t early_pkts;    // of them, queued
+	struct debt owed;       // for it
+	bool waited;            // for room
+	struct trouble trouble; // with CONN_TROUBLE
 };
 
 // Of HANDED_BACK: free ones, linked.
@@ -114,7 +116,7 @@ static void count_held(const struct tcp *tcp, const struct conn *c, struct note 
 
 	for (uint32_t i = c->sendq.head; i != NO_INDEX; i = tcp->desc[i].next) {
 		note->desc_count++;
-		if (!(tcp->desc[i].flags & DESC_REGION))
+		if (!(tcp->desc[i].flags & (DESC_REGION | DESC_SHARES)))
 			note->kept_pkts += pkt_own(tcp->desc[i].pkt)->kept_pkts;
 	}
 	if (!p)
@@ -186,6 +188,8 @@ static void leave(struct tcp *tcp, struct conn *c, struct note *note, struct pkt
 
 	note->waited = room_leave(tcp, c);
 	early_leave(tcp, c);
+	if (conn_is(c, CONN_TROUBLE))
+		trouble_leave(tcp, c, &note->trouble);
 	if (timer_armed(&c->timer))
 		wheel_stop(tcp->wheel, &c->timer);
 	account(tcp, c, note, false);
@@ -331,6 +335,8 @@ static void arrive(struct tcp *tcp, struct pkt *p, uint32_t from)
 	set_worker(c, tcp->worker);
 	account(tcp, c, note, true);
 	early_join(tcp, c);
+	if (conn_is(c, CONN_TROUBLE))
+		trouble_join(tcp, c, &note->trouble);
 	if (conn_earliest_ns(c) != TIME_NEVER_NS)
 		timers_arm(tcp, c, conn_earliest_ns(c));
 	deliver_news(tcp, c, NEWS_MOVED | (note->waited ? (unsigned)NEWS_WRITABLE : 0u));

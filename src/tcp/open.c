@@ -42,6 +42,7 @@ struct tcp_options open_options(const struct tcp *tcp, const struct net_path *pa
 		.scale = tcp->rcv_scale,
 		.has_ts = true,
 		.ts_value = isn_ts_now(tcp->env),
+		.has_sack = true,
 	};
 }
 
@@ -49,9 +50,10 @@ static bool send_syn_ack(struct tcp *tcp, struct half_open *h)
 {
 	struct tcp_options o = open_options(tcp, &h->path);
 
-	// RFC 7323 1.3, 2.2: an answer carries only what the SYN had.
+	// RFC 7323 1.3, 2.2, RFC 2018 2: an answer carries only what the SYN had.
 	o.has_scale = h->has_scale;
 	o.has_ts = h->has_ts;
+	o.has_sack = h->has_sack;
 	o.ts_echo = h->ts_recent;
 	return output_bare(tcp, &(struct bare){
 					.path = &h->path,
@@ -195,6 +197,7 @@ static void fill(struct tcp *tcp, struct half_open *h, struct segment *s, uint32
 	h->has_scale = o.has_scale;
 	h->peer_scale = o.scale;
 	h->has_ts = o.has_ts;
+	h->has_sack = o.has_sack;
 	h->ts_recent = o.ts_value;
 	h->retransmits = 0;
 	h->began_ns = tcp->env->now_ns;
@@ -290,6 +293,8 @@ void open_agree(struct tcp *tcp, struct conn *c, const struct tcp_options *o)
 		c->rcv.ts_recent = o->ts_value;
 		c->ts_recent_s = (uint32_t)(tcp->env->now_ns / NS_PER_S);
 	}
+	if (o->has_sack)
+		conn_set(c, CONN_SACK);
 	c->snd_scale = o->has_scale ? o->scale : 0;
 	c->rcv_scale = o->has_scale ? tcp->rcv_scale : 0;
 	output_set_mss(tcp, c, o->has_mss && o->mss ? o->mss : TCP_MSS_DEFAULT);
@@ -314,6 +319,7 @@ static struct conn *promote(struct tcp *tcp, struct half_open *h, struct segment
 		.scale = h->peer_scale,
 		.has_ts = h->has_ts,
 		.ts_value = h->ts_recent,
+		.has_sack = h->has_sack,
 	};
 	struct conn_birth birth = {
 		.path = &h->path,

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// TCP options (RFC 9293 3.1 and 3.2, RFC 7323 2.2 and 3.2). Called for SYNs and for segments whose
-// options are not the usual timestamps alone. Pure functions over bytes.
-//
-// Not here: SACK (RFC 2018), whose options are passed over as unknown ones are.
+// TCP options (RFC 9293 3.1 and 3.2, RFC 7323 2.2 and 3.2, RFC 2018 2 and 3). Read by segment.c, of
+// SYNs and of segments whose options are not the usual timestamps alone; written by control.c and
+// sack.c. Pure functions over bytes.
 #include "tcp/options.h"
 
 #include <string.h>
@@ -41,6 +40,27 @@ static bool read_ts(const uint8_t *at, uint32_t len, struct tcp_options *out)
 	return true;
 }
 
+static bool read_sack_permitted(uint32_t len, bool syn, struct tcp_options *out)
+{
+	out->has_sack = syn; // RFC 2018 2: MUST NOT be sent elsewhere
+	return len == 2;
+}
+
+// RFC 2018 3
+static bool read_sack(const uint8_t *at, uint32_t len, bool syn, struct tcp_options *out)
+{
+	uint32_t count = (len - 2) / 8;
+
+	if (len < 10 || (len - 2) % 8 != 0)
+		return false;
+	if (syn)
+		return true;
+	out->sack_count = (uint8_t)MIN(count, (uint32_t)SACK_OPTION_BLOCKS_MAX);
+	for (uint32_t i = 0; i < out->sack_count; i++)
+		out->sack[i] = (struct sack_edges){read32(at + 2 + 8 * i), read32(at + 6 + 8 * i)};
+	return true;
+}
+
 static bool read_one(const uint8_t *at, uint32_t len, bool syn, struct tcp_options *out)
 {
 	switch (at[0]) {
@@ -50,6 +70,10 @@ static bool read_one(const uint8_t *at, uint32_t len, bool syn, struct tcp_optio
 		return read_scale(at, len, syn, out);
 	case TCP_OPTION_TIMESTAMPS:
 		return read_ts(at, len, out);
+	case TCP_OPTION_SACK_PERMITTED:
+		return read_sack_permitted(len, syn, out);
+	case TCP_OPTION_SACK:
+		return read_sack(at, len, syn, out);
 	default: // RFC 9293 MUST-6: unknown options are skipped by their length, without error
 		return true;
 	}
@@ -82,6 +106,34 @@ bool options_read(const uint8_t *bytes, uint32_t len, bool syn, struct tcp_optio
 	return true;
 }
 
+static void write32(uint8_t *at, uint32_t x)
+{
+	x = __builtin_bswap32(x);
+	memcpy(at, &x, sizeof(x));
+}
+
+void options_write_sack(uint8_t *at, uint32_t i, uint32_t start, uint32_t end)
+{
+	write32(at + 4 + 8 * i, start);
+	write32(at + 8 + 8 * i, end);
+}
+
+uint32_t options_begin_sack(uint8_t *at, uint32_t blocks)
+{
+	const uint8_t begin[4] = {TCP_OPTION_NOP, TCP_OPTION_NOP, TCP_OPTION_SACK,
+				  (uint8_t)(2 + 8 * blocks)};
+
+	memcpy(at, begin, sizeof(begin));
+	return 4 + 8 * blocks;
+}
+
+// Two octets that say nothing, or that blocks are welcome (RFC 2018 2).
+static void write_sack_permitted(uint8_t *at)
+{
+	at[0] = TCP_OPTION_SACK_PERMITTED;
+	at[1] = 2;
+}
+
 // RFC 9293 MUST-69: every combination below fills whole words, so no padding is needed.
 uint32_t options_write_syn(uint8_t *at, const struct tcp_options *o)
 {
@@ -97,7 +149,13 @@ uint32_t options_write_syn(uint8_t *at, const struct tcp_options *o)
 	}
 	if (o->has_ts) {
 		options_write_ts(at + len, o->ts_value, o->ts_echo);
+		if (o->has_sack)
+			write_sack_permitted(at + len);
 		len += TCP_TS_BYTES;
+	} else if (o->has_sack) {
+		write_sack_permitted(at + len);
+		at[len + 2] = at[len + 3] = TCP_OPTION_NOP;
+		len += 4;
 	}
 	return len;
 }

@@ -11,14 +11,24 @@
 
 #define TCP_SCALE_MAX 14         // RFC 7323 2.3
 #define TCP_TS_BYTES 12          // NOP NOP timestamps: what every segment carries once agreed on
-#define TCP_SYN_OPTIONS_BYTES 20 // MSS 4, NOP scale 4, NOP NOP timestamps 12
+#define TCP_SYN_OPTIONS_BYTES 20 // MSS 4, NOP scale 4, SACK-permitted timestamps 12
 #define TCP_MSS_DEFAULT 536      // RFC 9293 3.7.1, MUST-15, for IPv4; IPv6 has 1220
 
+#define TCP_OPTIONS_BYTES_MAX 40 // RFC 9293 3.1
+
+// A block of RFC 2018 as on the wire, in host order.
+struct sack_edges {
+	uint32_t start, end;
+};
+#define SACK_OPTION_BLOCKS_MAX 4 // that 40 bytes of options have room for
+
 struct tcp_options {
-	bool has_mss, has_scale, has_ts;
+	bool has_mss, has_scale, has_ts, has_sack; // the last: SACK-permitted
 	uint8_t scale;
 	uint16_t mss;
 	uint32_t ts_value, ts_echo;
+	uint8_t sack_count;
+	struct sack_edges sack[SACK_OPTION_BLOCKS_MAX];
 };
 
 // Reads len bytes of options. False when one of them has an impossible length.
@@ -52,6 +62,16 @@ HOT_INLINE uint32_t options_write_ts(uint8_t *at, uint32_t value, uint32_t echo)
 	__builtin_memcpy(at + sizeof(head), &tail, sizeof(tail));
 	return checksum_from_words(checksum_add_word(head, tail));
 }
+
+// How many SACK blocks fit, with NOP NOP in front.
+HOT_INLINE uint32_t options_sack_blocks(uint32_t room_bytes)
+{
+	return room_bytes < 12 ? 0 : MIN((room_bytes - 4) / 8, (uint32_t)SACK_OPTION_BLOCKS_MAX);
+}
+
+// Writes block i of the option that begins at at; and its beginning, which returns its length.
+void options_write_sack(uint8_t *at, uint32_t i, uint32_t start, uint32_t end);
+uint32_t options_begin_sack(uint8_t *at, uint32_t blocks);
 
 // Writes the options of a SYN and returns their length, a multiple of four.
 uint32_t options_write_syn(uint8_t *at, const struct tcp_options *o);

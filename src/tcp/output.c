@@ -59,7 +59,7 @@ COLD void output_mtu_changed(struct tcp *tcp, struct conn *c)
 		return;
 	cc_mss_changed(c, before);
 	if (conn_outstanding(c)) {
-		loss_resend_all(c);
+		loss_resend_all(tcp, c);
 		conn_set(c, CONN_RTX_NOW);
 	}
 	conn_mark(tcp, c);
@@ -147,15 +147,13 @@ static uint32_t packet_bytes(const struct conn *c)
 	return c->path.tso_bytes_max - c->path.tso_bytes_max % mss;
 }
 
-// What the congestion window leaves. RFC 3042: each of the first two duplicate ACKs lets one
-// segment more out.
-static uint64_t cwnd_room(const struct conn *c)
+// What the congestion window leaves. RFC 3042: what was sacked, or a duplicate ACK stands for, has
+// left the network, so new text takes its place.
+static uint64_t cwnd_room(const struct tcp *tcp, const struct conn *c)
 {
 	uint64_t cwnd_bytes = c->cc.cwnd_bytes;
-	uint64_t in_flight = conn_in_flight(c);
+	uint64_t in_flight = loss_in_flight(tcp, c);
 
-	if (UNLIKELY(c->dupacks) && !conn_is(c, CONN_RECOVERY | CONN_AFTER_RTO))
-		cwnd_bytes += (uint64_t)MIN((uint8_t)c->dupacks, (uint8_t)2) * c->mss_bytes;
 	return cwnd_bytes > in_flight ? cwnd_bytes - in_flight : 0;
 }
 
@@ -165,29 +163,70 @@ static void count_retransmit(struct tcp *tcp, struct conn *c, uint64_t offset, u
 	trace_add(tcp->env, EVENT_TCP_RETRANSMIT, conn_index(tcp, c), offset, space);
 }
 
-// What counts as lost, from rtx_nxt on. False without buffers.
+// Sends old text again, or the FIN where there is no more text. False without buffers.
+static bool send_again(struct tcp *tcp, struct conn *c, struct range *r)
+{
+	uint64_t text_end = MIN(r->end, c->snd.end);
+	uint64_t space = r->start < text_end
+				 ? send_text(tcp, c, r->start, (uint32_t)(text_end - r->start))
+				 : send_fin(tcp, c);
+
+	if (!space)
+		return false;
+	count_retransmit(tcp, c, r->start, space);
+	r->end = r->start + space;
+	loss_resent(tcp, c, r);
+	loss_text_sent(tcp, c, space);
+	conn_unset(c, CONN_RTX_NOW);
+	timers_segment_sent(tcp, c);
+	return true;
+}
+
+// What counts as lost. False without buffers.
 static COLD bool send_lost(struct tcp *tcp, struct conn *c)
 {
-	while (c->loss.rtx_nxt < c->loss.rtx_end) {
-		uint64_t from = c->loss.rtx_nxt, space;
-		uint64_t text_end = MIN(c->loss.rtx_end, c->snd.end);
+	for (;;) {
+		struct range r = loss_next(tcp, c);
 
-		if (cwnd_room(c) < c->mss_bytes && !conn_is(c, CONN_RTX_NOW))
+		if (r.start == r.end)
+			break;
+		if (cwnd_room(tcp, c) < c->mss_bytes && !conn_is(c, CONN_RTX_NOW))
 			return true;
-		if (from < text_end)
-			space = send_text(tcp, c, from,
-					  (uint32_t)MIN(text_end - from, (uint64_t)c->mss_bytes));
-		else
-			space = send_fin(tcp, c);
-		if (!space)
+		if (!send_again(tcp, c, &r))
 			return false;
-		count_retransmit(tcp, c, from, space);
-		c->loss.rtx_nxt += space;
-		conn_unset(c, CONN_RTX_NOW);
-		timers_segment_sent(tcp, c);
 	}
 	conn_unset(c, CONN_RTX_NOW);
 	return true;
+}
+
+// RFC 8985 7.3: new text if there is some and the window takes it, the last of the old otherwise.
+static bool send_probe(struct tcp *tcp, struct conn *c)
+{
+	struct trouble *t = trouble_of(tcp, c);
+	uint64_t edge = MIN(c->snd.una + c->snd.wnd, c->snd.end), space;
+	struct range r = {c->snd.nxt - MIN(conn_outstanding(c), (uint64_t)c->mss_bytes),
+			  c->snd.nxt};
+
+	t->tlp.is_resent = edge <= c->snd.nxt;
+	if (t->tlp.is_resent) {
+		if (!send_again(tcp, c, &r))
+			return false;
+	} else {
+		space = send_text(tcp, c, c->snd.nxt,
+				  (uint32_t)MIN(edge - c->snd.nxt, (uint64_t)c->mss_bytes));
+		if (!space)
+			return false;
+		c->snd.nxt += space;
+		loss_text_sent(tcp, c, space);
+	}
+	t->tlp.is_due = false;
+	t->tlp.end = c->snd.nxt;
+	return true;
+}
+
+static bool probe_due(const struct tcp *tcp, const struct conn *c)
+{
+	return conn_is(c, CONN_TROUBLE) && trouble_of(tcp, c)->tlp.is_due;
 }
 
 // RFC 9293 3.8.6.2.1, MUST-38: a segment is worth sending when it is full, or all there is, or
@@ -215,18 +254,17 @@ static inline void restart_after_idle(struct tcp *tcp, struct conn *c)
 }
 
 // New text, as far as both windows go. False without buffers.
-static bool send_new(struct tcp *tcp, struct conn *c)
+static bool send_window(struct tcp *tcp, struct conn *c)
 {
 	uint32_t packet_max = packet_bytes(c);
 	uint64_t edge = c->snd.una + c->snd.wnd;
 
-	restart_after_idle(tcp, c);
 	while (c->snd.nxt < c->snd.end) {
 		uint64_t len = MIN(c->snd.end, edge) - c->snd.nxt, space;
 
 		if (edge <= c->snd.nxt)
 			break;
-		len = MIN(len, cwnd_room(c));
+		len = MIN(len, cwnd_room(tcp, c));
 		len = MIN(len, (uint64_t)packet_max);
 		if (len > c->mss_bytes && len < packet_max && c->snd.nxt + len != c->snd.end)
 			len -= len % c->mss_bytes;
@@ -236,10 +274,23 @@ static bool send_new(struct tcp *tcp, struct conn *c)
 		if (!space)
 			return false;
 		c->snd.nxt += space;
-		timers_segment_sent(tcp, c);
-		note_text_sent(tcp, c);
+		loss_text_sent(tcp, c, space);
 	}
 	return true;
+}
+
+static bool send_new(struct tcp *tcp, struct conn *c)
+{
+	uint64_t before = c->snd.nxt;
+	bool sent_all;
+
+	restart_after_idle(tcp, c);
+	sent_all = send_window(tcp, c);
+	if (c->snd.nxt != before) {
+		timers_text_sent(tcp, c);
+		note_text_sent(tcp, c);
+	}
+	return sent_all;
 }
 
 // RFC 9293 MUST-36: one octet beyond a closed window. It counts as sent; its timer goes on.
@@ -307,7 +358,7 @@ static inline void wait_for_window(struct tcp *tcp, struct conn *c)
 {
 	if (c->snd.nxt < c->snd.end && conn_outstanding(c) == 0)
 		timers_window_closed(tcp, c);
-	if (c->snd.nxt == c->snd.end && 2 * conn_in_flight(c) < c->cc.cwnd_bytes)
+	if (c->snd.nxt == c->snd.end && 2 * loss_in_flight(tcp, c) < c->cc.cwnd_bytes)
 		conn_set(c, CONN_APP_LIMITED);
 	else
 		conn_unset(c, CONN_APP_LIMITED);
@@ -346,13 +397,16 @@ static COLD bool run_trouble(struct tcp *tcp, struct conn *c)
 		send_keepalive(tcp, c);
 	if (conn_is(c, CONN_WINDOW_PROBE) && !send_window_probe(tcp, c))
 		return false;
+	if (probe_due(tcp, c) && !send_probe(tcp, c))
+		return false;
 	return send_lost(tcp, c);
 }
 
 static inline bool in_trouble(const struct conn *c)
 {
-	return conn_is(c, CONN_PROBE | CONN_WINDOW_PROBE | CONN_RTX_NOW | CONN_EARLY_ACKS) ||
-	       conn_is(c, CONN_LOST) || c->path.mtu_bytes < c->full_bytes;
+	return conn_is(c, CONN_PROBE | CONN_WINDOW_PROBE | CONN_RTX_NOW | CONN_EARLY_ACKS |
+				  CONN_TROUBLE) ||
+	       c->path.mtu_bytes < c->full_bytes;
 }
 
 static bool send_all(struct tcp *tcp, struct conn *c)

@@ -16,6 +16,7 @@ struct bare {
 	uint8_t dscp, ttl;
 	bool has_ts;
 	uint32_t ts_echo;
+	const struct conn *blocks_of; // whose early text the ACK tells of, or NULL
 };
 
 // False when the control pool is empty; whoever asked comes again by timer.

@@ -16,6 +16,9 @@ static COLD bool read_options(struct segment *s, const uint8_t *bytes, uint32_t 
 	s->has_ts = o.has_ts;
 	s->ts_value = o.ts_value;
 	s->ts_echo = o.ts_echo;
+	s->sack_count = o.sack_count;
+	for (uint32_t i = 0; i < o.sack_count; i++)
+		s->sack[i] = o.sack[i];
 	return true;
 }
 
@@ -44,6 +47,7 @@ enum drop segment_read(struct pkt *p, const struct arrival *a, struct segment *s
 	s->text_offset = (uint16_t)(a->l4_offset + header_len);
 	s->flags = h->flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_PSH | TCP_ACK | TCP_URG);
 	s->has_ts = false;
+	s->sack_count = 0;
 	options_len = header_len - TCP_HEADER_BYTES;
 	if (options_len == 0)
 		return DROP_OK;

@@ -23,7 +23,9 @@ struct segment {
 	uint16_t text_offset; // from pkt_data
 	uint8_t flags;        // TCP_FIN ...
 	bool has_ts;
+	uint8_t sack_count;
 	uint32_t ts_value, ts_echo;
+	struct sack_edges sack[SACK_OPTION_BLOCKS_MAX];
 };
 
 // Fills in all but seq and ack. DROP_OK, or why the segment is not one.

@@ -13,6 +13,7 @@
 #include "tcp/sendq.h"
 
 #include "pkt/pkt.h"
+#include "tcp/room.h"
 
 // Bytes in front of a payload for ethernet with a VLAN tag (18), IPv6 (40), TCP with
 // timestamps (32), rounded up to words: below that a packet cannot carry its own headers.
@@ -93,12 +94,49 @@ static void release(struct tcp *tcp, struct conn *c, uint32_t index)
 	tcp->cost -= d->cost;
 	c->sendq.cost -= d->cost;
 	if (!(d->flags & DESC_REGION)) {
-		pkt_unkeep(tcp->env, d->pkt);
+		if (!(d->flags & DESC_SHARES))
+			pkt_unkeep(tcp->env, d->pkt);
 		pkt_free_seg(d->pkt);
 	}
 	d->next = tcp->desc_free;
 	tcp->desc_free = index;
 	tcp->desc_count--;
+}
+
+// What is left is for those who queue: a send finds its descriptors (room.h).
+COLD bool sendq_cut(struct tcp *tcp, struct conn *c, uint32_t index, uint64_t at)
+{
+	struct send_desc *d = &tcp->desc[index], *rest;
+	uint32_t len = (uint32_t)(at - d->offset);
+
+	DCHECK(at > d->offset && len < d->len);
+	if (!room_has_descs(tcp) || !room_has_share(tcp, c))
+		return false;
+	rest = &tcp->desc[tcp->desc_free];
+	uint32_t rest_index = tcp->desc_free, next = d->next;
+
+	tcp->desc_free = rest->next;
+	tcp->desc_count++;
+	tcp->cost++;
+	c->sendq.cost++;
+	*rest = *d;
+	rest->cost = 1;
+	sendq_trim(rest, len);
+	if (!(d->flags & DESC_REGION)) {
+		pkt_hold(d->pkt);
+		rest->flags |= DESC_SHARES;
+	}
+	d->len = len;
+	d->next = rest_index;
+	d->flags &= (uint16_t)~DESC_COOKIE;
+	if (d->flags & DESC_PARTS)
+		d->flags |= DESC_UNTIMED;
+	rest->next = next;
+	if (c->sendq.tail == index)
+		c->sendq.tail = rest_index;
+	if (c->sendq.next == index && at <= c->snd.nxt)
+		c->sendq.next = rest_index;
+	return true;
 }
 
 struct sendq_acked sendq_ack(struct tcp *tcp, struct conn *c, uint64_t una)
@@ -127,7 +165,7 @@ struct sendq_acked sendq_ack(struct tcp *tcp, struct conn *c, uint64_t una)
 		c->sendq.tail = c->sendq.next = NO_INDEX;
 	// Karn's algorithm, RFC 9293 MUST-18: what was sent twice measures nothing. Nor does what
 	// came after it was lost and waited for it at the receiver.
-	if (UNLIKELY(seen & DESC_RETRANSMITTED))
+	if (UNLIKELY(seen & (DESC_RETRANSMITTED | DESC_UNTIMED)))
 		acked.sent_ns = 0;
 	return acked;
 }
@@ -186,6 +224,10 @@ static void note_sent(struct tcp *tcp, const struct conn *c, struct send_desc *d
 {
 	if (offset < c->snd.nxt)
 		d->flags |= DESC_RETRANSMITTED;
+	if (offset <= d->offset)
+		d->flags &= (uint16_t)~DESC_PARTS;
+	else if (d->sent_ns != tcp->env->now_ns)
+		d->flags |= DESC_PARTS;
 	d->sent_ns = tcp->env->now_ns;
 }
 

@@ -8,12 +8,18 @@ enum desc_flag {
 	DESC_REGION = 1 << 0,        // bytes of a region, not of a packet
 	DESC_COOKIE = 1 << 1,        // SENT is owed when all of it is acknowledged
 	DESC_RETRANSMITTED = 1 << 2, // Karn: no round trip is measured on it
+	DESC_PARTS = 1 << 3,         // its bytes did not leave all at the same time
+	DESC_SHARES = 1 << 4,        // its packet is counted by the descriptor it was cut from
+	DESC_SACKED = 1 << 5,        // the rest are the scoreboard's
+	DESC_LOST = 1 << 6,
+	DESC_RESENT = 1 << 7,
+	DESC_UNTIMED = 1 << 8, // sent_ns is not when it left, or not what is acknowledged now
 };
 
 // A run of queued bytes. Of a packet: at most one buffer. Of a region: at most DESC_BYTES_MAX,
 // covering several segments, because one send of a file would otherwise cost a descriptor a
-// segment. This is the scoreboard of loss recovery: RACK's times are exact for packets; a region's
-// descriptor is to be split there where a SACK block cuts it, which only happens under loss.
+// segment. These are the scoreboard of loss recovery too (scoreboard.h), and are cut there where a
+// SACK block cuts them, which only happens under loss.
 struct send_desc {
 	uint64_t offset;  // stream offset of the first byte
 	uint64_t sent_ns; // when its last byte left most recently
@@ -24,6 +30,7 @@ struct send_desc {
 	uint64_t cookie;
 	uint32_t next; // toward snd.end, or the free list
 	uint32_t len;
+	uint32_t before, after; // of those that are lost, or were sent again (scoreboard.c)
 	uint32_t cost;          // room.h
 	uint16_t buffer_offset; // of the first byte in the packet's buffer
 	uint16_t flags;         // enum desc_flag
@@ -50,6 +57,22 @@ struct sendq_acked {
 	uint64_t sent_ns; // of the youngest run; 0: none, or one of them was sent again
 	bool cookie;      // c->sent_cookie changed
 };
+
+// Cuts a descriptor in two at a place inside it. False: none is free to do it, or this connection
+// has had its share (room.h).
+bool sendq_cut(struct tcp *tcp, struct conn *c, uint32_t index, uint64_t at);
+
+// The first len bytes are acknowledged and will not be sent any more.
+static inline void sendq_trim(struct send_desc *d, uint32_t len)
+{
+	DCHECK(len < d->len);
+	d->offset += len;
+	d->len -= len;
+	if (d->flags & DESC_REGION)
+		d->bytes += len;
+	else
+		d->buffer_offset = (uint16_t)(d->buffer_offset + len);
+}
 
 // Releases every descriptor that lies below una.
 struct sendq_acked sendq_ack(struct tcp *tcp, struct conn *c, uint64_t una);

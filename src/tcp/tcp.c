@@ -20,6 +20,7 @@
 #include "tcp/state.h"
 #include "tcp/timers.h"
 #include "tcp/timewait.h"
+#include "tcp/trouble.h"
 
 #define ACK_DELAY_NS_MAX (499 * NS_PER_MS)
 
@@ -84,11 +85,14 @@ static bool map_memory(struct tcp *tcp)
 		mem_map("half-open connections", config->half_open_max * sizeof(*tcp->half_open));
 	tcp->time_wait =
 		mem_map("TIME-WAIT records", time_wait_records(config) * sizeof(*tcp->time_wait));
+	tcp->trouble =
+		mem_map("records of trouble", trouble_records(config) * sizeof(*tcp->trouble));
 	tcp->listener = mem_map("listeners", config->listeners_max * sizeof(*tcp->listener));
 	tcp->time_wait_mask = (uint32_t)time_wait_records(config) - 1;
 	if (!tcp->is_alone)
 		tcp->debt = mem_map("what moves owe", debts_bytes(tcp));
-	return tcp->half_open && tcp->time_wait && tcp->listener && (tcp->debt || tcp->is_alone);
+	return tcp->half_open && tcp->time_wait && tcp->trouble && tcp->listener &&
+	       (tcp->debt || tcp->is_alone);
 }
 
 static void unmap(void *memory, size_t bytes)
@@ -107,6 +111,7 @@ static void unmap_memory(struct tcp *tcp)
 		mem_unmap(tcp->debt, debts_bytes(tcp));
 	if (tcp->shared && tcp->is_alone)
 		tcp_shared_destroy(tcp->shared);
+	unmap(tcp->trouble, trouble_records(config) * sizeof(*tcp->trouble));
 	unmap(tcp->listener, config->listeners_max * sizeof(*tcp->listener));
 	unmap(tcp->time_wait, time_wait_records(config) * sizeof(*tcp->time_wait));
 	unmap(tcp->half_open, config->half_open_max * sizeof(*tcp->half_open));
@@ -136,6 +141,7 @@ struct tcp *tcp_create(const struct tcp_config *config, struct env *env, struct 
 	init_lists(tcp);
 	isn_init(env);
 	sendq_init(tcp);
+	trouble_init(tcp);
 	room_init(tcp, config->send_descs_max);
 	open_init(tcp);
 	timers_init(tcp);
@@ -255,6 +261,7 @@ uint32_t tcp_idle_conn_bytes(const struct tcp *tcp)
 			  config->send_descs_max * sizeof(struct send_desc) +
 			  (config->connections_max + 1) * sizeof(struct room_link) +
 			  config->half_open_max * sizeof(struct half_open) +
+			  trouble_records(config) * sizeof(struct trouble) +
 			  time_wait_records(config) * sizeof(struct time_wait);
 
 	return (uint32_t)(sizeof(struct conn) + shared / config->connections_max);

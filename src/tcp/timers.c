@@ -10,6 +10,7 @@
 #include "observe/trace.h"
 #include "tcp/close.h"
 #include "tcp/loss.h"
+#include "tcp/trouble.h"
 
 // RFC 9293 3.8.3: R1 at least 3 retransmissions, R2 at least 100 s; for a SYN at least 3 minutes
 // (RFC 9293 MUST-23).
@@ -40,10 +41,35 @@ void timers_window_opened(struct conn *c)
 {
 	if (!conn_is(c, CONN_PERSIST))
 		return;
-	conn_unset(c, CONN_PERSIST | CONN_WINDOW_PROBE);
+	conn_unset(c, CONN_PERSIST | CONN_WINDOW_PROBE | CONN_PTO);
 	c->retransmit_ns = TIME_NEVER_NS;
 	c->backoff = 0;
 	c->stalled_ms = 0;
+}
+
+COLD void timers_may_be_reordered(struct tcp *tcp, struct conn *c)
+{
+	struct trouble *t = trouble_of(tcp, c);
+	bool waits = t->rack.rto_ns != TIME_NEVER_NS;
+
+	if (conn_is(c, CONN_PTO)) { // RFC 8985 7.2: no probe while something is sacked
+		conn_unset(c, CONN_PTO);
+		c->retransmit_ns = tcp->env->now_ns + rtt_rto_ns(tcp, c);
+	}
+	if (t->rack.reorder_ns == TIME_NEVER_NS) {
+		if (waits && c->retransmit_ns != TIME_NEVER_NS) {
+			c->retransmit_ns = t->rack.rto_ns;
+			timers_arm(tcp, c, c->retransmit_ns);
+		}
+		t->rack.rto_ns = TIME_NEVER_NS;
+		return;
+	}
+	if (c->retransmit_ns == TIME_NEVER_NS || conn_is(c, CONN_PERSIST))
+		return;
+	if (!waits)
+		t->rack.rto_ns = c->retransmit_ns;
+	c->retransmit_ns = t->rack.reorder_ns;
+	timers_arm(tcp, c, c->retransmit_ns);
 }
 
 static void keepalive_in(struct tcp *tcp, struct conn *c, uint64_t delay_ns)
@@ -142,6 +168,28 @@ static void persist_fires(struct tcp *tcp, struct conn *c)
 	conn_mark(tcp, c);
 }
 
+static bool may_be_reordered(const struct tcp *tcp, const struct conn *c)
+{
+	return conn_is(c, CONN_TROUBLE) && trouble_of(tcp, c)->rack.rto_ns != TIME_NEVER_NS;
+}
+
+static COLD void reordering_fires(struct tcp *tcp, struct conn *c)
+{
+	struct trouble *t = trouble_of(tcp, c);
+
+	c->retransmit_ns = t->rack.rto_ns;
+	t->rack.rto_ns = TIME_NEVER_NS;
+	loss_reorder_timeout(tcp, c);
+}
+
+// RFC 8985 7.3: the timeout is next, whether a probe leaves or not.
+static COLD void probe_fires(struct tcp *tcp, struct conn *c)
+{
+	conn_unset(c, CONN_PTO);
+	c->retransmit_ns = tcp->env->now_ns + rtt_rto_ns(tcp, c);
+	loss_probe_timeout(tcp, c);
+}
+
 // RFC 6298 5.4 to 5.7
 static void retransmission_fires(struct tcp *tcp, struct conn *c)
 {
@@ -202,6 +250,10 @@ static void fire(void *context, struct timer *timer, uint64_t now_ns)
 	if (c->retransmit_ns <= now_ns) {
 		if (conn_is(c, CONN_PERSIST))
 			persist_fires(tcp, c);
+		else if (conn_is(c, CONN_PTO))
+			probe_fires(tcp, c);
+		else if (may_be_reordered(tcp, c))
+			reordering_fires(tcp, c);
 		else
 			retransmission_fires(tcp, c);
 	}

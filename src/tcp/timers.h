@@ -3,6 +3,9 @@
 // in timers.c alone.
 //
 //   retransmission  something outstanding was not acknowledged for an RTO (RFC 6298)
+//   tail probe      the last of a flight was not acknowledged for two round trips (RFC 8985 7).
+//   reordering      what is missing may come yet (RFC 8985 6.2). Both share the deadline with
+//                   retransmission, which comes after them
 //   persist         the window is closed and there is text: probe (RFC 9293 3.8.6.1). Shares the
 //                   deadline with retransmission: never both
 //   delayed ACK     received text waits for a reply to carry its ACK (RFC 9293 3.8.6.3)
@@ -14,9 +17,13 @@
 #pragma once
 
 #include "tcp/conn.h"
+#include "tcp/rack.h"
 #include "tcp/rtt.h"
 
 void timers_init(struct tcp *tcp);
+
+// What is missing may come yet, until rack.reorder_ns; or no more.
+void timers_may_be_reordered(struct tcp *tcp, struct conn *c);
 
 // Arms the connection's one token when it would otherwise be late. Deadlines that move away are
 // only written down: the token fires, sees, and is armed anew.
@@ -26,14 +33,41 @@ static inline void timers_arm(struct tcp *tcp, struct conn *c, uint64_t deadline
 		wheel_arm(tcp->wheel, &c->timer, deadline_ns);
 }
 
+// RFC 8985 7.2: a probe may come before the timeout, where nothing is sacked or lost, and none has
+// come already.
+static inline bool timers_probe_first(const struct tcp *tcp, const struct conn *c)
+{
+	const struct trouble *t;
+
+	if (!conn_is(c, CONN_SACK) || c->rtt.srtt_us == 0 || conn_outstanding(c) == 0)
+		return false;
+	if (LIKELY(!conn_is(c, CONN_IN_TROUBLE)))
+		return true;
+	t = conn_is(c, CONN_TROUBLE) ? trouble_of(tcp, c) : NULL;
+	return t && !conn_is(c, CONN_RECOVERY | CONN_AFTER_RTO) && t->sacked_bytes == 0 &&
+	       t->lost_bytes == 0 && t->tlp.end == 0;
+}
+
+// The deadline for what is outstanding, from now on.
+static inline void timers_retransmission_in(struct tcp *tcp, struct conn *c)
+{
+	if (LIKELY(timers_probe_first(tcp, c))) {
+		conn_set(c, CONN_PTO);
+		c->retransmit_ns = tcp->env->now_ns + rack_probe_timeout_ns(tcp, c);
+	} else {
+		conn_unset(c, CONN_PTO);
+		c->retransmit_ns = tcp->env->now_ns + rtt_rto_ns(tcp, c);
+	}
+	timers_arm(tcp, c, c->retransmit_ns);
+}
+
 // A segment with sequence space left (RFC 6298 5.1).
 static inline void timers_segment_sent(struct tcp *tcp, struct conn *c)
 {
 	if (c->retransmit_ns != TIME_NEVER_NS && !conn_is(c, CONN_PERSIST))
 		return;
 	conn_unset(c, CONN_PERSIST | CONN_WINDOW_PROBE);
-	c->retransmit_ns = tcp->env->now_ns + rtt_rto_ns(tcp, c);
-	timers_arm(tcp, c, c->retransmit_ns);
+	timers_retransmission_in(tcp, c);
 }
 
 // New data was acknowledged (RFC 6298 5.2 and 5.3); una is already its new value.
@@ -43,12 +77,21 @@ static inline void timers_ack_advanced(struct tcp *tcp, struct conn *c)
 		c->backoff = 0;
 		c->stalled_ms = 0;
 	}
-	conn_unset(c, CONN_PERSIST | CONN_WINDOW_PROBE);
+	conn_unset(c, CONN_PERSIST | CONN_WINDOW_PROBE | CONN_PTO);
 	c->retransmit_ns = TIME_NEVER_NS;
-	if (conn_outstanding(c)) {
-		c->retransmit_ns = tcp->env->now_ns + rtt_rto_ns(tcp, c);
-		timers_arm(tcp, c, c->retransmit_ns);
-	}
+	if (conn_outstanding(c))
+		timers_retransmission_in(tcp, c);
+	if (UNLIKELY(conn_is(c, CONN_TROUBLE)))
+		timers_may_be_reordered(tcp, c);
+}
+
+// New text left: RFC 8985 7.2 has the probe's time begin anew with each.
+static inline void timers_text_sent(struct tcp *tcp, struct conn *c)
+{
+	if (conn_is(c, CONN_PTO))
+		timers_retransmission_in(tcp, c);
+	else
+		timers_segment_sent(tcp, c);
 }
 
 // Text waits, nothing is outstanding, and the window does not let it go.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "peer.h"
+#include "tcp/trouble.h"
 
 // Ten segments are out, unread.
 static void send_ten(struct peer *b)
@@ -174,7 +175,7 @@ static void after_a_recovery_old_duplicates_mean_nothing(void **state)
 	assert_int_equal(peer_count(b, COUNTER_tcp_fast_retransmits), 1);
 	duplicate(b, 17521);
 	assert_false(conn_is(peer_conn(b), CONN_RECOVERY));
-	assert_int_equal(peer_conn(b)->snd.una, peer_conn(b)->loss.recover);
+	assert_int_equal(peer_conn(b)->snd.una, trouble_of(b->tcp, peer_conn(b))->recover);
 	for (int i = 0; i < 3; i++)
 		duplicate(b, 17521);
 	assert_int_equal(peer_count(b, COUNTER_tcp_fast_retransmits), 1);
@@ -182,6 +183,46 @@ static void after_a_recovery_old_duplicates_mean_nothing(void **state)
 	for (int i = 0; i < 3; i++)
 		duplicate(b, 18981);
 	assert_int_equal(peer_count(b, COUNTER_tcp_fast_retransmits), 2);
+	peer_destroy(b);
+}
+
+// With no record left what was lost goes again a segment an ACK, and the connection goes on.
+static void without_a_record_a_timeout_is_repaired_segment_by_segment(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	send_ten(b);
+	b->tcp->trouble_free = NO_INDEX;
+	peer_time(b, 210 * NS_PER_MS);
+	for (uint32_t i = 0; i < 10; i++) {
+		expect(b, ACK, 1 + 1460 * i, 1, 1460);
+		expect_nothing(b);
+		duplicate(b, 1 + 1460 * (i + 1));
+	}
+	expect_nothing(b);
+	assert_false(conn_is(peer_conn(b), CONN_AFTER_RTO));
+	peer_host_sends(b, 2920, 1460);
+	expect(b, ACK, 14601, 1, 1460);
+	peer_destroy(b);
+}
+
+// A record that is free again takes the rest over.
+static void a_record_that_comes_late_takes_over(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	send_ten(b);
+	b->tcp->trouble_free = NO_INDEX;
+	peer_time(b, 210 * NS_PER_MS);
+	expect(b, ACK, 1, 1, 1460);
+	b->tcp->trouble_free = 0;
+	duplicate(b, 1461);
+	expect(b, ACK, 1461, 1, 1460);
+	expect(b, ACK, 2921, 1, 1460);
+	duplicate(b, 14601);
+	assert_false(conn_is(peer_conn(b), CONN_AFTER_RTO | CONN_TROUBLE));
 	peer_destroy(b);
 }
 
@@ -197,6 +238,8 @@ int main(void)
 		cmocka_unit_test(after_a_timeout_slow_start_takes_one_segment_an_ack),
 		cmocka_unit_test(after_a_timeout_old_duplicates_mean_nothing),
 		cmocka_unit_test(after_a_recovery_old_duplicates_mean_nothing),
+		cmocka_unit_test(without_a_record_a_timeout_is_repaired_segment_by_segment),
+		cmocka_unit_test(a_record_that_comes_late_takes_over),
 	};
 
 	return run_peer_tests(tests);

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What is lost, told by time (RFC 8985): a segment is, when one that left later was delivered and
+// the reordering window has passed since. Called by scoreboard.c for what is delivered, by loss.c
+// with each ACK that tells something and when a timer fires.
+//
+// Segments that left once left in the stream's order, so for them "later" is "further on", and a
+// look at those from t->fresh on finds all that are lost. Those that were sent again stand in a
+// list by time. Both looks end at the first that left too late.
+//
+// A descriptor that left in parts has the last one's time (DESC_PARTS). That is late for the rest
+// of it, so it measures nothing, and is lost a little later than could be known, never earlier.
+//
+// A departure: the reordering window is a part of the smallest round trip since trouble began, not
+// of the connection's; the latter would have to be kept in good weather.
+#include "tcp/rack.h"
+
+#include "tcp/isn.h"
+#include "tcp/rtt.h"
+#include "tcp/scoreboard.h"
+
+#define DUPACK_THRESHOLD 3
+#define REORDER_STEPS_MAX 31
+#define REORDER_PERSIST 16
+
+// RFC 8985 7.2: a lone segment's ACK may be delayed so long.
+#define ACK_DELAY_MAX_NS (200 * NS_PER_MS)
+
+// Where a flight takes a few microseconds, a probe after two of them would be asked for at each
+// hiccup of a core. Of the configured least timeout; 10 ms of 200.
+#define PROBES_A_TIMEOUT 20
+
+// What was sent at sent_ns need not be what was delivered.
+#define UNSURE (DESC_RETRANSMITTED | DESC_PARTS)
+
+static uint64_t end_of(const struct send_desc *d)
+{
+	return d->offset + d->len;
+}
+
+static bool left_before(const struct send_desc *d, uint64_t sent_ns, uint64_t end)
+{
+	return d->sent_ns < sent_ns || (d->sent_ns == sent_ns && end_of(d) < end);
+}
+
+// RFC 8985 6.2, step 2: the ACK may be for what was sent first.
+static bool may_be_the_original(const struct tcp *tcp, const struct trouble *t,
+				const struct send_desc *d)
+{
+	if (t->rack.echo && (int32_t)(t->rack.echo - isn_ts_at(tcp->env, d->sent_ns)) < 0)
+		return true;
+	return tcp->env->now_ns - d->sent_ns < t->rack.min_rtt_ns;
+}
+
+// Of one that left in parts, what was delivered did a round trip ago, if not later.
+static uint64_t left_at(const struct tcp *tcp, const struct conn *c, const struct send_desc *d)
+{
+	uint64_t now_ns = tcp->env->now_ns;
+
+	if (!(d->flags & DESC_PARTS))
+		return d->sent_ns;
+	return MIN(d->sent_ns, now_ns - MIN(now_ns, c->rtt.srtt_us * NS_PER_US));
+}
+
+// RFC 8985 6.2, steps 1 to 3
+void rack_delivered(struct tcp *tcp, struct conn *c, struct trouble *t, const struct send_desc *d)
+{
+	uint64_t sent_ns = left_at(tcp, c, d);
+	bool again = d->flags & DESC_RETRANSMITTED;
+
+	if (again && may_be_the_original(tcp, t, d))
+		return;
+	if (!again && end_of(d) < t->high)
+		c->reordered = true;
+	if (!again)
+		t->high_fresh = MAX(t->high_fresh, end_of(d));
+	if (!(d->flags & DESC_PARTS))
+		t->rack.rtt_ns = tcp->env->now_ns - sent_ns;
+	if (!(d->flags & UNSURE))
+		t->rack.min_rtt_ns = MIN(t->rack.min_rtt_ns, t->rack.rtt_ns);
+	if (t->rack.sent_ns < sent_ns || (t->rack.sent_ns == sent_ns && t->rack.end < end_of(d))) {
+		t->rack.sent_ns = sent_ns;
+		t->rack.end = end_of(d);
+	}
+}
+
+// RFC 8985 6.2, step 4. 0: none, order tells it.
+static uint64_t window_ns(const struct conn *c, const struct trouble *t)
+{
+	uint64_t steps = c->reorder_steps + 1u;
+
+	if (!c->reordered && (conn_is(c, CONN_RECOVERY | CONN_AFTER_RTO) ||
+			      t->sacked_bytes >= DUPACK_THRESHOLD * (uint32_t)c->mss_bytes ||
+			      c->dupacks >= DUPACK_THRESHOLD))
+		return 0;
+	return MIN(steps * t->rack.min_rtt_ns / 4, c->rtt.srtt_us * NS_PER_US);
+}
+
+// It left before what was delivered. True when it is lost; otherwise it is waited for.
+static bool judge(const struct tcp *tcp, struct trouble *t, const struct send_desc *d,
+		  uint64_t wait_ns)
+{
+	uint64_t until_ns = d->sent_ns + t->rack.rtt_ns + wait_ns;
+	bool in_order = !(d->flags & DESC_RESENT) && end_of(d) <= t->high_fresh;
+
+	if (until_ns <= tcp->env->now_ns || (wait_ns == 0 && in_order))
+		return true;
+	t->rack.reorder_ns =
+		t->rack.reorder_ns == TIME_NEVER_NS ? until_ns : MAX(t->rack.reorder_ns, until_ns);
+	return false;
+}
+
+static void judge_resent(struct tcp *tcp, struct conn *c, struct trouble *t, uint64_t wait_ns)
+{
+	uint32_t index = t->resent.head;
+
+	while (index != NO_INDEX) {
+		const struct send_desc *d = &tcp->desc[index];
+		uint32_t next = d->after;
+
+		if (!left_before(d, t->rack.sent_ns, t->rack.end))
+			return;
+		if (judge(tcp, t, d, wait_ns))
+			scoreboard_lose(tcp, c, t, index);
+		index = next;
+	}
+}
+
+static void judge_fresh(struct tcp *tcp, struct conn *c, struct trouble *t, uint64_t wait_ns)
+{
+	uint32_t index = t->fresh == NO_INDEX ? c->sendq.head : t->fresh;
+	bool all_judged = true;
+
+	while (index != NO_INDEX) {
+		const struct send_desc *d = &tcp->desc[index];
+
+		if (!(d->flags & (DESC_SACKED | DESC_LOST | DESC_RESENT))) {
+			if (d->offset >= c->snd.nxt ||
+			    (end_of(d) > t->high_fresh &&
+			     !left_before(d, t->rack.sent_ns, t->rack.end)))
+				break;
+			if (!judge(tcp, t, d, wait_ns) || !scoreboard_lose(tcp, c, t, index))
+				all_judged = false;
+		}
+		if (all_judged)
+			t->fresh = index;
+		index = tcp->desc[index].next;
+	}
+	if (all_judged && index != NO_INDEX)
+		t->fresh = index;
+}
+
+void rack_detect(struct tcp *tcp, struct conn *c, struct trouble *t)
+{
+	uint64_t wait_ns = window_ns(c, t);
+
+	t->rack.reorder_ns = TIME_NEVER_NS;
+	if (t->rack.sent_ns == 0 || conn_outstanding(c) == 0)
+		return;
+	judge_resent(tcp, c, t, wait_ns);
+	judge_fresh(tcp, c, t, wait_ns);
+}
+
+void rack_dsack(struct conn *c, struct trouble *t)
+{
+	if (c->snd.una < t->rack.dsack_round)
+		return;
+	t->rack.dsack_round = c->snd.nxt;
+	t->rack.persist = REORDER_PERSIST;
+	if (c->reorder_steps < REORDER_STEPS_MAX)
+		c->reorder_steps++;
+}
+
+void rack_recovered(struct conn *c, struct trouble *t)
+{
+	if (t->rack.persist > 1)
+		t->rack.persist--;
+	else
+		c->reorder_steps = 0;
+}
+
+uint64_t rack_overdue_ns(const struct tcp *tcp, const struct conn *c, const struct trouble *t)
+{
+	uint64_t rtt_ns = t->rack.rtt_ns ? t->rack.rtt_ns : c->rtt.srtt_us * NS_PER_US;
+	uint64_t heard_ns = rtt_ns + window_ns(c, t);
+
+	return tcp->env->now_ns - MIN(heard_ns, tcp->env->now_ns);
+}
+
+uint64_t rack_probe_timeout_ns(const struct tcp *tcp, const struct conn *c)
+{
+	uint64_t timeout_ns = 2 * c->rtt.srtt_us * NS_PER_US;
+
+	timeout_ns = MAX(timeout_ns, tcp->config.rto_ns_min / PROBES_A_TIMEOUT);
+	if (conn_outstanding(c) <= c->mss_bytes)
+		timeout_ns += ACK_DELAY_MAX_NS;
+	return MIN(timeout_ns, rtt_rto_ns(tcp, c));
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What we tell the peer of what came early (RFC 2018 3 and 4) or twice (RFC 2883 4). Called by
+// input.c and early.c, which know what came, and by control.c, which writes the ACK.
+//
+// Kept are the runs of early text that grew last, the latest first. Text that joins two of them
+// makes one. A run that is older than all of these is not told again until it grows: each run was
+// told of in as many ACKs as there are places, when it was young (RFC 2018 4).
+//
+// Blocks go in ACKs without text: whatever comes early is answered by one at once, so text need
+// not make room for them.
+#include "tcp/sack.h"
+
+#include <string.h>
+
+static void forget(struct trouble *t, uint32_t i)
+{
+	t->block_count--;
+	memmove(&t->block[i], &t->block[i + 1], (t->block_count - i) * sizeof(t->block[0]));
+}
+
+void sack_early(struct tcp *tcp, struct conn *c, uint64_t start, uint64_t end)
+{
+	struct trouble *t = conn_is(c, CONN_SACK) && start < end ? trouble_get(tcp, c) : NULL;
+	struct range run = {start, end};
+
+	if (!t)
+		return;
+	for (uint32_t i = 0; i < t->block_count;) {
+		const struct range *b = &t->block[i];
+
+		if (b->start > run.end || b->end < run.start) {
+			i++;
+			continue;
+		}
+		run.start = MIN(run.start, b->start);
+		run.end = MAX(run.end, b->end);
+		forget(t, i);
+	}
+	t->block_count = (uint8_t)MIN(t->block_count, (uint8_t)(SACK_BLOCKS_MAX - 1));
+	memmove(&t->block[1], &t->block[0], t->block_count * sizeof(t->block[0]));
+	t->block[0] = run;
+	t->block_count++;
+}
+
+void sack_duplicate(struct tcp *tcp, struct conn *c, uint64_t start, uint64_t end)
+{
+	struct trouble *t = conn_is(c, CONN_SACK) && start < end ? trouble_get(tcp, c) : NULL;
+
+	if (!t)
+		return;
+	t->dsack = (struct range){start, end};
+	for (uint32_t i = 1; i < t->block_count; i++) { // RFC 2883 4.2: its block comes second
+		struct range b = t->block[i];
+
+		if (b.start > start || b.end < end)
+			continue;
+		memmove(&t->block[1], &t->block[0], i * sizeof(b));
+		t->block[0] = b;
+	}
+}
+
+// RFC 2018 4: a block lies above the acknowledgment.
+void sack_advanced(struct tcp *tcp, struct conn *c)
+{
+	struct trouble *t;
+
+	if (!conn_is(c, CONN_TROUBLE))
+		return;
+	t = trouble_of(tcp, c);
+	for (uint32_t i = 0; i < t->block_count;) {
+		if (t->block[i].end <= c->rcv.nxt)
+			forget(t, i);
+		else
+			i++;
+	}
+	trouble_end_if_over(tcp, c);
+}
+
+void sack_given_up(struct tcp *tcp, struct conn *c, uint64_t start)
+{
+	struct trouble *t;
+
+	if (!conn_is(c, CONN_TROUBLE))
+		return;
+	t = trouble_of(tcp, c);
+	for (uint32_t i = 0; i < t->block_count;) {
+		t->block[i].end = MIN(t->block[i].end, start);
+		if (t->block[i].start >= t->block[i].end)
+			forget(t, i);
+		else
+			i++;
+	}
+	trouble_end_if_over(tcp, c);
+}
+
+uint32_t sack_write(const struct tcp *tcp, const struct conn *c, uint8_t *at, uint32_t room_bytes)
+{
+	struct range told[SACK_BLOCKS_MAX + 1];
+	const struct trouble *t;
+	uint32_t count = 0, fit = options_sack_blocks(room_bytes);
+
+	if (LIKELY(!conn_is(c, CONN_TROUBLE)))
+		return 0;
+	t = trouble_of(tcp, c);
+	if (t->dsack.end) // RFC 2883 4: the first block, once
+		told[count++] = t->dsack;
+	for (uint32_t i = 0; i < t->block_count; i++)
+		told[count++] = t->block[i];
+	count = MIN(count, fit);
+	if (count == 0)
+		return 0;
+	for (uint32_t i = 0; i < count; i++)
+		options_write_sack(at, i, (uint32_t)told[i].start, (uint32_t)told[i].end);
+	return options_begin_sack(at, count);
+}
+
+void sack_told(struct tcp *tcp, struct conn *c)
+{
+	if (LIKELY(!conn_is(c, CONN_TROUBLE)))
+		return;
+	trouble_of(tcp, c)->dsack = (struct range){0};
+	trouble_end_if_over(tcp, c);
+}

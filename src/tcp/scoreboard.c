@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Marks on the descriptors of what is outstanding (scoreboard.h; RFC 2018 8, RFC 6675 4, RFC 8985
+// 5.1). A descriptor that is lost or was sent again is in the list of those, so that neither is
+// looked for: what goes next is at the head of one, what RACK judges first at the head of the
+// other. Called by loss.c; calls rack.c for each descriptor that was delivered.
+//
+// Not here: when something is lost (rack.c, loss.c), and what that means for cwnd (loss.c).
+#include "tcp/scoreboard.h"
+
+#include "observe/counter.h"
+#include "tcp/rack.h"
+#include "tcp/room.h"
+
+// Descriptors that are looked at for the blocks of one ACK. What lies further on stays unmarked,
+// and may be sent again; a peer cannot have us walk without end.
+#define SACK_STEPS_MAX 1024
+
+#define MARKS (DESC_SACKED | DESC_LOST | DESC_RESENT)
+
+static uint64_t end_of(const struct send_desc *d)
+{
+	return d->offset + d->len;
+}
+
+// ---- lists
+
+static const struct desc_list empty = {NO_INDEX, NO_INDEX};
+
+static void list_add(struct tcp *tcp, struct desc_list *list, uint32_t index)
+{
+	struct send_desc *d = &tcp->desc[index];
+
+	d->after = NO_INDEX;
+	d->before = list->tail;
+	if (list->tail == NO_INDEX)
+		list->head = index;
+	else
+		tcp->desc[list->tail].after = index;
+	list->tail = index;
+}
+
+static void list_remove(struct tcp *tcp, struct desc_list *list, uint32_t index)
+{
+	const struct send_desc *d = &tcp->desc[index];
+
+	if (d->before == NO_INDEX)
+		list->head = d->after;
+	else
+		tcp->desc[d->before].after = d->after;
+	if (d->after == NO_INDEX)
+		list->tail = d->before;
+	else
+		tcp->desc[d->after].before = d->before;
+}
+
+// Behind one that is in it.
+static void list_insert(struct tcp *tcp, struct desc_list *list, uint32_t index, uint32_t behind)
+{
+	struct send_desc *d = &tcp->desc[index];
+
+	d->before = behind;
+	d->after = tcp->desc[behind].after;
+	if (d->after == NO_INDEX)
+		list->tail = index;
+	else
+		tcp->desc[d->after].before = index;
+	tcp->desc[behind].after = index;
+}
+
+// ---- marks
+
+void scoreboard_begin(const struct conn *c, struct trouble *t)
+{
+	t->lost = t->resent = empty;
+	t->fresh = t->hint = c->sendq.head;
+	t->high = t->high_fresh = c->snd.una;
+}
+
+// Whatever it was, it is not any more.
+static void unmark(struct tcp *tcp, struct trouble *t, uint32_t index)
+{
+	struct send_desc *d = &tcp->desc[index];
+
+	if (d->flags & DESC_SACKED)
+		t->sacked_bytes -= d->len;
+	if (d->flags & DESC_RESENT)
+		list_remove(tcp, &t->resent, index);
+	if (d->flags & DESC_LOST) {
+		list_remove(tcp, &t->lost, index);
+		t->lost_bytes -= d->len;
+	}
+	d->flags &= (uint16_t)~MARKS;
+}
+
+// The place where a descriptor is to be cut lies in it. Both parts have its marks.
+static bool cut(struct tcp *tcp, struct conn *c, struct trouble *t, uint32_t index, uint64_t at)
+{
+	const struct send_desc *d = &tcp->desc[index];
+
+	if (!sendq_cut(tcp, c, index, at)) {
+		counter_add(tcp->env, COUNTER_tcp_uncut, 1);
+		return false;
+	}
+	if (d->flags & DESC_LOST)
+		list_insert(tcp, &t->lost, d->next, index);
+	if (d->flags & DESC_RESENT)
+		list_insert(tcp, &t->resent, d->next, index);
+	return true;
+}
+
+void scoreboard_clear(struct tcp *tcp, struct conn *c, struct trouble *t)
+{
+	for (uint32_t i = c->sendq.head; i != NO_INDEX; i = tcp->desc[i].next)
+		tcp->desc[i].flags &= (uint16_t)~MARKS;
+	t->lost = t->resent = empty;
+	t->lost_bytes = t->sacked_bytes = 0;
+}
+
+// The oldest descriptor begins where una will be, if it has a mark that counts its bytes.
+static void trim_oldest(struct tcp *tcp, struct trouble *t, uint32_t index, uint64_t una)
+{
+	struct send_desc *d = &tcp->desc[index];
+	uint32_t len;
+
+	if (!(d->flags & (DESC_SACKED | DESC_LOST)) || d->offset >= una)
+		return;
+	len = (uint32_t)(una - d->offset);
+	if (d->flags & DESC_SACKED)
+		t->sacked_bytes -= len;
+	else
+		t->lost_bytes -= len;
+	sendq_trim(d, len);
+}
+
+void scoreboard_acked(struct tcp *tcp, struct conn *c, struct trouble *t, uint64_t una)
+{
+	uint32_t index = c->sendq.head;
+
+	while (index != NO_INDEX && end_of(&tcp->desc[index]) <= una) {
+		uint32_t next = tcp->desc[index].next;
+
+		if (!(tcp->desc[index].flags & DESC_SACKED))
+			rack_delivered(tcp, c, t, &tcp->desc[index]);
+		unmark(tcp, t, index);
+		if (t->fresh == index)
+			t->fresh = next;
+		if (t->hint == index)
+			t->hint = next;
+		index = next;
+	}
+	if (index != NO_INDEX)
+		trim_oldest(tcp, t, index, una);
+	t->high = MAX(t->high, una);
+}
+
+static uint32_t sack(struct tcp *tcp, struct conn *c, struct trouble *t, uint32_t index)
+{
+	struct send_desc *d = &tcp->desc[index];
+
+	rack_delivered(tcp, c, t, d);
+	unmark(tcp, t, index);
+	d->flags |= DESC_SACKED | DESC_UNTIMED;
+	t->sacked_bytes += d->len;
+	t->high = MAX(t->high, end_of(d));
+	return d->len;
+}
+
+uint32_t scoreboard_sack(struct tcp *tcp, struct conn *c, struct trouble *t,
+			 const struct range *block)
+{
+	uint32_t index = t->hint, newly = 0;
+
+	if (index == NO_INDEX || tcp->desc[index].offset > block->start)
+		index = c->sendq.head;
+	for (uint32_t steps = 0; steps < SACK_STEPS_MAX && index != NO_INDEX; steps++) {
+		struct send_desc *d = &tcp->desc[index];
+
+		if (d->offset >= block->end)
+			break;
+		t->hint = index;
+		if (!(d->flags & DESC_SACKED) && end_of(d) > block->start) {
+			if (d->offset < block->start) {
+				cut(tcp, c, t, index, block->start);
+			} else if (end_of(d) <= block->end || cut(tcp, c, t, index, block->end)) {
+				newly += sack(tcp, c, t, index);
+			}
+		}
+		index = d->next;
+	}
+	return newly;
+}
+
+bool scoreboard_lose(struct tcp *tcp, struct conn *c, struct trouble *t, uint32_t index)
+{
+	struct send_desc *d = &tcp->desc[index];
+
+	if (end_of(d) > c->snd.nxt && !cut(tcp, c, t, index, c->snd.nxt))
+		return false;
+	if (d->offset < c->snd.una)
+		sendq_trim(d, (uint32_t)(c->snd.una - d->offset));
+	unmark(tcp, t, index);
+	d->flags |= DESC_LOST;
+	t->lost_bytes += d->len;
+	list_add(tcp, &t->lost, index);
+	return true;
+}
+
+void scoreboard_lose_first(struct tcp *tcp, struct conn *c, struct trouble *t, uint32_t len)
+{
+	uint64_t end = MIN(c->snd.una + len, c->snd.nxt);
+
+	for (uint32_t i = c->sendq.head; i != NO_INDEX; i = tcp->desc[i].next) {
+		struct send_desc *d = &tcp->desc[i];
+
+		if (d->offset >= end)
+			return;
+		if (d->flags & (DESC_LOST | DESC_SACKED))
+			continue;
+		if (end_of(d) > end)
+			cut(tcp, c, t, i, end);
+		scoreboard_lose(tcp, c, t, i);
+	}
+}
+
+void scoreboard_lose_sent_by(struct tcp *tcp, struct conn *c, struct trouble *t, uint64_t sent_ns)
+{
+	t->lost = empty; // anew, so that it is in the stream's order
+	t->lost_bytes = 0;
+	for (uint32_t i = c->sendq.head; i != NO_INDEX; i = tcp->desc[i].next) {
+		struct send_desc *d = &tcp->desc[i];
+		bool lost = d->flags & DESC_LOST || d->sent_ns <= sent_ns || i == c->sendq.head;
+
+		if (d->offset >= c->snd.nxt)
+			return;
+		d->flags &= (uint16_t)~DESC_LOST;
+		if (lost && !(d->flags & DESC_SACKED))
+			scoreboard_lose(tcp, c, t, i);
+	}
+}
+
+void scoreboard_lose_nothing(struct tcp *tcp, struct conn *c, struct trouble *t)
+{
+	while (t->lost.head != NO_INDEX)
+		unmark(tcp, t, t->lost.head);
+	t->fresh = c->sendq.head;
+}
+
+void scoreboard_reneged(struct tcp *tcp, struct conn *c, struct trouble *t)
+{
+	for (uint32_t i = c->sendq.head; i != NO_INDEX; i = tcp->desc[i].next)
+		tcp->desc[i].flags &= (uint16_t)~DESC_SACKED;
+	t->sacked_bytes = 0;
+	t->high = t->high_fresh = c->snd.una;
+	t->fresh = t->hint = c->sendq.head;
+}
+
+// ---- sending again
+
+// Descriptors that follow each other and are all lost go in one segment.
+struct range scoreboard_next(const struct tcp *tcp, const struct conn *c, const struct trouble *t)
+{
+	struct range r = {0};
+	uint32_t index = t->lost.head;
+
+	if (index == NO_INDEX)
+		return r;
+	r.start = r.end = tcp->desc[index].offset;
+	while (index != NO_INDEX && tcp->desc[index].flags & DESC_LOST &&
+	       r.end - r.start < c->mss_bytes) {
+		r.end = end_of(&tcp->desc[index]);
+		index = tcp->desc[index].next;
+	}
+	r.end = MIN(r.end, r.start + c->mss_bytes);
+	return r;
+}
+
+void scoreboard_resent(struct tcp *tcp, struct conn *c, struct trouble *t, const struct range *r)
+{
+	uint32_t index = t->lost.head;
+
+	while (index != NO_INDEX && tcp->desc[index].offset < r->end) {
+		struct send_desc *d = &tcp->desc[index];
+
+		// What cannot be cut counts as sent: RACK finds the rest lost again.
+		if (end_of(d) > r->end)
+			cut(tcp, c, t, index, r->end);
+		unmark(tcp, t, index);
+		d->flags |= DESC_RESENT;
+		list_add(tcp, &t->resent, index);
+		index = d->next;
+	}
+}
+
+// ---- invariants
+
+#ifdef PRISM_DCHECK
+void scoreboard_check(const struct tcp *tcp, const struct conn *c)
+{
+	const struct trouble *t = trouble_of(tcp, c);
+	uint32_t sacked_bytes = 0, lost_bytes = 0, listed = 0;
+
+	for (uint32_t i = c->sendq.head; i != NO_INDEX; i = tcp->desc[i].next) {
+		const struct send_desc *d = &tcp->desc[i];
+
+		ASSERT(!(d->flags & MARKS) || end_of(d) <= c->snd.nxt);
+		ASSERT(!(d->flags & DESC_SACKED) || !(d->flags & (DESC_LOST | DESC_RESENT)));
+		ASSERT(!(d->flags & DESC_LOST) || !(d->flags & DESC_RESENT));
+		sacked_bytes += d->flags & DESC_SACKED ? d->len : 0;
+		lost_bytes += d->flags & DESC_LOST ? d->len : 0;
+		listed += (d->flags & (DESC_LOST | DESC_RESENT)) != 0;
+	}
+	for (uint32_t i = t->lost.head; i != NO_INDEX; i = tcp->desc[i].after, listed--)
+		ASSERT(tcp->desc[i].flags & DESC_LOST);
+	for (uint32_t i = t->resent.head; i != NO_INDEX; i = tcp->desc[i].after, listed--)
+		ASSERT(tcp->desc[i].flags & DESC_RESENT);
+	ASSERT(listed == 0);
+	ASSERT(lost_bytes == t->lost_bytes);
+	ASSERT(sacked_bytes == t->sacked_bytes || !conn_is(c, CONN_SACK));
+	ASSERT(t->lost_bytes + t->sacked_bytes <= conn_outstanding(c));
+}
+#endif

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a connection keeps while something is wrong: text of its own is lost or out of order, or the
+// peer's came early. In good weather there is none of it, so an idle connection does not pay.
+//
+// Records come from a pool of the worker's, one for every sixteen connections. Who finds none goes
+// on without: the peer is told of no blocks, and what was lost is sent again one segment a round
+// trip (loss.c). All numbers are stream offsets.
+#pragma once
+
+#include "tcp/conn.h"
+
+// RFC 2018 3: beside timestamps three blocks have room, without them four.
+#define SACK_BLOCKS_MAX 4
+
+struct range {
+	uint64_t start, end;
+};
+
+// Descriptors in a list, through their before and after.
+struct desc_list {
+	uint32_t head, tail;
+};
+
+struct trouble {
+	uint32_t next; // free records
+
+	// The scoreboard (scoreboard.h).
+	uint32_t lost_bytes, sacked_bytes; // of what is outstanding; neither is in the network
+	struct desc_list lost;             // to be sent again, in the order it was found lost
+	struct desc_list resent;           // and not acknowledged, in the order it left
+	uint32_t fresh;      // no descriptor before it was sent only once and is missing
+	uint32_t hint;       // where the last block ended
+	uint64_t high;       // one past the highest that was sacked
+	uint64_t high_fresh; // of those that were sent once
+
+	// RFC 8985 (rack.c).
+	struct {
+		uint64_t sent_ns, end; // of the segment sent last of those delivered; 0: none
+		uint64_t rtt_ns;       // of it
+		uint64_t min_rtt_ns;
+		uint64_t dsack_round; // the window grows once a round trip: not before una is here
+		uint64_t reorder_ns;  // what is missing now may come until then; TIME_NEVER_NS
+		uint64_t rto_ns;      // the timer that waits behind that one
+		uint32_t echo;        // of the ACK at work; 0: it has none
+		uint8_t persist;      // recoveries until the window shrinks again
+	} rack;
+	struct {
+		uint64_t end;   // one past what the probe sent; 0: none under way
+		bool is_resent; // it was old text
+		bool is_due;    // it is to leave
+	} tlp;
+
+	// Recovery (loss.c).
+	uint64_t recover; // RFC 6582: one past the highest sent when loss was found
+	struct {
+		uint64_t delivered, out; // bytes since it began (RFC 9937 6.1)
+		uint64_t flight;         // RecoverFS
+	} prr;
+	struct {
+		uint64_t una;   // where it began; 0: nothing to take back
+		uint64_t until; // after it: nobody takes it back once una is beyond
+		uint32_t cwnd_bytes, ssthresh_bytes;
+		uint32_t resent;   // segments sent again that no DSACK has named yet
+		uint32_t first_ts; // timestamp of the first of them; 0: none yet
+	} undo;
+
+	// What the peer is told (sack.c).
+	struct range block[SACK_BLOCKS_MAX]; // what came early, the latest first
+	struct range dsack;                  // what came twice; empty: nothing
+	uint8_t block_count;
+};
+
+static inline struct trouble *trouble_of(const struct tcp *tcp, const struct conn *c)
+{
+	DCHECK(conn_is(c, CONN_TROUBLE));
+	return &tcp->trouble[c->trouble];
+}
+
+void trouble_init(struct tcp *tcp);
+
+// How many records a worker has.
+uint32_t trouble_records(const struct tcp_config *config);
+
+// Its record, a new one if there is none yet. NULL when all are in use.
+struct trouble *trouble_get(struct tcp *tcp, struct conn *c);
+
+// Gives the record back when nothing in it is needed any more, or in any case.
+void trouble_end_if_over(struct tcp *tcp, struct conn *c);
+void trouble_end(struct tcp *tcp, struct conn *c);
+
+// Around a move between workers: the record becomes a copy, a copy becomes a record of ours.
+void trouble_leave(struct tcp *tcp, struct conn *c, struct trouble *copy);
+void trouble_join(struct tcp *tcp, struct conn *c, const struct trouble *copy);

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the peer is told of what came early or twice; the exact options are in tests/script/sack.
+#include "peer.h"
+#include "tcp/early.h"
+#include "tcp/sack.h"
+#include "tcp/trouble.h"
+
+static void open_with_sack(struct peer *b)
+{
+	peer_open(b);
+	conn_set(peer_conn(b), CONN_SACK);
+}
+
+static void in_seg(struct peer *b, uint32_t seq, uint32_t len)
+{
+	peer_seg(b, (struct in){.flags = ACK, .seq = seq, .ack = 1, .len = len});
+}
+
+static void read_all(struct peer *b)
+{
+	while (peer_read(b))
+		;
+}
+
+static void a_record_lasts_as_long_as_something_is_missing(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	open_with_sack(b);
+	in_seg(b, 101, 100);
+	assert_true(conn_is(peer_conn(b), CONN_TROUBLE));
+	assert_int_equal(trouble_of(b->tcp, peer_conn(b))->block_count, 1);
+	in_seg(b, 1, 100);
+	assert_false(conn_is(peer_conn(b), CONN_TROUBLE));
+	peer_destroy(b);
+}
+
+static void a_duplicate_is_told_once_and_the_record_ends(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	open_with_sack(b);
+	in_seg(b, 1, 100);
+	in_seg(b, 1, 100);
+	read_all(b);
+	assert_int_equal(b->out.o.sack_count, 1);
+	assert_false(conn_is(peer_conn(b), CONN_TROUBLE));
+	peer_destroy(b);
+}
+
+static void without_a_record_the_peer_is_told_of_no_blocks(void **state)
+{
+	struct tcp_config config = peer_config();
+	struct peer *b = peer_create_on(&config, 0);
+
+	(void)state;
+	open_with_sack(b);
+	b->tcp->trouble_free = NO_INDEX;
+	in_seg(b, 101, 100);
+	read_all(b);
+	assert_int_equal(b->out.o.sack_count, 0);
+	assert_int_equal(peer_count(b, COUNTER_tcp_trouble_full), 1);
+	in_seg(b, 1, 100);
+	assert_int_equal(b->received, 200);
+	peer_destroy(b);
+}
+
+// RFC 2018 8: it may be, and is not told of any more.
+static void what_gave_way_is_not_told(void **state)
+{
+	struct peer *b = peer_create();
+	struct conn *c;
+
+	(void)state;
+	open_with_sack(b);
+	in_seg(b, 101, 100);
+	in_seg(b, 301, 100);
+	c = peer_conn(b);
+	sack_given_up(b->tcp, c, c->rcv.nxt + 300);
+	assert_int_equal(trouble_of(b->tcp, c)->block_count, 1);
+	sack_given_up(b->tcp, c, c->rcv.nxt + 150);
+	assert_int_equal(trouble_of(b->tcp, c)->block[0].end, c->rcv.nxt + 150);
+	peer_destroy(b);
+}
+
+// Blocks that a peer sees are sorted out of an array of bytes; merged, disjoint, the latest first.
+static void blocks_are_runs_of_what_came(void **state)
+{
+	static uint8_t came[3000];
+	struct peer *b = peer_create();
+	struct rng rng;
+
+	(void)state;
+	rng_seed(&rng, 7);
+	open_with_sack(b);
+	for (int i = 0; i < 60; i++) {
+		uint32_t start = 100 + (uint32_t)rng_below(&rng, 2800),
+			 len = 1 + (uint32_t)rng_below(&rng, 90);
+		const struct trouble *t;
+
+		in_seg(b, 1 + start, len);
+		memset(came + start, 1, len);
+		t = trouble_of(b->tcp, peer_conn(b));
+		for (uint32_t k = 0; k < t->block_count; k++) {
+			uint64_t at = t->block[k].start - peer_conn(b)->rcv.nxt;
+
+			for (; at < t->block[k].end - peer_conn(b)->rcv.nxt; at++)
+				assert_true(came[at]);
+			for (uint32_t j = 0; j < k; j++)
+				assert_true(t->block[j].end < t->block[k].start ||
+					    t->block[k].end < t->block[j].start);
+		}
+	}
+	peer_destroy(b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_record_lasts_as_long_as_something_is_missing),
+		cmocka_unit_test(a_duplicate_is_told_once_and_the_record_ends),
+		cmocka_unit_test(without_a_record_the_peer_is_told_of_no_blocks),
+		cmocka_unit_test(what_gave_way_is_not_told),
+		cmocka_unit_test(blocks_are_runs_of_what_came),
+	};
+
+	return run_peer_tests(tests);
+}
