@@ -21,7 +21,7 @@ struct timer {
 
 typedef void (*timer_fire)(void *context, struct timer *timer, uint64_t now_ns);
 
-#define WHEEL_KINDS 8
+#define WHEEL_KINDS 16
 
 struct wheel;
 
@@ -61,4 +61,6 @@ enum timer_kind {
 	TIMER_FRAGMENT,
 	TIMER_APP,
 	TIMER_PMTU,
+	TIMER_ND,
+	TIMER_IP6,
 };

@@ -10,7 +10,10 @@
 #include "net/arp.h"
 #include "net/eth.h"
 #include "net/icmp.h"
+#include "net/icmp6.h"
 #include "net/ip4.h"
+#include "net/ip6.h"
+#include "net/nd.h"
 #include "net/udp.h"
 #include "port/mesh.h"
 #include "wire/ipv4.h"
@@ -35,6 +38,8 @@ static enum next read_headers(struct prism_worker *w, struct pkt **p, struct arr
 
 	if (next == NEXT_IP4)
 		next = ip4_input(w->net, p, a);
+	else if (next == NEXT_IP6)
+		next = ip6_input(w->net, p, a);
 	if (next == NEXT_TCP)
 		tcp_read_flow(w->tcp, *p, a);
 	return next;
@@ -70,7 +75,16 @@ static void process(struct prism_worker *w, struct pkt *p, struct arrival *a, en
 		if (icmp_input(w->net, p, a, &report))
 			icmp_report(w, p, a, &report);
 		break;
+	case NEXT_ICMP6:
+		if (icmp6_input(w->net, p, a, &report))
+			icmp_report(w, p, a, &report);
+		break;
+	case NEXT_TCP6:
+	case NEXT_UDP6:
+		pkt_drop(&w->env, p, DROP_IP6_PROTOCOL);
+		break;
 	case NEXT_IP4:
+	case NEXT_IP6:
 	case NEXT_DONE:
 		break;
 	}
@@ -103,8 +117,12 @@ static COLD void hear(struct prism_worker *w, struct pkt *p)
 	uint16_t word = pkt_word(p);
 	struct arrival a;
 
-	if (eth_input(w->net, mesh_port(word), p, &a) == NEXT_ARP)
+	enum next next = eth_input(w->net, mesh_port(word), p, &a);
+
+	if (next == NEXT_ARP)
 		arp_hear(w->net, p, &a, word);
+	if (next == NEXT_IP6 && ip6_input(w->net, &p, &a) == NEXT_ICMP6)
+		nd_hear(w->net, p, &a, word);
 }
 
 // What the record of the TIME-WAIT knew stands in the packet's own fields.

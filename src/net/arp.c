@@ -163,25 +163,6 @@ static void reply(struct net *net, struct pkt *p, const struct arrival *arrival)
 	send_frame(net, port_index, p, asker);
 }
 
-// What one hears of a neighbour is news to all workers, each of whom has neighbours of his own: the
-// packet goes round, and ends with the last; for `reason`, unless it was of use to somebody. It
-// passes by who takes nothing, or he would keep it from those behind him.
-static void send_round(struct net *net, struct pkt *p, uint16_t word, enum drop reason)
-{
-	const struct env *env = net->env;
-	uint32_t next = env->worker_index;
-
-	do
-		next = (next + 1) % MAX(env->worker_count, 1u);
-	while (env->hands && next != mesh_from(word) && hands_stuck(env, next));
-	if (env->hands && next != mesh_from(word))
-		hands_give(env, p, next, word);
-	else if (mesh_what(word) == HANDED_ARP_USED)
-		pkt_consume(env, p);
-	else
-		pkt_drop(env, p, reason);
-}
-
 // A request for us is answered here, so what it says of its sender goes round as a packet of its
 // own. While such are short the others find out by themselves: whoever asks in many names cannot
 // have them all lie before a worker who takes none.
@@ -198,7 +179,7 @@ static COLD void tell_others(struct net *net, const struct pkt *p, const struct 
 		return;
 	memcpy(pkt_append(news, len), pkt_data(p), len);
 	counter_add(net->env, COUNTER_originated_pkts, 1);
-	send_round(net, news,
+	round_send(net, news,
 		   mesh_word(HANDED_ARP_USED, arrival->port_index, net->env->worker_index),
 		   DROP_OK);
 }
@@ -211,7 +192,8 @@ static void request_for_us(struct net *net, struct pkt *p, const struct arrival 
 	// RFC 5227 2.1.1: a probe comes from 0.0.0.0; answering it is the defence, and nothing is
 	// to be learnt.
 	if (a->sender.raw != 0) {
-		uint32_t index = neighbour_get(net, port_index, a->sender);
+		const struct addr sender = addr_from_v4(a->sender);
+		uint32_t index = neighbour_get(net, port_index, &sender);
 		struct neighbour *n = &net->neighbours.slot[index];
 
 		if (n->state != NEIGHBOUR_REACHABLE || !eth_equal(n->header, a->sender_mac))
@@ -224,7 +206,8 @@ static void request_for_us(struct net *net, struct pkt *p, const struct arrival 
 // About somebody else's address, or ours to nobody in particular.
 static enum drop overheard(struct net *net, const struct arp_packet *a, uint16_t port_index)
 {
-	struct neighbour *n = neighbour_find(net, port_index, a->sender);
+	const struct addr sender = addr_from_v4(a->sender);
+	struct neighbour *n = neighbour_find(net, port_index, &sender);
 
 	if (n && !eth_equal(n->header, a->sender_mac))
 		neighbour_doubt(net, n);
@@ -233,7 +216,8 @@ static enum drop overheard(struct net *net, const struct arp_packet *a, uint16_t
 
 static enum drop answer(struct net *net, const struct arp_packet *a, uint16_t port_index)
 {
-	struct neighbour *n = neighbour_find(net, port_index, a->sender);
+	const struct addr sender = addr_from_v4(a->sender);
+	struct neighbour *n = neighbour_find(net, port_index, &sender);
 
 	if (!n || !(n->state & (NEIGHBOUR_PENDING | NEIGHBOUR_PROBING)))
 		return DROP_ARP_UNASKED;
@@ -287,7 +271,7 @@ void arp_input(struct net *net, struct pkt *p, struct arrival *arrival)
 	else if (!news)
 		pkt_drop(net->env, p, reason);
 	else
-		send_round(net, p, mesh_word(what, arrival->port_index, net->env->worker_index),
+		round_send(net, p, mesh_word(what, arrival->port_index, net->env->worker_index),
 			   reason);
 }
 
@@ -298,12 +282,13 @@ void arp_hear(struct net *net, struct pkt *p, struct arrival *arrival, uint16_t 
 	bool used = reason == DROP_OK || mesh_what(word) == HANDED_ARP_USED;
 
 	if (is_request_for_us(p, arrival, reason)) {
-		struct neighbour *n = neighbour_find(net, arrival->port_index, a->sender);
+		const struct addr sender = addr_from_v4(a->sender);
+		struct neighbour *n = neighbour_find(net, arrival->port_index, &sender);
 
 		if (n)
 			neighbour_confirm(net, n, a->sender_mac);
 	}
-	send_round(net, p,
+	round_send(net, p,
 		   mesh_word(used ? HANDED_ARP_USED : HANDED_ARP, arrival->port_index,
 			     mesh_from(word)),
 		   reason);

@@ -15,9 +15,16 @@ static COLD enum next refuse(struct net *net, struct pkt *p, enum drop reason)
 	return NEXT_DONE;
 }
 
-static COLD enum next other_type(struct net *net, struct pkt *p, uint16_t type)
+// A port without an IPv6 address speaks no IPv6.
+static enum next other_type(struct net *net, struct pkt *p, uint16_t port_index, uint16_t type)
 {
-	return refuse(net, p, type == ETH_TYPE_IPV6 ? DROP_ETH_IPV6 : DROP_ETH_TYPE);
+	if (type == ETH_TYPE_ARP)
+		return NEXT_ARP;
+	if (UNLIKELY(type != ETH_TYPE_IPV6))
+		return refuse(net, p, DROP_ETH_TYPE);
+	if (UNLIKELY(!net->ip6 || net->ip6->port[port_index].address_count == 0))
+		return refuse(net, p, DROP_ETH_IPV6);
+	return NEXT_IP6;
 }
 
 // The type behind a VLAN tag; the tag's id goes into the record. 0 when the tag is cut off.
@@ -59,5 +66,5 @@ enum next eth_input(struct net *net, uint16_t port_index, struct pkt *p, struct 
 		return refuse(net, p, DROP_ETH_NOT_OURS);
 	if (LIKELY(type == ETH_TYPE_IPV4))
 		return NEXT_IP4;
-	return type == ETH_TYPE_ARP ? NEXT_ARP : other_type(net, p, type);
+	return other_type(net, p, port_index, type);
 }

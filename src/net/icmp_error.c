@@ -12,7 +12,7 @@
 
 // A token bucket measured in time. Each error costs 0, 1 or 2 shares at random, one on average, so
 // that nobody can count by it what we answered to others (CVE-2020-25705).
-static bool within_rate(struct net *net)
+bool icmp_within_rate(struct net *net)
 {
 	// of all workers together
 	uint64_t share_ns =
@@ -22,8 +22,10 @@ static bool within_rate(struct net *net)
 
 	net->icmp_refilled_ns = net->env->now_ns;
 	net->icmp_tokens = MIN(net->icmp_tokens + earned_ns, share_ns * BURST_ERRORS);
-	if (net->icmp_tokens < 2 * share_ns)
+	if (net->icmp_tokens < 2 * share_ns) {
+		counter_add(net->env, COUNTER_icmp_withheld_pkts, 1);
 		return false;
+	}
 	net->icmp_tokens -= cost_ns;
 	return true;
 }
@@ -45,12 +47,8 @@ static bool may_be_told(const struct net *net, const struct pkt *p, const struct
 COLD void icmp_send_error(struct net *net, struct pkt *offender, const struct arrival *a,
 			  const struct icmp_error *error)
 {
-	if (!may_be_told(net, offender, a))
+	if (!may_be_told(net, offender, a) || !icmp_within_rate(net))
 		return;
-	if (!within_rate(net)) {
-		counter_add(net->env, COUNTER_icmp_withheld_pkts, 1);
-		return;
-	}
 	struct net_path *path = path_get(net, &a->dst, &a->src);
 	struct pkt *p = path ? net_alloc(net, POOL_CTRL) : NULL;
 

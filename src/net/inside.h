@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "net/ip6.h"
 #include "net/neighbour.h"
 #include "net/net.h"
 #include "net/path.h"
@@ -94,6 +95,7 @@ struct net {
 	uint64_t icmp_tokens; // in nanoseconds of the configured rate
 	uint64_t icmp_refilled_ns;
 	uint16_t ip_id[IP_ID_SLOTS];
+	struct ip6 *ip6; // NULL while no port has an IPv6 address
 };
 
 // An index below count (a power of two) that an outsider cannot predict.
@@ -104,6 +106,19 @@ static inline uint32_t net_slot(const struct net *net, be32 a, uint32_t more, ui
 	memcpy(key, net->env->secret, sizeof(key));
 	unsigned __int128 m = (unsigned __int128)(key[0] ^ a.raw) * ((key[1] ^ more) | 1);
 	return (uint32_t)((uint64_t)m ^ (uint64_t)(m >> 64)) & (count - 1);
+}
+
+// The same for an address of either family.
+static inline uint32_t net_addr_slot(const struct net *net, const struct addr *a, uint32_t more,
+				     uint32_t count)
+{
+	uint64_t key[2];
+
+	memcpy(key, net->env->secret, sizeof(key));
+	return (uint32_t)hash_fold(hash_fold(key[0] ^ a->half[0], key[1] | 1) ^ a->half[1] ^
+					   (uint64_t)more << 40,
+				   key[0] | 1) &
+	       (count - 1);
 }
 
 // A hash of two addresses and what else tells flows apart, that an outsider cannot predict.
@@ -229,6 +244,23 @@ HOT_INLINE void net_send_plain(struct net *net, const struct net_path *path, str
 	n->used_ns = net->env->now_ns;
 	port_tx(net->env, net->port[path->port_index].port, p);
 }
+
+// ip4_out.c, and of use to IPv6 too. The port finishes the transport checksum from the
+// pseudo-header's, as offload then says, or we make it.
+void net_fill_checksum(const struct net *net, struct pkt *p, const struct net_out *out,
+		       struct pkt_tx_offload *offload);
+
+// Copies p into as few segments as its bytes need. Takes p; NULL when it had to be dropped.
+struct pkt *net_pack(struct net *net, struct pkt *p, uint16_t segs_max);
+
+// round.c. Hands what was heard on to the next worker. It passes by who takes nothing, or he would
+// keep it from those behind him; and ends with the last, for `reason`, unless the word says that it
+// was of use to somebody. Takes p.
+void round_send(struct net *net, struct pkt *p, uint16_t word, enum drop reason);
+
+// icmp_error.c. Takes one of the errors that may be sent now, of either family's; false, counted,
+// when there is none.
+bool icmp_within_rate(struct net *net);
 
 // The transport checksum in software, over all segments.
 void ip4_fill_checksum(const struct net *net, struct pkt *p, const struct net_out *out);

@@ -53,8 +53,7 @@ static struct pkt *room_behind(struct net *net, struct pkt *head, struct pkt *to
 	return net_alloc(net, POOL_TX);
 }
 
-// Copies p into as few segments as its bytes need. Takes p; NULL when it had to be dropped.
-static COLD struct pkt *pack(struct net *net, struct pkt *p, uint16_t segs_max)
+COLD struct pkt *net_pack(struct net *net, struct pkt *p, uint16_t segs_max)
 {
 	struct pkt *head = net_alloc(net, POOL_TX), *to = head;
 
@@ -83,7 +82,7 @@ void ip4_send(struct net *net, struct pkt *p, struct ip4_send *s)
 	const struct net_port *np = &net->port[path->port_index];
 
 	if (UNLIKELY(pkt_seg_count(p) > path->tx_segs_max)) {
-		p = pack(net, p, path->tx_segs_max);
+		p = net_pack(net, p, path->tx_segs_max);
 		if (!p)
 			return;
 	}
@@ -128,9 +127,8 @@ void ip4_fill_checksum(const struct net *net, struct pkt *p, const struct net_ou
 	memcpy(place, &field, sizeof(field));
 }
 
-// The port finishes the sum from the pseudo-header's, or we make it.
-static void fill_checksum(const struct net *net, struct pkt *p, const struct net_out *out,
-			  struct pkt_tx_offload *offload)
+void net_fill_checksum(const struct net *net, struct pkt *p, const struct net_out *out,
+		       struct pkt_tx_offload *offload)
 {
 	uint32_t flags = net->port[out->path->port_index].port->flags;
 
@@ -189,6 +187,10 @@ void net_output(struct net *net, struct pkt *p, const struct net_out *out)
 		pkt_drop(net->env, p, DROP_NO_ROUTE);
 		return;
 	}
+	if (UNLIKELY(net_path_is_ip6(path))) {
+		ip6_output(net, p, out);
+		return;
+	}
 	if (UNLIKELY(!fits(p, out))) {
 		ip4_send_fragments(net, p, out);
 		return;
@@ -210,6 +212,6 @@ void net_output(struct net *net, struct pkt *p, const struct net_out *out)
 	};
 
 	if (out->checksum_offset)
-		fill_checksum(net, p, out, &s.offload);
+		net_fill_checksum(net, p, out, &s.offload);
 	ip4_send(net, p, &s);
 }

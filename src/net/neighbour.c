@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The neighbour table: from the next hop's address to a ready ethernet header, with packets that
-// wait for it (RFC 1122 2.3.2). net_output sends through it; arp.c tells it who answered.
+// wait for it (RFC 1122 2.3.2). Both families send through it; arp.c tells it who answered. How an
+// IPv6 neighbour comes and goes is nd_cache.c's.
 //
 // Bounded everywhere, so that nobody can lock others out: a full table gives up its least useful
 // entry (of a random sample, so that an outsider cannot steer which), a full queue its oldest
@@ -14,6 +15,7 @@
 #include "base/time.h"
 #include "net/arp.h"
 #include "net/inside.h"
+#include "net/nd.h"
 
 #define REACHABLE_NS (60 * NS_PER_S) // RFC 1122 2.3.2.1: "on the order of a minute"
 #define ASK_NS NS_PER_S              // the same place: at most one request a second; doubles
@@ -23,11 +25,11 @@
 #define QUEUE_PKTS_MAX 8         // a neighbour; "at least one" (RFC 1122 2.3.2.2)
 #define SAMPLE 8                 // entries looked at for one to give up
 
-static uint32_t *bucket(struct net *net, uint16_t port_index, be32 addr)
+static uint32_t *bucket(struct net *net, uint16_t port_index, const struct addr *addr)
 {
 	struct neighbours *t = &net->neighbours;
 
-	return &t->head[net_slot(net, addr, port_index, t->head_count)];
+	return &t->head[net_addr_slot(net, addr, port_index, t->head_count)];
 }
 
 static struct neighbour *at(struct net *net, uint32_t index)
@@ -41,12 +43,17 @@ static uint32_t index_of(const struct net *net, const struct neighbour *n)
 	return (uint32_t)(n - net->neighbours.slot);
 }
 
-struct neighbour *neighbour_find(struct net *net, uint16_t port_index, be32 addr)
+static bool is_ip6(const struct neighbour *n)
+{
+	return n->timer.kind == TIMER_ND;
+}
+
+struct neighbour *neighbour_find(struct net *net, uint16_t port_index, const struct addr *addr)
 {
 	for (uint32_t i = *bucket(net, port_index, addr); i; i = at(net, i)->hash_next) {
 		struct neighbour *n = at(net, i);
 
-		if (n->addr.raw == addr.raw && n->port_index == port_index)
+		if (addr_equal(&n->addr, addr) && n->port_index == port_index)
 			return n;
 	}
 	return NULL;
@@ -83,17 +90,22 @@ static struct pkt *dequeue(struct net *net, struct neighbour *n)
 	return p;
 }
 
-static void drop_queue(struct net *net, struct neighbour *n, enum drop reason)
+static void drop_unreachable(struct net *net, struct pkt *p, const struct neighbour *n)
 {
-	while (n->queue_count)
-		pkt_drop(net->env, dequeue(net, n), reason);
+	pkt_drop(net->env, p, is_ip6(n) ? DROP_ND_UNREACHABLE : DROP_ARP_UNREACHABLE);
 }
 
-static void release(struct net *net, struct neighbour *n)
+static void drop_queue(struct net *net, struct neighbour *n)
 {
-	uint32_t *link = bucket(net, n->port_index, n->addr);
+	while (n->queue_count)
+		drop_unreachable(net, dequeue(net, n), n);
+}
 
-	drop_queue(net, n, DROP_ARP_UNREACHABLE);
+void neighbour_release(struct net *net, struct neighbour *n)
+{
+	uint32_t *link = bucket(net, n->port_index, &n->addr);
+
+	drop_queue(net, n);
 	wheel_stop(net->wheel, &n->timer);
 	while (*link != index_of(net, n))
 		link = &at(net, *link)->hash_next;
@@ -125,10 +137,10 @@ static COLD void evict(struct net *net)
 		if (!victim || worth(at(net, pick)) < worth(victim))
 			victim = at(net, pick);
 	}
-	release(net, victim);
+	neighbour_release(net, victim);
 }
 
-uint32_t neighbour_get(struct net *net, uint16_t port_index, be32 addr)
+uint32_t neighbour_get(struct net *net, uint16_t port_index, const struct addr *addr)
 {
 	struct neighbours *t = &net->neighbours;
 	struct neighbour *n = neighbour_find(net, port_index, addr);
@@ -141,7 +153,9 @@ uint32_t neighbour_get(struct net *net, uint16_t port_index, be32 addr)
 	uint32_t *head = bucket(net, port_index, addr);
 
 	t->free_first = n->hash_next;
-	n->addr = addr;
+	n->addr = *addr;
+	n->timer.kind = addr_is_v4(addr) ? TIMER_ARP : TIMER_ND;
+	n->is_router = false;
 	n->port_index = port_index;
 	n->state = NEIGHBOUR_NEW;
 	n->tries = 0;
@@ -154,15 +168,16 @@ uint32_t neighbour_get(struct net *net, uint16_t port_index, be32 addr)
 static void write_header(const struct net_port *np, struct neighbour *n, const uint8_t mac[6])
 {
 	struct eth_header *h = (void *)n->header;
+	be16 type = be16_of(is_ip6(n) ? ETH_TYPE_IPV6 : ETH_TYPE_IPV4);
 
 	memcpy(h->dst, mac, 6);
 	memcpy(h->src, np->port->mac, 6);
-	h->type = be16_of(ETH_TYPE_IPV4);
+	h->type = type;
 	if (np->vlan_id) {
 		h->type = be16_of(ETH_TYPE_VLAN);
 		struct vlan_tag *tag = (void *)(h + 1);
 
-		*tag = (struct vlan_tag){be16_of(np->vlan_id), be16_of(ETH_TYPE_IPV4)};
+		*tag = (struct vlan_tag){be16_of(np->vlan_id), type};
 	}
 	n->header_len = np->l2_len;
 }
@@ -177,42 +192,58 @@ void neighbour_add_port(struct net *net, uint16_t port_index)
 	write_header(&net->port[port_index], n, everybody);
 }
 
-static void become(struct net *net, struct neighbour *n, enum neighbour_state state, uint64_t ns)
+void neighbour_set_mac(struct net *net, struct neighbour *n, const uint8_t mac[6])
+{
+	write_header(&net->port[n->port_index], n, mac);
+}
+
+void neighbour_become(struct net *net, struct neighbour *n, enum neighbour_state state, uint64_t ns)
 {
 	n->state = state;
 	n->tries = 0;
 	wheel_arm(net->wheel, &n->timer, net->env->now_ns + ns);
 }
 
+void neighbour_fail(struct net *net, struct neighbour *n)
+{
+	drop_queue(net, n);
+	neighbour_become(net, n, NEIGHBOUR_FAILED, FAILED_NS);
+}
+
+void neighbour_send_queue(struct net *net, struct neighbour *n)
+{
+	while (n->queue_count)
+		neighbour_send(net, index_of(net, n), dequeue(net, n));
+}
+
 static void ask_everybody(struct net *net, struct neighbour *n)
 {
-	arp_request(net, n->port_index, n->addr, NULL);
+	arp_request(net, n->port_index, addr_to_v4(&n->addr), NULL);
 	wheel_arm(net->wheel, &n->timer, net->env->now_ns + (ASK_NS << n->tries));
 	n->tries++;
 }
 
 static void ask_itself(struct net *net, struct neighbour *n)
 {
-	arp_request(net, n->port_index, n->addr, n->header);
+	arp_request(net, n->port_index, addr_to_v4(&n->addr), n->header);
 	wheel_arm(net->wheel, &n->timer, net->env->now_ns + ASK_NS);
 	n->tries++;
 }
 
 void neighbour_confirm(struct net *net, struct neighbour *n, const uint8_t mac[6])
 {
-	write_header(&net->port[n->port_index], n, mac);
-	become(net, n, NEIGHBOUR_REACHABLE, REACHABLE_NS);
-	while (n->queue_count)
-		neighbour_send(net, index_of(net, n), dequeue(net, n));
+	neighbour_set_mac(net, n, mac);
+	neighbour_become(net, n, NEIGHBOUR_REACHABLE, REACHABLE_NS);
+	neighbour_send_queue(net, n);
 }
 
 void neighbour_doubt(struct net *net, struct neighbour *n)
 {
 	if (n->state != NEIGHBOUR_REACHABLE)
 		return;
-	become(net, n, NEIGHBOUR_PROBING, ASK_NS);
+	neighbour_become(net, n, NEIGHBOUR_PROBING, ASK_NS);
 	n->tries = PROBE_TRIES; // the next step is to ask everybody, or to forget
-	arp_request(net, n->port_index, n->addr, NULL);
+	arp_request(net, n->port_index, addr_to_v4(&n->addr), NULL);
 }
 
 // The time in a state is over.
@@ -226,16 +257,15 @@ static void timer_fires(void *context, struct timer *timer, uint64_t now_ns)
 	} else if (n->state == NEIGHBOUR_PENDING && n->tries < ASK_TRIES) {
 		ask_everybody(net, n);
 	} else if (n->state == NEIGHBOUR_PENDING) {
-		drop_queue(net, n, DROP_ARP_UNREACHABLE);
-		become(net, n, NEIGHBOUR_FAILED, FAILED_NS);
+		neighbour_fail(net, n);
 	} else if (n->state == NEIGHBOUR_REACHABLE && n->used_ns &&
 		   n->used_ns + REACHABLE_NS > now_ns) {
-		become(net, n, NEIGHBOUR_PROBING, 0);
+		neighbour_become(net, n, NEIGHBOUR_PROBING, 0);
 		ask_itself(net, n);
 	} else if (n->state == NEIGHBOUR_PROBING && n->tries < PROBE_TRIES) {
 		ask_itself(net, n);
 	} else {
-		release(net, n);
+		neighbour_release(net, n);
 	}
 }
 
@@ -272,18 +302,22 @@ static COLD void wait_for_answer(struct net *net, struct neighbour *n, struct pk
 	struct neighbour *loser = n;
 
 	if (n->state == NEIGHBOUR_FAILED) {
-		pkt_drop(net->env, p, DROP_ARP_UNREACHABLE);
+		drop_unreachable(net, p, n);
 		return;
 	}
 	if (n->state == NEIGHBOUR_NEW) { // asked whether or not the packet finds a place
-		become(net, n, NEIGHBOUR_PENDING, ASK_NS);
-		ask_everybody(net, n);
+		neighbour_become(net, n, NEIGHBOUR_PENDING, ASK_NS);
+		if (is_ip6(n))
+			nd_ask_everybody(net, n);
+		else
+			ask_everybody(net, n);
 	}
 	if (n->queue_count == 0 && full)
 		loser = longest_queue(net);
 	// RFC 1122 2.3.2.2: the latest packet is the one to keep.
 	if (n->queue_count == QUEUE_PKTS_MAX || full)
-		pkt_drop(net->env, dequeue(net, loser), DROP_ARP_QUEUE_FULL);
+		pkt_drop(net->env, dequeue(net, loser),
+			 is_ip6(loser) ? DROP_ND_QUEUE_FULL : DROP_ARP_QUEUE_FULL);
 	enqueue(net, n, p);
 }
 
@@ -292,7 +326,7 @@ void neighbour_send(struct net *net, uint32_t index, struct pkt *p)
 	struct neighbour *n = at(net, index);
 
 	n->used_ns = net->env->now_ns;
-	if (UNLIKELY(!(n->state & NEIGHBOUR_SENDABLE))) {
+	if (UNLIKELY(!(n->state & NEIGHBOUR_SENDABLE)) && !nd_try(net, n)) {
 		wait_for_answer(net, n, p);
 		return;
 	}
@@ -331,7 +365,7 @@ void neighbours_fini(struct net *net)
 
 	for (uint32_t i = NEIGHBOUR_FIRST; t->slot && t->head && i < t->slot_count; i++)
 		if (t->slot[i].state != NEIGHBOUR_FREE)
-			release(net, &t->slot[i]);
+			neighbour_release(net, &t->slot[i]);
 	if (t->slot)
 		mem_unmap(t->slot, t->slot_count * sizeof(*t->slot));
 	if (t->head)

@@ -34,6 +34,7 @@ static void set_limits(struct net *net, const struct net_config *c)
 		.udp_queue_pkts = or_default(c->udp_queue_pkts, 4096),
 		.icmp_errors_per_s = or_default(c->icmp_errors_per_s, 1000),
 		.udp_claims = c->udp_claims,
+		.dad_probes = c->no_dad ? 0 : MAX(c->dad_probes, UINT8_C(1)),
 	};
 }
 
@@ -71,6 +72,7 @@ void net_destroy(struct net *net)
 	udp_fini(net);
 	reassembly_fini(net);
 	neighbours_fini(net);
+	ip6_fini(net);
 	wheel_stop(net->wheel, &net->pmtu_timer);
 	wheel_stop(net->wheel, &net->announce_timer);
 	mem_unmap(net, sizeof(*net));
@@ -87,8 +89,10 @@ static int add_address(struct net *net, struct net_port *np, const struct addr *
 {
 	char text[ADDR_TEXT_BYTES];
 
-	if (!addr_is_v4(a) || len > 32 || addr_is_any(a))
-		return err_set(ERR_IPV6_NOT_YET, "%s/%u on port %s", addr_format(a, text), len,
+	if (!addr_is_v4(a) && !addr_is_any(a))
+		return ip6_add_address(net, (uint16_t)net->port_count, a, len);
+	if (len > 32 || addr_is_any(a))
+		return err_set(ERR_ADDRESS_NOT_HOST, "%s/%u on port %s", addr_format(a, text), len,
 			       np->port->name);
 	be32 v4 = addr_to_v4(a);
 	uint32_t mask = route_mask(len);
@@ -112,7 +116,11 @@ static int add_gateway(struct net *net, const struct addr *gateway)
 {
 	struct addr everything = addr_from_v4((be32){0});
 
-	return addr_is_any(gateway) ? 0 : net_add_route(net, &everything, 0, gateway);
+	if (addr_is_any(gateway))
+		return 0;
+	if (!addr_is_v4(gateway))
+		return path6_add_gateway(net, (uint16_t)(net->port_count - 1), gateway);
+	return net_add_route(net, &everything, 0, gateway);
 }
 
 int net_add_port(struct net *net, struct port *port, const struct net_port_config *config)
@@ -147,8 +155,11 @@ int net_add_route(struct net *net, const struct addr *prefix, uint8_t len, const
 {
 	char text[ADDR_TEXT_BYTES];
 
-	if (!addr_is_v4(prefix) || !addr_is_v4(via) || len > 32)
-		return err_set(ERR_IPV6_NOT_YET, "the route via %s", addr_format(via, text));
+	if (!addr_is_v4(via))
+		return path6_add_route(net, prefix, len, via);
+	if (!addr_is_v4(prefix) || len > 32)
+		return err_set(ERR_ADDRESS_NOT_HOST, "%s/%u, the route via IPv4",
+			       addr_format(prefix, text), len);
 	struct route route = {
 		.prefix = be32_get(addr_to_v4(prefix)), .via = addr_to_v4(via), .len = len};
 	const struct route *link = route_find(&net->routes, route.via);
@@ -202,7 +213,20 @@ bool net_is_ours(const struct net *net, be32 a)
 
 bool net_is_local(const struct net *net, const struct addr *a)
 {
-	return addr_is_v4(a) && net_is_ours(net, addr_to_v4(a));
+	return addr_is_v4(a) ? net_is_ours(net, addr_to_v4(a)) : ip6_find(net, a) != NULL;
+}
+
+// Behind all of IPv4's. One that nobody configured is not told from any.
+static uint32_t place_of_ip6(const struct net *net, const struct addr *a)
+{
+	const struct ip6_address *own = ip6_find(net, a);
+	uint32_t before = 0;
+
+	if (!own || own->place == 0)
+		return 0;
+	for (uint32_t i = 0; i < net->port_count; i++)
+		before += net->port[i].address_count;
+	return before + own->place;
 }
 
 uint32_t net_place(const struct net *net, const struct addr *a)
@@ -210,7 +234,7 @@ uint32_t net_place(const struct net *net, const struct addr *a)
 	uint32_t place = 0;
 
 	if (!addr_is_v4(a))
-		return 0;
+		return place_of_ip6(net, a);
 	for (uint32_t i = 0; i < net->port_count; i++) {
 		const struct net_port *np = &net->port[i];
 

@@ -22,20 +22,22 @@ struct wheel;
 
 // Limits; zero is the default everywhere.
 struct net_config {
-	uint32_t neighbours_max;     // ARP entries, 1024
-	uint32_t neighbour_pkts_max; // packets waiting for ARP, all neighbours together, 256
+	uint32_t neighbours_max;     // of both families, 1024
+	uint32_t neighbour_pkts_max; // packets waiting for neighbours, all together, 256
 	uint32_t fragment_contexts;  // datagrams under reassembly, 64
 	uint32_t fragment_bytes_max; // of buffers they may pin (true size), 1 MiB
 	uint32_t udp_max;            // UDP sockets, 64; at most 65535
 	uint32_t udp_queue_pkts;     // datagrams received and not yet delivered, 4096
-	uint32_t icmp_errors_per_s;  // ICMP errors we send, 1000
+	uint32_t icmp_errors_per_s;  // ICMP errors we send, both families together, 1000
+	uint8_t dad_probes;          // RFC 4862 5.1: DupAddrDetectTransmits, 1
+	bool no_dad;                 // none at all
 	struct claims *udp_claims;   // of several workers: who has sockets where; NULL: alone
 };
 
 struct net_port_config {
 	struct {
 		struct addr addr;
-		uint8_t prefix_len; // bits; for IPv4 0..32
+		uint8_t prefix_len; // bits, up to 32 or 128
 	} addresses[PORT_ADDRESSES_MAX];
 	uint32_t address_count;
 	struct addr gateway; // default route through this port; any: none
@@ -88,7 +90,7 @@ struct net_out {
 };
 
 // Sends one packet whose first byte is its transport header, which lies in the first segment with
-// room in front for the lower headers (ETH_HEADER_BYTES_MAX + 20): fills in the transport checksum
+// room in front for the lower headers (ETH_HEADER_BYTES_MAX + 40): fills in the transport checksum
 // (offloaded where granted), prepends IP and ethernet, stages it on the port or queues it behind
 // an ARP request. Takes p in every case; counts it originated.
 void net_output(struct net *net, struct pkt *p, const struct net_out *out);

@@ -88,7 +88,7 @@ int path_find(struct net *net, const struct addr *local, const struct addr *remo
 	struct route broadcast;
 
 	if (!addr_is_v4(remote))
-		return -EAFNOSUPPORT;
+		return path6_find(net, local, remote, path);
 	if (!stands_for_local(net, local))
 		return -EADDRNOTAVAIL;
 	be32 to = addr_to_v4(remote);
@@ -101,6 +101,7 @@ int path_find(struct net *net, const struct addr *local, const struct addr *remo
 	if (!r)
 		return -ENETUNREACH;
 	be32 hop = r->via.raw ? r->via : to;
+	const struct addr next_hop = addr_from_v4(hop);
 	const struct net_address *own = net_address_for(net, r->port_index, hop);
 	const struct net_port *np = &net->port[r->port_index];
 
@@ -116,7 +117,7 @@ int path_find(struct net *net, const struct addr *local, const struct addr *remo
 	};
 	path->neighbour = net_is_broadcast(net, r->port_index, hop)
 				  ? r->port_index
-				  : neighbour_get(net, r->port_index, hop);
+				  : neighbour_get(net, r->port_index, &next_hop);
 	path->generation = net->generation + net->neighbours.slot[path->neighbour].generation;
 	return 0;
 }
@@ -129,8 +130,6 @@ int net_path_find(struct net *net, const struct addr *local, const struct addr *
 	switch (path_find(net, local, remote, path)) {
 	case 0:
 		return 0;
-	case -EAFNOSUPPORT:
-		return err_set(ERR_IPV6_NOT_YET, "%s", addr_format(remote, text));
 	case -EADDRNOTAVAIL:
 		return err_set(ERR_ADDRESS_NOT_OURS, "%s", addr_format(local, text));
 	default:

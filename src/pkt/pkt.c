@@ -217,12 +217,13 @@ void pkt_set_tx_offload(struct pkt *p, const struct pkt_tx_offload *o)
 	m->l3_len = o->l3_len;
 	m->l4_len = o->l4_len;
 	m->tso_segsz = o->tso_segment_bytes;
+	m->ol_flags |= o->is_ip6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4;
 	if (o->ip_checksum)
-		m->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
+		m->ol_flags |= RTE_MBUF_F_TX_IP_CKSUM;
 	if (o->tcp_checksum)
-		m->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_TCP_CKSUM;
+		m->ol_flags |= RTE_MBUF_F_TX_TCP_CKSUM;
 	if (o->udp_checksum)
-		m->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_UDP_CKSUM;
+		m->ol_flags |= RTE_MBUF_F_TX_UDP_CKSUM;
 	if (o->tso_segment_bytes)
-		m->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_IP_CKSUM;
+		m->ol_flags |= RTE_MBUF_F_TX_TCP_SEG | (o->is_ip6 ? 0 : RTE_MBUF_F_TX_IP_CKSUM);
 }

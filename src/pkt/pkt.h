@@ -328,6 +328,7 @@ struct pkt_tx_offload {
 	bool tcp_checksum; // the field holds the pseudo-header sum
 	bool udp_checksum;
 	bool ip_checksum;           // the field holds zero
+	bool is_ip6;                // else IPv4
 	uint16_t tso_segment_bytes; // payload bytes a segment, 0 for no segmentation
 };
 

@@ -9,7 +9,7 @@
 #include "pkt/pkt.h"
 
 struct arrival {
-	struct addr src, dst;     // filled by ip4_input
+	struct addr src, dst;     // filled by ip4_input, ip6_input
 	uint16_t port_index;      // where it came in
 	uint16_t l3_offset;       // from pkt_data
 	uint16_t l4_offset;       // from pkt_data
@@ -25,4 +25,15 @@ struct arrival {
 };
 
 // Where a packet goes after a step. DONE: the step took it (dropped, consumed or queued).
-enum next { NEXT_DONE, NEXT_ARP, NEXT_IP4, NEXT_TCP, NEXT_UDP, NEXT_ICMP };
+enum next {
+	NEXT_DONE,
+	NEXT_ARP,
+	NEXT_IP4,
+	NEXT_TCP,
+	NEXT_UDP,
+	NEXT_ICMP,
+	NEXT_IP6,
+	NEXT_TCP6,
+	NEXT_UDP6,
+	NEXT_ICMP6,
+};

@@ -33,7 +33,9 @@ enum handed {
 	HANDED_ARP_USED,
 	HANDED_CONN, // a note: a connection changes hands (tcp/move.c)
 	HANDED_BACK, // a note: what is given in return for it
-	HANDED_SYN,  // received, and it ended the TIME-WAIT of who hands it over (tcp/stranger.c)
+	HANDED_ND,   // the same of neighbour discovery (net/nd.c)
+	HANDED_ND_USED,
+	HANDED_SYN, // received, and it ended the TIME-WAIT of who hands it over (tcp/stranger.c)
 };
 
 // Port (4 bits), what (4), worker it set out from (6).

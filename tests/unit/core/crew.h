@@ -289,7 +289,8 @@ static inline void crew_meet(struct crew *c)
 	crew_turns(c);
 	for (uint32_t i = 0; i < c->count; i++) {
 		struct net *net = c->worker[i]->net;
-		uint32_t index = neighbour_get(net, 0, PEER);
+		struct addr peer = addr_from_v4(PEER);
+		uint32_t index = neighbour_get(net, 0, &peer);
 
 		neighbour_confirm(net, &net->neighbours.slot[index], PEER_MAC);
 	}

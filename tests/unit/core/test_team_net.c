@@ -195,7 +195,9 @@ static void a_datagram_with_a_hole_times_out_at_one_worker(void **state)
 
 static const struct neighbour *peer_at(struct crew *c, uint32_t worker)
 {
-	return neighbour_find(c->worker[worker]->net, 0, PEER);
+	struct addr peer = addr_from_v4(PEER);
+
+	return neighbour_find(c->worker[worker]->net, 0, &peer);
 }
 
 static void frame_reply(struct frame *f, const uint8_t mac[6])

@@ -21,6 +21,7 @@
 #include "net/arp.h"
 #include "net/eth.h"
 #include "net/icmp.h"
+#include "net/icmp6.h"
 #include "net/inside.h"
 #include "net/ip4.h"
 #include "net/udp.h"
@@ -145,13 +146,16 @@ static inline void bed_walk(struct bed *b, uint16_t port_index, struct pkt *p)
 
 	if (next == NEXT_IP4)
 		next = ip4_input(b->net, &p, &a);
-	if (next == NEXT_TCP)
+	if (next == NEXT_IP6)
+		next = ip6_input(b->net, &p, &a);
+	if (next == NEXT_TCP || next == NEXT_TCP6)
 		bed_to_tcp(b, p, &a);
 	if (next == NEXT_UDP)
 		udp_input(b->net, p, &a);
 	if (next == NEXT_ARP)
 		arp_input(b->net, p, &a);
-	if (next == NEXT_ICMP && icmp_input(b->net, p, &a, &b->report)) {
+	if ((next == NEXT_ICMP && icmp_input(b->net, p, &a, &b->report)) ||
+	    (next == NEXT_ICMP6 && icmp6_input(b->net, p, &a, &b->report))) {
 		if (b->report.protocol == IP_UDP)
 			udp_icmp_error(b->net, &b->report);
 		else
@@ -329,6 +333,14 @@ static inline bool bed_l4_good(const struct ipv4_header *h)
 	uint32_t pseudo = h->protocol == IP_ICMP ? 0 : checksum_pseudo(&s, &d, h->protocol, len);
 
 	return checksum_is_good(pseudo + checksum_add(0, h + 1, len));
+}
+
+// The entry of an IPv4 neighbour on port 0.
+static inline struct neighbour *bed_neighbour(struct bed *b, be32 addr)
+{
+	struct addr a = addr_from_v4(addr);
+
+	return neighbour_find(b->net, 0, &a);
 }
 
 static inline prism_udp bed_open(struct bed *b, uint16_t port)

@@ -61,7 +61,7 @@ static void a_probe_is_answered_and_teaches_nothing(void **state)
 
 	arp_in(b, ARP_REQUEST, PEER_MAC, IP(0, 0, 0, 0), OURS);
 	arp_out(b, 0, ARP_REPLY, IP(0, 0, 0, 0));
-	assert_null(neighbour_find(b->net, 0, IP(0, 0, 0, 0)));
+	assert_null(bed_neighbour(b, IP(0, 0, 0, 0)));
 	bed_destroy(b);
 }
 
@@ -133,7 +133,7 @@ static void all_queues_together_are_bounded(void **state)
 	assert_int_equal(bed_drops(b, DROP_ARP_QUEUE_FULL), 6);
 	want(b, udp, IP(198, 18, 0, 109)); // has one waiting: the newer one stays
 	assert_int_equal(b->counters.value[COUNTER_queued_pkts], 4);
-	assert_int_equal(neighbour_find(b->net, 0, IP(198, 18, 0, 109))->queue_count, 1);
+	assert_int_equal(bed_neighbour(b, IP(198, 18, 0, 109))->queue_count, 1);
 	bed_destroy(b);
 }
 
@@ -168,10 +168,10 @@ static void a_newcomer_takes_a_place_of_the_longest_queue(void **state)
 	for (size_t i = 0; i < sizeof(hosts); i++)
 		want(b, udp, IP(198, 18, 0, hosts[i]));
 	for (uint8_t host = 101; host <= 106; host++)
-		assert_int_equal(neighbour_find(b->net, 0, IP(198, 18, 0, host))->queue_count, 1);
+		assert_int_equal(bed_neighbour(b, IP(198, 18, 0, host))->queue_count, 1);
 	want(b, udp, IP(198, 18, 0, 107)); // all are equally long: who waits longest
-	assert_int_equal(neighbour_find(b->net, 0, IP(198, 18, 0, 101))->queue_count, 0);
-	assert_int_equal(neighbour_find(b->net, 0, IP(198, 18, 0, 107))->queue_count, 1);
+	assert_int_equal(bed_neighbour(b, IP(198, 18, 0, 101))->queue_count, 0);
+	assert_int_equal(bed_neighbour(b, IP(198, 18, 0, 107))->queue_count, 1);
 	bed_destroy(b);
 }
 
@@ -206,7 +206,7 @@ static void a_probed_entry_that_stays_silent_is_forgotten(void **state)
 	bed_time(b, 30 * NS_PER_S);
 	want(b, udp, PEER);
 	bed_time(b, 35 * NS_PER_S);
-	assert_null(neighbour_find(b->net, 0, PEER));
+	assert_null(bed_neighbour(b, PEER));
 	bed_clear(b);
 	want(b, udp, PEER);
 	arp_out(b, 0, ARP_REQUEST, PEER);
@@ -220,7 +220,7 @@ static void an_unused_entry_is_forgotten_silently(void **state)
 
 	bed_meet(b, PEER, PEER_MAC);
 	bed_time(b, 61 * NS_PER_S);
-	assert_null(neighbour_find(b->net, 0, PEER));
+	assert_null(bed_neighbour(b, PEER));
 	assert_int_equal(b->port[0].tx_count, 0);
 	bed_destroy(b);
 }
@@ -231,7 +231,7 @@ static void what_nobody_asked_is_not_learnt(void **state)
 
 	arp_in(b, ARP_REPLY, EVIL_MAC, PEER, OURS);
 	assert_int_equal(bed_drops(b, DROP_ARP_UNASKED), 1);
-	assert_null(neighbour_find(b->net, 0, PEER));
+	assert_null(bed_neighbour(b, PEER));
 	bed_meet(b, PEER, PEER_MAC);
 	arp_in(b, ARP_REPLY, EVIL_MAC, PEER, OURS);
 	assert_int_equal(bed_drops(b, DROP_ARP_UNASKED), 2);
@@ -267,7 +267,7 @@ static void talk_among_others_is_dropped_by_name(void **state)
 
 	arp_in(b, ARP_REQUEST, PEER_MAC, PEER, IP(198, 18, 0, 77));
 	assert_int_equal(bed_drops(b, DROP_ARP_NOT_OURS), 1);
-	assert_null(neighbour_find(b->net, 0, PEER));
+	assert_null(bed_neighbour(b, PEER));
 	arp_in(b, ARP_REQUEST, PEER_MAC, IP(10, 0, 0, 1), OURS);
 	assert_int_equal(bed_drops(b, DROP_ARP_OFF_LINK), 1);
 	arp_in(b, ARP_REQUEST, b->port[0].port.mac, OURS, OURS); // our announcement, come back
@@ -415,14 +415,14 @@ static void forged_requests_do_not_lock_out_peers(void **state)
 		if (i % 10 == 0)
 			want(b, udp, PEER); // in use, so the forged ones are to go
 		arp_in(b, ARP_REQUEST, EVIL_MAC, IP(198, 18, 0, 3 + i % 250), OURS);
-		kept += neighbour_find(b->net, 0, PEER) &&
-			neighbour_find(b->net, 0, PEER)->state == NEIGHBOUR_REACHABLE;
+		kept += bed_neighbour(b, PEER) &&
+			bed_neighbour(b, PEER)->state == NEIGHBOUR_REACHABLE;
 		bed_clear(b);
 	}
 	assert_true(kept > 4900);
 	bed_clear(b);
 	want(b, udp, IP(198, 18, 0, 254)); // and a new one gets in
-	assert_non_null(neighbour_find(b->net, 0, IP(198, 18, 0, 254)));
+	assert_non_null(bed_neighbour(b, IP(198, 18, 0, 254)));
 	bed_destroy(b);
 }
 
@@ -438,9 +438,9 @@ static void a_stale_path_is_found_anew(void **state)
 	assert_int_equal(path.generation, before);
 	for (uint8_t i = 0; i < 40; i++) // its slot goes to others
 		arp_in(b, ARP_REQUEST, EVIL_MAC, IP(198, 18, 0, 100 + i), OURS);
-	assert_null(neighbour_find(b->net, 0, PEER));
+	assert_null(bed_neighbour(b, PEER));
 	assert_true(path_refresh(b->net, &path));
-	assert_ptr_equal(neighbour_find(b->net, 0, PEER), &b->net->neighbours.slot[path.neighbour]);
+	assert_ptr_equal(bed_neighbour(b, PEER), &b->net->neighbours.slot[path.neighbour]);
 	bed_destroy(b);
 }
 

@@ -70,7 +70,7 @@ static struct net_path path_to(struct bed *b, be32 to, int expected)
 
 static be32 hop_of(struct bed *b, const struct net_path *path)
 {
-	return b->net->neighbours.slot[path->neighbour].addr;
+	return addr_to_v4(&b->net->neighbours.slot[path->neighbour].addr);
 }
 
 static void a_path_names_port_source_and_next_hop(void **state)
@@ -115,8 +115,8 @@ static void no_path_leads_to_what_is_not_a_host(void **state)
 		path_to(b, none[i], -ENETUNREACH);
 		assert_int_equal(err_last()->id, ERR_NO_ROUTE);
 	}
-	assert_int_equal(net_path_find(b->net, &any, &v6, &path), -EAFNOSUPPORT);
-	assert_int_equal(err_last()->id, ERR_IPV6_NOT_YET);
+	assert_int_equal(net_path_find(b->net, &any, &v6, &path), -ENETUNREACH); // no address of it
+	assert_int_equal(err_last()->id, ERR_NO_ROUTE);
 	assert_int_equal(net_path_find(b->net, &foreign, &peer, &path), -EADDRNOTAVAIL);
 	assert_int_equal(err_last()->id, ERR_ADDRESS_NOT_OURS);
 	bed_destroy(b);
@@ -207,18 +207,20 @@ static void no_report_raises_an_mtu_or_costs_a_path(void **state)
 static void what_cannot_be_configured_is_refused_by_name(void **state)
 {
 	struct bed *b = bed_create();
-	struct addr v6 = {.byte = {0x20, 1, 0xd, 0xb8, [15] = 1}},
+	struct addr v6 = {.byte = {0x20, 1, 0xd, 0xb8, [15] = 1}}, group = {.byte = {0xff, 2}},
 		    all = addr_from_v4(IP(0, 0, 0, 0));
 	struct addr far = addr_from_v4(FAR), peer = addr_from_v4(PEER);
 	struct net_port_config c = {.address_count = 1};
 	struct capture_port third;
 
 	capture_init(&third, 2, 0);
-	c.addresses[0].addr = v6;
+	c.addresses[0].addr = group;
 	c.addresses[0].prefix_len = 64;
-	assert_int_equal(net_add_port(b->net, &third.port, &c), -EAFNOSUPPORT);
-	assert_int_equal(err_last()->id, ERR_IPV6_NOT_YET);
-	assert_int_equal(net_add_route(b->net, &v6, 64, &peer), -EAFNOSUPPORT);
+	assert_int_equal(net_add_port(b->net, &third.port, &c), -EINVAL);
+	assert_int_equal(err_last()->id, ERR_ADDRESS_NOT_HOST);
+	assert_int_equal(net_add_route(b->net, &v6, 64, &peer), -EINVAL);
+	assert_int_equal(err_last()->id, ERR_ADDRESS_NOT_HOST);
+	assert_int_equal(net_add_route(b->net, &v6, 64, &v6), -ENETUNREACH);
 	assert_int_equal(net_add_route(b->net, &all, 0, &far),
 			 -ENETUNREACH); // behind a gateway itself
 	assert_int_equal(err_last()->id, ERR_GATEWAY_OFF_LINK);

@@ -89,7 +89,7 @@ static void a_tag_is_written_where_the_port_has_one(void **state)
 	prism_udp udp = bed_open(b, 7);
 	struct neighbour *n;
 
-	n = &b->net->neighbours.slot[neighbour_get(b->net, 1, remote)];
+	n = &b->net->neighbours.slot[neighbour_get(b->net, 1, &to.remote)];
 	neighbour_confirm(b->net, n, PEER_MAC);
 	assert_int_equal(udp_send(b->net, udp, &to, hello(b)), 0);
 	bed_conserved(b);

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// IPv6 beside IPv4: what a worker's network keeps for it, and its steps in and out. Nothing of it
+// exists until a port gets an IPv6 address.
+//
+// A path is IPv6's when its remote address has anything in its upper half, and so is an arrival:
+// what stands for an IPv4 address has nothing there, and no host has an address of ::/64.
+#pragma once
+
+#include "base/wheel.h"
+#include "net/net.h"
+#include "port/arrival.h"
+#include "wire/ipv6.h"
+
+// Of one port: its link-local address, those configured, and some that routers let it make.
+#define IP6_ADDRESSES_MAX (1 + PORT_ADDRESSES_MAX + 7)
+#define IP6_ROUTES_MAX 64
+
+enum ip6_state {
+	IP6_TENTATIVE, // RFC 4862 5.4: it may be somebody else's
+	IP6_ASSIGNED,
+	IP6_DUPLICATE, // it is
+};
+
+struct ip6_address {
+	struct addr addr;
+	uint8_t prefix_len; // bits
+	uint8_t state;      // enum ip6_state
+	uint8_t probes;     // solicitations sent for it while it is tentative
+	uint32_t place;     // as net_place counts; 0: not configured
+	uint64_t next_ns;   // of its probes
+};
+
+struct ip6_port {
+	struct ip6_address address[IP6_ADDRESSES_MAX]; // the first is link-local
+	uint32_t address_count;                        // 0: no IPv6 here
+};
+
+struct ip6_route {
+	struct addr prefix;
+	struct addr via; // any: on the link itself
+	uint16_t port_index;
+	uint8_t len; // bits
+};
+
+struct ip6 {
+	struct ip6_port port[PORTS_MAX];
+	struct ip6_route route[IP6_ROUTES_MAX]; // longest prefix first
+	uint32_t route_count;
+	uint32_t place_count; // addresses configured so far
+	struct timer timer;   // the next thing that any address waits for
+};
+
+static inline bool net_path_is_ip6(const struct net_path *path)
+{
+	return path->remote.half[0] != 0;
+}
+
+// ip6_address.c. An address of a port, with the memory for IPv6 when it is the first, and the
+// port's link-local address when it is the first there. 0 or a negative errno with err_set.
+int ip6_add_address(struct net *net, uint16_t port_index, const struct addr *addr, uint8_t len);
+void ip6_fini(struct net *net);
+
+// The address of any port, or of one, in whatever state; NULL: it is not ours.
+struct ip6_address *ip6_find(const struct net *net, const struct addr *addr);
+struct ip6_address *ip6_find_on(const struct net *net, uint16_t port_index,
+				const struct addr *addr);
+
+// True when packets to it are for us.
+bool ip6_is_ours(const struct net *net, const struct addr *addr);
+
+// True for the groups that the port listens to: all nodes, and those of its own addresses.
+bool ip6_is_joined(const struct net *net, uint16_t port_index, const struct addr *group);
+
+// Somebody else has the address.
+void ip6_is_duplicate(struct net *net, uint16_t port_index, struct ip6_address *address);
+
+// RFC 6724 5, of the addresses of one port: the one to speak to `remote` from, or NULL. A tentative
+// one only when there is no other.
+struct ip6_address *ip6_source(const struct net *net, uint16_t port_index,
+			       const struct addr *remote);
+
+// path6.c. As path_find and its kin, for IPv6 addresses.
+int path6_find(struct net *net, const struct addr *local, const struct addr *remote,
+	       struct net_path *path);
+int path6_add_route(struct net *net, const struct addr *prefix, uint8_t len,
+		    const struct addr *via);
+int path6_add_link(struct net *net, uint16_t port_index, const struct addr *prefix, uint8_t len);
+int path6_add_gateway(struct net *net, uint16_t port_index, const struct addr *via);
+
+// True when the port reaches the address without a router.
+bool path6_on_link(const struct net *net, uint16_t port_index, const struct addr *addr);
+
+// ip6.c. As ip4_input: checks, trims and walks through the extension headers.
+enum next ip6_input(struct net *net, struct pkt **p, struct arrival *arrival);
+
+// ip6_extension.c. The headers between IPv6's and the transport's.
+struct ip6_walk {
+	uint32_t at;          // offset from pkt_data of the next header
+	uint32_t end;         // of the packet's payload
+	uint32_t named_at;    // where the field lies that says what comes next
+	uint8_t next;         // what comes next
+	uint8_t error_code;   // of a parameter problem, for reasons that have one
+	uint32_t error_at;    // where it is, from the IPv6 header on
+	bool error_to_groups; // it is reported even when the packet went to a group
+};
+
+// Goes on until a header that is none of them. DROP_OK, or why the packet is not taken.
+enum drop ip6_walk_extensions(const struct pkt *p, const struct arrival *a, struct ip6_walk *w);
+
+// ip6_out.c. As net_output, for a path of IPv6's that is fresh; p is counted already.
+void ip6_output(struct net *net, struct pkt *p, const struct net_out *out);

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Our own IPv6 addresses: how they begin (RFC 4862 5.3, 5.4: link-local, duplicate address
+// detection), which of them speaks (RFC 6724 5), which groups they bring with them (RFC 4291 2.8).
+// Asked by every input of IPv6; told by nd.c of what others say about them.
+//
+// Of several workers the first asks whether anybody has an address; all wait as long, and all hear
+// what is answered. Deliberately not here: the random delay of RFC 4862 5.4.2, which is for
+// machines that start all at once when power comes back, and addresses for the sake of privacy.
+#include <errno.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "net/inside.h"
+#include "net/ip6.h"
+#include "net/nd.h"
+#include "observe/trace.h"
+
+#define RETRANSMIT_NS NS_PER_S // RFC 4861 10: RETRANS_TIMER
+
+static void schedule(struct net *net)
+{
+	uint64_t next_ns = TIME_NEVER_NS;
+
+	for (uint32_t i = 0; i < PORTS_MAX; i++) {
+		const struct ip6_port *p = &net->ip6->port[i];
+
+		for (uint32_t k = 0; k < p->address_count; k++)
+			if (p->address[k].state == IP6_TENTATIVE)
+				next_ns = MIN(next_ns, p->address[k].next_ns);
+	}
+	if (next_ns != TIME_NEVER_NS)
+		wheel_arm(net->wheel, &net->ip6->timer, next_ns);
+}
+
+// Paths that wait at the address (path6.c) are found anew.
+static void assign(struct net *net, uint16_t port_index, struct ip6_address *a)
+{
+	struct neighbour *n = neighbour_find(net, port_index, &a->addr);
+
+	a->state = IP6_ASSIGNED;
+	net->generation++;
+	if (n)
+		neighbour_release(net, n);
+}
+
+// RFC 4862 5.4.2: asked once, and a second of silence is the answer.
+static void probe(struct net *net, uint16_t port_index, struct ip6_address *a)
+{
+	if (a->probes == net->config.dad_probes) {
+		assign(net, port_index, a);
+		return;
+	}
+	a->probes++;
+	a->next_ns = net->env->now_ns + RETRANSMIT_NS;
+	if (net->env->worker_index == 0)
+		nd_probe(net, port_index, &a->addr);
+}
+
+static void timer_fires(void *context, struct timer *timer, uint64_t now_ns)
+{
+	struct net *net = context;
+
+	for (uint16_t i = 0; i < net->port_count; i++) {
+		struct ip6_port *p = &net->ip6->port[i];
+
+		for (uint32_t k = 0; k < p->address_count; k++)
+			if (p->address[k].state == IP6_TENTATIVE && p->address[k].next_ns <= now_ns)
+				probe(net, i, &p->address[k]);
+	}
+	schedule(net);
+}
+
+// The one allocation, when the first address comes; at start, as all memory.
+static bool begin(struct net *net)
+{
+	if (net->ip6)
+		return true;
+	net->ip6 = mem_map("IPv6", sizeof(*net->ip6));
+	if (!net->ip6)
+		return false;
+	net->ip6->timer.kind = TIMER_IP6;
+	wheel_set_kind(net->wheel, TIMER_IP6, timer_fires, net);
+	nd_init(net);
+	return true;
+}
+
+void ip6_fini(struct net *net)
+{
+	if (!net->ip6)
+		return;
+	wheel_stop(net->wheel, &net->ip6->timer);
+	mem_unmap(net->ip6, sizeof(*net->ip6));
+	net->ip6 = NULL;
+}
+
+static struct ip6_address *add(struct net *net, uint16_t port_index, const struct addr *addr,
+			       uint8_t len)
+{
+	struct ip6_port *p = &net->ip6->port[port_index];
+
+	ASSERT(p->address_count < IP6_ADDRESSES_MAX);
+	struct ip6_address *a = &p->address[p->address_count++];
+
+	*a = (struct ip6_address){.addr = *addr, .prefix_len = len, .next_ns = net->env->now_ns};
+	if (net->config.dad_probes == 0)
+		assign(net, port_index, a);
+	schedule(net);
+	return a;
+}
+
+// RFC 4862 5.3.
+static void add_link_local(struct net *net, uint16_t port_index)
+{
+	const struct addr prefix = {.byte = {0xfe, 0x80}};
+	struct addr addr = ipv6_from_mac(&prefix, net->port[port_index].port->mac);
+
+	add(net, port_index, &addr, 64);
+}
+
+int ip6_add_address(struct net *net, uint16_t port_index, const struct addr *addr, uint8_t len)
+{
+	const char *port_name = net->port[port_index].port->name;
+	char text[ADDR_TEXT_BYTES];
+
+	if (len > 128 || !ipv6_is_host(addr))
+		return err_set(ERR_ADDRESS_NOT_HOST, "%s/%u on port %s", addr_format(addr, text),
+			       len, port_name);
+	if (net->port[port_index].port->mtu_bytes < IPV6_MTU_BYTES_MIN) // RFC 8200 5
+		return err_set(ERR_MTU_BELOW_IPV6, "port %s has %u", port_name,
+			       net->port[port_index].port->mtu_bytes);
+	if (!begin(net))
+		return -ENOMEM;
+	if (net->ip6->port[port_index].address_count == 0)
+		add_link_local(net, port_index);
+	if (ip6_find_on(net, port_index, addr)) // the link-local one, named by hand
+		return 0;
+	add(net, port_index, addr, len)->place = ++net->ip6->place_count;
+	return path6_add_link(net, port_index, addr, len);
+}
+
+struct ip6_address *ip6_find_on(const struct net *net, uint16_t port_index, const struct addr *addr)
+{
+	struct ip6_port *p = &net->ip6->port[port_index];
+
+	for (uint32_t k = 0; k < p->address_count; k++)
+		if (addr_equal(&p->address[k].addr, addr))
+			return &p->address[k];
+	return NULL;
+}
+
+struct ip6_address *ip6_find(const struct net *net, const struct addr *addr)
+{
+	for (uint16_t i = 0; net->ip6 && i < net->port_count; i++) {
+		struct ip6_address *a = ip6_find_on(net, i, addr);
+
+		if (a)
+			return a;
+	}
+	return NULL;
+}
+
+bool ip6_is_ours(const struct net *net, const struct addr *addr)
+{
+	const struct ip6_address *a = ip6_find(net, addr);
+
+	return a && a->state == IP6_ASSIGNED;
+}
+
+bool ip6_is_joined(const struct net *net, uint16_t port_index, const struct addr *group)
+{
+	const struct ip6_port *p = &net->ip6->port[port_index];
+	const struct addr all_nodes = IPV6_ALL_NODES;
+
+	if (addr_equal(group, &all_nodes))
+		return true;
+	for (uint32_t k = 0; k < p->address_count; k++) {
+		struct addr solicited = ipv6_solicited_node(&p->address[k].addr);
+
+		if (addr_equal(group, &solicited))
+			return true;
+	}
+	return false;
+}
+
+// RFC 4862 5.4.5: it is not used, and somebody has to know.
+COLD void ip6_is_duplicate(struct net *net, uint16_t port_index, struct ip6_address *a)
+{
+	a->state = IP6_DUPLICATE;
+	net->generation++;
+	trace_add(net->env, EVENT_IP6_DUPLICATE, port_index, __builtin_bswap64(a->addr.half[0]),
+		  __builtin_bswap64(a->addr.half[1]));
+}
+
+// Of two that may speak to remote, true when a does it better: RFC 6724 5, rules 2 (scope) and 8
+// (longest matching prefix). Before both: one that is certainly ours.
+static bool is_better(const struct ip6_address *a, const struct ip6_address *b,
+		      const struct addr *remote)
+{
+	bool local = ipv6_is_link_local(remote);
+
+	if ((a->state == IP6_ASSIGNED) != (b->state == IP6_ASSIGNED))
+		return a->state == IP6_ASSIGNED;
+	if (ipv6_is_link_local(&a->addr) != ipv6_is_link_local(&b->addr))
+		return ipv6_is_link_local(&a->addr) == local;
+	return ipv6_common_bits(&a->addr, remote) > ipv6_common_bits(&b->addr, remote);
+}
+
+struct ip6_address *ip6_source(const struct net *net, uint16_t port_index,
+			       const struct addr *remote)
+{
+	struct ip6_port *p = &net->ip6->port[port_index];
+	struct ip6_address *best = NULL;
+
+	for (uint32_t k = 0; k < p->address_count; k++) {
+		struct ip6_address *a = &p->address[k];
+
+		if (a->state != IP6_DUPLICATE && (!best || is_better(a, best, remote)))
+			best = a;
+	}
+	return best;
+}

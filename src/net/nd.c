@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Neighbour discovery's messages (RFC 4861 7): solicitations and advertisements, in and out, and
+// what they say about addresses of our own (RFC 4862 5.4). Called by icmp6.c with what arrives;
+// speaks to nd_cache.c, which keeps the neighbours' states.
+//
+// It learns only from stations that ask for us and from advertisements about neighbours it knows
+// already (RFC 4861 7.2.5: others create nothing). What comes from more than one hop away says a
+// hop limit below 255 and is not believed.
+#include "net/nd.h"
+
+#include "net/inside.h"
+#include "observe/trace.h"
+#include "wire/icmp6.h"
+
+#define HOP_LIMIT 255
+
+// The frame around a message: it knows its station, so no neighbour is asked.
+struct nd_frame {
+	uint16_t port_index;
+	const struct addr *src, *dst;
+	const uint8_t *mac; // NULL: of the group that dst is
+};
+
+// Checksum, IP and ethernet header.
+static void send_frame(struct net *net, struct pkt *p, const struct nd_frame *f)
+{
+	const struct net_port *np = &net->port[f->port_index];
+	uint32_t sum = checksum_pseudo(f->src, f->dst, IP_ICMP6, pkt_len(p));
+	struct icmp6_header *icmp = pkt_at(p, 0);
+	const struct ipv6_header ip = {
+		.version_class_flow = be32_of(UINT32_C(6) << 28),
+		.payload_len = be16_of((uint16_t)pkt_len(p)),
+		.next_header = IP_ICMP6,
+		.hop_limit = HOP_LIMIT,
+	};
+
+	icmp->checksum = (be16){0};
+	icmp->checksum = checksum_finish(sum + net_sum(NULL, p, 0, pkt_len(p)));
+	ipv6_header_put(pkt_prepend(p, sizeof(ip)), f->src, f->dst, ip);
+	struct eth_header *h = pkt_prepend(p, np->l2_len);
+
+	if (f->mac)
+		memcpy(h->dst, f->mac, 6);
+	else
+		ipv6_group_mac(f->dst, h->dst);
+	memcpy(h->src, np->port->mac, 6);
+	h->type = be16_of(np->vlan_id ? ETH_TYPE_VLAN : ETH_TYPE_IPV6);
+	if (np->vlan_id) {
+		struct vlan_tag *tag = (void *)(h + 1);
+
+		*tag = (struct vlan_tag){be16_of(np->vlan_id), be16_of(ETH_TYPE_IPV6)};
+	}
+	counter_add(net->env, COUNTER_originated_pkts, 1);
+	port_tx(net->env, np->port, p);
+}
+
+static struct nd_message *begin(struct pkt *p, uint8_t type, uint32_t flags,
+				const struct addr *target)
+{
+	struct nd_message *m = pkt_append(p, sizeof(*m));
+
+	*m = (struct nd_message){.type = type, .flags = be32_of(flags)};
+	memcpy(m->target, target, 16);
+	return m;
+}
+
+// RFC 4861 4.6.1: our station's address.
+static void add_mac(const struct net *net, uint16_t port_index, struct pkt *p, uint8_t type)
+{
+	struct nd_option_mac *o = pkt_append(p, sizeof(*o));
+
+	*o = (struct nd_option_mac){.type = type, .words = 1};
+	memcpy(o->mac, net->port[port_index].port->mac, 6);
+}
+
+bool nd_solicit(struct net *net, uint16_t port_index, const struct addr *target,
+		const uint8_t mac[6])
+{
+	const struct ip6_address *own = ip6_source(net, port_index, target);
+	struct addr group = ipv6_solicited_node(target);
+	struct pkt *p;
+
+	if (!own || own->state != IP6_ASSIGNED || ip6_find_on(net, port_index, target))
+		return false;
+	p = net_alloc(net, POOL_CTRL);
+	if (!p)
+		return true;
+	begin(p, ICMP6_NEIGHBOUR_SOLICITATION, 0, target);
+	add_mac(net, port_index, p, ND_OPTION_SOURCE); // RFC 4861 4.3: MUST on multicast ones
+	send_frame(net, p, &(struct nd_frame){port_index, &own->addr, mac ? target : &group, mac});
+	return true;
+}
+
+void nd_probe(struct net *net, uint16_t port_index, const struct addr *target)
+{
+	const struct addr nobody = {0};
+	struct addr group = ipv6_solicited_node(target);
+	struct pkt *p = net_alloc(net, POOL_CTRL);
+
+	if (!p)
+		return;
+	begin(p, ICMP6_NEIGHBOUR_SOLICITATION, 0, target);
+	send_frame(net, p, &(struct nd_frame){port_index, &nobody, &group, NULL});
+}
+
+// RFC 4861 7.2.4. Who asked from no address of its own hears it with all others.
+static void advertise(struct net *net, const struct arrival *a, const struct addr *target,
+		      const uint8_t mac[6])
+{
+	const struct addr all = IPV6_ALL_NODES;
+	bool nobody = ipv6_is_unspecified(&a->src);
+	struct pkt *p = net_alloc(net, POOL_CTRL);
+
+	if (!p)
+		return;
+	begin(p, ICMP6_NEIGHBOUR_ADVERTISEMENT, ND_OVERRIDE | (nobody ? 0 : ND_SOLICITED), target);
+	add_mac(net, a->port_index, p, ND_OPTION_TARGET);
+	send_frame(net, p,
+		   &(struct nd_frame){a->port_index, target, nobody ? &all : &a->src,
+				      nobody ? NULL : mac});
+}
+
+// The option of a type, or NULL; *whole is false when the options are not (RFC 4861 7.1.1: of
+// length zero, or past the end).
+static const struct nd_option *find_option(const struct pkt *p, const struct arrival *a,
+					   uint32_t skip, uint8_t type, bool *whole)
+{
+	const struct nd_option *found = NULL;
+	uint32_t end = (uint32_t)a->l4_offset + a->l4_len;
+
+	*whole = end <= pkt_seg_len(p);
+	for (uint32_t at = a->l4_offset + skip; *whole && at < end;) {
+		const struct nd_option *o = pkt_at(p, at);
+
+		*whole = at + sizeof(*o) <= end && o->words && at + o->words * 8u <= end;
+		if (!*whole)
+			return NULL;
+		if (o->type == type && !found)
+			found = o;
+		at += o->words * 8u;
+	}
+	return found;
+}
+
+// A neighbour message, read.
+struct heard {
+	struct addr target;
+	uint32_t flags;
+	const uint8_t *mac; // that its option tells, or NULL
+	bool asks;
+};
+
+// RFC 4861 7.1.1, 7.1.2.
+static enum drop read_message(const struct pkt *p, const struct arrival *a, struct heard *h)
+{
+	const struct ipv6_header *ip = pkt_at(p, a->l3_offset);
+	const struct nd_message *m = pkt_at(p, a->l4_offset);
+	bool whole;
+
+	if (ip->hop_limit != HOP_LIMIT)
+		return DROP_ND_FAR;
+	if (m->code != 0 || a->l4_len < sizeof(*m) || pkt_seg_len(p) < a->l4_offset + sizeof(*m))
+		return DROP_ND_MALFORMED;
+	h->asks = m->type == ICMP6_NEIGHBOUR_SOLICITATION;
+	h->target = addr_from_bytes(m->target);
+	h->flags = be32_get(m->flags);
+	const struct nd_option_mac *o = (const void *)find_option(
+		p, a, sizeof(*m), h->asks ? ND_OPTION_SOURCE : ND_OPTION_TARGET, &whole);
+
+	if (!whole || !ipv6_is_host(&h->target) || (o && (o->words != 1 || eth_is_group(o->mac))))
+		return DROP_ND_MALFORMED;
+	h->mac = o ? o->mac : NULL;
+	// Who has no address has no station to be told, and asks a group.
+	if (h->asks && ipv6_is_unspecified(&a->src) && (o || !a->to_group))
+		return DROP_ND_MALFORMED;
+	if (!h->asks && a->to_group && h->flags & ND_SOLICITED)
+		return DROP_ND_MALFORMED;
+	return DROP_OK;
+}
+
+static bool from_ourselves(const struct net *net, const struct pkt *p)
+{
+	const struct eth_header *h = pkt_at(p, 0);
+
+	for (uint32_t i = 0; i < net->port_count; i++)
+		if (eth_equal(h->src, net->port[i].port->mac))
+			return true;
+	return false;
+}
+
+// Somebody speaks of an address of ours as his, or asks whether he may have it, as we do.
+static enum drop conflict(struct net *net, const struct arrival *a, struct ip6_address *own)
+{
+	if (own->state == IP6_TENTATIVE)
+		ip6_is_duplicate(net, a->port_index, own);
+	return DROP_ND_CONFLICT;
+}
+
+// answers: this worker is the one to answer.
+static enum drop solicitation(struct net *net, const struct pkt *p, const struct arrival *a,
+			      const struct heard *h, bool answers)
+{
+	struct ip6_address *own = ip6_find_on(net, a->port_index, &h->target);
+	bool probe = ipv6_is_unspecified(&a->src);
+
+	if (!own || own->state == IP6_DUPLICATE)
+		return DROP_ND_NOT_OURS;
+	if (own->state == IP6_TENTATIVE) // RFC 4862 5.4.3
+		return probe && !from_ourselves(net, p) ? conflict(net, a, own) : DROP_ND_NOT_OURS;
+	if (!probe && !path6_on_link(net, a->port_index, &a->src))
+		return DROP_ND_OFF_LINK;
+	if (!probe && h->mac)
+		nd_learn(net, a->port_index, &a->src, h->mac);
+	if (answers)
+		advertise(net, a, &h->target,
+			  h->mac ? h->mac : ((const struct eth_header *)pkt_at(p, 0))->src);
+	return DROP_OK;
+}
+
+static enum drop advertisement(struct net *net, const struct pkt *p, const struct arrival *a,
+			       const struct heard *h)
+{
+	struct ip6_address *own = ip6_find_on(net, a->port_index, &h->target);
+	struct neighbour *n;
+
+	if (own && own->state != IP6_DUPLICATE)
+		return from_ourselves(net, p) ? DROP_ND_NOT_OURS : conflict(net, a, own);
+	n = neighbour_find(net, a->port_index, &h->target);
+	if (!n || n->state == NEIGHBOUR_FAILED || n->state == NEIGHBOUR_NEW)
+		return DROP_ND_UNASKED;
+	nd_answer(net, n,
+		  &(struct nd_answer){
+			  .mac = h->mac,
+			  .solicited = h->flags & ND_SOLICITED,
+			  .override = h->flags & ND_OVERRIDE,
+			  .is_router = h->flags & ND_ROUTER,
+		  });
+	return DROP_OK;
+}
+
+static enum drop hear(struct net *net, const struct pkt *p, const struct arrival *a, bool answers)
+{
+	const struct icmp6_header *icmp = pkt_at(p, a->l4_offset);
+	struct heard h;
+	enum drop reason;
+
+	if (icmp->type == ICMP6_ROUTER_SOLICITATION || icmp->type == ICMP6_ROUTER_ADVERTISEMENT)
+		return DROP_ICMP6_IGNORED;
+	reason = read_message(p, a, &h);
+	if (reason != DROP_OK)
+		return reason;
+	return h.asks ? solicitation(net, p, a, &h, answers) : advertisement(net, p, a, &h);
+}
+
+// What is of use to all workers, each of whom has neighbours and addresses of his own.
+static bool is_news(enum drop reason)
+{
+	return reason == DROP_OK || reason == DROP_ND_CONFLICT || reason == DROP_ND_UNASKED;
+}
+
+void nd_input(struct net *net, struct pkt *p, struct arrival *a)
+{
+	enum drop reason = hear(net, p, a, true);
+	enum handed what = reason == DROP_OK ? HANDED_ND_USED : HANDED_ND;
+
+	if (is_news(reason))
+		round_send(net, p, mesh_word(what, a->port_index, net->env->worker_index), reason);
+	else
+		pkt_drop(net->env, p, reason);
+}
+
+void nd_hear(struct net *net, struct pkt *p, struct arrival *a, uint16_t word)
+{
+	enum drop reason = hear(net, p, a, false);
+	bool used = reason == DROP_OK || mesh_what(word) == HANDED_ND_USED;
+
+	round_send(net, p,
+		   mesh_word(used ? HANDED_ND_USED : HANDED_ND, a->port_index, mesh_from(word)),
+		   reason);
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// From an IPv6 address to a path: route, next hop, source address, MTU (RFC 4861 5.2). Called by
+// path.c for what is not IPv4's; paths are kept, refreshed and cached there, for both families.
+// Calls the neighbour table for the next hop and ip6_address.c for the address to speak from.
+#include <errno.h>
+
+#include "base/err.h"
+#include "net/inside.h"
+#include "net/ip6.h"
+
+// Longest prefix first; of equal ones the one added first. False when full.
+static bool route_insert(struct ip6 *ip6, const struct ip6_route *r)
+{
+	uint32_t at = 0;
+
+	if (ip6->route_count == IP6_ROUTES_MAX)
+		return false;
+	while (at < ip6->route_count && ip6->route[at].len >= r->len)
+		at++;
+	memmove(&ip6->route[at + 1], &ip6->route[at], (ip6->route_count - at) * sizeof(*r));
+	ip6->route[at] = *r;
+	ip6->route_count++;
+	return true;
+}
+
+static int add_route(struct net *net, const struct ip6_route *r)
+{
+	char text[ADDR_TEXT_BYTES];
+
+	if (!route_insert(net->ip6, r))
+		return err_set(ERR_ROUTES_FULL, "%s/%u", addr_format(&r->prefix, text), r->len);
+	net->generation++;
+	return 0;
+}
+
+int path6_add_link(struct net *net, uint16_t port_index, const struct addr *prefix, uint8_t len)
+{
+	struct ip6_route r = {.prefix = *prefix, .port_index = port_index, .len = len};
+
+	return add_route(net, &r);
+}
+
+// A link-local destination has no route: each link has such addresses.
+static const struct ip6_route *look_up(const struct ip6 *ip6, const struct addr *to)
+{
+	for (uint32_t i = 0; i < ip6->route_count; i++)
+		if (ipv6_in_prefix(to, &ip6->route[i].prefix, ip6->route[i].len))
+			return &ip6->route[i];
+	return NULL;
+}
+
+bool path6_on_link(const struct net *net, uint16_t port_index, const struct addr *addr)
+{
+	const struct ip6 *ip6 = net->ip6;
+
+	if (ipv6_is_link_local(addr))
+		return true;
+	for (uint32_t i = 0; i < ip6->route_count; i++) {
+		const struct ip6_route *r = &ip6->route[i];
+
+		if (r->port_index == port_index && addr_is_any(&r->via) &&
+		    ipv6_in_prefix(addr, &r->prefix, r->len))
+			return true;
+	}
+	return false;
+}
+
+int path6_add_gateway(struct net *net, uint16_t port_index, const struct addr *via)
+{
+	struct ip6_route r = {.via = *via, .port_index = port_index};
+	char text[ADDR_TEXT_BYTES];
+
+	if (!net->ip6 || !net->ip6->port[port_index].address_count || !ipv6_is_host(via) ||
+	    !path6_on_link(net, port_index, via))
+		return err_set(ERR_GATEWAY_OFF_LINK, "the gateway %s", addr_format(via, text));
+	return add_route(net, &r);
+}
+
+int path6_add_route(struct net *net, const struct addr *prefix, uint8_t len, const struct addr *via)
+{
+	struct ip6_route r = {.prefix = *prefix, .via = *via, .len = len};
+	char text[ADDR_TEXT_BYTES];
+
+	if (len > 128)
+		return err_set(ERR_ADDRESS_NOT_HOST, "%s/%u", addr_format(prefix, text), len);
+	for (uint16_t i = 0; net->ip6 && ipv6_is_host(via) && i < net->port_count; i++) {
+		if (ipv6_is_link_local(via) || !path6_on_link(net, i, via))
+			continue;
+		r.port_index = i;
+		return add_route(net, &r);
+	}
+	return err_set(ERR_GATEWAY_OFF_LINK, "the route via %s", addr_format(via, text));
+}
+
+// RFC 4007 6: by the port of the source address; without one, the first that speaks IPv6.
+static bool link_of(const struct net *net, const struct addr *local, uint16_t *port_index)
+{
+	for (uint16_t i = 0; i < net->port_count; i++) {
+		if (net->ip6->port[i].address_count == 0)
+			continue;
+		*port_index = i;
+		if (addr_is_any(local) || ip6_find_on(net, i, local))
+			return true;
+	}
+	return false;
+}
+
+// The next hop and the port to it. False: there is no way.
+static bool find_hop(const struct net *net, const struct addr *local, const struct addr *remote,
+		     struct ip6_route *hop)
+{
+	const struct ip6_route *r;
+
+	*hop = (struct ip6_route){.via = *remote};
+	if (ipv6_is_link_local(remote))
+		return link_of(net, local, &hop->port_index);
+	r = look_up(net->ip6, remote);
+	if (!r)
+		return false;
+	hop->port_index = r->port_index;
+	if (!addr_is_any(&r->via))
+		hop->via = r->via;
+	return true;
+}
+
+// The address to speak from; a given one must be ours.
+static const struct ip6_address *source(const struct net *net, const struct addr *local,
+					const struct addr *remote, uint16_t port_index)
+{
+	const struct ip6_address *a =
+		addr_is_any(local) ? ip6_source(net, port_index, remote) : ip6_find(net, local);
+
+	return a && a->state != IP6_DUPLICATE ? a : NULL;
+}
+
+int path6_find(struct net *net, const struct addr *local, const struct addr *remote,
+	       struct net_path *path)
+{
+	struct addr from = *local; // which may lie in path
+	struct addr to = *remote;
+	struct ip6_route hop;
+
+	if (!addr_is_any(&from) && !ip6_find(net, &from))
+		return -EADDRNOTAVAIL;
+	if (!net->ip6 || !ipv6_is_host(&to) || ip6_find(net, &to) ||
+	    !find_hop(net, &from, &to, &hop))
+		return -ENETUNREACH;
+	const struct ip6_address *own = source(net, &from, &to, hop.port_index);
+	const struct net_port *np = &net->port[hop.port_index];
+
+	if (!own)
+		return -ENETUNREACH;
+	*path = (struct net_path){
+		.local = own->addr,
+		.remote = to,
+		.port_index = hop.port_index,
+		.mtu_bytes = np->port->mtu_bytes,
+		.tso_bytes_max = np->port->flags & PORT_TX_TSO ? np->port->tso_bytes_max : 0,
+		.tx_segs_max = np->tx_segs_max,
+		// RFC 4862 5.4: what is tentative speaks to nobody. It has no neighbour, so what is
+		// sent from it waits at an entry of its own, which nobody will ever answer for.
+		.neighbour = neighbour_get(net, hop.port_index,
+					   own->state == IP6_ASSIGNED ? &hop.via : &own->addr),
+	};
+	path->generation = net->generation + net->neighbours.slot[path->neighbour].generation;
+	return 0;
+}
