@@ -80,9 +80,11 @@ static bool prefix_read(const char *text, struct prism_prefix *prefix)
 	const char *slash = strchr(text, '/');
 	size_t len = slash ? (size_t)(slash - text) : strlen(text);
 	char *end = NULL;
-	long bits = slash ? strtol(slash + 1, &end, 10) : 32;
+	long bits_max = memchr(text, ':', len) ? 128 : 32;
+	long bits = slash ? strtol(slash + 1, &end, 10) : bits_max;
 
-	if (len >= sizeof(addr) || (slash && (*end || end == slash + 1)) || bits < 0 || bits > 32)
+	if (len >= sizeof(addr) || (slash && (*end || end == slash + 1)) || bits < 0 ||
+	    bits > bits_max)
 		return false;
 	memcpy(addr, text, len);
 	addr[len] = 0;
@@ -142,7 +144,7 @@ static int stack_read(const char *values[], const struct load_options *options,
 	return core_read(values[OPTION_CORE], &stack->core);
 }
 
-// "http://198.18.0.2:80/path", "198.18.0.2:7".
+// "http://198.18.0.2:80/path", "198.18.0.2:7", "[2001:db8:18::2]:7".
 static int target_read(const char *text, struct load_options *options)
 {
 	bool http = strcmp(options->kind, "http") == 0;
@@ -157,7 +159,8 @@ static int target_read(const char *text, struct load_options *options)
 	authority[len] = 0;
 	memcpy(options->host, authority, len + 1);
 	memcpy(options->path, at[len] ? at + len : "/", strlen(at[len] ? at + len : "/") + 1);
-	if (!strchr(authority, ':'))
+	// Of an IPv6 address the colons stand in brackets (RFC 3986 3.2.2).
+	if (!strchr(authority[0] == '[' ? strcspn(authority, "]") + authority : authority, ':'))
 		strcat(authority, http ? ":80" : ":7");
 	if (prism_endpoint_parse(authority, &options->target) == 0)
 		return CLI_OK;

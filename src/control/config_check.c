@@ -14,6 +14,7 @@
 #include "base/addr.h"
 #include "control/config_value.h"
 #include "control/schema.h"
+#include "wire/ipv6.h"
 
 #define PREFIX_TEXT_BYTES (ADDR_TEXT_BYTES + 8)
 
@@ -49,9 +50,37 @@ static uint32_t mask_of(uint8_t prefix_len)
 	return prefix_len ? UINT32_MAX << (32 - prefix_len) : 0;
 }
 
+static bool is_v4(const struct prism_addr *address)
+{
+	struct addr addr = addr_of(address);
+
+	return addr_is_v4(&addr);
+}
+
+// IPv4's addresses are the end of longer ones, whose beginning they share.
+static uint32_t bits_of(const struct prism_prefix *prefix)
+{
+	return prefix->len + (is_v4(&prefix->addr) ? 96u : 0u);
+}
+
 static bool prefix_holds(const struct prism_prefix *prefix, const struct prism_addr *address)
 {
-	return ((v4_of(&prefix->addr) ^ v4_of(address)) & mask_of(prefix->len)) == 0;
+	struct addr network = addr_of(&prefix->addr), addr = addr_of(address);
+
+	return is_v4(&prefix->addr) == is_v4(address) &&
+	       ipv6_in_prefix(&addr, &network, bits_of(prefix));
+}
+
+// What is left of the address when all behind the prefix is zero.
+static struct prism_addr network_of(const struct prism_prefix *prefix)
+{
+	struct addr addr = addr_of(&prefix->addr);
+	struct prism_addr out;
+
+	for (uint32_t i = bits_of(prefix); i < 128; i++)
+		addr.byte[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
+	memcpy(&out, &addr, sizeof out);
+	return out;
 }
 
 static const char *prefix_text(struct config *config, const struct prism_prefix *prefix)
@@ -70,10 +99,15 @@ static const char *address_text(struct config *config, const struct prism_addr *
 	return config_text(config, "%s", addr_format(&addr, text));
 }
 
-// In a network of this port, or of any when port is NULL.
+// In a network of this port, or of any when port is NULL. Link-local addresses are on every link,
+// so it takes a port to say on which.
 static bool is_on_link(const struct config *config, const struct prism_port_options *port,
 		       const struct prism_addr *address)
 {
+	struct addr addr = addr_of(address);
+
+	if (ipv6_is_link_local(&addr))
+		return port != NULL;
 	for (uint32_t p = 0; p < config->options.port_count; p++) {
 		const struct prism_port_options *one = &config->options.ports[p];
 
@@ -97,18 +131,37 @@ static bool is_ours(const struct config *config, const struct prism_addr *addres
 }
 
 // A host must be able to have it: RFC 1122 3.2.1.3, RFC 3021 for /31.
-static void check_host_address(struct config *config, const struct prism_prefix *prefix)
+static const char *why_not_host4(const struct prism_prefix *prefix)
 {
 	uint32_t v4 = v4_of(&prefix->addr), mask = mask_of(prefix->len);
-	struct place place = config_place(config, prefix);
-	const char *why = NULL;
 
 	if (v4 >> 24 == 0 || v4 >> 24 == 127 || v4 >> 28 >= 14)
-		why = "this range is not for hosts";
-	else if (prefix->len < 31 && (v4 & ~mask) == 0)
-		why = "it is the network itself";
-	else if (prefix->len < 31 && (v4 & ~mask) == ~mask)
-		why = "it is the network's broadcast address";
+		return "this range is not for hosts";
+	if (prefix->len < 31 && (v4 & ~mask) == 0)
+		return "it is the network itself";
+	if (prefix->len < 31 && (v4 & ~mask) == ~mask)
+		return "it is the network's broadcast address";
+	return NULL;
+}
+
+// RFC 4291 2.5, 2.6.1; RFC 6164 for /127.
+static const char *why_not_host6(const struct prism_prefix *prefix)
+{
+	struct addr addr = addr_of(&prefix->addr);
+	struct prism_addr network = network_of(prefix);
+
+	if (!ipv6_is_host(&addr))
+		return "this range is not for hosts";
+	if (prefix->len < 127 && same_address(&network, &prefix->addr))
+		return "it is the address of all routers of the network";
+	return NULL;
+}
+
+static void check_host_address(struct config *config, const struct prism_prefix *prefix)
+{
+	struct place place = config_place(config, prefix);
+	const char *why = is_v4(&prefix->addr) ? why_not_host4(prefix) : why_not_host6(prefix);
+
 	if (why)
 		diag_hint(diag_add(&config->diags, place, "`%s` cannot be an address of a host: %s",
 				   prefix_text(config, prefix), why),
@@ -215,6 +268,20 @@ static void check_next_hop(struct config *config, const struct prism_port_option
 			  "under addresses:");
 }
 
+// RFC 8200 5.
+static void check_mtu(struct config *config, const struct prism_port_options *port)
+{
+	for (uint32_t i = 0; i < port->address_count; i++) {
+		if (!port->mtu_bytes || port->mtu_bytes >= IPV6_MTU_BYTES_MIN ||
+		    is_v4(&port->addresses[i].addr))
+			continue;
+		diag_hint(diag_add(&config->diags, config_place(config, &port->mtu_bytes),
+				   "`mtu: %u` is less than IPv6 needs", port->mtu_bytes),
+			  "1280 is the least; raise it, or remove the port's IPv6 addresses");
+		return;
+	}
+}
+
 static void check_ports(struct config *config)
 {
 	for (uint32_t p = 0; p < config->options.port_count; p++) {
@@ -228,6 +295,7 @@ static void check_ports(struct config *config)
 		}
 		check_kernel_addresses(config, port);
 		check_next_hop(config, port, &port->gateway);
+		check_mtu(config, port);
 	}
 	if (config->options.port_count == 0 && config->diags.count == 0)
 		diag_hint(diag_add(&config->diags, (struct place){0}, "there is no port%s",
@@ -240,15 +308,18 @@ static void check_routes(struct config *config)
 {
 	for (uint32_t i = 0; i < config->options.route_count; i++) {
 		const struct prism_route *route = &config->options.routes[i];
-		uint32_t v4 = v4_of(&route->prefix.addr), mask = mask_of(route->prefix.len);
+		struct prism_prefix network = {network_of(&route->prefix), route->prefix.len};
 
-		if (v4 & ~mask)
+		if (!same_address(&network.addr, &route->prefix.addr))
 			diag_hint(diag_add(&config->diags, config_place(config, &route->prefix),
 					   "`%s` has bits set behind its prefix",
 					   prefix_text(config, &route->prefix)),
-				  "the network is %u.%u.%u.%u/%u", (v4 & mask) >> 24,
-				  (v4 & mask) >> 16 & 255, (v4 & mask) >> 8 & 255, v4 & mask & 255,
-				  route->prefix.len);
+				  "the network is %s", prefix_text(config, &network));
+		if (!is_any(&route->via) && is_v4(&route->via) != is_v4(&route->prefix.addr))
+			diag_hint(diag_add(&config->diags, config_place(config, &route->via),
+					   "`%s` is of another family than its `to`",
+					   address_text(config, &route->via)),
+				  "a next hop is an address of the family of what lies behind it");
 		check_next_hop(config, NULL, &route->via);
 	}
 }

@@ -15,7 +15,11 @@
 
 // An address: strict enough for an editor to underline; prism check knows the rest.
 #define IPV4_PATTERN "([0-9]{1,3}\\.){3}[0-9]{1,3}"
-#define PREFIX_PATTERN "^" IPV4_PATTERN "/([0-9]|[12][0-9]|3[0-2])$"
+#define IPV6_PATTERN "[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]*"
+#define ADDRESS_PATTERN "^(" IPV4_PATTERN "|" IPV6_PATTERN ")$"
+#define PREFIX_PATTERN \
+	"^(" IPV4_PATTERN "/([0-9]|[12][0-9]|3[0-2])|" IPV6_PATTERN \
+	"/([0-9]|[1-9][0-9]|1[01][0-9]|12[0-8]))$"
 
 static json_t *text_matching(const char *pattern)
 {
@@ -72,7 +76,7 @@ static json_t *value_schema(const struct schema_field *field)
 	case SCHEMA_WORD:
 		return words_of(field->choices);
 	case SCHEMA_ADDRESS:
-		return text_matching("^" IPV4_PATTERN "$");
+		return text_matching(ADDRESS_PATTERN);
 	case SCHEMA_PREFIX:
 		return text_matching(PREFIX_PATTERN);
 	case SCHEMA_PREFIXES:

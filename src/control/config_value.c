@@ -222,7 +222,7 @@ static void read_choice(struct value *v)
 		diag_hint(d, "one of: %s", v->field->choices);
 }
 
-// True for an address we can use; otherwise a finding says why not.
+// True for an address; otherwise a finding says why not.
 static bool address_parse(struct value *v, const char *text, struct addr *addr)
 {
 	struct diags *diags = &v->config->diags;
@@ -230,11 +230,6 @@ static bool address_parse(struct value *v, const char *text, struct addr *addr)
 	if (!addr_parse(text, addr)) {
 		diag_hint(diag_add(diags, v->place, "`%s` is not an address", text),
 			  "for example %s: %s", v->field->key, v->field->example);
-		return false;
-	}
-	if (!addr_is_v4(addr)) {
-		diag_hint(diag_add(diags, v->place, "IPv6 is not there yet: `%s`", v->text),
-			  "remove this address; IPv4 works");
 		return false;
 	}
 	return true;
@@ -263,16 +258,18 @@ static void read_prefix(struct value *v)
 		if (address_parse(v, v->text, &addr))
 			diag_hint(diag_add(&v->config->diags, v->place, "`%s` has no prefix length",
 					   v->text),
-				  "write the network's size behind it, for example %s/24", v->text);
+				  "write the network's size behind it, for example %s/%d", v->text,
+				  addr_is_v4(&addr) ? 24 : 64);
 		return;
 	}
 	if (!address_parse(v, config_text(v->config, "%.*s", (int)(slash - v->text), v->text),
 			   &addr))
 		return;
-	if (units_count(slash + 1, &len) != UNITS_OK || len > 32) {
-		diag_hint(diag_add(&v->config->diags, v->place,
-				   "`%s` is not a prefix length of IPv4", slash + 1),
-			  "from 0 to 32 are accepted, for example /24");
+	if (units_count(slash + 1, &len) != UNITS_OK || len > (addr_is_v4(&addr) ? 32 : 128)) {
+		diag_hint(diag_add(&v->config->diags, v->place, "`%s` is not a prefix length of %s",
+				   slash + 1, addr_is_v4(&addr) ? "IPv4" : "IPv6"),
+			  addr_is_v4(&addr) ? "from 0 to 32 are accepted, for example /24"
+					    : "from 0 to 128 are accepted, for example /64");
 		return;
 	}
 	memcpy(&prefix->addr, &addr, sizeof addr);
