@@ -113,10 +113,15 @@ static void say_services(const struct run *run)
 		bool everywhere = memcmp(&service->listen.addr, &any, sizeof any) == 0;
 
 		prism_addr_format(everywhere ? &addr : &service->listen.addr, text);
+		// RFC 3986 3.2.2: an IPv6 address stands in brackets.
+		bool ip6 = strchr(text, ':') != NULL;
+		const char *open = ip6 ? "[" : "", *close = ip6 ? "]" : "";
+
 		if (strcmp(service->type, "http") == 0 && service->listen.port == 80)
-			printf("http: try  curl http://%s/\n", text);
+			printf("http: try  curl http://%s%s%s/\n", open, text, close);
 		else if (strcmp(service->type, "http") == 0)
-			printf("http: try  curl http://%s:%u/\n", text, service->listen.port);
+			printf("http: try  curl http://%s%s%s:%u/\n", open, text, close,
+			       service->listen.port);
 		else
 			printf("%s: %s port %u, TCP and UDP\n", service->type, text,
 			       service->listen.port);

@@ -42,6 +42,8 @@ static enum next read_headers(struct prism_worker *w, struct pkt **p, struct arr
 		next = ip6_input(w->net, p, a);
 	if (next == NEXT_TCP)
 		tcp_read_flow(w->tcp, *p, a);
+	else if (next == NEXT_TCP6)
+		tcp_read_flow6(w->tcp, *p, a);
 	return next;
 }
 
@@ -63,6 +65,7 @@ static void process(struct prism_worker *w, struct pkt *p, struct arrival *a, en
 
 	switch (next) {
 	case NEXT_TCP:
+	case NEXT_TCP6:
 		tcp_input(w->tcp, p, a);
 		break;
 	case NEXT_UDP:
@@ -79,9 +82,8 @@ static void process(struct prism_worker *w, struct pkt *p, struct arrival *a, en
 		if (icmp6_input(w->net, p, a, &report))
 			icmp_report(w, p, a, &report);
 		break;
-	case NEXT_TCP6:
 	case NEXT_UDP6:
-		pkt_drop(&w->env, p, DROP_IP6_PROTOCOL);
+		udp6_input(w->net, p, a);
 		break;
 	case NEXT_IP4:
 	case NEXT_IP6:
@@ -94,8 +96,8 @@ void stack_input(struct prism_worker *w, uint16_t port_index, struct pkt **pkts,
 {
 	struct arrival arrival[BURST_PKTS];
 	enum next next[BURST_PKTS];
-	const struct arrival *segs[BURST_PKTS];
-	uint32_t seg_count = 0;
+	const struct arrival *segs[BURST_PKTS], *segs6[BURST_PKTS];
+	uint32_t seg_count = 0, seg6_count = 0;
 
 	for (uint16_t i = 0; i < MIN(count, AHEAD_PKTS); i++)
 		fetch_headers(pkts[i]);
@@ -105,9 +107,13 @@ void stack_input(struct prism_worker *w, uint16_t port_index, struct pkt **pkts,
 		next[i] = read_headers(w, &pkts[i], &arrival[i], port_index);
 		if (next[i] == NEXT_TCP)
 			segs[seg_count++] = &arrival[i];
+		else if (next[i] == NEXT_TCP6)
+			segs6[seg6_count++] = &arrival[i];
 	}
 	if (seg_count)
 		tcp_prefetch(w->tcp, segs, seg_count);
+	if (seg6_count)
+		tcp_prefetch6(w->tcp, segs6, seg6_count);
 	for (uint16_t i = 0; i < count; i++)
 		process(w, pkts[i], &arrival[i], next[i]);
 }

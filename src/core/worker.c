@@ -158,6 +158,28 @@ static uint32_t address_count(const struct prism_options *o)
 	return count;
 }
 
+static struct addr internal_addr(const struct prism_addr *a)
+{
+	struct addr out;
+
+	static_assert(sizeof(out) == sizeof(*a), "the public address is the internal one");
+	memcpy(&out, a, sizeof(out));
+	return out;
+}
+
+static bool has_ip6(const struct prism_options *o)
+{
+	for (uint32_t i = 0; i < o->port_count; i++) {
+		for (uint32_t k = 0; k < o->ports[i].address_count; k++) {
+			struct addr addr = internal_addr(&o->ports[i].addresses[k].addr);
+
+			if (!addr_is_v4(&addr))
+				return true;
+		}
+	}
+	return false;
+}
+
 struct tcp_config worker_tcp_limits(const struct prism_options *o, uint32_t worker_count)
 {
 	return (struct tcp_config){
@@ -174,16 +196,8 @@ struct tcp_config worker_tcp_limits(const struct prism_options *o, uint32_t work
 		.rto_ns_min = o->rto_ns_min,
 		.mss_max = (uint16_t)MIN(o->segment_bytes_max, 65535u),
 		.address_count = address_count(o),
+		.has_ip6 = has_ip6(o),
 	};
-}
-
-static struct addr internal_addr(const struct prism_addr *a)
-{
-	struct addr out;
-
-	static_assert(sizeof(out) == sizeof(*a), "the public address is the internal one");
-	memcpy(&out, a, sizeof(out));
-	return out;
 }
 
 static int add_port(struct prism_worker *w, struct port *port, const struct prism_port_options *o)

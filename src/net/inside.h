@@ -193,6 +193,20 @@ uint32_t udp_worker_for(const struct net *net, uint64_t claimants, const struct 
 // udp_socket.c. The socket for a datagram to local, an exact address before any, or NULL.
 struct udp_socket *udp_lookup(struct net *net, const struct addr *local, uint16_t port);
 
+// udp.c, and of use to IPv6 too. DROP_OK when the datagram's lengths are right.
+enum drop udp_check(const struct pkt *p, const struct arrival *a);
+
+// True: the datagram is another worker's, and on its way to him. Asked where there are several.
+bool udp_hand_to_worker(struct net *net, struct pkt *p, const struct arrival *a);
+
+// A datagram that is whole goes to its socket, or is dropped; false, and not taken, when it has
+// none.
+bool udp_take(struct net *net, struct pkt *p, const struct arrival *a);
+
+// udp6.c. Sends p, payload only, over a fresh path from port[0] to port[1]. 0 and p is taken, or an
+// error.
+int udp6_send(struct net *net, struct net_path *path, const be16 port[2], struct pkt *p);
+
 bool udp_init(struct net *net);
 void udp_fini(struct net *net);
 

@@ -29,11 +29,10 @@ static enum drop check_header(const struct pkt *p, const struct arrival *a,
 
 // Where such a packet may not come from. The unspecified address says something in neighbour
 // discovery only (icmp6.c).
-static enum drop check_source(const struct net *net, const struct arrival *a,
-			      const struct ipv6_header *h)
+static enum drop check_source(const struct net *net, const struct arrival *a)
 {
 	if (UNLIKELY(!ipv6_is_host(&a->src)))
-		return ipv6_is_unspecified(&a->src) && h->next_header == IP_ICMP6
+		return ipv6_is_unspecified(&a->src) && ipv6_is_multicast(&a->dst)
 			       ? DROP_OK
 			       : DROP_IP6_MARTIAN;
 	return UNLIKELY(ip6_is_ours(net, &a->src)) ? DROP_IP6_SRC_OURS : DROP_OK;
@@ -126,7 +125,7 @@ enum next ip6_input(struct net *net, struct pkt **pp, struct arrival *a)
 		return refuse(net, p, reason);
 	a->src = addr_from_bytes(h->src);
 	a->dst = addr_from_bytes(h->dst);
-	reason = check_source(net, a, h);
+	reason = check_source(net, a);
 	if (LIKELY(reason == DROP_OK))
 		reason = check_destination(net, a);
 	if (UNLIKELY(reason != DROP_OK))
@@ -145,6 +144,8 @@ enum next ip6_input(struct net *net, struct pkt **pp, struct arrival *a)
 	a->l4_len = (uint16_t)(w.end - w.at);
 	a->protocol = w.next;
 	a->tos = ipv6_class(h);
+	if (UNLIKELY(a->src.half[0] == 0 && a->protocol != IP_ICMP6))
+		return refuse(net, p, DROP_IP6_MARTIAN);
 	if (UNLIKELY(pkt_seg_count(p) > 1) && !ip4_transport_is_whole(p, a))
 		return refuse(net, p, DROP_IP6_HEADER_SPLIT);
 	return transport(net, p, a, &w);

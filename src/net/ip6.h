@@ -3,11 +3,13 @@
 // exists until a port gets an IPv6 address.
 //
 // A path is IPv6's when its remote address has anything in its upper half, and so is an arrival:
-// what stands for an IPv4 address has nothing there, and no host has an address of ::/64.
+// what stands for an IPv4 address has nothing there, and no host has an address of ::/64
+// (net_path_is_ip6, arrival_is_ip6).
 #pragma once
 
 #include "base/wheel.h"
 #include "net/net.h"
+#include "net/path.h"
 #include "port/arrival.h"
 #include "wire/ipv6.h"
 
@@ -26,6 +28,8 @@ struct ip6_address {
 	uint8_t prefix_len; // bits
 	uint8_t state;      // enum ip6_state
 	uint8_t probes;     // solicitations sent for it while it is tentative
+	bool is_made;       // of a prefix and an identifier that we chose
+	uint8_t made_again; // times that another had the one chosen before
 	uint32_t place;     // as net_place counts; 0: not configured
 	uint64_t next_ns;   // of its probes
 };
@@ -42,18 +46,29 @@ struct ip6_route {
 	uint8_t len; // bits
 };
 
+// What path.h has for IPv4, by longer addresses.
+struct ip6_pmtu {
+	struct addr remote;
+	uint64_t expires_ns;
+	uint16_t mtu_bytes; // 0: empty
+};
+
+#define IP6_LARGE_SENT_SLOTS 1024
+
+struct ip6_large_sent {
+	struct addr remote;
+	uint32_t bytes; // of the IP packet
+};
+
 struct ip6 {
 	struct ip6_port port[PORTS_MAX];
 	struct ip6_route route[IP6_ROUTES_MAX]; // longest prefix first
 	uint32_t route_count;
 	uint32_t place_count; // addresses configured so far
 	struct timer timer;   // the next thing that any address waits for
+	struct ip6_pmtu pmtu[PMTU_SLOTS];
+	struct ip6_large_sent large_sent[IP6_LARGE_SENT_SLOTS];
 };
-
-static inline bool net_path_is_ip6(const struct net_path *path)
-{
-	return path->remote.half[0] != 0;
-}
 
 // ip6_address.c. An address of a port, with the memory for IPv6 when it is the first, and the
 // port's link-local address when it is the first there. 0 or a negative errno with err_set.
@@ -86,6 +101,11 @@ int path6_add_route(struct net *net, const struct addr *prefix, uint8_t len,
 		    const struct addr *via);
 int path6_add_link(struct net *net, uint16_t port_index, const struct addr *prefix, uint8_t len);
 int path6_add_gateway(struct net *net, uint16_t port_index, const struct addr *via);
+
+void path6_lower_mtu(struct net *net, const struct addr *remote, uint32_t mtu_bytes);
+uint64_t path6_age_mtu(struct net *net); // when it has to be called again
+void path6_large_sent(struct net *net, const struct addr *remote, uint32_t bytes);
+bool path6_was_sent(const struct net *net, const struct addr *remote, uint32_t bytes);
 
 // True when the port reaches the address without a router.
 bool path6_on_link(const struct net *net, uint16_t port_index, const struct addr *addr);

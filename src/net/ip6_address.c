@@ -17,6 +17,7 @@
 #include "observe/trace.h"
 
 #define RETRANSMIT_NS NS_PER_S // RFC 4861 10: RETRANS_TIMER
+#define MADE_AGAIN_MAX 3
 
 static void schedule(struct net *net)
 {
@@ -109,13 +110,47 @@ static struct ip6_address *add(struct net *net, uint16_t port_index, const struc
 	return a;
 }
 
+// RFC 7217 5, of 64 bits behind the prefix. Made of what tells this port from others, its station
+// and its device: the same at each start, and not that of the kernel's end of a tap, which has the
+// same station. (It is not a secret, so a peer who knows the station can know the address.)
+static struct addr make_address(const struct net *net, uint16_t port_index,
+				const struct addr *prefix, uint8_t again)
+{
+	static const uint8_t no_key[16];
+	const struct port *port = net->port[port_index].port;
+	struct {
+		uint64_t prefix;
+		char device[96];
+		uint8_t mac[6];
+		uint8_t again, zero;
+	} input = {.prefix = prefix->half[0], .again = again};
+
+	static_assert(sizeof(input.device) == sizeof(port->device), "all of it");
+	memcpy(input.device, port->device, sizeof(input.device));
+	memcpy(input.mac, port->mac, sizeof(input.mac));
+	return (struct addr){
+		.half = {prefix->half[0], hash_siphash(no_key, &input, sizeof(input))}};
+}
+
 // RFC 4862 5.3.
 static void add_link_local(struct net *net, uint16_t port_index)
 {
 	const struct addr prefix = {.byte = {0xfe, 0x80}};
-	struct addr addr = ipv6_from_mac(&prefix, net->port[port_index].port->mac);
+	struct addr addr = make_address(net, port_index, &prefix, 0);
 
-	add(net, port_index, &addr, 64);
+	add(net, port_index, &addr, 64)->is_made = true;
+}
+
+// RFC 7217 6: IDGEN_RETRIES. True: it is another now.
+static bool make_again(struct net *net, uint16_t port_index, struct ip6_address *a)
+{
+	if (!a->is_made || a->made_again == MADE_AGAIN_MAX)
+		return false;
+	a->addr = make_address(net, port_index, &a->addr, ++a->made_again);
+	a->probes = 0;
+	a->next_ns = net->env->now_ns;
+	schedule(net);
+	return true;
 }
 
 int ip6_add_address(struct net *net, uint16_t port_index, const struct addr *addr, uint8_t len)
@@ -186,10 +221,11 @@ bool ip6_is_joined(const struct net *net, uint16_t port_index, const struct addr
 // RFC 4862 5.4.5: it is not used, and somebody has to know.
 COLD void ip6_is_duplicate(struct net *net, uint16_t port_index, struct ip6_address *a)
 {
-	a->state = IP6_DUPLICATE;
 	net->generation++;
 	trace_add(net->env, EVENT_IP6_DUPLICATE, port_index, __builtin_bswap64(a->addr.half[0]),
 		  __builtin_bswap64(a->addr.half[1]));
+	if (!make_again(net, port_index, a))
+		a->state = IP6_DUPLICATE;
 }
 
 // Of two that may speak to remote, true when a does it better: RFC 6724 5, rules 2 (scope) and 8

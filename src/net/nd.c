@@ -91,6 +91,15 @@ bool nd_solicit(struct net *net, uint16_t port_index, const struct addr *target,
 	return true;
 }
 
+// RFC 7527 4.1: by which our own question is known when it comes back. All workers would make the
+// same, as any of them may hear it.
+static void make_nonce(const struct net *net, const struct addr *target, uint8_t nonce[6])
+{
+	uint64_t hash = hash_siphash(net->env->secret, target, sizeof(*target));
+
+	memcpy(nonce, &hash, 6);
+}
+
 void nd_probe(struct net *net, uint16_t port_index, const struct addr *target)
 {
 	const struct addr nobody = {0};
@@ -100,6 +109,10 @@ void nd_probe(struct net *net, uint16_t port_index, const struct addr *target)
 	if (!p)
 		return;
 	begin(p, ICMP6_NEIGHBOUR_SOLICITATION, 0, target);
+	struct nd_option_nonce *o = pkt_append(p, sizeof(*o));
+
+	*o = (struct nd_option_nonce){.type = ND_OPTION_NONCE, .words = 1};
+	make_nonce(net, target, o->nonce);
 	send_frame(net, p, &(struct nd_frame){port_index, &nobody, &group, NULL});
 }
 
@@ -146,7 +159,8 @@ static const struct nd_option *find_option(const struct pkt *p, const struct arr
 struct heard {
 	struct addr target;
 	uint32_t flags;
-	const uint8_t *mac; // that its option tells, or NULL
+	const uint8_t *mac;   // that its option tells, or NULL
+	const uint8_t *nonce; // likewise
 	bool asks;
 };
 
@@ -170,6 +184,10 @@ static enum drop read_message(const struct pkt *p, const struct arrival *a, stru
 	if (!whole || !ipv6_is_host(&h->target) || (o && (o->words != 1 || eth_is_group(o->mac))))
 		return DROP_ND_MALFORMED;
 	h->mac = o ? o->mac : NULL;
+	const struct nd_option_nonce *n =
+		(const void *)find_option(p, a, sizeof(*m), ND_OPTION_NONCE, &whole);
+
+	h->nonce = n ? n->nonce : NULL;
 	// Who has no address has no station to be told, and asks a group.
 	if (h->asks && ipv6_is_unspecified(&a->src) && (o || !a->to_group))
 		return DROP_ND_MALFORMED;
@@ -178,14 +196,13 @@ static enum drop read_message(const struct pkt *p, const struct arrival *a, stru
 	return DROP_OK;
 }
 
-static bool from_ourselves(const struct net *net, const struct pkt *p)
+// Its station says nothing about that: a tap's two ends have the same.
+static bool is_our_question(const struct net *net, const struct heard *h)
 {
-	const struct eth_header *h = pkt_at(p, 0);
+	uint8_t ours[6];
 
-	for (uint32_t i = 0; i < net->port_count; i++)
-		if (eth_equal(h->src, net->port[i].port->mac))
-			return true;
-	return false;
+	make_nonce(net, &h->target, ours);
+	return h->nonce && memcmp(h->nonce, ours, sizeof(ours)) == 0;
 }
 
 // Somebody speaks of an address of ours as his, or asks whether he may have it, as we do.
@@ -206,7 +223,7 @@ static enum drop solicitation(struct net *net, const struct pkt *p, const struct
 	if (!own || own->state == IP6_DUPLICATE)
 		return DROP_ND_NOT_OURS;
 	if (own->state == IP6_TENTATIVE) // RFC 4862 5.4.3
-		return probe && !from_ourselves(net, p) ? conflict(net, a, own) : DROP_ND_NOT_OURS;
+		return probe && !is_our_question(net, h) ? conflict(net, a, own) : DROP_ND_NOT_OURS;
 	if (!probe && !path6_on_link(net, a->port_index, &a->src))
 		return DROP_ND_OFF_LINK;
 	if (!probe && h->mac)
@@ -217,14 +234,13 @@ static enum drop solicitation(struct net *net, const struct pkt *p, const struct
 	return DROP_OK;
 }
 
-static enum drop advertisement(struct net *net, const struct pkt *p, const struct arrival *a,
-			       const struct heard *h)
+static enum drop advertisement(struct net *net, const struct arrival *a, const struct heard *h)
 {
 	struct ip6_address *own = ip6_find_on(net, a->port_index, &h->target);
 	struct neighbour *n;
 
 	if (own && own->state != IP6_DUPLICATE)
-		return from_ourselves(net, p) ? DROP_ND_NOT_OURS : conflict(net, a, own);
+		return conflict(net, a, own);
 	n = neighbour_find(net, a->port_index, &h->target);
 	if (!n || n->state == NEIGHBOUR_FAILED || n->state == NEIGHBOUR_NEW)
 		return DROP_ND_UNASKED;
@@ -249,7 +265,7 @@ static enum drop hear(struct net *net, const struct pkt *p, const struct arrival
 	reason = read_message(p, a, &h);
 	if (reason != DROP_OK)
 		return reason;
-	return h.asks ? solicitation(net, p, a, &h, answers) : advertisement(net, p, a, &h);
+	return h.asks ? solicitation(net, p, a, &h, answers) : advertisement(net, a, &h);
 }
 
 // What is of use to all workers, each of whom has neighbours and addresses of his own.

@@ -72,6 +72,12 @@ struct net_path {
 	uint16_t tx_segs_max;   // segments a packet may have on this port
 };
 
+// What stands for an IPv4 address has nothing in its upper half; an IPv6 host's has.
+static inline bool net_path_is_ip6(const struct net_path *path)
+{
+	return path->remote.half[0] != 0;
+}
+
 // Finds a path from local (any for: choose) to remote. 0, or a negative errno with err_set.
 int net_path_find(struct net *net, const struct addr *local, const struct addr *remote,
 		  struct net_path *path);

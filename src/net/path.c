@@ -12,9 +12,6 @@
 #include "base/time.h"
 #include "net/inside.h"
 
-// RFC 1191 6.3: not sooner than ten minutes after it was lowered.
-#define PMTU_NS (600 * NS_PER_S)
-
 static uint16_t mtu_to(struct net *net, be32 remote, uint16_t port_mtu_bytes)
 {
 	const struct net_pmtu *m = &net->pmtu[net_slot(net, remote, 0, PMTU_SLOTS)];
@@ -25,8 +22,10 @@ static uint16_t mtu_to(struct net *net, be32 remote, uint16_t port_mtu_bytes)
 
 void net_lower_mtu(struct net *net, const struct addr *remote, uint32_t mtu_bytes)
 {
-	if (!addr_is_v4(remote))
+	if (!addr_is_v4(remote)) {
+		path6_lower_mtu(net, remote, mtu_bytes);
 		return;
+	}
 	be32 to = addr_to_v4(remote);
 	struct net_pmtu *m = &net->pmtu[net_slot(net, to, 0, PMTU_SLOTS)];
 	uint16_t mtu = (uint16_t)MIN(MAX(mtu_bytes, (uint32_t)PMTU_BYTES_MIN), 65535u);
@@ -36,6 +35,11 @@ void net_lower_mtu(struct net *net, const struct addr *remote, uint32_t mtu_byte
 		return;
 	*m = (struct net_pmtu){
 		.remote = to, .mtu_bytes = mtu, .expires_ns = net->env->now_ns + PMTU_NS};
+	path_mtu_lowered(net);
+}
+
+void path_mtu_lowered(struct net *net)
+{
 	net->generation++;
 	if (!timer_armed(&net->pmtu_timer))
 		wheel_arm(net->wheel, &net->pmtu_timer, net->env->now_ns + PMTU_NS);
@@ -43,7 +47,7 @@ void net_lower_mtu(struct net *net, const struct addr *remote, uint32_t mtu_byte
 
 void path_age_mtu(struct net *net)
 {
-	uint64_t next_ns = TIME_NEVER_NS;
+	uint64_t next_ns = net->ip6 ? path6_age_mtu(net) : TIME_NEVER_NS;
 
 	for (uint32_t i = 0; i < PMTU_SLOTS; i++) {
 		struct net_pmtu *m = &net->pmtu[i];
@@ -156,6 +160,8 @@ void path_large_sent(struct net *net, const struct addr *remote, uint32_t bytes)
 
 bool path_was_sent(const struct net *net, const struct addr *remote, uint32_t bytes)
 {
+	if (!addr_is_v4(remote))
+		return path6_was_sent(net, remote, bytes);
 	be32 to = addr_to_v4(remote);
 	const struct net_large_sent *l = &net->large_sent[net_slot(net, to, 0, LARGE_SENT_SLOTS)];
 

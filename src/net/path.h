@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/bits.h"
+#include "base/time.h"
 #include "net/net.h"
 
 struct net_pmtu {
@@ -10,6 +11,9 @@ struct net_pmtu {
 	uint16_t mtu_bytes;
 	uint64_t expires_ns;
 };
+
+// RFC 1191 6.3, RFC 8201 4: not sooner than ten minutes after it was lowered.
+#define PMTU_NS (600 * NS_PER_S)
 
 // Path MTUs below the link's, by a hash of the destination; a collision forgets the older one.
 #define PMTU_SLOTS 256
@@ -57,6 +61,9 @@ bool path_was_sent(const struct net *net, const struct addr *remote, uint32_t by
 
 // Finds the path anew when anything changed since; false when there is none any more.
 bool path_refresh(struct net *net, struct net_path *path);
+
+// One was: paths are found anew, and it is forgotten in time.
+void path_mtu_lowered(struct net *net);
 
 // Forgets path MTUs that are old.
 void path_age_mtu(struct net *net);

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "base/err.h"
+#include "base/time.h"
 #include "net/inside.h"
 #include "net/ip6.h"
 
@@ -133,6 +134,70 @@ static const struct ip6_address *source(const struct net *net, const struct addr
 	return a && a->state != IP6_DUPLICATE ? a : NULL;
 }
 
+static struct ip6_pmtu *pmtu_of(const struct net *net, const struct addr *remote)
+{
+	return &net->ip6->pmtu[net_addr_slot(net, remote, 0, PMTU_SLOTS)];
+}
+
+static uint16_t mtu_to(const struct net *net, const struct addr *remote, uint16_t port_mtu_bytes)
+{
+	const struct ip6_pmtu *m = pmtu_of(net, remote);
+
+	return m->mtu_bytes && addr_equal(&m->remote, remote) ? MIN(m->mtu_bytes, port_mtu_bytes)
+							      : port_mtu_bytes;
+}
+
+void path6_lower_mtu(struct net *net, const struct addr *remote, uint32_t mtu_bytes)
+{
+	if (!net->ip6)
+		return;
+	struct ip6_pmtu *m = pmtu_of(net, remote);
+	// RFC 8201 4: never below what every link carries.
+	uint16_t mtu = (uint16_t)MIN(MAX(mtu_bytes, (uint32_t)IPV6_MTU_BYTES_MIN), 65535u);
+
+	// The same place: no report raises it. One that says nothing new costs nobody his path.
+	if (m->mtu_bytes && addr_equal(&m->remote, remote) && m->mtu_bytes <= mtu)
+		return;
+	*m = (struct ip6_pmtu){*remote, net->env->now_ns + PMTU_NS, mtu};
+	path_mtu_lowered(net);
+}
+
+uint64_t path6_age_mtu(struct net *net)
+{
+	uint64_t next_ns = TIME_NEVER_NS;
+
+	for (uint32_t i = 0; i < PMTU_SLOTS; i++) {
+		struct ip6_pmtu *m = &net->ip6->pmtu[i];
+
+		if (m->mtu_bytes && m->expires_ns <= net->env->now_ns)
+			*m = (struct ip6_pmtu){0};
+		else if (m->mtu_bytes)
+			next_ns = MIN(next_ns, m->expires_ns);
+	}
+	return next_ns;
+}
+
+static struct ip6_large_sent *large_of(const struct net *net, const struct addr *remote)
+{
+	return &net->ip6->large_sent[net_addr_slot(net, remote, 0, IP6_LARGE_SENT_SLOTS)];
+}
+
+void path6_large_sent(struct net *net, const struct addr *remote, uint32_t bytes)
+{
+	struct ip6_large_sent *l = large_of(net, remote);
+
+	if (!addr_equal(&l->remote, remote))
+		*l = (struct ip6_large_sent){.remote = *remote};
+	l->bytes = MAX(l->bytes, bytes);
+}
+
+bool path6_was_sent(const struct net *net, const struct addr *remote, uint32_t bytes)
+{
+	const struct ip6_large_sent *l = net->ip6 ? large_of(net, remote) : NULL;
+
+	return l && addr_equal(&l->remote, remote) && l->bytes > bytes;
+}
+
 int path6_find(struct net *net, const struct addr *local, const struct addr *remote,
 	       struct net_path *path)
 {
@@ -154,7 +219,7 @@ int path6_find(struct net *net, const struct addr *local, const struct addr *rem
 		.local = own->addr,
 		.remote = to,
 		.port_index = hop.port_index,
-		.mtu_bytes = np->port->mtu_bytes,
+		.mtu_bytes = mtu_to(net, &to, np->port->mtu_bytes),
 		.tso_bytes_max = np->port->flags & PORT_TX_TSO ? np->port->tso_bytes_max : 0,
 		.tx_segs_max = np->tx_segs_max,
 		// RFC 4862 5.4: what is tentative speaks to nobody. It has no neighbour, so what is

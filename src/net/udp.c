@@ -8,8 +8,9 @@
 #include "net/inside.h"
 #include "wire/udp.h"
 
-static enum drop check(const struct pkt *p, const struct arrival *a, const struct udp_header *h)
+enum drop udp_check(const struct pkt *p, const struct arrival *a)
 {
+	const struct udp_header *h = pkt_at(p, a->l4_offset);
 	uint32_t contiguous = pkt_seg_len(p) - a->l4_offset;
 
 	if (UNLIKELY(a->l4_len < sizeof(*h) || contiguous < sizeof(*h)))
@@ -47,7 +48,8 @@ static void write_event(const struct udp_news *n, struct prism_event *e)
 
 // Straight into the application's array while this turn has room there and nothing waits; else it
 // waits for udp_deliver.
-static void hand_over(struct net *net, struct pkt *p, const struct arrival *a, struct udp_socket *s)
+HOT_INLINE void hand_over(struct net *net, struct pkt *p, const struct arrival *a,
+			  struct udp_socket *s)
 {
 	struct udp *u = &net->udp;
 	const struct udp_header *h = pkt_at(p, a->l4_offset);
@@ -91,6 +93,23 @@ static inline enum drop unheard(const struct udp_socket *s, const struct arrival
 	return UNLIKELY(port < 1024 || port == s->port) ? DROP_UDP_LOOP : DROP_OK;
 }
 
+// A whole datagram; false when it has no socket, and is not taken then.
+HOT_INLINE bool take(struct net *net, struct pkt *p, const struct arrival *a)
+{
+	const struct udp_header *h = pkt_at(p, a->l4_offset);
+	struct udp_socket *s = udp_lookup(net, &a->dst, be16_get(h->dst_port));
+	enum drop reason;
+
+	if (UNLIKELY(!s))
+		return false;
+	reason = unheard(s, a, be16_get(h->src_port));
+	if (UNLIKELY(reason != DROP_OK))
+		pkt_drop(net->env, p, reason);
+	else
+		hand_over(net, p, a, s);
+	return true;
+}
+
 // True: it is another worker's, and on its way to him.
 static NOINLINE bool hand_to_claimant(struct net *net, struct pkt *p, const struct arrival *a,
 				      uint64_t claimants)
@@ -108,7 +127,7 @@ static NOINLINE bool hand_to_claimant(struct net *net, struct pkt *p, const stru
 	return true;
 }
 
-static bool hand_to_worker(struct net *net, struct pkt *p, const struct arrival *a)
+bool udp_hand_to_worker(struct net *net, struct pkt *p, const struct arrival *a)
 {
 	const struct udp_header *h = pkt_at(p, a->l4_offset);
 	uint64_t claimants = udp_claimants(net, &a->dst, be16_get(h->dst_port));
@@ -120,13 +139,13 @@ static bool hand_to_worker(struct net *net, struct pkt *p, const struct arrival 
 void udp_input(struct net *net, struct pkt *p, struct arrival *a)
 {
 	const struct udp_header *h = pkt_at(p, a->l4_offset);
-	enum drop reason = check(p, a, h);
+	enum drop reason = udp_check(p, a);
 
 	if (UNLIKELY(reason != DROP_OK)) {
 		pkt_drop(net->env, p, reason);
 		return;
 	}
-	if (UNLIKELY(net->config.udp_claims) && hand_to_worker(net, p, a))
+	if (UNLIKELY(net->config.udp_claims) && udp_hand_to_worker(net, p, a))
 		return;
 	if (UNLIKELY(be16_get(h->len) < a->l4_len)) {
 		a->l4_len = be16_get(h->len);
@@ -138,17 +157,13 @@ void udp_input(struct net *net, struct pkt *p, struct arrival *a)
 		pkt_drop(net->env, p, DROP_UDP_CHECKSUM);
 		return;
 	}
-	struct udp_socket *s = udp_lookup(net, &a->dst, be16_get(h->dst_port));
-
-	if (UNLIKELY(!s)) {
+	if (UNLIKELY(!take(net, p, a)))
 		no_socket(net, p, a);
-		return;
-	}
-	reason = unheard(s, a, be16_get(h->src_port));
-	if (UNLIKELY(reason != DROP_OK))
-		pkt_drop(net->env, p, reason);
-	else
-		hand_over(net, p, a, s);
+}
+
+bool udp_take(struct net *net, struct pkt *p, const struct arrival *a)
+{
+	return take(net, p, a);
 }
 
 static NOINLINE int deliver_news(struct net *net, struct prism_event *events, int count)

@@ -12,6 +12,7 @@
 
 // A datagram that passed IP. Takes p.
 void udp_input(struct net *net, struct pkt *p, struct arrival *arrival);
+void udp6_input(struct net *net, struct pkt *p, struct arrival *arrival);
 
 // Between these two datagrams may be written straight into the first half of count events: one copy
 // less than through the queue. The other half is left to TCP. The second says how many were.

@@ -83,6 +83,8 @@ HOT_INLINE int send_over(struct net *net, const struct udp_socket *s, struct net
 
 	if (UNLIKELY(pkt_len(p) > UDP_PAYLOAD_BYTES_MAX))
 		return err_set(ERR_DATAGRAM_TOO_LARGE, "%u bytes", pkt_len(p));
+	if (UNLIKELY(net_path_is_ip6(path)))
+		return udp6_send(net, path, port, p);
 	struct pkt *head = with_headroom(net, p);
 
 	if (UNLIKELY(!head))

@@ -24,6 +24,12 @@ struct arrival {
 	uint64_t flow_hash; // of the flow table, once tcp_read_flow has made it; 0: not yet
 };
 
+// What stands for an IPv4 address has nothing in its upper half; an IPv6 host's has.
+static inline bool arrival_is_ip6(const struct arrival *a)
+{
+	return a->src.half[0] != 0;
+}
+
 // Where a packet goes after a step. DONE: the step took it (dropped, consumed or queued).
 enum next {
 	NEXT_DONE,

@@ -9,7 +9,7 @@
 // not in the TLB keeps its place in the processor's reorder buffer until the walk is done, so only
 // as many overlap as fit in there with what stands between them.
 #include "pkt/pkt.h"
-#include "tcp/conn.h"
+#include "tcp/flow.h"
 #include "tcp/sendq.h"
 #include "wire/tcp.h"
 
@@ -39,6 +39,20 @@ void tcp_read_flow(const struct tcp *tcp, const struct pkt *p, struct arrival *a
 	arrival->has_text = arrival->l4_len > tcp_header_len(h);
 }
 
+void tcp_read_flow6(const struct tcp *tcp, const struct pkt *p, struct arrival *arrival)
+{
+	const struct tcp_header *h = pkt_at(p, arrival->l4_offset);
+	struct flow_key40 key;
+
+	arrival->has_text = false;
+	if (UNLIKELY(!tcp->table6 || pkt_seg_len(p) < arrival->l4_offset + TCP_HEADER_BYTES))
+		return;
+	key = tuple_key6(&arrival->dst, &arrival->src, be16_get(h->dst_port),
+			 be16_get(h->src_port));
+	arrival->flow_hash = table40_hash(tcp->table6, &key);
+	arrival->has_text = arrival->l4_len > tcp_header_len(h);
+}
+
 static void prefetch_lines(const void *memory, size_t bytes)
 {
 	for (size_t i = 0; i < bytes; i += CACHE_LINE_BYTES)
@@ -56,9 +70,18 @@ static void guess_is(const struct tcp *tcp, const struct arrival *a, uint32_t ow
 	g->conn[g->count++] = c;
 }
 
+// Which table is a constant wherever this is inlined, so the loops of each family ask no question.
+HOT_INLINE enum guess guess(const struct tcp *tcp, bool is_ip6, uint64_t hash, uint32_t round,
+			    uint32_t *owner)
+{
+	return is_ip6 ? table40_guess(tcp->table6, hash, round, owner)
+		      : table16_guess(tcp->table, hash, round, owner);
+}
+
 // What is not in its first bucket is looked for in the next, all of the burst at a time.
-static void guess_conns(const struct tcp *tcp, const struct arrival *const *arrivals,
-			uint32_t count, struct guesses *g)
+HOT_INLINE void guess_conns(const struct tcp *tcp, bool is_ip6,
+			    const struct arrival *const *arrivals, uint32_t count,
+			    struct guesses *g)
 {
 	const struct arrival *further[BURST_PKTS];
 	uint32_t owner;
@@ -68,11 +91,11 @@ static void guess_conns(const struct tcp *tcp, const struct arrival *const *arri
 
 		for (uint32_t i = 0; i < count; i++) {
 			const struct arrival *a = arrivals[i];
-			enum guess guess = table16_guess(tcp->table, a->flow_hash, round, &owner);
+			enum guess said = guess(tcp, is_ip6, a->flow_hash, round, &owner);
 
-			if (LIKELY(guess == GUESS_VALUE))
+			if (LIKELY(said == GUESS_VALUE))
 				guess_is(tcp, a, owner, g);
-			else if (guess == GUESS_ON_NEXT)
+			else if (said == GUESS_ON_NEXT)
 				further[left++] = a;
 		}
 		arrivals = further;
@@ -108,6 +131,19 @@ void tcp_prefetch(const struct tcp *tcp, const struct arrival *const *arrivals, 
 	g.count = 0;
 	for (uint32_t i = 0; i < count; i++)
 		table16_prefetch(tcp->table, arrivals[i]->flow_hash);
-	guess_conns(tcp, arrivals, count, &g);
+	guess_conns(tcp, false, arrivals, count, &g);
+	prefetch_sent(tcp, &g);
+}
+
+void tcp_prefetch6(const struct tcp *tcp, const struct arrival *const *arrivals, uint32_t count)
+{
+	struct guesses g;
+
+	if (!tcp->table6 || table_count(tcp->table6) < KEYS_CACHED)
+		return;
+	g.count = 0;
+	for (uint32_t i = 0; i < count; i++)
+		table40_prefetch(tcp->table6, arrivals[i]->flow_hash);
+	guess_conns(tcp, true, arrivals, count, &g);
 	prefetch_sent(tcp, &g);
 }

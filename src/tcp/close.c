@@ -8,6 +8,7 @@
 #include "observe/trace.h"
 #include "tcp/deliver.h"
 #include "tcp/early.h"
+#include "tcp/flow.h"
 #include "tcp/output.h"
 #include "tcp/room.h"
 #include "tcp/sendq.h"
@@ -53,12 +54,12 @@ static void release(struct tcp *tcp, struct conn *c, enum prism_close_reason rea
 
 void close_now(struct tcp *tcp, struct conn *c, enum prism_close_reason reason)
 {
-	struct flow_key16 key = conn_key(c);
+	const struct flow f = conn_flow(c);
 
 	ASSERT(!conn_in(c, CLOSED));
 	if (conn_in(c, SYN_SENT | SYN_RECEIVED))
 		counter_add(tcp->env, COUNTER_tcp_attempt_fails, 1);
-	table16_remove(tcp->table, tcp->worker, &key, table16_hash(tcp->table, &key), NULL);
+	flow_leave(tcp, &f);
 	release(tcp, c, reason);
 }
 

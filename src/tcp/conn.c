@@ -5,11 +5,11 @@
 // was told, it is on no list. Its generation then changes, so that an old handle is recognised.
 #include "tcp/conn.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "net/net.h"
 #include "observe/counter.h"
+#include "tcp/flow.h"
 #include "tcp/room.h"
 #include "tcp/scoreboard.h"
 #include "tcp/sendq.h"
@@ -17,11 +17,6 @@
 // The first offset of a stream: its low 32 bits are the wire's number, and "before the first" is
 // still positive.
 #define OFFSET_BASE (UINT64_C(1) << 32)
-
-struct flow_key16 conn_key(const struct conn *c)
-{
-	return tuple_key(&c->path.local, &c->path.remote, c->local_port, c->remote_port);
-}
 
 // Fields that do not start at zero; the slot is zero elsewhere (conn_reap, or fresh memory).
 static void set_defaults(struct tcp *tcp, struct conn *c, enum state state)
@@ -38,35 +33,14 @@ static void set_defaults(struct tcp *tcp, struct conn *c, enum state state)
 	c->quick_acks = CONN_QUICK_ACKS;
 }
 
-// What was taken out waits for all who read the table. For ourselves we can speak; on another we do
-// not wait.
-static COLD int enter_after_grace(struct tcp *tcp, const struct flow_key16 *key, uint64_t hash,
-				  uint32_t *value)
-{
-	do
-		epoch_quiescent(&tcp->shared->epoch, tcp->reader);
-	while (epoch_settled(&tcp->shared->epoch) && table_tend(tcp->table, tcp->worker));
-	return table16_insert(tcp->table, tcp->worker, key, hash, value);
-}
-
-int conn_enter_table(struct tcp *tcp, const struct flow_key16 *key, uint64_t hash, uint32_t *value)
-{
-	int result = table16_insert(tcp->table, tcp->worker, key, hash, value);
-
-	return LIKELY(result != -ENOSPC || !tcp->is_alone)
-		       ? result
-		       : enter_after_grace(tcp, key, hash, value);
-}
-
 static bool enter_or_replace(struct tcp *tcp, const struct conn_birth *birth, uint32_t value)
 {
-	struct flow_key16 key = tuple_key(&birth->path->local, &birth->path->remote,
-					  birth->local_port, birth->remote_port);
-	uint64_t hash = table16_hash(tcp->table, &key);
+	const struct flow f = {&birth->path->local, &birth->path->remote, birth->local_port,
+			       birth->remote_port};
 
 	if (birth->instead_of == OWNER_NONE)
-		return conn_enter_table(tcp, &key, hash, &value) == 0;
-	return table16_replace(tcp->table, &key, hash, birth->instead_of, value) == 0;
+		return flow_enter(tcp, &f, &value) == 0;
+	return flow_replace(tcp, &f, birth->instead_of, value);
 }
 
 struct conn *conn_create(struct tcp *tcp, const struct conn_birth *birth)

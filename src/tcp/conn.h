@@ -230,7 +230,8 @@ struct tcp {
 	struct net *net;
 	struct wheel *wheel;
 	struct tcp_shared *shared;
-	struct table *table; // of all workers, as conn
+	struct table *table;  // of all workers, as conn: IPv4's flows,
+	struct table *table6; // and IPv6's; NULL while there is no address of it
 	struct conn *conn;
 	struct send_desc *desc;
 	uint32_t worker;      // our number: of values in the table, as its writer
@@ -377,9 +378,7 @@ static inline uint64_t conn_earliest_ns(const struct conn *c)
 	return MIN(earliest_ns, c->idle_ns);
 }
 
-struct flow_key16 conn_key(const struct conn *c);
-
-// Of IPv4 addresses, which are all there are.
+// Of IPv4 addresses; of IPv6's flow.h has it.
 static inline struct flow_key16 tuple_key(const struct addr *local, const struct addr *remote,
 					  uint16_t local_port, uint16_t remote_port)
 {
@@ -387,11 +386,6 @@ static inline struct flow_key16 tuple_key(const struct addr *local, const struct
 	return (struct flow_key16){{(uint64_t)addr_to_v4(local).raw << 32 | addr_to_v4(remote).raw,
 				    (uint64_t)local_port << 16 | remote_port}};
 }
-
-// Enters a key in the table, as table16_insert does. What was taken out of it waits for a grace
-// period; where that leaves no room, a worker who is alone speaks for itself here, since it holds
-// no reference into the table. Nobody waits for another who reads it: then it is -ENOSPC.
-int conn_enter_table(struct tcp *tcp, const struct flow_key16 *key, uint64_t hash, uint32_t *value);
 
 // What conn_create makes a connection of.
 struct conn_birth {

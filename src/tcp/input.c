@@ -12,6 +12,7 @@
 #include "tcp/conn.h"
 #include "tcp/deliver.h"
 #include "tcp/early.h"
+#include "tcp/flow.h"
 #include "tcp/open.h"
 #include "tcp/output.h"
 #include "tcp/sack.h"
@@ -418,10 +419,24 @@ static NOINLINE bool hand_to_owner(struct tcp *tcp, struct pkt *p, const struct 
 
 // By the ports in front of the checksum's verdict: a damaged one finds nobody, or is dropped by who
 // it finds.
+static NOINLINE uint32_t find_owner6(const struct tcp *tcp, const struct pkt *p,
+				     const struct arrival *a)
+{
+	const struct tcp_header *h = pkt_at(p, a->l4_offset);
+	struct flow_key40 key =
+		tuple_key6(&a->dst, &a->src, be16_get(h->dst_port), be16_get(h->src_port));
+	uint32_t owner;
+
+	return table40_find(tcp->table6, &key, a->flow_hash, &owner) ? owner : OWNER_NONE;
+}
+
 static inline uint32_t find_owner(const struct tcp *tcp, const struct pkt *p,
 				  const struct arrival *a)
 {
 	const struct tcp_header *h = pkt_at(p, a->l4_offset);
+
+	if (UNLIKELY(arrival_is_ip6(a)))
+		return find_owner6(tcp, p, a);
 	struct flow_key16 key =
 		tuple_key(&a->dst, &a->src, be16_get(h->dst_port), be16_get(h->src_port));
 	uint32_t owner;

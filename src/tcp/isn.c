@@ -7,7 +7,8 @@
 #include "base/hash.h"
 
 // The offset goes over the wire, so it is not the secret but a hash under it, which none of the
-// other inputs, 16 or 40 bytes all of them, leads to.
+// other inputs, 16 or 40 bytes all of them, leads to. Of those of 40 bytes a flow's has its local
+// port, which is never 0, where a port's offset has zeros.
 void isn_init(struct env *env)
 {
 	env->ts_offset = (uint32_t)hash_siphash(env->secret, "ts", 2);
@@ -15,10 +16,9 @@ void isn_init(struct env *env)
 
 // RFC 9293 MUST-8: ISN = M + F(tuple, secret). M ticks every 4.096 us.
 // RFC 9293 MUST-9: F is SipHash under the worker's secret, so it cannot be computed outside.
-uint32_t isn_of(const struct env *env, const struct flow_key16 *key)
+uint32_t isn_of(const struct env *env, const void *key, size_t bytes)
 {
-	return (uint32_t)(env->now_ns >> 12) +
-	       (uint32_t)hash_siphash(env->secret, key->word, sizeof(key->word));
+	return (uint32_t)(env->now_ns >> 12) + (uint32_t)hash_siphash(env->secret, key, bytes);
 }
 
 uint32_t isn_port_offset(const struct env *env, const struct addr *local, const struct addr *remote,

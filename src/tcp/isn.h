@@ -7,7 +7,8 @@
 // What is made of the secret once, at start: where the timestamp clock begins.
 void isn_init(struct env *env);
 
-uint32_t isn_of(const struct env *env, const struct flow_key16 *key);
+// The first sequence number of a flow with this key in its table.
+uint32_t isn_of(const struct env *env, const void *key, size_t bytes);
 
 // The ephemeral port from which the search for a free one to this destination starts.
 #define PORT_EPHEMERAL_MIN 16384u

@@ -45,6 +45,7 @@
 #include "port/mesh.h"
 #include "tcp/deliver.h"
 #include "tcp/early.h"
+#include "tcp/flow.h"
 #include "tcp/room.h"
 #include "tcp/sendq.h"
 #include "tcp/state.h"
@@ -182,7 +183,7 @@ static void lend(struct tcp *tcp, const struct note *note, uint32_t to)
 
 static void leave(struct tcp *tcp, struct conn *c, struct note *note, struct pkt *p)
 {
-	struct flow_key16 key = conn_key(c);
+	const struct flow f = conn_flow(c);
 	uint32_t value = owner_value(tcp, OWNER_CONN, conn_index(tcp, c)), to = c->moves_to;
 	uint32_t moved = (value & ~tcp->worker_mask) | to << tcp->shared->index_bits;
 
@@ -200,8 +201,7 @@ static void leave(struct tcp *tcp, struct conn *c, struct note *note, struct pkt
 	counter_add(tcp->env, COUNTER_tcp_moved, 1);
 	c->flush_next = tcp->worker;
 	set_worker(c, CONN_IN_TRANSIT);
-	ASSERT(table16_replace(tcp->table, &key, table16_hash(tcp->table, &key), value, moved) ==
-	       0);
+	ASSERT(flow_replace(tcp, &f, value, moved));
 	*(struct note *)pkt_append(p, sizeof(*note)) = *note;
 	counter_add(tcp->env, COUNTER_originated_pkts, 1);
 	hands_give(tcp->env, p, to, mesh_word(HANDED_CONN, 0, tcp->worker));

@@ -17,6 +17,7 @@
 #include "tcp/close.h"
 #include "tcp/deliver.h"
 #include "tcp/early.h"
+#include "tcp/flow.h"
 #include "tcp/isn.h"
 #include "tcp/listener.h"
 #include "tcp/output.h"
@@ -27,6 +28,12 @@
 // RFC 9293 MUST-23: at least 3 minutes for a SYN: 1+2+4+8+16+32+60+60 s.
 #define SYN_ACK_RETRANSMITS_MAX 7
 #define HALF_OPEN_RTO_MAX_NS RTO_NS_MAX
+
+// RFC 9293 MUST-15: 576 or 1280 octets less the fixed headers.
+uint16_t open_mss_default(const struct net_path *path)
+{
+	return net_path_is_ip6(path) ? TCP_MSS_DEFAULT_IPV6 : TCP_MSS_DEFAULT;
+}
 
 uint16_t open_first_window(const struct tcp *tcp)
 {
@@ -121,10 +128,9 @@ static void release(struct tcp *tcp, struct half_open *h)
 
 static void forget(struct tcp *tcp, struct half_open *h)
 {
-	struct flow_key16 key =
-		tuple_key(&h->path.local, &h->path.remote, h->local_port, h->remote_port);
+	const struct flow f = {&h->path.local, &h->path.remote, h->local_port, h->remote_port};
 
-	table16_remove(tcp->table, tcp->worker, &key, table16_hash(tcp->table, &key), NULL);
+	flow_leave(tcp, &f);
 	release(tcp, h);
 }
 
@@ -184,16 +190,15 @@ static uint32_t isn_above(uint32_t isn, uint32_t floor)
 
 static void fill(struct tcp *tcp, struct half_open *h, struct segment *s, uint32_t isn_floor)
 {
-	struct flow_key16 key =
-		tuple_key(&s->arrival->dst, &s->arrival->src, s->dst_port, s->src_port);
+	const struct flow f = {&s->arrival->dst, &s->arrival->src, s->dst_port, s->src_port};
 	struct tcp_options o;
 
 	segment_syn_options(s, &o);
 	h->local_port = s->dst_port;
 	h->remote_port = s->src_port;
 	h->irs = s->raw_seq;
-	h->iss = isn_above(isn_of(tcp->env, &key), isn_floor);
-	h->peer_mss = o.has_mss && o.mss ? o.mss : TCP_MSS_DEFAULT; // RFC 9293 MUST-15
+	h->iss = isn_above(flow_isn(tcp, &f), isn_floor);
+	h->peer_mss = o.has_mss && o.mss ? o.mss : open_mss_default(&h->path);
 	h->has_scale = o.has_scale;
 	h->peer_scale = o.scale;
 	h->has_ts = o.has_ts;
@@ -228,7 +233,6 @@ static enum drop syn_arrives(struct tcp *tcp, struct listener *l, struct segment
 			     uint32_t isn_floor)
 {
 	struct net_path path;
-	struct flow_key16 key;
 	uint32_t value;
 	enum drop reason = open_refusal(tcp, s, &path);
 	int result;
@@ -238,9 +242,10 @@ static enum drop syn_arrives(struct tcp *tcp, struct listener *l, struct segment
 	struct half_open *h = free_place(tcp);
 
 	h->path = path;
-	key = tuple_key(&h->path.local, &h->path.remote, s->dst_port, s->src_port);
+	const struct flow f = {&h->path.local, &h->path.remote, s->dst_port, s->src_port};
+
 	value = half_open_value(tcp, h);
-	result = conn_enter_table(tcp, &key, table16_hash(tcp->table, &key), &value);
+	result = flow_enter(tcp, &f, &value);
 	if (result == -EEXIST) // another worker was given the same SYN, and was quicker
 		return DROP_TCP_SYN_AGAIN;
 	if (result)
@@ -297,7 +302,7 @@ void open_agree(struct tcp *tcp, struct conn *c, const struct tcp_options *o)
 		conn_set(c, CONN_SACK);
 	c->snd_scale = o->has_scale ? o->scale : 0;
 	c->rcv_scale = o->has_scale ? tcp->rcv_scale : 0;
-	output_set_mss(tcp, c, o->has_mss && o->mss ? o->mss : TCP_MSS_DEFAULT);
+	output_set_mss(tcp, c, o->has_mss && o->mss ? o->mss : open_mss_default(&c->path));
 	c->rcv.wnd = open_first_window(tcp);
 }
 

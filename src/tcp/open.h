@@ -42,6 +42,9 @@ uint16_t open_first_window(const struct tcp *tcp);
 struct tcp_options open_options(const struct tcp *tcp, const struct net_path *path);
 void open_agree(struct tcp *tcp, struct conn *c, const struct tcp_options *o);
 
+// What is sent in one segment to a peer that did not say what it takes.
+uint16_t open_mss_default(const struct net_path *path);
+
 // connect.c. RFC 9293 3.10.7.3: a segment in SYN-SENT. Takes it.
 void open_syn_sent(struct tcp *tcp, struct conn *c, struct segment *s);
 

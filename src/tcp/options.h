@@ -12,7 +12,8 @@
 #define TCP_SCALE_MAX 14         // RFC 7323 2.3
 #define TCP_TS_BYTES 12          // NOP NOP timestamps: what every segment carries once agreed on
 #define TCP_SYN_OPTIONS_BYTES 20 // MSS 4, NOP scale 4, SACK-permitted timestamps 12
-#define TCP_MSS_DEFAULT 536      // RFC 9293 3.7.1, MUST-15, for IPv4; IPv6 has 1220
+#define TCP_MSS_DEFAULT 536      // RFC 9293 3.7.1, MUST-15, for IPv4
+#define TCP_MSS_DEFAULT_IPV6 1220
 
 #define TCP_OPTIONS_BYTES_MAX 40 // RFC 9293 3.1
 

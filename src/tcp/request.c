@@ -10,8 +10,10 @@
 #include "tcp/close.h"
 #include "tcp/conn.h"
 #include "tcp/deliver.h"
+#include "tcp/flow.h"
 #include "tcp/isn.h"
 #include "tcp/listener.h"
+#include "tcp/open.h"
 #include "tcp/output.h"
 #include "tcp/room.h"
 #include "tcp/sendq.h"
@@ -107,11 +109,11 @@ int tcp_unlisten(struct tcp *tcp, prism_listener listener)
 static bool tuple_free(struct tcp *tcp, const struct net_path *path, uint16_t local_port,
 		       uint16_t remote_port, uint32_t *isn_floor)
 {
-	struct flow_key16 key = tuple_key(&path->local, &path->remote, local_port, remote_port);
+	const struct flow f = {&path->local, &path->remote, local_port, remote_port};
 	uint32_t owner;
 
 	*isn_floor = 0;
-	if (!table16_find(tcp->table, &key, table16_hash(tcp->table, &key), &owner))
+	if (!flow_find(tcp, &f, &owner))
 		return true;
 	return owner_kind(owner) == OWNER_TIME_WAIT && owner_is_us(tcp, owner) &&
 	       timewait_reuse(tcp, owner_index(tcp, owner), isn_floor);
@@ -231,7 +233,7 @@ static int enter_connection(struct tcp *tcp, const struct tcp_tuple *tuple,
 int tcp_connect(struct tcp *tcp, const struct tcp_tuple *tuple, uint64_t user, prism_conn *conn)
 {
 	struct net_path path;
-	struct flow_key16 key;
+	struct flow f;
 	struct conn *c = NULL;
 	uint32_t isn_floor, isn;
 	int error = find_path(tcp, tuple, &path);
@@ -240,11 +242,11 @@ int tcp_connect(struct tcp *tcp, const struct tcp_tuple *tuple, uint64_t user, p
 		error = enter_connection(tcp, tuple, &path, &c, &isn_floor);
 	if (error)
 		return error;
-	key = conn_key(c);
-	isn = isn_of(tcp->env, &key);
+	f = conn_flow(c);
+	isn = flow_isn(tcp, &f);
 	conn_start_send(c, isn_floor && (int32_t)(isn - isn_floor) <= 0 ? isn_floor : isn);
 	c->user = user;
-	c->mss_bytes = TCP_MSS_DEFAULT;
+	c->mss_bytes = open_mss_default(&path);
 	c->cc.cwnd_bytes = c->mss_bytes;
 	conn_enter(tcp, c, SYN_SENT);
 	counter_add(tcp->env, COUNTER_tcp_active_opens, 1);

@@ -57,19 +57,19 @@ static int plan_values(struct tcp_shared *s)
 
 // The table's hash is quick, and how long lookups take can be seen outside: its key is not the
 // secret but made from it, by inputs that isn.c has none of.
-static struct table *create_table(struct tcp_shared *s, const uint8_t secret[16])
+static struct table *create_table(struct tcp_shared *s, const uint8_t secret[16],
+				  uint32_t key_bytes)
 {
 	uint64_t words[2] = {hash_siphash(secret, "table 0", 7),
 			     hash_siphash(secret, "table 1", 7)};
 	struct table_config c = {
 		.capacity = s->keys_max,
-		.key_bytes = sizeof(struct flow_key16),
+		.key_bytes = key_bytes,
 		.writers = s->worker_count,
 		.epoch = &s->epoch,
 	};
 
 	memcpy(c.secret, words, sizeof(words));
-	epoch_init(&s->epoch);
 	return table_create(&c);
 }
 
@@ -82,8 +82,11 @@ static bool map_memory(struct tcp_shared *s, const uint8_t secret[16])
 			     (s->conn_count + (size_t)s->worker_count) * sizeof(*s->waiting));
 	if (s->worker_count > 1)
 		s->listening = claims_create("who listens where", s->config.address_count);
-	s->table = create_table(s, secret);
-	return s->conn && s->desc && s->waiting && s->table &&
+	epoch_init(&s->epoch);
+	s->table = create_table(s, secret, sizeof(struct flow_key16));
+	if (s->config.has_ip6)
+		s->table6 = create_table(s, secret, sizeof(struct flow_key40));
+	return s->conn && s->desc && s->waiting && s->table && (s->table6 || !s->config.has_ip6) &&
 	       (s->listening || s->worker_count == 1);
 }
 
@@ -121,6 +124,8 @@ void tcp_shared_destroy(struct tcp_shared *s)
 {
 	if (s->table)
 		table_destroy(s->table);
+	if (s->table6)
+		table_destroy(s->table6);
 	if (s->listening)
 		claims_destroy(s->listening);
 	unmap(s->waiting, (s->conn_count + (size_t)s->worker_count) * sizeof(*s->waiting));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the TCPs of all workers of an instance have in common: the flow table with its epochs, the
-// slots of connections, and who listens where. Everything else of TCP is one worker's own.
+// What the TCPs of all workers of an instance have in common: the flow tables with their epochs,
+// the slots of connections, and who listens where. Everything else of TCP is one worker's own.
 //
 // A value in the table says whose a flow is and where it is kept:
 //
@@ -21,7 +21,8 @@ struct room_link;
 struct send_desc;
 
 struct tcp_shared {
-	struct table *table;
+	struct table *table;       // of IPv4's flows
+	struct table *table6;      // of IPv6's, by the same epochs; NULL: there are none
 	struct conn *conn;         // connections_max of each worker, one worker's after the other
 	struct send_desc *desc;    // likewise, descs_a_worker of each
 	struct room_link *waiting; // one for each connection, then one for each worker (room.h)
@@ -29,10 +30,10 @@ struct tcp_shared {
 	struct tcp_config config;  // each worker's
 	uint32_t conn_count;       // slots of all workers
 	uint32_t descs_a_worker;
-	uint32_t keys_max;         // that the table is made for
+	uint32_t keys_max; // that each table is made for
 	uint32_t worker_count;
 	uint32_t index_bits; // of a value
-	struct epoch epoch;  // of the table
+	struct epoch epoch;  // of the tables
 };
 
 enum owner_kind { OWNER_CONN, OWNER_HALF_OPEN, OWNER_TIME_WAIT };

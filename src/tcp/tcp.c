@@ -10,6 +10,7 @@
 #include "observe/counter.h"
 #include "pkt/pkt.h"
 #include "tcp/close.h"
+#include "tcp/flow.h"
 #include "tcp/isn.h"
 #include "tcp/listener.h"
 #include "tcp/move.h"
@@ -58,6 +59,7 @@ static bool take_share(struct tcp *tcp)
 		return false;
 	tcp->shared = s;
 	tcp->table = s->table;
+	tcp->table6 = s->table6;
 	tcp->conn = s->conn;
 	tcp->desc = s->desc;
 	tcp->waiting = s->waiting;
@@ -212,13 +214,20 @@ static NOINLINE void flush_marked(struct tcp *tcp)
 	put_back(tcp, list);
 }
 
+// Slots whose grace period is over are room for all workers: one who has nothing to enter or to
+// take out any more gives them back too.
+static void tend_tables(struct tcp *tcp)
+{
+	table_tend(tcp->table, tcp->worker);
+	if (tcp->table6)
+		table_tend(tcp->table6, tcp->worker);
+}
+
 void tcp_flush(struct tcp *tcp)
 {
 	epoch_quiescent(&tcp->shared->epoch, tcp->reader);
-	// Slots whose grace period is over are room for all workers: one who has nothing to enter
-	// or to take out any more gives them back too.
 	if (UNLIKELY(!tcp->is_alone))
-		table_tend(tcp->table, tcp->worker);
+		tend_tables(tcp);
 	if (UNLIKELY(tcp->owing))
 		move_pay(tcp);
 	if (tcp->flush.head != NO_INDEX)
@@ -257,7 +266,8 @@ void tcp_survey(struct tcp *tcp, struct tcp_table *result)
 uint32_t tcp_idle_conn_bytes(const struct tcp *tcp)
 {
 	const struct tcp_config *config = &tcp->config;
-	uint64_t shared = table_bytes(tcp->table) / tcp->shared->worker_count +
+	uint64_t tables = table_bytes(tcp->table) + (tcp->table6 ? table_bytes(tcp->table6) : 0);
+	uint64_t shared = tables / tcp->shared->worker_count +
 			  config->send_descs_max * sizeof(struct send_desc) +
 			  (config->connections_max + 1) * sizeof(struct room_link) +
 			  config->half_open_max * sizeof(struct half_open) +
@@ -318,11 +328,11 @@ static void icmp_error(struct tcp *tcp, struct conn *c, const struct icmp_report
 // flight.
 uint32_t tcp_icmp_error(struct tcp *tcp, const struct icmp_report *report)
 {
-	struct flow_key16 key =
-		tuple_key(&report->local, &report->remote, report->local_port, report->remote_port);
+	const struct flow f = {&report->local, &report->remote, report->local_port,
+			       report->remote_port};
 	uint32_t owner;
 
-	if (!table16_find(tcp->table, &key, table16_hash(tcp->table, &key), &owner))
+	if (!flow_find(tcp, &f, &owner))
 		return tcp->worker;
 	if (!owner_is_us(tcp, owner))
 		return owner_worker(tcp, owner);

@@ -32,6 +32,7 @@ struct tcp_config {
 	uint64_t rto_ns_min;
 	uint16_t mss_max;          // 0: the path's
 	uint32_t address_count;    // that the instance has, where several workers share
+	bool has_ip6;              // IPv6 has a flow table of its own
 	struct tcp_shared *shared; // of the workers this one is one of; NULL: it is alone
 };
 
@@ -53,9 +54,13 @@ void tcp_input(struct tcp *tcp, struct pkt *p, const struct arrival *arrival);
 // Reads from the packet what tcp_prefetch goes by: the flow's hash, and whether there is text.
 void tcp_read_flow(const struct tcp *tcp, const struct pkt *p, struct arrival *arrival);
 
+// The same of a segment over IPv6.
+void tcp_read_flow6(const struct tcp *tcp, const struct pkt *p, struct arrival *arrival);
+
 // Fetches ahead what tcp_input will need for the segments of a burst (at most BURST_PKTS), of which
 // tcp_read_flow was told: buckets, connections, what they sent that may be acknowledged.
 void tcp_prefetch(const struct tcp *tcp, const struct arrival *const *arrivals, uint32_t count);
+void tcp_prefetch6(const struct tcp *tcp, const struct arrival *const *arrivals, uint32_t count);
 
 // An ICMP error about one of our segments (RFC 5927 checks apply). Returns the worker whose
 // connection it is about; what is ours, or nobody's, is done.

@@ -11,6 +11,7 @@
 
 #include "observe/counter.h"
 #include "tcp/close.h"
+#include "tcp/flow.h"
 #include "tcp/isn.h"
 #include "tcp/output.h"
 #include "tcp/stranger.h"
@@ -27,16 +28,16 @@ static void leave_gap(struct tcp *tcp, struct time_wait *t)
 	tcp->time_wait_count--;
 }
 
-static struct flow_key16 key_of(const struct time_wait *t)
+static struct flow flow_of(const struct time_wait *t)
 {
-	return tuple_key(&t->local, &t->remote, t->local_port, t->remote_port);
+	return (struct flow){&t->local, &t->remote, t->local_port, t->remote_port};
 }
 
 static void forget(struct tcp *tcp, struct time_wait *t)
 {
-	struct flow_key16 key = key_of(t);
+	const struct flow f = flow_of(t);
 
-	table16_remove(tcp->table, tcp->worker, &key, table16_hash(tcp->table, &key), NULL);
+	flow_leave(tcp, &f);
 	leave_gap(tcp, t);
 }
 
@@ -105,15 +106,14 @@ static struct time_wait *next_record(struct tcp *tcp, uint32_t *index)
 static void enter(struct tcp *tcp, const struct time_wait *from, uint32_t from_value)
 {
 	struct time_wait record = *from; // from may be the very place
-	struct flow_key16 key = key_of(from);
+	const struct flow f = flow_of(&record);
 	uint32_t index;
 	struct time_wait *t = next_record(tcp, &index);
 
 	*t = record;
 	t->expires_ns = tcp->env->now_ns + tcp->config.time_wait_ns;
 	t->answered = (uint8_t)(tcp->env->now_ns >> ANSWER_SHIFT) - 1; // not yet
-	ASSERT(table16_replace(tcp->table, &key, table16_hash(tcp->table, &key), from_value,
-			       owner_value(tcp, OWNER_TIME_WAIT, index)) == 0);
+	ASSERT(flow_replace(tcp, &f, from_value, owner_value(tcp, OWNER_TIME_WAIT, index)));
 	arm(tcp);
 }
 

@@ -91,6 +91,7 @@ enum nd_option_type {
 	ND_OPTION_TARGET = 2,
 	ND_OPTION_PREFIX = 3,
 	ND_OPTION_MTU = 5,
+	ND_OPTION_NONCE = 14, // RFC 7527 4.1
 };
 
 // Of either end, with an ethernet address (RFC 2464 6).
@@ -98,6 +99,13 @@ struct nd_option_mac {
 	uint8_t type;
 	uint8_t words;
 	uint8_t mac[6];
+} PACKED;
+
+// RFC 3971 5.3.2.
+struct nd_option_nonce {
+	uint8_t type;
+	uint8_t words;
+	uint8_t nonce[6];
 } PACKED;
 
 // RFC 4861 4.6.2.

@@ -135,21 +135,6 @@ static inline void ipv6_group_mac(const struct addr *group, uint8_t mac[6])
 	memcpy(mac + 2, group->byte + 12, 4);
 }
 
-// RFC 4291 appendix A: fe80:: or another prefix of 64 bits, and an interface identifier out of an
-// ethernet address.
-static inline struct addr ipv6_from_mac(const struct addr *prefix, const uint8_t mac[6])
-{
-	struct addr a = *prefix;
-
-	a.byte[8] = mac[0] ^ 2;
-	a.byte[9] = mac[1];
-	a.byte[10] = mac[2];
-	a.byte[11] = 0xff;
-	a.byte[12] = 0xfe;
-	memcpy(a.byte + 13, mac + 3, 3);
-	return a;
-}
-
 // How many leading bits two addresses have in common.
 static inline uint32_t ipv6_common_bits(const struct addr *a, const struct addr *b)
 {

@@ -21,6 +21,7 @@
 #include "core/worker.h"
 #include "idle.h"
 #include "tcp/conn.h"
+#include "tcp/flow.h"
 
 #define WORLDS_MAX 3
 #define CONNECTIONS_DEFAULT 8000000

@@ -222,8 +222,9 @@ void flows_take(void *context, int node, const struct prism_event *e)
 
 static void start(struct flows *flows, struct flow *flow, int s)
 {
-	struct prism_endpoint remote = world_endpoint(node_of(flow, !s), FLOW_LISTEN_PORT);
-	struct prism_endpoint local = world_endpoint(node_of(flow, s), flow->port[s]);
+	bool ip6 = flows->ip6 && flow->index % 2;
+	struct prism_endpoint remote = world_endpoint_of(ip6, node_of(flow, !s), FLOW_LISTEN_PORT);
+	struct prism_endpoint local = world_endpoint_of(ip6, node_of(flow, s), flow->port[s]);
 	struct side *side = &flow->side[s];
 
 	side->worker = flow->index % flows->world->node[node_of(flow, s)].worker_count;

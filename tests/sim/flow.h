@@ -72,6 +72,7 @@ struct flows {
 	uint32_t refused;  // connects that could not even begin
 	uint32_t move_ppm; // of a side's chances to act: it goes to another worker
 	uint32_t moved;
+	bool ip6;        // every second connection goes over IPv6
 	uint32_t broken; // ended by anything but plan
 };
 

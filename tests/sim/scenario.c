@@ -176,6 +176,15 @@ static uint32_t draw_workers(struct world_config *world, uint64_t seed)
 	return maybe_ppm(&rng, 300000);
 }
 
+// Likewise. Half of the worlds whose wire can carry it speak IPv6 too.
+static bool draw_ip6(const struct world_config *world, uint64_t seed)
+{
+	struct rng rng;
+
+	rng_seed(&rng, ~seed ^ 6);
+	return world->mtu_bytes >= 1280 && coin(&rng);
+}
+
 static uint32_t loss_ppm(const struct pair_faults *faults)
 {
 	return faults->loss_ppm + faults->corrupt_ppm;
@@ -211,6 +220,7 @@ void scenario_draw(struct scenario *sc, uint64_t seed)
 	sc->harsh = loss_ppm(&sc->world.faults[0]) + loss_ppm(&sc->world.faults[1]) > HARSH_PPM ||
 		    sc->fail_ppm || sc->world.pool_pkts[POOL_TX] <= 512;
 	sc->flows.move_ppm = draw_workers(&sc->world, seed);
+	sc->world.ip6 = sc->flows.ip6 = draw_ip6(&sc->world, seed);
 	draw_flows(&rng, &sc->flows, 1000 * NS_PER_S);
 	rng_seed(&sc->flows.rng, rng_next(&rng));
 }

@@ -82,6 +82,17 @@ struct prism_endpoint world_endpoint(int node, uint16_t port)
 	return endpoint;
 }
 
+struct prism_endpoint world_endpoint_of(bool ip6, int node, uint16_t port)
+{
+	if (!ip6)
+		return world_endpoint(node, port);
+	struct addr addr = {.byte = {0x20, 1, 0xd, 0xb8, 0, 0x18, [15] = (uint8_t)(1 + node)}};
+	struct prism_endpoint endpoint = {.port = port};
+
+	memcpy(&endpoint.addr, &addr, sizeof(addr));
+	return endpoint;
+}
+
 static _Noreturn void give_up(const char *what)
 {
 	fprintf(stderr, "world: %s: %s\n", what, err_last()->message);
@@ -162,6 +173,10 @@ static void create_workers(struct world *world, int index, const struct world_co
 	options.ports[0] =
 		(struct prism_port_options){.name = "p0", .device = "pair:", .address_count = 1};
 	options.ports[0].addresses[0] = (struct prism_prefix){.addr = endpoint.addr, .len = 24};
+	if (config->ip6)
+		options.ports[0].addresses[options.ports[0].address_count++] =
+			(struct prism_prefix){.addr = world_endpoint_of(true, index, 0).addr,
+					      .len = 64};
 	memset(worker.secret, 0x5a + index, sizeof(worker.secret));
 	memcpy(worker.secret, &config->seed, sizeof(config->seed));
 	node->worker_count = MAX(config->workers[index], 1u);
@@ -175,6 +190,22 @@ static void create_workers(struct world *world, int index, const struct world_co
 	for (uint32_t w = 0; w < node->worker_count; w++)
 		create_worker(world, index, w, config, &worker);
 	node->worker = node->workers[0];
+}
+
+static void take_nothing(void *context, int node, const struct prism_event *event)
+{
+	(void)context;
+	(void)node;
+	(void)event;
+}
+
+// Until nobody else can have said that an address is his (RFC 4862 5.4): a second and a little.
+static void settle_addresses(struct world *world)
+{
+	uint64_t until_ns = world->now_ns + NS_PER_S + 100 * NS_PER_MS;
+
+	while (world->now_ns < until_ns)
+		world_step(world, until_ns, take_nothing, NULL);
 }
 
 struct world *world_create(const struct world_config *config)
@@ -204,6 +235,8 @@ struct world *world_create(const struct world_config *config)
 	pair_set_tap(world->pair, see, world);
 	for (int i = 0; i < world->node_count; i++)
 		create_workers(world, i, config);
+	if (config->ip6)
+		settle_addresses(world);
 	return world;
 }
 

@@ -33,6 +33,7 @@ struct node {
 struct world_config {
 	uint64_t seed;
 	uint32_t workers[2];          // of each node; 0: one
+	bool ip6;                     // each node has an IPv6 address too
 	bool few_queues[2];           // only the first of them has one; else packets come to any
 	int node_count;               // 1: end 1 of the wire is the caller's; 0: both
 	struct prism_options options; // limits of both stacks; ports are the world's own
@@ -68,6 +69,9 @@ struct world *world_create(const struct world_config *config);
 bool world_destroy(struct world *world);
 
 struct prism_endpoint world_endpoint(int node, uint16_t port);
+
+// The same of either family; over IPv6 2001:db8:18::1/64 and 2001:db8:18::2/64, with config.ip6.
+struct prism_endpoint world_endpoint_of(bool ip6, int node, uint16_t port);
 
 // Moves time to the next thing that happens (a frame, a timer, at the latest until_ns), gives both
 // stacks a turn and hands each event to take. Checks conservation. False when a law was broken:

@@ -150,6 +150,8 @@ static inline void bed_walk(struct bed *b, uint16_t port_index, struct pkt *p)
 		next = ip6_input(b->net, &p, &a);
 	if (next == NEXT_TCP || next == NEXT_TCP6)
 		bed_to_tcp(b, p, &a);
+	if (next == NEXT_UDP6)
+		udp6_input(b->net, p, &a);
 	if (next == NEXT_UDP)
 		udp_input(b->net, p, &a);
 	if (next == NEXT_ARP)

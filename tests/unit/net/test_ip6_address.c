@@ -27,7 +27,8 @@ static void an_address_is_ours_when_nobody_has_it(void **state)
 	assert_true(bed6_is(m->target, &OURS6));
 	assert_true(bed6_is(ip->src, &NOBODY6));
 	assert_true(bed6_is(ip->dst, &group));
-	assert_int_equal(be16_get(ip->payload_len), sizeof(*m)); // no option
+	assert_int_equal(be16_get(ip->payload_len), sizeof(*m) + 8);
+	assert_int_equal(((const struct nd_option *)(m + 1))->type, ND_OPTION_NONCE); // alone
 	assert_false(ip6_is_ours(b->net, &OURS6));
 	bed_time(b, 200 * NS_PER_MS);
 	assert_true(ip6_is_ours(b->net, &OURS6));
@@ -36,13 +37,15 @@ static void an_address_is_ours_when_nobody_has_it(void **state)
 	bed_destroy(b);
 }
 
-// RFC 4862 5.3: with the interface identifier of RFC 2464 4.
-static void the_link_local_address_is_made_of_the_station(void **state)
+// RFC 4862 5.3; RFC 7217 5, as RFC 8064 3 wants it.
+static void the_link_local_address_stays_the_same_and_is_not_the_stations(void **state)
 {
-	struct bed *b = bed6_create();
-	char text[ADDR_TEXT_BYTES];
+	struct bed *b = bed6_create(), *again = bed6_create();
 
-	assert_string_equal(addr_format(bed6_local(b), text), "fe80::ff:fe00:1000");
+	assert_true(ipv6_is_link_local(bed6_local(b)));
+	assert_true(addr_equal(bed6_local(b), bed6_local(again)));
+	assert_memory_not_equal(bed6_local(b)->byte + 13, b->port[0].port.mac + 3, 3);
+	bed_destroy(again);
 	assert_int_equal(ip6_add_address(b->net, 0, bed6_local(b), 64), 0); // is there already
 	assert_int_equal(b->net->ip6->port[0].address_count, 2);
 	bed_destroy(b);
@@ -84,18 +87,37 @@ static void two_that_probe_at_once_both_give_it_up(void **state)
 	bed_destroy(b);
 }
 
+// RFC 7217 6
+static void an_address_that_we_made_is_made_anew(void **state)
+{
+	struct bed *b = create();
+
+	for (int i = 0; i < 4; i++) {
+		struct addr addr = *bed6_local(b);
+
+		bed_time(b, 100 * NS_PER_MS);
+		bed6_asked(b, &NOBODY6, &addr, NULL);
+		assert_int_equal(addr_equal(bed6_local(b), &addr), i == 3);
+	}
+	assert_int_equal(b->net->ip6->port[0].address[0].state, IP6_DUPLICATE);
+	bed_time(b, 2 * NS_PER_S);
+	assert_true(ip6_is_ours(b->net, &OURS6));
+	bed_destroy(b);
+}
+
+// RFC 7527 4.2
 static void our_own_question_come_back_is_no_conflict(void **state)
 {
 	struct bed *b = create();
-	struct addr group = ipv6_solicited_node(&OURS6);
 	struct frame f;
 
 	bed_time(b, 100 * NS_PER_MS);
-	frame6_nd(&f, &NOBODY6, &group,
-		  (struct nd_words){ICMP6_NEIGHBOUR_SOLICITATION, 0, &OURS6, NULL});
-	memcpy(((struct eth_header *)f.byte)->src, b->port[0].port.mac, 6);
-	bed_in(b, 0, f.byte, f.len);
-	assert_int_equal(bed_drops(b, DROP_ND_NOT_OURS), 1);
+	assert_int_equal(b->port[0].tx_count, 2);
+	for (uint32_t i = 0; i < 2; i++) {
+		f.len = capture_read(&b->port[0], i, f.byte);
+		bed_in(b, 0, f.byte, f.len);
+	}
+	assert_int_equal(bed_drops(b, DROP_ND_NOT_OURS), 2);
 	bed_time(b, 2 * NS_PER_S);
 	assert_true(ip6_is_ours(b->net, &OURS6));
 	bed_destroy(b);
@@ -155,7 +177,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_address_is_ours_when_nobody_has_it),
-		cmocka_unit_test(the_link_local_address_is_made_of_the_station),
+		cmocka_unit_test(the_link_local_address_stays_the_same_and_is_not_the_stations),
+		cmocka_unit_test(an_address_that_we_made_is_made_anew),
 		cmocka_unit_test(an_address_that_another_has_is_not_used),
 		cmocka_unit_test(two_that_probe_at_once_both_give_it_up),
 		cmocka_unit_test(our_own_question_come_back_is_no_conflict),

@@ -3,6 +3,7 @@
 // whose faults the test chooses. After every turn conservation is checked on both.
 //
 //   host 0: 198.18.0.1      host 1: 198.18.0.2
+//   host 0: 2001:db8:18::1  host 1: 2001:db8:18::2      duo_over_ip6
 #pragma once
 
 #include <setjmp.h>
@@ -19,7 +20,9 @@
 #include "net/arp.h"
 #include "net/eth.h"
 #include "net/icmp.h"
+#include "net/icmp6.h"
 #include "net/ip4.h"
+#include "net/ip6.h"
 #include "observe/counter.h"
 #include "observe/trace.h"
 #include "pkt/pkt.h"
@@ -64,8 +67,34 @@ struct duo {
 	uint64_t now_ns;
 };
 
+// A test list's setup: what follows goes over IPv6, or over IPv4 again.
+static bool duo_is_ip6;
+
+static inline int duo_over_ip6(void **state)
+{
+	(void)state;
+	duo_is_ip6 = true;
+	return 0;
+}
+
+static inline int duo_over_ip4(void **state)
+{
+	(void)state;
+	duo_is_ip6 = false;
+	return 0;
+}
+
+// A test once more, over IPv6.
+#define DUO_TEST_IP6(f) \
+	{ \
+#f "_over_ipv6", f, duo_over_ip6, duo_over_ip4, NULL \
+	}
+
 static inline struct addr duo_addr(int host)
 {
+	if (duo_is_ip6)
+		return (struct addr){
+			.byte = {0x20, 1, 0xd, 0xb8, 0, 0x18, [15] = (uint8_t)(host + 1)}};
 	return addr_from_v4_octets(198, 18, 0, (uint8_t)(host + 1));
 }
 
@@ -82,6 +111,7 @@ static inline struct tcp_config duo_config(void)
 		.time_wait_ns = 60 * NS_PER_S,
 		.delayed_ack_ns = 40 * NS_PER_MS,
 		.rto_ns_min = 200 * NS_PER_MS,
+		.has_ip6 = duo_is_ip6,
 	};
 }
 
@@ -89,7 +119,7 @@ static inline void host_create(struct duo *d, int i, const struct tcp_config *co
 {
 	struct host *h = &d->host[i];
 	struct net_port_config c = {.address_count = 1};
-	struct net_config net = {0};
+	struct net_config net = {.no_dad = true};
 
 	h->env = (struct env){.now_ns = d->now_ns, .counters = &h->counters, .trace = &h->trace};
 	rng_seed(&h->env.rng, (uint64_t)i + 1);
@@ -102,7 +132,7 @@ static inline void host_create(struct duo *d, int i, const struct tcp_config *co
 	h->port = pair_port(d->pair, i);
 	pair_set_rx_pool(d->pair, i, h->env.pool[POOL_RX]);
 	c.addresses[0].addr = duo_addr(i);
-	c.addresses[0].prefix_len = 24;
+	c.addresses[0].prefix_len = duo_is_ip6 ? 64 : 24;
 	assert_int_equal(net_add_port(h->net, h->port, &c), 0);
 	h->tcp = tcp_create(config, &h->env, h->net, h->wheel);
 	assert_non_null(h->tcp);
@@ -141,13 +171,20 @@ static inline void host_walk(struct host *h, struct pkt *p)
 
 	if (next == NEXT_IP4)
 		next = ip4_input(h->net, &p, &a);
+	if (next == NEXT_IP6)
+		next = ip6_input(h->net, &p, &a);
 	if (next == NEXT_TCP) {
 		tcp_read_flow(h->tcp, p, &a);
 		tcp_input(h->tcp, p, &a);
 	}
+	if (next == NEXT_TCP6) {
+		tcp_read_flow6(h->tcp, p, &a);
+		tcp_input(h->tcp, p, &a);
+	}
 	if (next == NEXT_ARP)
 		arp_input(h->net, p, &a);
-	if (next == NEXT_ICMP && icmp_input(h->net, p, &a, &report))
+	if ((next == NEXT_ICMP && icmp_input(h->net, p, &a, &report)) ||
+	    (next == NEXT_ICMP6 && icmp6_input(h->net, p, &a, &report)))
 		tcp_icmp_error(h->tcp, &report);
 }
 

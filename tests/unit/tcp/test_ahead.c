@@ -2,6 +2,7 @@
 // What is fetched ahead shows in no result; so it is only asked to change nothing and to stay
 // inside its arrays, whatever the hashes say (the sanitizers look).
 #include "peer.h"
+#include "tcp/flow.h"
 
 #define CONNS 300 // more than what is taken to be in the cache
 

@@ -76,6 +76,9 @@ int main(void)
 		cmocka_unit_test(two_closed_windows_are_probed_and_quiet),
 		cmocka_unit_test(text_flows_against_a_closed_window),
 		cmocka_unit_test(an_abort_reaches_whoever_closed_his_window),
+		DUO_TEST_IP6(two_closed_windows_are_probed_and_quiet),
+		DUO_TEST_IP6(text_flows_against_a_closed_window),
+		DUO_TEST_IP6(an_abort_reaches_whoever_closed_his_window),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

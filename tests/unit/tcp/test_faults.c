@@ -95,6 +95,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_bad_wire_delays_and_never_changes),
+		DUO_TEST_IP6(a_bad_wire_delays_and_never_changes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

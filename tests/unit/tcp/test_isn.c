@@ -8,14 +8,14 @@ static void first_numbers_follow_the_clock_and_the_secret(void **state)
 	struct env a = {.now_ns = NS_PER_S, .secret = "0123456789abcde"};
 	struct env b = {.now_ns = NS_PER_S, .secret = "0123456789abcdf"};
 	struct flow_key16 k = {{1, 2}}, l = {{1, 3}};
-	uint32_t first = isn_of(&a, &k);
+	uint32_t first = isn_of(&a, &k, sizeof(k));
 
 	(void)state;
-	assert_int_equal(isn_of(&a, &k), first);
-	assert_int_not_equal(isn_of(&a, &l), first);
-	assert_int_not_equal(isn_of(&b, &k), first);
+	assert_int_equal(isn_of(&a, &k, sizeof(k)), first);
+	assert_int_not_equal(isn_of(&a, &l, sizeof(l)), first);
+	assert_int_not_equal(isn_of(&b, &k, sizeof(k)), first);
 	a.now_ns += 1000 * 4096;
-	assert_int_equal(isn_of(&a, &k), first + 1000);
+	assert_int_equal(isn_of(&a, &k, sizeof(k)), first + 1000);
 }
 
 static void the_timestamp_clock_ticks_every_millisecond_or_so(void **state)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "duo.h"
+#include "tcp/open.h"
 
 static void two_hosts_connect(void **state)
 {
@@ -119,6 +120,16 @@ static void many_connections_at_once_get_their_own_ports(void **state)
 	duo_destroy(d);
 }
 
+// RFC 9293 MUST-15: 576 or 1280 octets less the fixed headers of each family.
+static void who_says_no_mss_is_sent_what_every_host_takes(void **state)
+{
+	const struct addr v4 = addr_from_v4_octets(198, 18, 0, 1);
+	const struct addr v6 = {.byte = {0x20, 1, 0xd, 0xb8, [15] = 1}};
+
+	assert_int_equal(open_mss_default(&(struct net_path){.remote = v4}), 536);
+	assert_int_equal(open_mss_default(&(struct net_path){.remote = v6}), 1220);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -129,6 +140,14 @@ int main(void)
 		cmocka_unit_test(a_silent_peer_ends_the_attempt_after_three_minutes),
 		cmocka_unit_test(a_lost_syn_is_sent_again),
 		cmocka_unit_test(many_connections_at_once_get_their_own_ports),
+		DUO_TEST_IP6(two_hosts_connect),
+		DUO_TEST_IP6(bytes_arrive_in_order_and_once),
+		DUO_TEST_IP6(syns_that_cross_make_one_connection),
+		DUO_TEST_IP6(a_port_nobody_listens_on_refuses),
+		DUO_TEST_IP6(a_silent_peer_ends_the_attempt_after_three_minutes),
+		DUO_TEST_IP6(a_lost_syn_is_sent_again),
+		DUO_TEST_IP6(many_connections_at_once_get_their_own_ports),
+		cmocka_unit_test(who_says_no_mss_is_sent_what_every_host_takes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
