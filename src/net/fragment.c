@@ -4,14 +4,7 @@
 // header buffer and references to a stretch of the datagram, whose segments may be of any kind.
 #include "net/inside.h"
 
-// A place in the datagram.
-struct cursor {
-	struct pkt *segment;
-	uint16_t offset; // in it
-};
-
-// The next len bytes as references behind an empty packet for the headers. NULL without buffers.
-static struct pkt *cut(struct net *net, struct cursor *c, uint32_t len)
+struct pkt *fragment_cut(struct net *net, struct fragment_cursor *c, uint32_t len)
 {
 	struct pkt *head = net_alloc(net, POOL_HEAD);
 
@@ -19,7 +12,7 @@ static struct pkt *cut(struct net *net, struct cursor *c, uint32_t len)
 		uint16_t part = (uint16_t)MIN(len, (uint32_t)pkt_seg_len(c->segment) - c->offset);
 
 		if (part == 0) {
-			*c = (struct cursor){pkt_next(c->segment), 0};
+			*c = (struct fragment_cursor){pkt_next(c->segment), 0};
 			continue;
 		}
 		struct pkt *piece =
@@ -40,7 +33,7 @@ static struct pkt *cut(struct net *net, struct cursor *c, uint32_t len)
 void ip4_send_fragments(struct net *net, struct pkt *p, const struct net_out *out)
 {
 	uint32_t len = pkt_len(p), step = (out->path->mtu_bytes - IPV4_HEADER_BYTES) & ~7u;
-	struct cursor cursor = {p, 0};
+	struct fragment_cursor cursor = {p, 0};
 	uint16_t id = ip4_next_id(net, out->path, out->protocol);
 
 	if (out->dont_fragment || out->tso_segment_bytes ||
@@ -52,7 +45,7 @@ void ip4_send_fragments(struct net *net, struct pkt *p, const struct net_out *ou
 		ip4_fill_checksum(net, p, out); // cards do not sum over fragments
 	for (uint32_t done = 0; done < len; done += step) {
 		uint32_t part = MIN(step, len - done);
-		struct pkt *piece = cut(net, &cursor, part);
+		struct pkt *piece = fragment_cut(net, &cursor, part);
 
 		if (!piece) {
 			pkt_drop(net->env, p, DROP_TX_NO_BUFFERS);

@@ -297,9 +297,17 @@ static inline uint16_t ip4_whole_id(const struct net *net, uint8_t protocol)
 }
 
 // True when the transport header that arrival speaks of lies whole in p's first segment.
-bool ip4_transport_is_whole(const struct pkt *p, const struct arrival *arrival);
+bool net_transport_is_whole(const struct pkt *p, const struct arrival *arrival);
 
-// fragment.c. Sends p, larger than the path's MTU, in pieces. Takes p.
+// fragment.c. A place in a datagram, and the next len bytes from there as references behind an
+// empty packet for the headers; NULL without buffers.
+struct fragment_cursor {
+	struct pkt *segment;
+	uint16_t offset; // in it
+};
+struct pkt *fragment_cut(struct net *net, struct fragment_cursor *cursor, uint32_t len);
+
+// The same file. Sends p, larger than the path's MTU, in pieces. Takes p.
 void ip4_send_fragments(struct net *net, struct pkt *p, const struct net_out *out);
 
 // checksum_chain.c's fast path: true when the transport checksum is right of a packet in one run

@@ -121,7 +121,7 @@ static void fill_arrival(struct arrival *a, const struct ipv4_header *h)
 	a->tos = h->tos;
 }
 
-bool ip4_transport_is_whole(const struct pkt *p, const struct arrival *a)
+bool net_transport_is_whole(const struct pkt *p, const struct arrival *a)
 {
 	uint32_t here = MIN((uint32_t)pkt_seg_len(p) - a->l4_offset, (uint32_t)a->l4_len);
 
@@ -185,10 +185,10 @@ enum next ip4_input(struct net *net, struct pkt **pp, struct arrival *a)
 	if (UNLIKELY(be16_get(h->fragment) & (IPV4_MF | IPV4_OFFSET_MASK))) {
 		if (net->env->hands && hand_fragment(net, p, a))
 			return NEXT_DONE;
-		p = *pp = reassembly_add(net, p, a);
+		p = *pp = reassembly4_add(net, p, a);
 		if (!p)
 			return NEXT_DONE;
-	} else if (UNLIKELY(pkt_seg_count(p) > 1) && !ip4_transport_is_whole(p, a)) {
+	} else if (UNLIKELY(pkt_seg_count(p) > 1) && !net_transport_is_whole(p, a)) {
 		return refuse(net, p, DROP_IP4_HEADER_SPLIT);
 	}
 	return transport(net, p, a);

@@ -90,6 +90,18 @@ static COLD bool extensions_pass(struct net *net, struct pkt *p, const struct ar
 	return false;
 }
 
+// To the transport; past one fragment header at most, behind which the whole packet goes on.
+static struct pkt *pass_extensions(struct net *net, struct pkt *p, struct arrival *a,
+				   struct ip6_walk *w)
+{
+	if (!extensions_pass(net, p, a, w))
+		return NULL;
+	if (w->next != IPV6_FRAGMENT)
+		return p;
+	p = reassembly6_add(net, p, a, w);
+	return p && extensions_pass(net, p, a, w) ? p : NULL;
+}
+
 static COLD enum next other_protocol(struct net *net, struct pkt *p, const struct arrival *a,
 				     struct ip6_walk *w)
 {
@@ -130,23 +142,21 @@ enum next ip6_input(struct net *net, struct pkt **pp, struct arrival *a)
 		reason = check_destination(net, a);
 	if (UNLIKELY(reason != DROP_OK))
 		return refuse(net, p, reason);
-	struct ip6_walk w = {
-		.at = a->l3_offset + IPV6_HEADER_BYTES,
-		.end = a->l3_offset + IPV6_HEADER_BYTES + (uint32_t)be16_get(h->payload_len),
-		.named_at = a->l3_offset + offsetof(struct ipv6_header, next_header),
-		.next = h->next_header,
-	};
+	struct ip6_walk w = ip6_walk_begin(p, a);
 
 	pkt_truncate(p, w.end); // ethernet's padding
-	if (UNLIKELY(w.next != IP_TCP && w.next != IP_UDP) && !extensions_pass(net, p, a, &w))
-		return NEXT_DONE;
+	a->tos = ipv6_class(h);
+	if (UNLIKELY(w.next != IP_TCP && w.next != IP_UDP)) {
+		p = *pp = pass_extensions(net, p, a, &w);
+		if (!p)
+			return NEXT_DONE;
+	}
 	a->l4_offset = (uint16_t)w.at;
 	a->l4_len = (uint16_t)(w.end - w.at);
 	a->protocol = w.next;
-	a->tos = ipv6_class(h);
 	if (UNLIKELY(a->src.half[0] == 0 && a->protocol != IP_ICMP6))
 		return refuse(net, p, DROP_IP6_MARTIAN);
-	if (UNLIKELY(pkt_seg_count(p) > 1) && !ip4_transport_is_whole(p, a))
+	if (UNLIKELY(pkt_seg_count(p) > 1) && !net_transport_is_whole(p, a))
 		return refuse(net, p, DROP_IP6_HEADER_SPLIT);
 	return transport(net, p, a, &w);
 }

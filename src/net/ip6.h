@@ -124,8 +124,29 @@ struct ip6_walk {
 	bool error_to_groups; // it is reported even when the packet went to a group
 };
 
+// From the IPv6 header on.
+static inline struct ip6_walk ip6_walk_begin(const struct pkt *p, const struct arrival *a)
+{
+	const struct ipv6_header *h = pkt_at(p, a->l3_offset);
+
+	return (struct ip6_walk){
+		.at = a->l3_offset + IPV6_HEADER_BYTES,
+		.end = a->l3_offset + IPV6_HEADER_BYTES + (uint32_t)be16_get(h->payload_len),
+		.named_at = a->l3_offset + (uint32_t)offsetof(struct ipv6_header, next_header),
+		.next = h->next_header,
+	};
+}
+
 // Goes on until a header that is none of them. DROP_OK, or why the packet is not taken.
 enum drop ip6_walk_extensions(const struct pkt *p, const struct arrival *a, struct ip6_walk *w);
+
+// ip6_fragment.c. Sends p, larger than the path's MTU, in pieces. Takes p.
+void ip6_send_fragments(struct net *net, struct pkt *p, const struct net_out *out);
+
+// ip6_out.c. Puts IPv6's header in front of p, which may be of any length by now, and sends it.
+// Takes p.
+void ip6_send(struct net *net, struct pkt *p, const struct net_out *out,
+	      struct pkt_tx_offload *offload);
 
 // ip6_out.c. As net_output, for a path of IPv6's that is fresh; p is counted already.
 void ip6_output(struct net *net, struct pkt *p, const struct net_out *out);

@@ -18,12 +18,18 @@ static bool fits(const struct pkt *p, const struct net_out *out)
 		       path->mtu_bytes;
 }
 
-static void send(struct net *net, struct pkt *p, const struct net_out *out,
-		 struct pkt_tx_offload *offload)
+void ip6_send(struct net *net, struct pkt *p, const struct net_out *out,
+	      struct pkt_tx_offload *offload)
 {
 	const struct net_path *path = out->path;
 	const struct net_port *np = &net->port[path->port_index];
 	uint32_t class = (uint32_t)out->dscp << 2 | out->ecn;
+
+	if (UNLIKELY(pkt_seg_count(p) > path->tx_segs_max)) {
+		p = net_pack(net, p, path->tx_segs_max);
+		if (!p)
+			return;
+	}
 	const struct ipv6_header h = {
 		.version_class_flow = be32_of(UINT32_C(6) << 28 | class << 20),
 		.payload_len = be16_of((uint16_t)pkt_len(p)),
@@ -47,15 +53,10 @@ void ip6_output(struct net *net, struct pkt *p, const struct net_out *out)
 					 .tso_segment_bytes = out->tso_segment_bytes};
 
 	if (UNLIKELY(!fits(p, out))) {
-		pkt_drop(net->env, p, DROP_IP6_TOO_BIG);
+		ip6_send_fragments(net, p, out);
 		return;
 	}
 	if (out->checksum_offset)
 		net_fill_checksum(net, p, out, &offload);
-	if (UNLIKELY(pkt_seg_count(p) > out->path->tx_segs_max)) {
-		p = net_pack(net, p, out->path->tx_segs_max);
-		if (!p)
-			return;
-	}
-	send(net, p, out, &offload);
+	ip6_send(net, p, out, &offload);
 }

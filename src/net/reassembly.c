@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Joining fragments (RFC 791 3.2). Called by ip4_input; the datagram it hands back is a chain of
-// the very buffers that arrived: nothing is copied.
+// Joining fragments (RFC 791 3.2, RFC 8200 4.5). Called by reassembly4.c and reassembly6.c; the
+// datagram it hands back is a chain of the very buffers that arrived: nothing is copied.
 //
 //   context:  first -> [0..1480) -> [1480..2960)      -> [4440..5000)   sorted, disjoint
 //             have 3520, total 5000 (known since the last fragment): a hole is left
 //
 // What attacks this place has a rule each: fragments that overlap or contradict condemn the whole
-// datagram, later fragments included (the reasoning of RFC 5722 3); a first fragment must hold the
+// datagram, later fragments included (RFC 5722 3); a first fragment must hold the
 // transport header (RFC 3128 is then moot: a second cannot reach into it); contexts, pinned bytes
 // and fragments are bounded, a source's contexts too, and the oldest gives way to the newest.
 #include "net/reassembly.h"
@@ -14,11 +14,14 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "net/icmp.h"
+#include "net/icmp6.h"
 #include "net/inside.h"
+#include "wire/icmp6.h"
 
-#define TIMEOUT_NS (30 * NS_PER_S) // as Linux; RFC 1122 3.3.2 asks for a fixed value, 60 to 120 s
-#define PKTS_MAX 128               // a datagram: 64 KiB in pieces of the smallest MTU in use, 552
-#define SOURCE_SHARE 4             // a source may have one in so many contexts
+#define TIMEOUT_NS (30 * NS_PER_S)  // as Linux; RFC 1122 3.3.2 asks for a fixed value, 60 to 120 s
+#define TIMEOUT6_NS (60 * NS_PER_S) // RFC 8200 4.5
+#define PKTS_MAX 128                // a datagram: 64 KiB in pieces of the smallest MTU in use, 552
+#define SOURCE_SHARE 4              // a source may have one in so many contexts
 
 // Of a fragment, in its own fields: where its payload goes, and how long it is.
 static uint32_t start_of(struct pkt *p)
@@ -77,16 +80,23 @@ static void timer_fires(void *context, struct timer *timer, uint64_t now_ns)
 {
 	struct net *net = context;
 	struct reassembly_context *c = CONTAINER_OF(timer, struct reassembly_context, timer);
-	struct icmp_error exceeded = {ICMP_TIME_EXCEEDED, ICMP_EXCEEDED_REASSEMBLY, {0}};
-
+	static const struct icmp_error exceeded = {
+		ICMP_TIME_EXCEEDED, ICMP_EXCEEDED_REASSEMBLY, {0}};
+	static const struct icmp6_error exceeded6 = {.type = ICMP6_TIME_EXCEEDED,
+						     .code = ICMP6_EXCEEDED_REASSEMBLY};
 	// RFC 792: "If fragment zero is not available then no time exceeded need be sent at all."
-	if (c->first && start_of(c->first) == 0)
+	// RFC 8200 4.5 wants the same.
+	bool told = c->first && start_of(c->first) == 0;
+
+	if (told && addr_is_v4(&c->src))
 		icmp_send_error(net, c->first, &c->arrival, &exceeded);
+	else if (told)
+		icmp6_send_error(net, c->first, &c->arrival, &exceeded6);
 	end_context(net, c, DROP_FRAGMENT_TIMEOUT);
 }
 
 // The one that will time out first; of any source when src is NULL. Never keep.
-static struct reassembly_context *oldest(struct net *net, const be32 *src,
+static struct reassembly_context *oldest(struct net *net, const struct addr *src,
 					 const struct reassembly_context *keep)
 {
 	struct reassembly_context *found = NULL;
@@ -94,7 +104,7 @@ static struct reassembly_context *oldest(struct net *net, const be32 *src,
 	for (uint32_t i = 0; i < net->reassembly.context_count; i++) {
 		struct reassembly_context *c = &net->reassembly.context[i];
 
-		if (!c->in_use || c == keep || (src && c->src.raw != src->raw))
+		if (!c->in_use || c == keep || (src && !addr_equal(&c->src, src)))
 			continue;
 		if (!found || c->timer.deadline_ns < found->timer.deadline_ns)
 			found = c;
@@ -102,20 +112,21 @@ static struct reassembly_context *oldest(struct net *net, const be32 *src,
 	return found;
 }
 
-static struct reassembly_context *find(struct net *net, const struct ipv4_header *h)
+static struct reassembly_context *find(struct net *net, const struct arrival *a,
+				       const struct reassembly_piece *f)
 {
 	for (uint32_t i = 0; i < net->reassembly.context_count; i++) {
 		struct reassembly_context *c = &net->reassembly.context[i];
 
-		if (c->in_use && c->id.raw == h->id.raw && c->src.raw == h->src.raw &&
-		    c->dst.raw == h->dst.raw && c->protocol == h->protocol)
+		if (c->in_use && c->id == f->id && addr_equal(&c->src, &a->src) &&
+		    addr_equal(&c->dst, &a->dst) && c->protocol == f->protocol)
 			return c;
 	}
 	return NULL;
 }
 
 // An unused context; the source's oldest gives way when it has its share, else anybody's.
-static struct reassembly_context *take_context(struct net *net, be32 src)
+static struct reassembly_context *take_context(struct net *net, const struct addr *src)
 {
 	struct reassembly *r = &net->reassembly;
 	struct reassembly_context *unused = NULL;
@@ -125,31 +136,33 @@ static struct reassembly_context *take_context(struct net *net, be32 src)
 		if (!r->context[i].in_use)
 			unused = &r->context[i];
 		else
-			of_source += r->context[i].src.raw == src.raw;
+			of_source += addr_equal(&r->context[i].src, src);
 	}
 	bool has_share = of_source >= MAX(r->context_count / SOURCE_SHARE, 1u);
 
 	if (unused && !has_share)
 		return unused;
-	struct reassembly_context *c = oldest(net, has_share ? &src : NULL, NULL);
+	struct reassembly_context *c = oldest(net, has_share ? src : NULL, NULL);
 
 	end_context(net, c, DROP_FRAGMENT_EVICTED);
 	return c;
 }
 
-static struct reassembly_context *begin(struct net *net, const struct ipv4_header *h)
+static struct reassembly_context *begin(struct net *net, const struct arrival *a,
+					const struct reassembly_piece *f)
 {
-	struct reassembly_context *c = take_context(net, h->src);
+	struct reassembly_context *c = take_context(net, &a->src);
 
 	*c = (struct reassembly_context){
-		.src = h->src,
-		.dst = h->dst,
-		.id = h->id,
-		.protocol = h->protocol,
+		.src = a->src,
+		.dst = a->dst,
+		.id = f->id,
+		.protocol = f->protocol,
 		.in_use = true,
 		.timer.kind = TIMER_FRAGMENT,
 	};
-	wheel_arm(net->wheel, &c->timer, net->env->now_ns + TIMEOUT_NS);
+	wheel_arm(net->wheel, &c->timer,
+		  net->env->now_ns + (addr_is_v4(&c->src) ? TIMEOUT_NS : TIMEOUT6_NS));
 	return c;
 }
 
@@ -232,23 +245,6 @@ static void link_in(struct net *net, struct reassembly_context *c, struct pkt *p
 	counter_add(net->env, COUNTER_queued_pkts, 1);
 }
 
-// The first fragment's header becomes the datagram's: it may go on to another worker, who reads it
-// anew. (One whose options make it longer than a datagram can be stays a fragment, and ends as
-// one.)
-static void make_whole(struct pkt *p, const struct reassembly_context *c)
-{
-	struct ipv4_header *h = pkt_at(p, c->arrival.l3_offset);
-	uint32_t len = ipv4_header_len(h) + c->total_bytes;
-
-	pkt_clear_offload(p); // what the port said of the checksums was said of pieces
-	if (len > IPV4_BYTES_MAX)
-		return;
-	h->total_len = be16_of((uint16_t)len);
-	h->fragment = be16_of(0);
-	h->checksum = be16_of(0);
-	h->checksum = checksum_finish(checksum_add(0, h, ipv4_header_len(h)));
-}
-
 // Chains the fragments from the last to the first, so that each step touches one chain's head.
 static struct pkt *join(struct net *net, struct reassembly_context *c, struct arrival *a)
 {
@@ -263,7 +259,7 @@ static struct pkt *join(struct net *net, struct reassembly_context *c, struct ar
 		pkt_chain(part[i - 1], part[i]);
 	pkt_own(part[0])->queue_next = NULL;
 	pkt_own(part[0])->charge_bytes = 0;
-	make_whole(part[0], c);
+	pkt_clear_offload(part[0]); // what the port said of the checksums was said of pieces
 	counter_add(net->env, COUNTER_consumed_pkts, count - 1); // all but the one that goes on
 	counter_sub(net->env, COUNTER_queued_pkts, count);
 	net->reassembly.pinned_bytes -= c->pinned_bytes;
@@ -275,37 +271,21 @@ static struct pkt *join(struct net *net, struct reassembly_context *c, struct ar
 	return part[0];
 }
 
-static enum drop check_fragment(const struct pkt *p, const struct arrival *a, uint32_t start,
-				bool more)
+struct pkt *reassembly_add(struct net *net, struct pkt *p, struct arrival *a,
+			   const struct reassembly_piece *f)
 {
-	if (a->l4_len == 0 || (more && a->l4_len % 8 != 0) ||
-	    start + a->l4_len > IPV4_BYTES_MAX - IPV4_HEADER_BYTES)
-		return DROP_FRAGMENT_MALFORMED;
-	return start == 0 && !ip4_transport_is_whole(p, a) ? DROP_FRAGMENT_TINY : DROP_OK;
-}
-
-struct pkt *reassembly_add(struct net *net, struct pkt *p, struct arrival *a)
-{
-	const struct ipv4_header *h = pkt_at(p, a->l3_offset);
-	uint32_t start = (be16_get(h->fragment) & IPV4_OFFSET_MASK) * 8u;
-	bool more = be16_get(h->fragment) & IPV4_MF;
-	enum drop reason = check_fragment(p, a, start, more);
+	struct reassembly_context *c = find(net, a, f);
 	struct pkt *before, *after;
-
-	if (reason != DROP_OK) {
-		pkt_drop(net->env, p, reason);
-		return NULL;
-	}
-	struct reassembly_context *c = find(net, h);
+	enum drop reason;
 
 	if (!c)
-		c = begin(net, h);
+		c = begin(net, a, f);
 	if (c->refused)
 		return condemn(net, c, p, DROP_FRAGMENT_OVERLAP);
-	pkt_own(p)->offset = start;
+	pkt_own(p)->offset = f->start;
 	pkt_own(p)->charge_bytes = a->l4_len;
 	find_place(c, p, &before, &after);
-	reason = check_place(c, p, before, after, more);
+	reason = check_place(c, p, before, after, f->more);
 	if (reason == DROP_FRAGMENT_DUPLICATE) {
 		pkt_drop(net->env, p, reason);
 		return NULL;
@@ -314,11 +294,11 @@ struct pkt *reassembly_add(struct net *net, struct pkt *p, struct arrival *a)
 		reason = make_room(net, c, pinned_by(p));
 	if (reason != DROP_OK)
 		return condemn(net, c, p, reason);
-	if (start == 0)
+	if (f->start == 0)
 		c->arrival = *a;
 	else
 		pkt_strip(p, a->l4_offset);
-	if (!more)
+	if (!f->more)
 		c->total_bytes = end_of(p);
 	link_in(net, c, p, before);
 	return c->have_bytes == c->total_bytes ? join(net, c, a) : NULL;

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Reassembly of IPv4 datagrams (RFC 791 3.2, RFC 815), in bounded space, without a copy.
+// Reassembly of datagrams of both families (RFC 791 3.2, RFC 815, RFC 8200 4.5), in bounded space,
+// without a copy. What a family's headers say of a fragment is read by reassembly4.c,
+// reassembly6.c.
 #pragma once
 
 #include "base/wheel.h"
 #include "net/net.h"
 
 struct reassembly_context {
-	be32 src, dst;
-	be16 id;
-	uint8_t protocol;
+	struct addr src, dst;
+	uint32_t id;
+	uint8_t protocol; // IPv4's; of IPv6 the first fragment says it
 	bool in_use;
 	bool refused; // an overlap was seen: the datagram's further fragments are refused
 	uint16_t count_pkts;
@@ -29,6 +31,24 @@ struct reassembly {
 bool reassembly_init(struct net *net);
 void reassembly_fini(struct net *net);
 
-// Takes the fragment. The whole datagram when this one completed it (arrival is its first
-// fragment's, l4_len that of the whole), else NULL.
-struct pkt *reassembly_add(struct net *net, struct pkt *p, struct arrival *arrival);
+// One of its fragments; addresses and length of its payload are the arrival's.
+struct reassembly_piece {
+	uint32_t id;
+	uint32_t start; // of its payload in the datagram's, bytes
+	uint8_t protocol;
+	bool more;
+};
+
+// Takes a fragment that is well formed. The whole datagram when this one completed it (arrival is
+// its first fragment's, l4_len that of the whole), else NULL.
+struct pkt *reassembly_add(struct net *net, struct pkt *p, struct arrival *arrival,
+			   const struct reassembly_piece *fragment);
+
+// The same of a packet that ip4_input found to be one.
+struct pkt *reassembly4_add(struct net *net, struct pkt *p, struct arrival *arrival);
+
+struct ip6_walk;
+
+// The same of a packet whose next header is a fragment's; the walk goes on behind it.
+struct pkt *reassembly6_add(struct net *net, struct pkt *p, struct arrival *arrival,
+			    struct ip6_walk *walk);
