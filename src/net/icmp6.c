@@ -150,7 +150,8 @@ static bool is_error(uint8_t type)
 
 static bool is_discovery(uint8_t type)
 {
-	return type >= ICMP6_ROUTER_SOLICITATION && type <= ICMP6_NEIGHBOUR_ADVERTISEMENT;
+	return type == ICMP6_MLD_QUERY ||
+	       (type >= ICMP6_ROUTER_SOLICITATION && type <= ICMP6_NEIGHBOUR_ADVERTISEMENT);
 }
 
 bool icmp6_input(struct net *net, struct pkt *p, struct arrival *a, struct icmp_report *report)

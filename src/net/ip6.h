@@ -25,18 +25,44 @@ enum ip6_state {
 
 struct ip6_address {
 	struct addr addr;
-	uint8_t prefix_len; // bits
-	uint8_t state;      // enum ip6_state
-	uint8_t probes;     // solicitations sent for it while it is tentative
-	bool is_made;       // of a prefix and an identifier that we chose
-	uint8_t made_again; // times that another had the one chosen before
-	uint32_t place;     // as net_place counts; 0: not configured
-	uint64_t next_ns;   // of its probes
+	uint8_t prefix_len;          // bits
+	uint8_t state;               // enum ip6_state
+	uint8_t probes;              // solicitations sent for it while it is tentative
+	bool is_made;                // of a prefix and an identifier that we chose
+	uint8_t made_again;          // times that another had the one chosen before
+	uint32_t place;              // as net_place counts; 0: not configured
+	uint64_t next_ns;            // of its probes
+	uint64_t preferred_until_ns; // from then on it only answers (RFC 4862 5.5.4)
+	uint64_t valid_until_ns;     // from then on it is not ours
+};
+
+#define IP6_ROUTERS_MAX 4
+#define IP6_PREFIXES_MAX 8
+
+// What routers said, and until when it holds (RFC 4861 5.1).
+struct ip6_router {
+	struct addr addr;
+	uint64_t until_ns;
+};
+
+struct ip6_prefix {
+	struct addr prefix;
+	uint64_t until_ns;
+	uint8_t len; // bits
 };
 
 struct ip6_port {
 	struct ip6_address address[IP6_ADDRESSES_MAX]; // the first is link-local
 	uint32_t address_count;                        // 0: no IPv6 here
+	uint32_t router_count, prefix_count;
+	struct ip6_router router[IP6_ROUTERS_MAX]; // the one to take first
+	struct ip6_prefix prefix[IP6_PREFIXES_MAX];
+	uint16_t mtu_bytes; // of the link
+	uint8_t hop_limit;  // of what we send
+	uint8_t solicitations;
+	uint64_t solicit_ns;                  // when the next one leaves
+	uint64_t report_ns;                   // when an answer about our groups is due
+	uint64_t reachable_ns, retransmit_ns; // RFC 4861 6.3.2
 };
 
 struct ip6_route {
@@ -65,7 +91,7 @@ struct ip6 {
 	struct ip6_route route[IP6_ROUTES_MAX]; // longest prefix first
 	uint32_t route_count;
 	uint32_t place_count; // addresses configured so far
-	struct timer timer;   // the next thing that any address waits for
+	struct timer timer;   // the next thing that any port waits for
 	struct ip6_pmtu pmtu[PMTU_SLOTS];
 	struct ip6_large_sent large_sent[IP6_LARGE_SENT_SLOTS];
 };
@@ -85,6 +111,14 @@ bool ip6_is_ours(const struct net *net, const struct addr *addr);
 
 // True for the groups that the port listens to: all nodes, and those of its own addresses.
 bool ip6_is_joined(const struct net *net, uint16_t port_index, const struct addr *group);
+
+// An address with this prefix of 64 bits, as a router lets us make one (RFC 4862 5.5.3). NULL:
+// there is no place for another.
+struct ip6_address *ip6_make_address(struct net *net, uint16_t port_index,
+				     const struct addr *prefix);
+
+// Something became due at another time than before.
+void ip6_schedule(struct net *net);
 
 // Somebody else has the address.
 void ip6_is_duplicate(struct net *net, uint16_t port_index, struct ip6_address *address);

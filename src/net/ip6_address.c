@@ -16,19 +16,32 @@
 #include "net/nd.h"
 #include "observe/trace.h"
 
-#define RETRANSMIT_NS NS_PER_S // RFC 4861 10: RETRANS_TIMER
+// RFC 4861 10, until a router says otherwise.
+#define REACHABLE_NS (30 * NS_PER_S)
+#define RETRANSMIT_NS NS_PER_S
 #define MADE_AGAIN_MAX 3
 
-static void schedule(struct net *net)
+// When something is next due of an address. What is past does not count.
+static uint64_t address_next_ns(const struct ip6_address *a, uint64_t now_ns)
+{
+	uint64_t next_ns = a->state == IP6_TENTATIVE ? a->next_ns : TIME_NEVER_NS;
+
+	if (a->preferred_until_ns > now_ns)
+		next_ns = MIN(next_ns, a->preferred_until_ns);
+	return MIN(next_ns, a->valid_until_ns);
+}
+
+void ip6_schedule(struct net *net)
 {
 	uint64_t next_ns = TIME_NEVER_NS;
 
 	for (uint32_t i = 0; i < PORTS_MAX; i++) {
 		const struct ip6_port *p = &net->ip6->port[i];
 
+		if (p->address_count)
+			next_ns = MIN(next_ns, nd_router_next_ns(p));
 		for (uint32_t k = 0; k < p->address_count; k++)
-			if (p->address[k].state == IP6_TENTATIVE)
-				next_ns = MIN(next_ns, p->address[k].next_ns);
+			next_ns = MIN(next_ns, address_next_ns(&p->address[k], net->env->now_ns));
 	}
 	if (next_ns != TIME_NEVER_NS)
 		wheel_arm(net->wheel, &net->ip6->timer, next_ns);
@@ -43,33 +56,68 @@ static void assign(struct net *net, uint16_t port_index, struct ip6_address *a)
 	net->generation++;
 	if (n)
 		neighbour_release(net, n);
+	if (a == &net->ip6->port[port_index].address[0])
+		nd_router_begin(net, port_index);
 }
 
-// RFC 4862 5.4.2: asked once, and a second of silence is the answer.
+// RFC 4862 5.4.2: asked once, and a second of silence is the answer. First it joins the group in
+// which that is heard; RFC 3810 6.1: which is said twice.
 static void probe(struct net *net, uint16_t port_index, struct ip6_address *a)
 {
+	if (net->env->worker_index == 0)
+		mld_join(net, port_index, &a->addr);
 	if (a->probes == net->config.dad_probes) {
 		assign(net, port_index, a);
 		return;
 	}
 	a->probes++;
-	a->next_ns = net->env->now_ns + RETRANSMIT_NS;
+	a->next_ns = net->env->now_ns + net->ip6->port[port_index].retransmit_ns;
 	if (net->env->worker_index == 0)
 		nd_probe(net, port_index, &a->addr);
+}
+
+// RFC 4862 5.5.4.
+static void expire(struct net *net, struct ip6_port *p)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t k = 0; k < p->address_count; k++)
+		if (p->address[k].valid_until_ns > net->env->now_ns)
+			p->address[kept++] = p->address[k];
+	p->address_count = kept;
+	net->generation++; // or one of them only answers from now on
+}
+
+static bool is_over(const struct ip6_address *a, uint64_t now_ns)
+{
+	return a->valid_until_ns <= now_ns || a->preferred_until_ns <= now_ns;
+}
+
+static void port_tick(struct net *net, uint16_t port_index)
+{
+	struct ip6_port *p = &net->ip6->port[port_index];
+	bool over = false;
+
+	for (uint32_t k = 0; k < p->address_count; k++) {
+		over |= is_over(&p->address[k], net->env->now_ns);
+		if (p->address[k].state == IP6_TENTATIVE &&
+		    p->address[k].next_ns <= net->env->now_ns)
+			probe(net, port_index, &p->address[k]);
+	}
+	if (over)
+		expire(net, p);
+	nd_router_tick(net, port_index);
+	mld_tick(net, port_index);
 }
 
 static void timer_fires(void *context, struct timer *timer, uint64_t now_ns)
 {
 	struct net *net = context;
 
-	for (uint16_t i = 0; i < net->port_count; i++) {
-		struct ip6_port *p = &net->ip6->port[i];
-
-		for (uint32_t k = 0; k < p->address_count; k++)
-			if (p->address[k].state == IP6_TENTATIVE && p->address[k].next_ns <= now_ns)
-				probe(net, i, &p->address[k]);
-	}
-	schedule(net);
+	for (uint16_t i = 0; i < net->port_count; i++)
+		if (net->ip6->port[i].address_count)
+			port_tick(net, i);
+	ip6_schedule(net);
 }
 
 // The one allocation, when the first address comes; at start, as all memory.
@@ -103,16 +151,22 @@ static struct ip6_address *add(struct net *net, uint16_t port_index, const struc
 	ASSERT(p->address_count < IP6_ADDRESSES_MAX);
 	struct ip6_address *a = &p->address[p->address_count++];
 
-	*a = (struct ip6_address){.addr = *addr, .prefix_len = len, .next_ns = net->env->now_ns};
+	*a = (struct ip6_address){
+		.addr = *addr,
+		.prefix_len = len,
+		.next_ns = net->env->now_ns,
+		.preferred_until_ns = TIME_NEVER_NS,
+		.valid_until_ns = TIME_NEVER_NS,
+	};
 	if (net->config.dad_probes == 0)
 		assign(net, port_index, a);
-	schedule(net);
+	ip6_schedule(net);
 	return a;
 }
 
-// RFC 7217 5, of 64 bits behind the prefix. Made of what tells this port from others, its station
-// and its device: the same at each start, and not that of the kernel's end of a tap, which has the
-// same station. (It is not a secret, so a peer who knows the station can know the address.)
+// RFC 7217 5, of 64 bits behind the prefix. Made of the port's station and number: the same at each
+// start and for all workers, and not that of the kernel's end of a tap, which has the same station.
+// (It is not a secret, so a peer who knows the station can know the address.)
 static struct addr make_address(const struct net *net, uint16_t port_index,
 				const struct addr *prefix, uint8_t again)
 {
@@ -120,13 +174,10 @@ static struct addr make_address(const struct net *net, uint16_t port_index,
 	const struct port *port = net->port[port_index].port;
 	struct {
 		uint64_t prefix;
-		char device[96];
 		uint8_t mac[6];
-		uint8_t again, zero;
-	} input = {.prefix = prefix->half[0], .again = again};
+		uint8_t number, again;
+	} input = {.prefix = prefix->half[0], .number = (uint8_t)port_index, .again = again};
 
-	static_assert(sizeof(input.device) == sizeof(port->device), "all of it");
-	memcpy(input.device, port->device, sizeof(input.device));
 	memcpy(input.mac, port->mac, sizeof(input.mac));
 	return (struct addr){
 		.half = {prefix->half[0], hash_siphash(no_key, &input, sizeof(input))}};
@@ -136,9 +187,27 @@ static struct addr make_address(const struct net *net, uint16_t port_index,
 static void add_link_local(struct net *net, uint16_t port_index)
 {
 	const struct addr prefix = {.byte = {0xfe, 0x80}};
-	struct addr addr = make_address(net, port_index, &prefix, 0);
+	struct ip6_port *p = &net->ip6->port[port_index];
 
-	add(net, port_index, &addr, 64)->is_made = true;
+	p->hop_limit = IPV6_HOP_LIMIT_DEFAULT;
+	p->mtu_bytes = net->port[port_index].port->mtu_bytes;
+	p->reachable_ns = REACHABLE_NS;
+	p->retransmit_ns = RETRANSMIT_NS;
+	p->solicit_ns = p->report_ns = TIME_NEVER_NS;
+	ip6_make_address(net, port_index, &prefix);
+}
+
+struct ip6_address *ip6_make_address(struct net *net, uint16_t port_index,
+				     const struct addr *prefix)
+{
+	struct addr addr = make_address(net, port_index, prefix, 0);
+
+	if (net->ip6->port[port_index].address_count == IP6_ADDRESSES_MAX)
+		return NULL;
+	struct ip6_address *a = add(net, port_index, &addr, 64);
+
+	a->is_made = true;
+	return a;
 }
 
 // RFC 7217 6: IDGEN_RETRIES. True: it is another now.
@@ -149,7 +218,7 @@ static bool make_again(struct net *net, uint16_t port_index, struct ip6_address 
 	a->addr = make_address(net, port_index, &a->addr, ++a->made_again);
 	a->probes = 0;
 	a->next_ns = net->env->now_ns;
-	schedule(net);
+	ip6_schedule(net);
 	return true;
 }
 
@@ -228,17 +297,21 @@ COLD void ip6_is_duplicate(struct net *net, uint16_t port_index, struct ip6_addr
 		a->state = IP6_DUPLICATE;
 }
 
-// Of two that may speak to remote, true when a does it better: RFC 6724 5, rules 2 (scope) and 8
-// (longest matching prefix). Before both: one that is certainly ours.
+// Of two that may speak to remote, true when a does it better: RFC 6724 5, rules 2 (scope), 3 (not
+// one that is to be avoided) and 8 (longest matching prefix). Before all: one that is certainly
+// ours.
 static bool is_better(const struct ip6_address *a, const struct ip6_address *b,
-		      const struct addr *remote)
+		      const struct addr *remote, uint64_t now_ns)
 {
 	bool local = ipv6_is_link_local(remote);
+	bool avoid_a = a->preferred_until_ns <= now_ns, avoid_b = b->preferred_until_ns <= now_ns;
 
 	if ((a->state == IP6_ASSIGNED) != (b->state == IP6_ASSIGNED))
 		return a->state == IP6_ASSIGNED;
 	if (ipv6_is_link_local(&a->addr) != ipv6_is_link_local(&b->addr))
 		return ipv6_is_link_local(&a->addr) == local;
+	if (avoid_a != avoid_b)
+		return avoid_b;
 	return ipv6_common_bits(&a->addr, remote) > ipv6_common_bits(&b->addr, remote);
 }
 
@@ -251,7 +324,8 @@ struct ip6_address *ip6_source(const struct net *net, uint16_t port_index,
 	for (uint32_t k = 0; k < p->address_count; k++) {
 		struct ip6_address *a = &p->address[k];
 
-		if (a->state != IP6_DUPLICATE && (!best || is_better(a, best, remote)))
+		if (a->state != IP6_DUPLICATE &&
+		    (!best || is_better(a, best, remote, net->env->now_ns)))
 			best = a;
 	}
 	return best;

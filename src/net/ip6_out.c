@@ -34,7 +34,7 @@ void ip6_send(struct net *net, struct pkt *p, const struct net_out *out,
 		.version_class_flow = be32_of(UINT32_C(6) << 28 | class << 20),
 		.payload_len = be16_of((uint16_t)pkt_len(p)),
 		.next_header = out->protocol,
-		.hop_limit = out->ttl ? out->ttl : IPV6_HOP_LIMIT_DEFAULT,
+		.hop_limit = out->ttl ? out->ttl : net->ip6->port[path->port_index].hop_limit,
 	};
 
 	ipv6_header_put(pkt_prepend(p, sizeof(h)), &path->local, &path->remote, h);

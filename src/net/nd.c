@@ -14,28 +14,32 @@
 
 #define HOP_LIMIT 255
 
-// The frame around a message: it knows its station, so no neighbour is asked.
-struct nd_frame {
-	uint16_t port_index;
-	const struct addr *src, *dst;
-	const uint8_t *mac; // NULL: of the group that dst is
-};
+static void add_alert(struct pkt *p)
+{
+	uint8_t *at = pkt_prepend(p, MLD_ALERT_BYTES);
 
-// Checksum, IP and ethernet header.
-static void send_frame(struct net *net, struct pkt *p, const struct nd_frame *f)
+	at[0] = IP_ICMP6;
+	at[1] = 0;
+	memcpy(at + 2, MLD_ALERT_OPTION, 6);
+}
+
+void nd_send(struct net *net, struct pkt *p, const struct nd_frame *f)
 {
 	const struct net_port *np = &net->port[f->port_index];
 	uint32_t sum = checksum_pseudo(f->src, f->dst, IP_ICMP6, pkt_len(p));
 	struct icmp6_header *icmp = pkt_at(p, 0);
-	const struct ipv6_header ip = {
-		.version_class_flow = be32_of(UINT32_C(6) << 28),
-		.payload_len = be16_of((uint16_t)pkt_len(p)),
-		.next_header = IP_ICMP6,
-		.hop_limit = HOP_LIMIT,
-	};
 
 	icmp->checksum = (be16){0};
 	icmp->checksum = checksum_finish(sum + net_sum(NULL, p, 0, pkt_len(p)));
+	if (f->alert)
+		add_alert(p);
+	const struct ipv6_header ip = {
+		.version_class_flow = be32_of(UINT32_C(6) << 28),
+		.payload_len = be16_of((uint16_t)pkt_len(p)),
+		.next_header = f->alert ? IPV6_HOP_BY_HOP : IP_ICMP6,
+		.hop_limit = f->hop_limit,
+	};
+
 	ipv6_header_put(pkt_prepend(p, sizeof(ip)), f->src, f->dst, ip);
 	struct eth_header *h = pkt_prepend(p, np->l2_len);
 
@@ -64,8 +68,7 @@ static struct nd_message *begin(struct pkt *p, uint8_t type, uint32_t flags,
 	return m;
 }
 
-// RFC 4861 4.6.1: our station's address.
-static void add_mac(const struct net *net, uint16_t port_index, struct pkt *p, uint8_t type)
+void nd_add_mac(const struct net *net, uint16_t port_index, struct pkt *p, uint8_t type)
 {
 	struct nd_option_mac *o = pkt_append(p, sizeof(*o));
 
@@ -86,8 +89,10 @@ bool nd_solicit(struct net *net, uint16_t port_index, const struct addr *target,
 	if (!p)
 		return true;
 	begin(p, ICMP6_NEIGHBOUR_SOLICITATION, 0, target);
-	add_mac(net, port_index, p, ND_OPTION_SOURCE); // RFC 4861 4.3: MUST on multicast ones
-	send_frame(net, p, &(struct nd_frame){port_index, &own->addr, mac ? target : &group, mac});
+	nd_add_mac(net, port_index, p, ND_OPTION_SOURCE); // RFC 4861 4.3: MUST on multicast ones
+	nd_send(net, p,
+		&(struct nd_frame){port_index, HOP_LIMIT, false, &own->addr, mac ? target : &group,
+				   mac});
 	return true;
 }
 
@@ -113,7 +118,7 @@ void nd_probe(struct net *net, uint16_t port_index, const struct addr *target)
 
 	*o = (struct nd_option_nonce){.type = ND_OPTION_NONCE, .words = 1};
 	make_nonce(net, target, o->nonce);
-	send_frame(net, p, &(struct nd_frame){port_index, &nobody, &group, NULL});
+	nd_send(net, p, &(struct nd_frame){port_index, HOP_LIMIT, false, &nobody, &group, NULL});
 }
 
 // RFC 4861 7.2.4. Who asked from no address of its own hears it with all others.
@@ -127,16 +132,14 @@ static void advertise(struct net *net, const struct arrival *a, const struct add
 	if (!p)
 		return;
 	begin(p, ICMP6_NEIGHBOUR_ADVERTISEMENT, ND_OVERRIDE | (nobody ? 0 : ND_SOLICITED), target);
-	add_mac(net, a->port_index, p, ND_OPTION_TARGET);
-	send_frame(net, p,
-		   &(struct nd_frame){a->port_index, target, nobody ? &all : &a->src,
-				      nobody ? NULL : mac});
+	nd_add_mac(net, a->port_index, p, ND_OPTION_TARGET);
+	nd_send(net, p,
+		&(struct nd_frame){a->port_index, HOP_LIMIT, false, target, nobody ? &all : &a->src,
+				   nobody ? NULL : mac});
 }
 
-// The option of a type, or NULL; *whole is false when the options are not (RFC 4861 7.1.1: of
-// length zero, or past the end).
-static const struct nd_option *find_option(const struct pkt *p, const struct arrival *a,
-					   uint32_t skip, uint8_t type, bool *whole)
+const struct nd_option *nd_find_option(const struct pkt *p, const struct arrival *a, uint32_t skip,
+				       uint8_t type, bool *whole)
 {
 	const struct nd_option *found = NULL;
 	uint32_t end = (uint32_t)a->l4_offset + a->l4_len;
@@ -178,14 +181,14 @@ static enum drop read_message(const struct pkt *p, const struct arrival *a, stru
 	h->asks = m->type == ICMP6_NEIGHBOUR_SOLICITATION;
 	h->target = addr_from_bytes(m->target);
 	h->flags = be32_get(m->flags);
-	const struct nd_option_mac *o = (const void *)find_option(
+	const struct nd_option_mac *o = (const void *)nd_find_option(
 		p, a, sizeof(*m), h->asks ? ND_OPTION_SOURCE : ND_OPTION_TARGET, &whole);
 
 	if (!whole || !ipv6_is_host(&h->target) || (o && (o->words != 1 || eth_is_group(o->mac))))
 		return DROP_ND_MALFORMED;
 	h->mac = o ? o->mac : NULL;
 	const struct nd_option_nonce *n =
-		(const void *)find_option(p, a, sizeof(*m), ND_OPTION_NONCE, &whole);
+		(const void *)nd_find_option(p, a, sizeof(*m), ND_OPTION_NONCE, &whole);
 
 	h->nonce = n ? n->nonce : NULL;
 	// Who has no address has no station to be told, and asks a group.
@@ -260,8 +263,12 @@ static enum drop hear(struct net *net, const struct pkt *p, const struct arrival
 	struct heard h;
 	enum drop reason;
 
-	if (icmp->type == ICMP6_ROUTER_SOLICITATION || icmp->type == ICMP6_ROUTER_ADVERTISEMENT)
+	if (icmp->type == ICMP6_ROUTER_SOLICITATION) // RFC 4861 6.2.6: for routers
 		return DROP_ICMP6_IGNORED;
+	if (icmp->type == ICMP6_MLD_QUERY)
+		return mld_query(net, p, a);
+	if (icmp->type == ICMP6_ROUTER_ADVERTISEMENT)
+		return nd_advertised(net, p, a);
 	reason = read_message(p, a, &h);
 	if (reason != DROP_OK)
 		return reason;

@@ -21,6 +21,56 @@ bool nd_solicit(struct net *net, uint16_t port_index, const struct addr *target,
 // RFC 4862 5.4.2: asks whether anybody has an address that is to be ours.
 void nd_probe(struct net *net, uint16_t port_index, const struct addr *target);
 
+// The frame around a message of this link: it knows its station, so no neighbour is asked.
+struct nd_frame {
+	uint16_t port_index;
+	uint8_t hop_limit;
+	bool alert; // behind a router alert (RFC 2711)
+	const struct addr *src, *dst;
+	const uint8_t *mac; // NULL: of the group that dst is
+};
+
+// Checksum, IP and ethernet header in front of an ICMPv6 message. Takes p.
+void nd_send(struct net *net, struct pkt *p, const struct nd_frame *frame);
+
+// Appends the option that says our station (RFC 4861 4.6.1).
+void nd_add_mac(const struct net *net, uint16_t port_index, struct pkt *p, uint8_t type);
+
+// The option of a type behind `skip` bytes of a message, or NULL; *whole is false when the options
+// are not (RFC 4861 7.1.1: of length zero, or past the end).
+const struct nd_option *nd_find_option(const struct pkt *p, const struct arrival *a, uint32_t skip,
+				       uint8_t type, bool *whole);
+
+// nd_router.c. What routers say (RFC 4861 6.3, RFC 4862 5.5). DROP_OK, or why it is not believed.
+enum drop nd_advertised(struct net *net, const struct pkt *p, const struct arrival *arrival);
+
+// The link-local address is ours: routers may be asked from it.
+void nd_router_begin(struct net *net, uint16_t port_index);
+
+// What of it is due, and when something is next.
+void nd_router_tick(struct net *net, uint16_t port_index);
+uint64_t nd_router_next_ns(const struct ip6_port *port);
+
+// The default router of a port, or NULL.
+const struct addr *nd_router_of(const struct net *net, uint16_t port_index);
+
+// The longest of the prefixes that routers say are on the link, which holds addr; 0: none.
+uint8_t nd_prefix_len(const struct net *net, uint16_t port_index, const struct addr *addr);
+
+// A neighbour does not answer, or says that it is no router: others are taken before it, or it is
+// none of them any more (RFC 4861 6.3.6, 7.2.5).
+void nd_router_is_silent(struct net *net, const struct neighbour *n);
+void nd_router_is_none(struct net *net, const struct neighbour *n);
+
+// mld.c. Multicast listeners (RFC 3810): says that we listen to the group of an address.
+void mld_join(struct net *net, uint16_t port_index, const struct addr *addr);
+
+// Somebody asks who listens. DROP_OK, or why he gets no answer.
+enum drop mld_query(struct net *net, const struct pkt *p, const struct arrival *arrival);
+
+// An answer is due.
+void mld_tick(struct net *net, uint16_t port_index);
+
 // nd_cache.c. RFC 4861 7.3.2.
 // The first packet waits for this neighbour, which is PENDING now: asks for the first time.
 void nd_ask_everybody(struct net *net, struct neighbour *n);

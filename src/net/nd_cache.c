@@ -17,8 +17,6 @@
 #include "net/nd.h"
 
 // RFC 4861 10.
-#define REACHABLE_NS (30 * NS_PER_S)
-#define RETRANSMIT_NS NS_PER_S
 #define DELAY_NS (5 * NS_PER_S)
 #define ASK_TRIES 3
 #define PROBE_TRIES 3
@@ -27,9 +25,16 @@
 #define STALE_NS (600 * NS_PER_S)
 
 // RFC 4861 6.3.2: so that neighbours do not all ask at the same moment.
-static uint64_t reachable_ns(struct net *net)
+static uint64_t reachable_ns(struct net *net, const struct neighbour *n)
 {
-	return REACHABLE_NS / 2 + rng_below(&net->env->rng, REACHABLE_NS);
+	uint64_t base_ns = net->ip6->port[n->port_index].reachable_ns;
+
+	return base_ns / 2 + rng_below(&net->env->rng, base_ns);
+}
+
+static uint64_t retransmit_ns(const struct net *net, const struct neighbour *n)
+{
+	return net->ip6->port[n->port_index].retransmit_ns;
 }
 
 static bool mac_is(const struct neighbour *n, const uint8_t mac[6])
@@ -45,14 +50,14 @@ static bool is_known(const struct neighbour *n)
 void nd_ask_everybody(struct net *net, struct neighbour *n)
 {
 	(void)nd_solicit(net, n->port_index, &n->addr, NULL);
-	wheel_arm(net->wheel, &n->timer, net->env->now_ns + RETRANSMIT_NS);
+	wheel_arm(net->wheel, &n->timer, net->env->now_ns + retransmit_ns(net, n));
 	n->tries++;
 }
 
 static void ask_itself(struct net *net, struct neighbour *n)
 {
 	(void)nd_solicit(net, n->port_index, &n->addr, n->header);
-	wheel_arm(net->wheel, &n->timer, net->env->now_ns + RETRANSMIT_NS);
+	wheel_arm(net->wheel, &n->timer, net->env->now_ns + retransmit_ns(net, n));
 	n->tries++;
 }
 
@@ -75,15 +80,17 @@ static void timer_fires(void *context, struct timer *timer, uint64_t now_ns)
 	if (n->state == NEIGHBOUR_PENDING && n->tries < ASK_TRIES) {
 		nd_ask_everybody(net, n);
 	} else if (n->state == NEIGHBOUR_PENDING) {
+		nd_router_is_silent(net, n);
 		neighbour_fail(net, n);
 	} else if (n->state == NEIGHBOUR_REACHABLE) {
 		neighbour_become(net, n, NEIGHBOUR_STALE, STALE_NS);
 	} else if (n->state == NEIGHBOUR_DELAY) {
-		neighbour_become(net, n, NEIGHBOUR_PROBING, RETRANSMIT_NS);
+		neighbour_become(net, n, NEIGHBOUR_PROBING, 0);
 		ask_itself(net, n);
 	} else if (n->state == NEIGHBOUR_PROBING && n->tries < PROBE_TRIES) {
 		ask_itself(net, n);
 	} else {
+		nd_router_is_silent(net, n);
 		neighbour_release(net, n);
 	}
 }
@@ -118,7 +125,7 @@ static void first_answer(struct net *net, struct neighbour *n, const struct nd_a
 		return;
 	}
 	neighbour_set_mac(net, n, a->mac);
-	neighbour_become(net, n, NEIGHBOUR_REACHABLE, reachable_ns(net));
+	neighbour_become(net, n, NEIGHBOUR_REACHABLE, reachable_ns(net, n));
 	neighbour_send_queue(net, n);
 }
 
@@ -136,7 +143,7 @@ static void later_answer(struct net *net, struct neighbour *n, const struct nd_a
 	if (differs)
 		neighbour_set_mac(net, n, a->mac);
 	if (a->solicited)
-		neighbour_become(net, n, NEIGHBOUR_REACHABLE, reachable_ns(net));
+		neighbour_become(net, n, NEIGHBOUR_REACHABLE, reachable_ns(net, n));
 	else if (differs)
 		neighbour_become(net, n, NEIGHBOUR_STALE, STALE_NS);
 }
@@ -147,5 +154,7 @@ void nd_answer(struct net *net, struct neighbour *n, const struct nd_answer *a)
 		first_answer(net, n, a);
 	else
 		later_answer(net, n, a);
+	if (n->is_router && !a->is_router)
+		nd_router_is_none(net, n);
 	n->is_router = a->is_router;
 }

@@ -8,6 +8,7 @@
 #include "base/time.h"
 #include "net/inside.h"
 #include "net/ip6.h"
+#include "net/nd.h"
 
 // Longest prefix first; of equal ones the one added first. False when full.
 static bool route_insert(struct ip6 *ip6, const struct ip6_route *r)
@@ -54,7 +55,7 @@ bool path6_on_link(const struct net *net, uint16_t port_index, const struct addr
 {
 	const struct ip6 *ip6 = net->ip6;
 
-	if (ipv6_is_link_local(addr))
+	if (ipv6_is_link_local(addr) || nd_prefix_len(net, port_index, addr))
 		return true;
 	for (uint32_t i = 0; i < ip6->route_count; i++) {
 		const struct ip6_route *r = &ip6->route[i];
@@ -106,6 +107,31 @@ static bool link_of(const struct net *net, const struct addr *local, uint16_t *p
 	return false;
 }
 
+// What routers said, where it is better than a route: a longer prefix that is on the link, or,
+// where there is no route at all, a default router. The first port that has one.
+static bool by_router(const struct net *net, const struct addr *remote,
+		      const struct ip6_route *route, struct ip6_route *hop)
+{
+	uint8_t len = route ? route->len : 0;
+
+	for (uint16_t i = 0; i < net->port_count; i++) {
+		if (nd_prefix_len(net, i, remote) <= len)
+			continue;
+		hop->port_index = i;
+		return true;
+	}
+	for (uint16_t i = 0; !route && i < net->port_count; i++) {
+		const struct addr *router = nd_router_of(net, i);
+
+		if (!router)
+			continue;
+		hop->port_index = i;
+		hop->via = *router;
+		return true;
+	}
+	return false;
+}
+
 // The next hop and the port to it. False: there is no way.
 static bool find_hop(const struct net *net, const struct addr *local, const struct addr *remote,
 		     struct ip6_route *hop)
@@ -116,6 +142,8 @@ static bool find_hop(const struct net *net, const struct addr *local, const stru
 	if (ipv6_is_link_local(remote))
 		return link_of(net, local, &hop->port_index);
 	r = look_up(net->ip6, remote);
+	if (by_router(net, remote, r, hop))
+		return true;
 	if (!r)
 		return false;
 	hop->port_index = r->port_index;
@@ -139,12 +167,12 @@ static struct ip6_pmtu *pmtu_of(const struct net *net, const struct addr *remote
 	return &net->ip6->pmtu[net_addr_slot(net, remote, 0, PMTU_SLOTS)];
 }
 
-static uint16_t mtu_to(const struct net *net, const struct addr *remote, uint16_t port_mtu_bytes)
+static uint16_t mtu_to(const struct net *net, const struct addr *remote, uint16_t link_mtu_bytes)
 {
 	const struct ip6_pmtu *m = pmtu_of(net, remote);
 
-	return m->mtu_bytes && addr_equal(&m->remote, remote) ? MIN(m->mtu_bytes, port_mtu_bytes)
-							      : port_mtu_bytes;
+	return m->mtu_bytes && addr_equal(&m->remote, remote) ? MIN(m->mtu_bytes, link_mtu_bytes)
+							      : link_mtu_bytes;
 }
 
 void path6_lower_mtu(struct net *net, const struct addr *remote, uint32_t mtu_bytes)
@@ -219,7 +247,7 @@ int path6_find(struct net *net, const struct addr *local, const struct addr *rem
 		.local = own->addr,
 		.remote = to,
 		.port_index = hop.port_index,
-		.mtu_bytes = mtu_to(net, &to, np->port->mtu_bytes),
+		.mtu_bytes = mtu_to(net, &to, net->ip6->port[hop.port_index].mtu_bytes),
 		.tso_bytes_max = np->port->flags & PORT_TX_TSO ? np->port->tso_bytes_max : 0,
 		.tx_segs_max = np->tx_segs_max,
 		// RFC 4862 5.4: what is tentative speaks to nobody. It has no neighbour, so what is

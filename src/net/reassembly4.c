@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Fragments of IPv4 (RFC 791 3.2): what their headers say, and the header of the datagram that they
-// were. Called by ip4_input; what is kept until all are here is reassembly.c's.
+// were. Called by ip4_input for a packet that has an offset or of which more comes; what is kept
+// until all are here, and what is refused among them, is reassembly.c's.
 #include "net/inside.h"
 
 static enum drop check(const struct pkt *p, const struct arrival *a,

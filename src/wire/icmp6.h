@@ -150,6 +150,10 @@ struct mld2_record {
 
 static_assert(sizeof(struct mld2_record) == 20, "as on the wire");
 
+// RFC 2711: the hop-by-hop options of all that speaks of listeners: a router alert, and padding.
+#define MLD_ALERT_BYTES 8
+#define MLD_ALERT_OPTION "\5\2\0\0\1\0"
+
 #define MLD2_MODE_IS_EXCLUDE 2
 #define MLD2_CHANGE_TO_EXCLUDE 4
 

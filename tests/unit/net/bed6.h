@@ -153,6 +153,31 @@ static inline void bed6_ping(struct bed *b, const struct addr *dst)
 	bed_in(b, 0, f.byte, f.len);
 }
 
+// How many ICMPv6 messages of a type were sent on port 0. The last of them lies in b->out, the
+// message itself at *at, which may be NULL.
+static inline uint32_t bed6_count(struct bed *b, uint8_t type, const void **at)
+{
+	uint32_t count = 0, last = 0, offset = 0;
+
+	for (uint32_t i = 0; i < b->port[0].tx_count; i++) {
+		capture_read(&b->port[0], i, b->out);
+		const struct ipv6_header *h = (const void *)(b->out + 14);
+		uint32_t message =
+			ICMP6_AT + (h->next_header == IPV6_HOP_BY_HOP ? MLD_ALERT_BYTES : 0u);
+
+		if (b->out[message] != type)
+			continue;
+		count++;
+		last = i;
+		offset = message;
+	}
+	if (count)
+		capture_read(&b->port[0], last, b->out);
+	if (at)
+		*at = count ? b->out + offset : NULL;
+	return count;
+}
+
 // What was sent as the n-th on port 0, its IPv6 header; checked.
 static inline const struct ipv6_header *bed6_sent(struct bed *b, uint32_t n)
 {

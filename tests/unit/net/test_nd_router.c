@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Routers: what they say, how long it holds, and which of it is not believed.
+#include <errno.h>
+
+#include "bed6.h"
+
+static const struct addr SECOND6 = {.byte = {0xfe, 0x80, [15] = 9}};
+static const struct addr PREFIX6 = {.byte = {0x20, 1, 0xd, 0xb8, 0, 0x77}};
+static const struct addr THERE6 = {.byte = {0x20, 1, 0xd, 0xb8, 0, 0x77, [15] = 5}};
+
+static void frame6_ra(struct frame *f, const struct addr *src, uint16_t lifetime_s)
+{
+	struct nd_advertisement h = {.type = ICMP6_ROUTER_ADVERTISEMENT,
+				     .lifetime_s = be16_of(lifetime_s)};
+
+	frame6(f, src, &ALL_NODES6, IP_ICMP6);
+	frame_add(f, &h, sizeof(h));
+}
+
+static struct nd_advertisement *ra_of(struct frame *f)
+{
+	return (void *)(f->byte + ICMP6_AT);
+}
+
+static void add_prefix(struct frame *f, uint8_t flags, uint32_t valid_s, uint32_t preferred_s)
+{
+	struct nd_option_prefix o = {.type = ND_OPTION_PREFIX,
+				     .words = 4,
+				     .len = 64,
+				     .flags = flags,
+				     .valid_s = be32_of(valid_s),
+				     .preferred_s = be32_of(preferred_s)};
+
+	memcpy(o.prefix, &PREFIX6, 16);
+	frame_add(f, &o, sizeof(o));
+}
+
+static void in(struct bed *b, struct frame *f)
+{
+	frame6_finish(f, ICMP6_AT);
+	bed_in(b, 0, f->byte, f->len);
+}
+
+static void advertise(struct bed *b, const struct addr *src, uint16_t lifetime_s)
+{
+	struct frame f;
+
+	frame6_ra(&f, src, lifetime_s);
+	in(b, &f);
+}
+
+static void advertise_prefix(struct bed *b, uint8_t flags, uint32_t valid_s, uint32_t preferred_s)
+{
+	struct frame f;
+
+	frame6_ra(&f, &LOCAL6, 0);
+	add_prefix(&f, flags, valid_s, preferred_s);
+	in(b, &f);
+}
+
+static const struct addr *hop_to(struct bed *b, const struct addr *to)
+{
+	struct net_path path;
+
+	if (net_path_find(b->net, &NOBODY6, to, &path))
+		return NULL;
+	return &b->net->neighbours.slot[path.neighbour].addr;
+}
+
+// RFC 4861 6.3.7
+static void routers_are_asked_for_three_times_until_one_speaks(void **state)
+{
+	struct bed *b = bed6_create_with(PORT_TX_CHAINS, &(struct net_config){0});
+	const struct addr all = {.byte = {0xff, 2, [15] = 2}};
+
+	bed_time(b, 1100 * NS_PER_MS);
+	assert_int_equal(bed6_count(b, ICMP6_ROUTER_SOLICITATION, NULL), 1);
+	const struct ipv6_header *ip = (const void *)(b->out + 14);
+
+	assert_true(bed6_l4_good(ip));
+	assert_true(bed6_is(ip->src, bed6_local(b)));
+	assert_true(bed6_is(ip->dst, &all));
+	bed_time(b, 20 * NS_PER_S);
+	assert_int_equal(bed6_count(b, ICMP6_ROUTER_SOLICITATION, NULL), 3);
+	bed_destroy(b);
+	b = bed6_create_with(PORT_TX_CHAINS, &(struct net_config){0});
+	bed_time(b, 1100 * NS_PER_MS);
+	advertise(b, &LOCAL6, 1800);
+	bed_time(b, 20 * NS_PER_S);
+	assert_int_equal(bed6_count(b, ICMP6_ROUTER_SOLICITATION, NULL), 1);
+	bed_destroy(b);
+}
+
+static void a_router_leads_elsewhere_as_long_as_it_says(void **state)
+{
+	struct bed *b = bed6_create();
+
+	assert_null(hop_to(b, &FAR6));
+	advertise(b, &LOCAL6, 1800);
+	assert_true(addr_equal(hop_to(b, &FAR6), &LOCAL6));
+	assert_true(addr_equal(hop_to(b, &PEER6), &PEER6));
+	bed_time(b, 1000 * NS_PER_S);
+	advertise(b, &LOCAL6, 1800);
+	bed_time(b, 1700 * NS_PER_S);
+	assert_true(addr_equal(hop_to(b, &FAR6), &LOCAL6));
+	bed_time(b, 101 * NS_PER_S);
+	assert_null(hop_to(b, &FAR6));
+	advertise(b, &LOCAL6, 1800);
+	advertise(b, &LOCAL6, 0); // it goes
+	assert_null(hop_to(b, &FAR6));
+	bed_destroy(b);
+}
+
+static void what_is_configured_goes_before_what_a_router_says(void **state)
+{
+	struct bed *b = bed6_create();
+
+	advertise(b, &LOCAL6, 1800);
+	assert_int_equal(path6_add_gateway(b->net, 0, &SECOND6), 0);
+	assert_true(addr_equal(hop_to(b, &FAR6), &SECOND6));
+	bed_destroy(b);
+}
+
+// RFC 4861 6.3.6
+static void another_router_is_taken_when_one_is_silent(void **state)
+{
+	struct bed *b = bed6_create();
+	struct net_path path;
+	struct pkt *p = pkt_alloc(b->env.pool[POOL_TX]);
+
+	advertise(b, &LOCAL6, 1800);
+	advertise(b, &SECOND6, 1800);
+	assert_int_equal(net_path_find(b->net, &NOBODY6, &FAR6, &path), 0);
+	pkt_append(p, 8);
+	net_output(b->net, p, &(struct net_out){.path = &path, .protocol = IP_TCP});
+	bed_time(b, 4 * NS_PER_S);
+	assert_int_equal(bed_drops(b, DROP_ND_UNREACHABLE), 1);
+	assert_true(path_refresh(b->net, &path));
+	assert_true(addr_equal(&b->net->neighbours.slot[path.neighbour].addr, &SECOND6));
+	bed_destroy(b);
+}
+
+// RFC 4861 7.2.5
+static void who_says_it_is_no_router_any_more_is_none(void **state)
+{
+	const struct nd_option_mac mac = {ND_OPTION_SOURCE, 1, {2, 0, 0, 0, 0x20, 1}};
+	struct bed *b = bed6_create();
+	struct frame f;
+
+	frame6_ra(&f, &LOCAL6, 1800);
+	frame_add(&f, &mac, sizeof(mac));
+	in(b, &f);
+	assert_true(bed6_neighbour(b, &LOCAL6)->is_router);
+	assert_int_equal(bed6_neighbour(b, &LOCAL6)->state, NEIGHBOUR_STALE);
+	bed6_told(b, &LOCAL6, ND_OVERRIDE, PEER_MAC);
+	assert_null(hop_to(b, &FAR6));
+	bed_destroy(b);
+}
+
+static void a_prefix_is_on_the_link_as_long_as_a_router_says(void **state)
+{
+	struct bed *b = bed6_create();
+
+	advertise(b, &SECOND6, 1800);
+	assert_true(addr_equal(hop_to(b, &THERE6), &SECOND6));
+	advertise_prefix(b, ND_PREFIX_ON_LINK, 600, 600);
+	assert_true(addr_equal(hop_to(b, &THERE6), &THERE6));
+	bed_time(b, 601 * NS_PER_S);
+	assert_true(addr_equal(hop_to(b, &THERE6), &SECOND6));
+	advertise_prefix(b, ND_PREFIX_ON_LINK, 600, 600);
+	advertise_prefix(b, ND_PREFIX_ON_LINK, 0, 0);
+	assert_true(addr_equal(hop_to(b, &THERE6), &SECOND6));
+	bed_destroy(b);
+}
+
+static struct ip6_address *made(struct bed *b)
+{
+	struct ip6_port *p = &b->net->ip6->port[0];
+
+	return p->address_count > 2 ? &p->address[2] : NULL;
+}
+
+// RFC 4862 5.5.3, 5.5.4
+static void an_address_is_made_kept_avoided_and_ended(void **state)
+{
+	struct bed *b = bed6_create();
+
+	advertise_prefix(b, ND_PREFIX_AUTONOMOUS, 10000, 1000);
+	assert_non_null(made(b));
+	assert_true(ipv6_in_prefix(&made(b)->addr, &PREFIX6, 64));
+	struct addr addr = made(b)->addr;
+
+	assert_true(ip6_is_ours(b->net, &addr));
+	assert_true(addr_equal(&ip6_source(b->net, 0, &THERE6)->addr, &addr));
+	bed_time(b, 1001 * NS_PER_S);
+	assert_true(ip6_is_ours(b->net, &addr));
+	assert_true(addr_equal(&ip6_source(b->net, 0, &THERE6)->addr, &OURS6)); // deprecated
+	advertise_prefix(b, ND_PREFIX_AUTONOMOUS, 10000, 1000);
+	assert_true(addr_equal(&ip6_source(b->net, 0, &THERE6)->addr, &addr));
+	bed_time(b, 10001 * NS_PER_S);
+	assert_false(ip6_is_ours(b->net, &addr));
+	assert_null(made(b));
+	bed_destroy(b);
+}
+
+// RFC 4862 5.5.3 (e): two hours.
+static void a_forged_short_life_ends_no_address_soon(void **state)
+{
+	struct bed *b = bed6_create();
+
+	advertise_prefix(b, ND_PREFIX_AUTONOMOUS, 100000, 1000);
+	advertise_prefix(b, ND_PREFIX_AUTONOMOUS, 1, 1);
+	bed_time(b, 7100 * NS_PER_S);
+	assert_non_null(made(b));
+	advertise_prefix(b, ND_PREFIX_AUTONOMOUS, 1, 1); // less is left already
+	bed_time(b, 99 * NS_PER_S);
+	assert_non_null(made(b));
+	bed_time(b, 2 * NS_PER_S);
+	assert_null(made(b));
+	bed_destroy(b);
+}
+
+static void an_address_that_a_router_lets_us_make_is_asked_for_first(void **state)
+{
+	struct bed *b = bed6_create_with(PORT_TX_CHAINS, &(struct net_config){0});
+	const void *at;
+
+	bed_time(b, 1100 * NS_PER_MS);
+	bed_clear(b);
+	advertise_prefix(b, ND_PREFIX_AUTONOMOUS, 10000, 1000);
+	assert_int_equal(made(b)->state, IP6_TENTATIVE);
+	bed_time(b, 100 * NS_PER_MS);
+	assert_int_equal(bed6_count(b, ICMP6_NEIGHBOUR_SOLICITATION, &at), 1);
+	assert_true(bed6_is(((const struct nd_message *)at)->target, &made(b)->addr));
+	bed_time(b, NS_PER_S);
+	assert_int_equal(made(b)->state, IP6_ASSIGNED);
+	bed_destroy(b);
+}
+
+static void prefixes_of_which_no_address_is_made(void **state)
+{
+	struct bed *b = bed6_create();
+	struct frame f;
+
+	advertise_prefix(b, ND_PREFIX_AUTONOMOUS, 1000, 1001); // preferred longer than valid
+	advertise_prefix(b, ND_PREFIX_AUTONOMOUS, 0, 0);
+	advertise_prefix(b, ND_PREFIX_ON_LINK, 1000, 1000);
+	frame6_ra(&f, &LOCAL6, 0);
+	add_prefix(&f, ND_PREFIX_AUTONOMOUS, 1000, 1000);
+	f.byte[f.len - 30] = 63; // identifiers have 64 bits
+	in(b, &f);
+	frame6_ra(&f, &LOCAL6, 0);
+	add_prefix(&f, ND_PREFIX_AUTONOMOUS, 1000, 1000);
+	memcpy(f.byte + f.len - 16, "\xfe\x80", 2); // RFC 4862 5.5.3 (b)
+	in(b, &f);
+	assert_null(made(b));
+	bed_destroy(b);
+}
+
+static void the_link_has_the_mtu_and_times_that_routers_say(void **state)
+{
+	struct nd_option_mtu mtu = {ND_OPTION_MTU, 1, {0}, be32_of(1400)};
+	struct bed *b = bed6_create();
+	struct net_path path;
+	struct frame f;
+
+	frame6_ra(&f, &LOCAL6, 1800);
+	ra_of(&f)->hop_limit = 33;
+	ra_of(&f)->reachable_ms = be32_of(10000);
+	ra_of(&f)->retransmit_ms = be32_of(500);
+	frame_add(&f, &mtu, sizeof(mtu));
+	in(b, &f);
+	assert_int_equal(net_path_find(b->net, &NOBODY6, &FAR6, &path), 0);
+	assert_int_equal(path.mtu_bytes, 1400);
+	assert_int_equal(b->net->ip6->port[0].reachable_ns, 10 * NS_PER_S);
+	assert_int_equal(b->net->ip6->port[0].retransmit_ns, 500 * NS_PER_MS);
+	bed6_meet(b);
+	bed6_ping(b, &OURS6);
+	assert_int_equal(bed6_last(b)->hop_limit, 33);
+	for (uint32_t bytes = 1279; bytes <= 9000;
+	     bytes += 7721) { // neither too small nor too large
+		frame6_ra(&f, &LOCAL6, 1800);
+		mtu.mtu_bytes = be32_of(bytes);
+		frame_add(&f, &mtu, sizeof(mtu));
+		in(b, &f);
+		assert_int_equal(b->net->ip6->port[0].mtu_bytes, 1400);
+	}
+	bed_destroy(b);
+}
+
+// RFC 4861 6.1.2
+static void what_breaks_a_rule_of_validation_is_dropped(void **state)
+{
+	struct bed *b = bed6_create();
+	struct frame f;
+
+	frame6_ra(&f, &PEER6, 1800);
+	in(b, &f);
+	assert_int_equal(bed_drops(b, DROP_ND_NOT_ROUTER), 1);
+	frame6_ra(&f, &LOCAL6, 1800);
+	frame6_ip(&f)->hop_limit = 254;
+	in(b, &f);
+	assert_int_equal(bed_drops(b, DROP_ND_FAR), 1);
+	frame6_ra(&f, &LOCAL6, 1800);
+	ra_of(&f)->code = 1;
+	in(b, &f);
+	frame6_ra(&f, &LOCAL6, 1800);
+	f.len -= 4;
+	in(b, &f);
+	frame6_ra(&f, &LOCAL6, 1800);
+	frame_add(&f, NULL, 8); // an option of no length
+	in(b, &f);
+	assert_int_equal(bed_drops(b, DROP_ND_MALFORMED), 3);
+	assert_null(hop_to(b, &FAR6));
+	bed_destroy(b);
+}
+
+// Whoever forges many puts out none that are there.
+static void forged_advertisements_fill_small_tables_and_nothing_else(void **state)
+{
+	struct bed *b = bed6_create();
+	struct addr forged = LOCAL6;
+	struct frame f;
+
+	advertise(b, &LOCAL6, 1800);
+	for (uint32_t i = 0; i < 100; i++) {
+		forged.byte[8] = (uint8_t)(i + 1);
+		frame6_ra(&f, &forged, 1800);
+		add_prefix(&f, ND_PREFIX_AUTONOMOUS | ND_PREFIX_ON_LINK, 10000, 10000);
+		f.byte[f.len - 9] = (uint8_t)i;
+		in(b, &f);
+	}
+	assert_int_equal(b->net->ip6->port[0].router_count, IP6_ROUTERS_MAX);
+	assert_int_equal(b->net->ip6->port[0].prefix_count, IP6_PREFIXES_MAX);
+	assert_int_equal(b->net->ip6->port[0].address_count, IP6_ADDRESSES_MAX);
+	assert_true(addr_equal(hop_to(b, &FAR6), &LOCAL6));
+	assert_true(ip6_is_ours(b->net, &OURS6));
+	bed_destroy(b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(routers_are_asked_for_three_times_until_one_speaks),
+		cmocka_unit_test(a_router_leads_elsewhere_as_long_as_it_says),
+		cmocka_unit_test(what_is_configured_goes_before_what_a_router_says),
+		cmocka_unit_test(another_router_is_taken_when_one_is_silent),
+		cmocka_unit_test(who_says_it_is_no_router_any_more_is_none),
+		cmocka_unit_test(a_prefix_is_on_the_link_as_long_as_a_router_says),
+		cmocka_unit_test(an_address_is_made_kept_avoided_and_ended),
+		cmocka_unit_test(a_forged_short_life_ends_no_address_soon),
+		cmocka_unit_test(an_address_that_a_router_lets_us_make_is_asked_for_first),
+		cmocka_unit_test(prefixes_of_which_no_address_is_made),
+		cmocka_unit_test(the_link_has_the_mtu_and_times_that_routers_say),
+		cmocka_unit_test(what_breaks_a_rule_of_validation_is_dropped),
+		cmocka_unit_test(forged_advertisements_fill_small_tables_and_nothing_else),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
