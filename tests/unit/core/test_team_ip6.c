@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// IPv6 of several workers: the first asks for all, what one hears all know, and a packet of another
+// worker's connection, or fragment, goes to him.
+#include "crew.h"
+
+#include "../net/bed6.h"
+
+static struct crew *create(enum crew_mode mode)
+{
+	struct prism_options o;
+
+	crew_options(&o);
+	o.ports[0].address_count = 2;
+	o.ports[0].addresses[1].len = 64;
+	memcpy(&o.ports[0].addresses[1].addr, &OURS6, 16);
+	return crew_create_with(&o, 4, mode);
+}
+
+// A second later its addresses are its own.
+static struct crew *create_ready(enum crew_mode mode)
+{
+	struct crew *c = create(mode);
+
+	crew_time(c, 1200 * NS_PER_MS);
+	crew_clear(c);
+	return c;
+}
+
+static const struct ipv6_header *read_ip6(struct crew *c, uint32_t worker)
+{
+	crew_read(c, worker);
+	assert_int_equal(be16_get(((const struct eth_header *)c->out)->type), ETH_TYPE_IPV6);
+	return (const void *)(c->out + 14);
+}
+
+static struct net *net_of(struct crew *c, uint32_t worker)
+{
+	return c->worker[worker]->net;
+}
+
+static void frame6_asks(struct frame *f, const struct addr *src, const uint8_t *mac)
+{
+	struct addr group = ipv6_solicited_node(&OURS6);
+
+	frame6_nd(f, src, &group, (struct nd_words){ICMP6_NEIGHBOUR_SOLICITATION, 0, &OURS6, mac});
+}
+
+static void the_first_asks_whether_an_address_is_free_and_all_have_it(void **state)
+{
+	struct crew *c = create(CREW_SPREAD);
+
+	crew_time(c, 900 * NS_PER_MS);
+	for (uint32_t i = 1; i < 4; i++)
+		assert_int_equal(c->port[i].tx_count, 0);
+	assert_int_equal(c->port[0].tx_count,
+			 4 + 1); // two reports, two probes; IPv4's announcement
+	crew_time(c, 300 * NS_PER_MS);
+	for (uint32_t i = 0; i < 4; i++) {
+		assert_true(ip6_is_ours(net_of(c, i), &OURS6));
+		assert_true(addr_equal(&net_of(c, i)->ip6->port[0].address[0].addr,
+				       &net_of(c, 0)->ip6->port[0].address[0].addr));
+	}
+	crew_destroy(c);
+}
+
+static void a_conflict_that_one_hears_all_know(void **state)
+{
+	struct crew *c = create(CREW_SPREAD);
+	struct frame f;
+
+	crew_time(c, 100 * NS_PER_MS);
+	frame6_asks(&f, &NOBODY6, NULL);
+	crew_in(c, 2, &f);
+	crew_time(c, 2 * NS_PER_S);
+	for (uint32_t i = 0; i < 4; i++)
+		assert_false(ip6_is_ours(net_of(c, i), &OURS6));
+	assert_int_equal(crew_drops(c, DROP_ND_CONFLICT), 1);
+	crew_at_rest(c);
+	crew_destroy(c);
+}
+
+static void a_question_is_answered_once_and_all_know_who_asked(void **state)
+{
+	struct crew *c = create_ready(CREW_SPREAD);
+	struct frame f;
+
+	frame6_asks(&f, &PEER6, PEER_MAC);
+	crew_in(c, 1, &f);
+	assert_int_equal(crew_sent(c), 1);
+	assert_int_equal(read_ip6(c, 1)->next_header, IP_ICMP6);
+	for (uint32_t i = 0; i < 4; i++)
+		assert_non_null(neighbour_find(net_of(c, i), 0, &PEER6));
+	crew_at_rest(c);
+	crew_destroy(c);
+}
+
+static void what_a_router_says_all_know(void **state)
+{
+	const struct nd_advertisement ra = {.type = ICMP6_ROUTER_ADVERTISEMENT,
+					    .lifetime_s = be16_of(1800)};
+	struct crew *c = create_ready(CREW_SPREAD);
+	struct net_path path;
+	struct frame f;
+
+	frame6(&f, &LOCAL6, &ALL_NODES6, IP_ICMP6);
+	frame_add(&f, &ra, sizeof(ra));
+	frame6_finish(&f, ICMP6_AT);
+	crew_in(c, 3, &f);
+	for (uint32_t i = 0; i < 4; i++)
+		assert_int_equal(net_path_find(net_of(c, i), &NOBODY6, &FAR6, &path), 0);
+	crew_at_rest(c);
+	crew_destroy(c);
+}
+
+static void say(struct crew *c, uint32_t worker, prism_udp udp)
+{
+	struct prism_endpoint to = {.port = 9};
+	struct prism_buf *buf = prism_buf_alloc(c->worker[worker]);
+
+	memcpy(&to.addr, &PEER6, 16);
+	assert_int_equal(prism_buf_append(c->worker[worker], buf, "hello", 5), 0);
+	assert_int_equal(prism_udp_send(c->worker[worker], udp, NULL, &to, buf), 0);
+}
+
+static void an_answer_that_one_hears_lets_another_send(enum crew_mode mode)
+{
+	struct crew *c = create_ready(mode);
+	prism_udp udp = crew_open_udp(c, 2, 0);
+	struct frame f;
+
+	say(c, 2, udp);
+	crew_turns(c);
+	assert_int_equal(crew_sent(c), 1);
+	assert_int_equal(c->counters[2].value[COUNTER_queued_pkts], 1);
+	crew_clear(c);
+	frame6_nd(&f, &PEER6, &OURS6,
+		  (struct nd_words){ICMP6_NEIGHBOUR_ADVERTISEMENT, ND_SOLICITED, &PEER6, PEER_MAC});
+	crew_in(c, 0, &f);
+	assert_int_equal(crew_sent(c), 1);
+	assert_int_equal(read_ip6(c, 2)->next_header, IP_UDP);
+	crew_at_rest(c);
+	crew_destroy(c);
+}
+
+static void an_answer_that_one_hears_lets_another_send_by_his_queue(void **state)
+{
+	an_answer_that_one_hears_lets_another_send(CREW_SPREAD);
+}
+
+static void an_answer_that_one_hears_lets_another_send_by_the_only_queue(void **state)
+{
+	an_answer_that_one_hears_lets_another_send(CREW_FEW);
+}
+
+static void frame6_seg(struct frame *f, struct seg s)
+{
+	struct tcp_header h = {
+		.src_port = be16_of(s.src_port),
+		.dst_port = be16_of(s.dst_port),
+		.seq = be32_of(s.seq),
+		.ack = be32_of(s.ack),
+		.data_offset = 5 << 4,
+		.flags = s.flags,
+		.window = be16_of(60000),
+	};
+	uint32_t len = sizeof(h) + s.text.len;
+
+	frame6(f, &PEER6, &OURS6, IP_TCP);
+	struct tcp_header *at = frame_add(f, &h, sizeof(h));
+
+	frame_add(f, s.text.bytes, s.text.len);
+	at->checksum = checksum_finish(checksum_pseudo(&PEER6, &OURS6, IP_TCP, len) +
+				       checksum_add(0, at, len));
+	frame6_finish(f, 0);
+}
+
+// Whoever receives a segment, it reaches the worker who has the connection.
+static void a_segment_reaches_the_connections_worker(void **state)
+{
+	struct crew *c = create_ready(CREW_SPREAD);
+	prism_listener listener;
+	struct frame f;
+
+	frame6_asks(&f, &PEER6, PEER_MAC);
+	crew_in(c, 0, &f);
+	crew_clear(c);
+	assert_int_equal(
+		prism_tcp_listen(c->worker[2], &(struct prism_endpoint){.port = 80}, 1, &listener),
+		0);
+	frame6_seg(&f, (struct seg){5000, 80, 100, 0, TCP_SYN, {0}});
+	crew_in(c, 1, &f);
+	const struct tcp_header *h = (const void *)(read_ip6(c, 2) + 1);
+	uint32_t iss = be32_get(h->seq);
+
+	assert_int_equal(h->flags, TCP_SYN | TCP_ACK);
+	frame6_seg(&f, (struct seg){5000, 80, 101, iss + 1, TCP_ACK, {"hello", 5}});
+	crew_in(c, 3, &f);
+	assert_int_equal(c->seen[2].count[PRISM_EVENT_ACCEPTED], 1);
+	assert_int_equal(c->seen[2].len, 5);
+	assert_memory_equal(c->seen[2].bytes, "hello", 5);
+	assert_int_equal(table_count(team_tcp(c->team)->table6), 1);
+	assert_int_equal(table_count(team_tcp(c->team)->table), 0);
+	crew_at_rest(c);
+	crew_destroy(c);
+}
+
+// Two workers receive a half each: one puts both together, and reads what they made anew.
+static void fragments_of_a_packet_meet_at_one_worker(void **state)
+{
+	struct crew *c = create_ready(CREW_SPREAD);
+	struct ipv6_fragment h = {.next_header = IP_UDP, .id = be32_of(77)};
+	uint8_t whole[1608];
+	struct udp_header *u = (void *)whole;
+	struct frame f;
+
+	crew_open_udp(c, 2, 53);
+	memset(whole, 'x', sizeof(whole));
+	*u = (struct udp_header){be16_of(5000), be16_of(53), be16_of(sizeof(whole)), {0}};
+	u->checksum = checksum_finish(checksum_pseudo(&PEER6, &OURS6, IP_UDP, sizeof(whole)) +
+				      checksum_add(0, whole, sizeof(whole)));
+	for (uint32_t i = 0; i < 2; i++) {
+		h.offset = be16_of(i ? 808 : IPV6_FRAGMENT_MORE);
+		frame6(&f, &PEER6, &OURS6, IPV6_FRAGMENT);
+		frame_add(&f, &h, sizeof(h));
+		frame_add(&f, whole + i * 808, i ? 800 : 808);
+		frame6_finish(&f, 0);
+		crew_in(c, i, &f);
+	}
+	assert_int_equal(c->seen[2].count[PRISM_EVENT_DATAGRAM], 1);
+	assert_int_equal(c->seen[2].len, 1600);
+	assert_int_equal(crew_all_drops(c), 0);
+	crew_at_rest(c);
+	crew_destroy(c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_first_asks_whether_an_address_is_free_and_all_have_it),
+		cmocka_unit_test(a_conflict_that_one_hears_all_know),
+		cmocka_unit_test(a_question_is_answered_once_and_all_know_who_asked),
+		cmocka_unit_test(what_a_router_says_all_know),
+		cmocka_unit_test(an_answer_that_one_hears_lets_another_send_by_his_queue),
+		cmocka_unit_test(an_answer_that_one_hears_lets_another_send_by_the_only_queue),
+		cmocka_unit_test(a_segment_reaches_the_connections_worker),
+		cmocka_unit_test(fragments_of_a_packet_meet_at_one_worker),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
