@@ -177,7 +177,7 @@ static void command_out(struct script *sc, char *rest)
 	if (error)
 		script_fail(sc, "%s", error);
 	peer_out_describe(sc, f, text);
-	error = f->bytes[23] == 6 ? peer_read(sc, f, &got) : "it is not TCP";
+	error = seg_protocol(f->bytes) == SEG_TCP ? peer_read(sc, f, &got) : "it is not TCP";
 	if (!error)
 		error = seg_differs(&want, &got);
 	if (error)
@@ -241,9 +241,9 @@ static void command_listen(struct script *sc, char *rest)
 static void command_connect(struct script *sc, char *rest)
 {
 	struct prism_endpoint remote =
-		world_endpoint(1, (uint16_t)(SCRIPT_PEER_PORT + sc->current));
+		world_endpoint_of(sc->ip6, 1, (uint16_t)(SCRIPT_PEER_PORT + sc->current));
 	struct prism_endpoint local =
-		world_endpoint(0, (uint16_t)(SCRIPT_LOCAL_PORT + sc->current));
+		world_endpoint_of(sc->ip6, 0, (uint16_t)(SCRIPT_LOCAL_PORT + sc->current));
 
 	arrive(sc);
 	conn(sc)->local_port = local.port;

@@ -120,7 +120,7 @@ static bool collect(struct script *sc)
 		any = true;
 		if (bytes[12] == 0x08 && bytes[13] == 0x06) {
 			answer_arp(sc, bytes);
-		} else {
+		} else if (!peer_nd_takes(sc, bytes, pkt_len(p))) {
 			if (sc->out_first + sc->out_count == SCRIPT_OUT_MAX)
 				script_fail(sc, "too many packets came out");
 			struct out_frame *f = &sc->out[sc->out_first + sc->out_count++];
@@ -169,7 +169,8 @@ void peer_run_to(struct script *sc, uint64_t time_ns)
 struct seg_ends peer_ends(const struct script *sc)
 {
 	const struct peer_conn *c = &sc->conn[sc->current];
-	struct seg_ends ends = {.src = PEER_ADDR,
+	struct seg_ends ends = {.ip6 = sc->ip6,
+				.src = PEER_ADDR,
 				.dst = STACK_ADDR,
 				.src_port = (uint16_t)(SCRIPT_PEER_PORT + sc->current),
 				.dst_port = c->local_port};
@@ -247,8 +248,10 @@ void peer_out_describe(struct script *sc, const struct out_frame *f, char text[S
 	struct seg s;
 	const char *error;
 
-	if (f->bytes[23] == 1) {
-		snprintf(text, SEG_TEXT_BYTES, "icmp %u %u", f->bytes[34], f->bytes[35]);
+	if (seg_protocol(f->bytes) != SEG_TCP) {
+		uint32_t at = seg_l4_at(seg_is_ip6(f->bytes));
+
+		snprintf(text, SEG_TEXT_BYTES, "icmp %u %u", f->bytes[at], f->bytes[at + 1]);
 		return;
 	}
 	error = peer_read(sc, f, &s);
@@ -269,6 +272,10 @@ void peer_start(struct script *sc)
 		sc->conn[i].local_port = 80;
 	}
 	peer_settle(sc);
+	if (sc->ip6) {
+		peer_nd_meet(sc);
+		return;
+	}
 	memset(frame, 0xff, 6);
 	memcpy(frame + 6, mac, 6);
 	frame[12] = 0x08;

@@ -7,6 +7,7 @@
 
 #include "../support/world.h"
 #include "seg.h"
+#include "seg_ip.h"
 
 #define SCRIPT_LINE_BYTES 512
 #define SCRIPT_CONNS 64
@@ -54,6 +55,7 @@ struct script {
 	struct prism_buf *held[SCRIPT_HELD_MAX];
 	uint32_t held_count;
 	uint8_t *region;
+	bool ip6; // everything goes over IPv6
 };
 
 _Noreturn void script_fail(const struct script *sc, const char *format, ...)
@@ -76,12 +78,19 @@ void pattern_region_init(struct script *sc);
 void peer_start(struct script *sc);
 void peer_end(struct script *sc);
 
+// peer_nd.c. What the peer's link layer needs over IPv6: true when the frame was one of its.
+bool peer_nd_takes(struct script *sc, const uint8_t *frame, uint32_t len);
+
+// The stack knows the peer from now on.
+void peer_nd_meet(struct script *sc);
+
+void peer_send_frame(struct script *sc, const uint8_t *bytes, uint32_t len);
+
 // Lets time pass to base + delay; the stack works as it falls due.
 void peer_run_to(struct script *sc, uint64_t time_ns);
 
 // Turns at the current time until nothing more happens.
 void peer_settle(struct script *sc);
-void peer_send_frame(struct script *sc, const uint8_t *bytes, uint32_t len);
 struct seg_ends peer_ends(const struct script *sc);
 // The oldest frame not expected yet, or NULL; take removes it.
 struct out_frame *peer_out(struct script *sc);

@@ -8,14 +8,9 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "seg_ip.h"
 #include "wire/checksum.h"
-#include "wire/eth.h"
-#include "wire/ipv4.h"
 #include "wire/tcp.h"
-
-#define IPPROTO_TCP_NUMBER 6
-#define L3_AT 14
-#define L4_AT 34
 
 static const char flag_letters[] = "FSRPAUEC";
 
@@ -320,11 +315,11 @@ static uint32_t build_tcp(const struct seg *s, const struct seg_ends *ends, uint
 		h->data_offset = (uint8_t)(s->data_offset << 4);
 	for (uint32_t i = 0; i < s->len; i++)
 		*end++ = seg_byte(ends->payload_offset + i);
-	struct addr src = addr_from_v4(be32_of(ends->src)), dst = addr_from_v4(be32_of(ends->dst));
+	struct addr src = seg_addr(ends->ip6, ends->src), dst = seg_addr(ends->ip6, ends->dst);
 	uint32_t len = (uint32_t)(end - at);
 
-	h->checksum = checksum_finish(
-		checksum_add(checksum_pseudo(&src, &dst, IPPROTO_TCP_NUMBER, len), at, len));
+	h->checksum =
+		checksum_finish(checksum_add(checksum_pseudo(&src, &dst, SEG_TCP, len), at, len));
 	if (s->bad_checksum)
 		h->checksum.raw ^= 0x0100;
 	return len;
@@ -332,25 +327,10 @@ static uint32_t build_tcp(const struct seg *s, const struct seg_ends *ends, uint
 
 uint32_t seg_build(const struct seg *s, const struct seg_ends *ends, uint8_t *frame)
 {
-	struct eth_header *eth = (void *)frame;
-	struct ipv4_header *ip = (void *)(frame + L3_AT);
-	uint32_t len = build_tcp(s, ends, frame + L4_AT);
+	uint32_t at = seg_l4_at(ends->ip6), len = build_tcp(s, ends, frame + at);
 
-	memcpy(eth->src, ends->src_mac, 6);
-	memcpy(eth->dst, ends->dst_mac, 6);
-	eth->type = be16_of(0x0800);
-	*ip = (struct ipv4_header){
-		.version_ihl = 0x45,
-		.tos = (uint8_t)s->tos,
-		.total_len = be16_of((uint16_t)(20 + len)),
-		.fragment = be16_of(0x4000),
-		.ttl = (uint8_t)s->ttl,
-		.protocol = IPPROTO_TCP_NUMBER,
-		.src = be32_of(s->src_last ? (ends->src & 0xffffff00) | s->src_last : ends->src),
-		.dst = be32_of(ends->dst),
-	};
-	ip->checksum = checksum_finish(checksum_add(0, ip, sizeof(*ip)));
-	return L4_AT + len - (uint32_t)s->cut_bytes;
+	seg_put_ip(s, ends, frame, len);
+	return at + len - (uint32_t)s->cut_bytes;
 }
 
 static uint32_t get32(const uint8_t *at)
@@ -399,37 +379,31 @@ static const char *read_options(const uint8_t *at, const uint8_t *end, struct se
 const char *seg_read(const uint8_t *frame, uint32_t len, struct seg *s, struct seg_ends *ends,
 		     const uint8_t **payload)
 {
-	const struct eth_header *eth = (const void *)frame;
-	const struct ipv4_header *ip = (const void *)(frame + L3_AT);
-	const struct tcp_header *h = (const void *)(frame + L4_AT);
-	uint32_t ip_len = be16_get(ip->total_len);
+	const struct tcp_header *h = (const void *)(frame + seg_l4_at(seg_is_ip6(frame)));
+	uint32_t tcp_len = 0;
+	const char *error;
 
 	seg_init(s);
-	if (len < L4_AT + TCP_HEADER_BYTES || ip->version_ihl != 0x45 || L3_AT + ip_len > len)
-		return "it is too short, or has IP options";
-	uint32_t tcp_len = ip_len - 20, header_len = tcp_header_len(h);
-	struct addr src = addr_from_v4(ip->src), dst = addr_from_v4(ip->dst);
+	error = seg_get_ip(frame, len, s, ends, &tcp_len);
+	if (error)
+		return error;
+	if (tcp_len < TCP_HEADER_BYTES)
+		return "it is too short";
+	uint32_t header_len = tcp_header_len(h);
+	struct addr src = seg_addr(ends->ip6, ends->src), dst = seg_addr(ends->ip6, ends->dst);
 
-	if (!checksum_is_good(checksum_add(0, ip, sizeof(*ip))))
-		return "its IP checksum is wrong";
-	if (!checksum_is_good(checksum_add(checksum_pseudo(&src, &dst, IPPROTO_TCP_NUMBER, tcp_len),
-					   h, tcp_len)))
+	if (!checksum_is_good(
+		    checksum_add(checksum_pseudo(&src, &dst, SEG_TCP, tcp_len), h, tcp_len)))
 		return "its TCP checksum is wrong";
 	if (header_len < TCP_HEADER_BYTES || header_len > tcp_len)
 		return "its data offset is wrong";
-	*ends = (struct seg_ends){.src = be32_get(ip->src),
-				  .dst = be32_get(ip->dst),
-				  .src_port = be16_get(h->src_port),
-				  .dst_port = be16_get(h->dst_port)};
-	memcpy(ends->src_mac, eth->src, 6);
-	memcpy(ends->dst_mac, eth->dst, 6);
+	ends->src_port = be16_get(h->src_port);
+	ends->dst_port = be16_get(h->dst_port);
 	s->flags = h->flags;
 	s->seq = be32_get(h->seq);
 	s->ack = be32_get(h->ack);
 	s->win = be16_get(h->window);
 	s->urgent = be16_get(h->urgent);
-	s->ttl = ip->ttl;
-	s->tos = ip->tos;
 	s->len = tcp_len - header_len;
 	*payload = (const uint8_t *)h + header_len;
 	return read_options((const uint8_t *)h + TCP_HEADER_BYTES, *payload, s);

@@ -51,6 +51,7 @@ struct seg_ends {
 	uint8_t src_mac[6], dst_mac[6];
 	uint32_t src, dst;
 	uint16_t src_port, dst_port;
+	bool ip6;
 	uint64_t payload_offset; // stream offset of the first payload byte
 };
 

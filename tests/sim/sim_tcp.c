@@ -132,7 +132,7 @@ static const char *judge(struct scenario *sc, struct world *world)
 	for (int node = 0; !failure && node < 2; node++)
 		for (uint32_t w = 0; w < world->node[node].worker_count; w++)
 			if (wheel_count(world->node[node].workers[w]->wheel) >
-			    4) // the neighbour's, and housekeeping
+			    (sc->world.ip6 ? 8 : 4)) // the neighbours', and housekeeping
 				failure = "timers remain";
 	return failure;
 }
