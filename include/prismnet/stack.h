@@ -25,7 +25,7 @@ extern "C" {
 
 struct prism_prefix {
 	struct prism_addr addr;
-	uint8_t len; ///< bits; for IPv4 0..32
+	uint8_t len; ///< bits; for IPv4 0..32, for IPv6 0..128
 };
 
 /// One port, as in the configuration file.

@@ -24,7 +24,7 @@ PRISM_API int prism_tcp_unlisten(struct prism_worker *worker, prism_listener lis
 /// Begin a connection; CONNECTED or CLOSED follows.
 /// @param local source address and port to use, or NULL to have them chosen (RFC 6056)
 /// @return 0; -ENETUNREACH, -EADDRNOTAVAIL (local is not ours, or no port is free), -EADDRINUSE,
-///         -ENFILE, -EAFNOSUPPORT (IPv6), -EINVAL (a group, no address or no port)
+///         -ENFILE, -EINVAL (a group, no address or no port)
 /// Thread: the worker's, or control before run.   Blocks: never.   RFC 9293 3.9.1.1
 PRISM_API int prism_tcp_connect(struct prism_worker *worker, const struct prism_endpoint *remote,
 				const struct prism_endpoint *local, uint64_t user,

@@ -31,7 +31,7 @@ PRISM_API int prism_udp_clients_only(struct prism_worker *worker, prism_udp udp)
 /// be sent. Larger than the path's MTU is fragmented.
 /// @param local source address, or NULL to have it chosen
 /// @return 0; -ENETUNREACH, -EMSGSIZE (over 65,507 bytes), -ESTALE, -ENOBUFS (no buffer for the
-///         headers), -EADDRNOTAVAIL (local is not ours), -EAFNOSUPPORT (IPv6)
+///         headers), -EADDRNOTAVAIL (local is not ours)
 /// Thread: the socket's worker.   Blocks: never.
 PRISM_API int prism_udp_send(struct prism_worker *worker, prism_udp udp,
 			     const struct prism_addr *local, const struct prism_endpoint *remote,

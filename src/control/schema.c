@@ -71,7 +71,7 @@ static const struct schema_field port_fields[] = {
 	 .count_offset = offsetof(struct prism_port_options, address_count),
 	 .absent = "none",
 	 .example = "[198.18.0.2/24]",
-	 .sentence = "our addresses, each with its prefix length"},
+	 .sentence = "our addresses, IPv4 or IPv6, each with its prefix length"},
 	{.key = "kernel_addresses",
 	 .kind = SCHEMA_PREFIXES,
 	 WHERE(prism_port_options, kernel_addresses),
