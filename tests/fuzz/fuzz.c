@@ -79,6 +79,11 @@ static void introduce(struct world *world)
 
 struct world *fuzz_world(void)
 {
+	return fuzz_world_of(false);
+}
+
+struct world *fuzz_world_of(bool ip6)
+{
 	struct world_config config;
 	struct prism_endpoint tcp = {.port = 80}, udp = {.port = 9};
 	prism_listener listener;
@@ -86,6 +91,7 @@ struct world *fuzz_world(void)
 
 	world_config_init(&config);
 	config.node_count = 1;
+	config.ip6 = ip6;
 	config.frames_max = 64;
 	config.faults[0] = config.faults[1] = (struct pair_faults){0};
 	config.options.connections_max = 8;

@@ -23,6 +23,9 @@ uint32_t fuzz_bytes(struct fuzz *f, void *to, uint32_t len);
 // One small stack, node 0 at 198.18.0.1, listening for TCP on 80 and UDP on 9, its far end free.
 struct world *fuzz_world(void);
 
+// The same, at 2001:db8:18::1 too.
+struct world *fuzz_world_of(bool ip6);
+
 // Puts a frame on the wire to node 0 and lets the stack work.
 void fuzz_send(struct world *world, const uint8_t *frame, uint32_t len);
 
