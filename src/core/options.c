@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/addr.h"
 #include "base/bits.h"
 #include "base/err.h"
 #include "base/time.h"
@@ -53,6 +54,17 @@ void options_fill(struct prism_options *o, const struct prism_options *given)
 	DEFAULT(delayed_ack_ns, 40 * NS_PER_MS);
 	DEFAULT(rto_ns_min, 200 * NS_PER_MS);
 	DEFAULT(region_mib, 64);
+}
+
+bool options_speak_ip6(const struct prism_port_options *port)
+{
+	for (uint32_t i = 0; i < port->address_count; i++) {
+		struct addr addr = addr_from_bytes(&port->addresses[i].addr);
+
+		if (!addr_is_v4(&addr))
+			return true;
+	}
+	return false;
 }
 
 static int refuse(const char *field, uint32_t value, uint32_t min, uint32_t max)

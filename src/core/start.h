@@ -33,6 +33,9 @@ struct prism {
 // The given options with every default in its place (core/options.c).
 void options_fill(struct prism_options *out, const struct prism_options *given);
 
+// True when the port has an IPv6 address.
+bool options_speak_ip6(const struct prism_port_options *port);
+
 // 0, or a negative errno with err_set naming the field.
 int options_check(const struct prism_options *options);
 

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "core/stack.h"
+#include "core/start.h"
 #include "core/team.h"
 #include "core/timers.h"
 #include "net/udp.h"
@@ -169,14 +170,9 @@ static struct addr internal_addr(const struct prism_addr *a)
 
 static bool has_ip6(const struct prism_options *o)
 {
-	for (uint32_t i = 0; i < o->port_count; i++) {
-		for (uint32_t k = 0; k < o->ports[i].address_count; k++) {
-			struct addr addr = internal_addr(&o->ports[i].addresses[k].addr);
-
-			if (!addr_is_v4(&addr))
-				return true;
-		}
-	}
+	for (uint32_t i = 0; i < o->port_count; i++)
+		if (options_speak_ip6(&o->ports[i]))
+			return true;
 	return false;
 }
 

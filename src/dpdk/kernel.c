@@ -10,6 +10,7 @@
 #include <linux/capability.h>
 #include <linux/ethtool.h>
 #include <linux/if_link.h>
+#include <linux/if_packet.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <net/if.h>
@@ -220,6 +221,23 @@ static void add_attribute(struct request *r, unsigned short type, const void *va
 	memcpy(RTA_DATA(attribute), value, len);
 	r->header.nlmsg_len =
 		(uint32_t)(NLMSG_ALIGN(r->header.nlmsg_len) + RTA_ALIGN(attribute->rta_len));
+}
+
+// packet(7): the socket hears of nothing, as it names no protocol.
+int kernel_want_groups(const char *name)
+{
+	const struct packet_mreq all = {.mr_ifindex = (int)if_nametoindex(name),
+					.mr_type = PACKET_MR_ALLMULTI};
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof(all)) == 0)
+		return fd;
+	int error = -errno;
+
+	close(fd);
+	return error;
 }
 
 int kernel_add_address(const char *name, const struct addr *addr, uint8_t prefix_len)

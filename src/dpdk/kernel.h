@@ -36,4 +36,7 @@ int kernel_set_mac(const char *name, const uint8_t mac[6]);
 int kernel_get_mtu(const char *name, uint16_t *mtu_bytes);
 int kernel_set_mtu(const char *name, uint16_t mtu_bytes);
 int kernel_set_up(const char *name);
+// Asks the interface for all ethernet groups, as long as the descriptor that it gives is open.
+int kernel_want_groups(const char *name);
+
 int kernel_add_address(const char *name, const struct addr *addr, uint8_t prefix_len);

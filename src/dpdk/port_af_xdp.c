@@ -267,6 +267,8 @@ static void find_own(struct dpdk_port *p)
 static int started_af_xdp(struct dpdk_port *p, const struct port_config *config)
 {
 	find_own(p);
+	if (config->groups)
+		p->groups_fd = MAX(kernel_want_groups(p->target), 0);
 	return 0;
 }
 
@@ -283,6 +285,8 @@ static void restore_mtu(const struct dpdk_port *p)
 static void closed_af_xdp(struct dpdk_port *p)
 {
 	restore_mtu(p);
+	if (p->groups_fd)
+		close(p->groups_fd);
 	if (p->socket_count == 0) // a queue could not be opened: those before it were
 		find_own(p);
 	for (uint16_t i = 0; i < p->socket_count; i++)

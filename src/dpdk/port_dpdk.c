@@ -192,7 +192,8 @@ static void ask_for_rss(const struct plan *plan, const struct rte_eth_dev_info *
 {
 	uint64_t types =
 		info->flow_type_rss_offloads &
-		(RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV4_UDP);
+		(RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV4_UDP |
+		 RTE_ETH_RSS_IPV6 | RTE_ETH_RSS_NONFRAG_IPV6_TCP | RTE_ETH_RSS_NONFRAG_IPV6_UDP);
 
 	if (!plan->rss)
 		return;

@@ -74,7 +74,8 @@ struct dpdk_port {
 	// af_xdp alone
 	int socket_fd[WORKERS_MAX]; // the driver's, of the first sockets_count queues
 	uint16_t socket_count;
-	bool unclaimed;            // the kernel may not be done with what was sent
+	bool unclaimed; // the kernel may not be done with what was sent
+	int groups_fd;  // as long as it is open all groups come; 0: they are not asked for
 	uint16_t mtu_bytes_before; // the interface's, 0: it was not changed
 
 	// memif alone

@@ -90,12 +90,22 @@ static int plan_pci(struct plan *plan, const struct device *d, const struct port
 
 static const char *const no_options[] = {NULL};
 
+// Of a card that cannot, the port is none the worse: only IPv6's neighbours are not heard.
+static int started_card(struct dpdk_port *p, const struct port_config *config)
+{
+	if (config->groups)
+		(void)rte_eth_allmulticast_enable(p->id);
+	return 0;
+}
+
 const struct kind kind_pcap = {.name = "pcap", .plan = plan_pcap, .ops = &ethdev_ops};
-const struct kind kind_vdev = {.name = "vdev", .plan = plan_vdev, .ops = &ethdev_ops};
+const struct kind kind_vdev = {
+	.name = "vdev", .plan = plan_vdev, .started = started_card, .ops = &ethdev_ops};
 const struct kind kind_null = {.name = "null", .plan = plan_made, .ops = &ethdev_ops};
 const struct kind kind_ring = {.name = "ring", .plan = plan_made, .ops = &ethdev_ops};
 const struct kind kind_pci = {.name = "pci",
 			      .form = "pci:ADDRESS",
 			      .options = no_options,
 			      .plan = plan_pci,
+			      .started = started_card,
 			      .ops = &ethdev_ops};
