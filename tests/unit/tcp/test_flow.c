@@ -90,12 +90,52 @@ static void every_part_of_a_flow_changes_its_first_number(void **state)
 	duo_destroy(d);
 }
 
+#define FLOWS 600
+
+// Enough of them that it looks at buckets and connections, at hashes that are nobody's too.
+static void fetching_ahead_changes_nothing(void **state)
+{
+	static struct arrival a[BURST_PKTS];
+	const struct arrival *burst[BURST_PKTS];
+	struct tcp_config config = duo_config();
+	struct pair_faults none = {0};
+
+	config.has_ip6 = true;
+	config.connections_max = FLOWS;
+	struct duo *d = duo_create_with(&config, &none);
+	struct tcp *tcp = d->host[0].tcp;
+	struct conn *before = malloc(FLOWS * sizeof(*before));
+
+	for (uint32_t i = 0; i < FLOWS; i++) {
+		const struct flow f = {&OURS6, &PEER6, 80, (uint16_t)(1 + i)};
+		uint32_t value = owner_value(tcp, OWNER_CONN, i);
+
+		tcp->conn[i].sendq.head = NO_INDEX;
+		assert_int_equal(flow_enter(tcp, &f, &value), 0);
+	}
+	memcpy(before, tcp->conn, FLOWS * sizeof(*before));
+	for (uint32_t i = 0; i < BURST_PKTS; i++) {
+		const struct flow_key40 key = tuple_key6(&OURS6, &PEER6, 80, (uint16_t)(1 + i * 9));
+
+		a[i].flow_hash = i % 4 ? table40_hash(tcp->table6, &key) : 77 * i;
+		a[i].has_text = i % 2;
+		burst[i] = &a[i];
+	}
+	tcp_prefetch6(tcp, burst, BURST_PKTS);
+	assert_memory_equal(before, tcp->conn, FLOWS * sizeof(*before));
+	for (uint32_t i = 0; i < FLOWS; i++)
+		flow_leave(tcp, &(struct flow){&OURS6, &PEER6, 80, (uint16_t)(1 + i)});
+	free(before);
+	duo_destroy(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_family_has_a_table_of_its_own),
 		cmocka_unit_test(without_an_address_of_it_ipv6_has_no_table),
 		cmocka_unit_test(places_of_flows_that_left_come_back),
+		cmocka_unit_test(fetching_ahead_changes_nothing),
 		cmocka_unit_test(every_part_of_a_flow_changes_its_first_number),
 	};
 
