@@ -92,6 +92,7 @@ struct ip6 {
 	uint32_t route_count;
 	uint32_t place_count; // addresses configured so far
 	struct timer timer;   // the next thing that any port waits for
+	uint64_t special[4];  // last octets that addresses of ours have, or had
 	struct ip6_pmtu pmtu[PMTU_SLOTS];
 	struct ip6_large_sent large_sent[IP6_LARGE_SENT_SLOTS];
 };

@@ -143,6 +143,13 @@ void ip6_fini(struct net *net)
 	net->ip6 = NULL;
 }
 
+static void mark_special(struct ip6 *ip6, const struct addr *addr)
+{
+	uint8_t octet = addr->byte[15];
+
+	ip6->special[octet / 64] |= UINT64_C(1) << (octet % 64);
+}
+
 static struct ip6_address *add(struct net *net, uint16_t port_index, const struct addr *addr,
 			       uint8_t len)
 {
@@ -158,6 +165,7 @@ static struct ip6_address *add(struct net *net, uint16_t port_index, const struc
 		.preferred_until_ns = TIME_NEVER_NS,
 		.valid_until_ns = TIME_NEVER_NS,
 	};
+	mark_special(net->ip6, addr);
 	if (net->config.dad_probes == 0)
 		assign(net, port_index, a);
 	ip6_schedule(net);
@@ -216,6 +224,7 @@ static bool make_again(struct net *net, uint16_t port_index, struct ip6_address 
 	if (!a->is_made || a->made_again == MADE_AGAIN_MAX)
 		return false;
 	a->addr = make_address(net, port_index, &a->addr, ++a->made_again);
+	mark_special(net->ip6, &a->addr);
 	a->probes = 0;
 	a->next_ns = net->env->now_ns;
 	ip6_schedule(net);

@@ -227,9 +227,9 @@ static enum drop solicitation(struct net *net, const struct pkt *p, const struct
 		return DROP_ND_NOT_OURS;
 	if (own->state == IP6_TENTATIVE) // RFC 4862 5.4.3
 		return probe && !is_our_question(net, h) ? conflict(net, a, own) : DROP_ND_NOT_OURS;
-	if (!probe && !path6_on_link(net, a->port_index, &a->src))
-		return DROP_ND_OFF_LINK;
-	if (!probe && h->mac)
+	// Who is of no prefix that is known to be on the link is answered, but is no neighbour:
+	// what goes to him goes where a route says (RFC 5942 4).
+	if (!probe && h->mac && path6_on_link(net, a->port_index, &a->src))
 		nd_learn(net, a->port_index, &a->src, h->mac);
 	if (answers)
 		advertise(net, a, &h->target,

@@ -90,7 +90,8 @@ static void timer_fires(void *context, struct timer *timer, uint64_t now_ns)
 	} else if (n->state == NEIGHBOUR_PROBING && n->tries < PROBE_TRIES) {
 		ask_itself(net, n);
 	} else {
-		nd_router_is_silent(net, n);
+		if (n->state == NEIGHBOUR_PROBING)
+			nd_router_is_silent(net, n);
 		neighbour_release(net, n);
 	}
 }

@@ -55,9 +55,19 @@ static void a_solicitation_for_others_is_not_ours(void **state)
 	bed6_asked(b, &PEER6, &neighbour, PEER_MAC);
 	assert_int_equal(bed_drops(b, DROP_ND_NOT_OURS), 1);
 	assert_null(bed6_neighbour(b, &PEER6));
-	bed6_asked(b, &FAR6, &OURS6, PEER_MAC);
-	assert_int_equal(bed_drops(b, DROP_ND_OFF_LINK), 1);
 	assert_int_equal(b->port[0].tx_count, 0);
+	bed_destroy(b);
+}
+
+// RFC 5942 4: an address says nothing about what is on the link.
+static void who_asks_from_another_prefix_is_answered_and_no_neighbour(void **state)
+{
+	struct bed *b = bed6_create();
+
+	bed6_asked(b, &FAR6, &OURS6, PEER_MAC);
+	assert_int_equal(last(b)->type, ICMP6_NEIGHBOUR_ADVERTISEMENT);
+	assert_memory_equal(b->out, PEER_MAC, 6);
+	assert_null(bed6_neighbour(b, &FAR6));
 	bed_destroy(b);
 }
 
@@ -183,6 +193,7 @@ int main(void)
 		cmocka_unit_test(whoever_asks_for_us_is_answered_and_known),
 		cmocka_unit_test(whoever_probes_for_our_address_is_told_before_all),
 		cmocka_unit_test(a_solicitation_for_others_is_not_ours),
+		cmocka_unit_test(who_asks_from_another_prefix_is_answered_and_no_neighbour),
 		cmocka_unit_test(what_breaks_a_rule_of_validation_is_dropped),
 		cmocka_unit_test(nothing_is_learnt_that_nobody_asked_for),
 		cmocka_unit_test(another_that_claims_our_address_is_named_and_does_not_get_it),
