@@ -452,6 +452,14 @@ static COLD void input_half_open(struct tcp *tcp, uint32_t index, struct segment
 		input_conn(tcp, c, s);
 }
 
+static COLD void input_stranger(struct tcp *tcp, struct segment *s)
+{
+	struct conn *c = open_stranger(tcp, s, tcp->isn_floor);
+
+	if (c)
+		input_conn(tcp, c, s);
+}
+
 void tcp_input(struct tcp *tcp, struct pkt *p, const struct arrival *arrival)
 {
 	struct segment s;
@@ -467,7 +475,7 @@ void tcp_input(struct tcp *tcp, struct pkt *p, const struct arrival *arrival)
 	if (UNLIKELY(reason != DROP_OK))
 		pkt_drop(tcp->env, p, reason);
 	else if (UNLIKELY(owner == OWNER_NONE))
-		open_stranger(tcp, &s, tcp->isn_floor);
+		input_stranger(tcp, &s);
 	else if (LIKELY(owner_kind(owner) == OWNER_CONN))
 		input_conn(tcp, &tcp->conn[owner_index(tcp, owner)], &s);
 	else if (owner_kind(owner) == OWNER_TIME_WAIT)

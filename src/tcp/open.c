@@ -2,8 +2,9 @@
 // How connections begin that others open (RFC 9293 3.5, 3.10.7.2; RFC 4987 for the bounded array):
 // SYNs to listeners and the handshake's last ACK. Called by input.c. Our own SYNs are connect.c's.
 //
-// When the array is full the oldest half-open connection makes room (RFC 4987 3.4): under a flood
-// of forged SYNs whoever answers sooner than the flood goes once round the array is served.
+// While the array is full SYNs are answered by cookies (cookie.c): under a flood of forged SYNs
+// whoever answers is served. Only where a TIME-WAIT made room for a SYN the oldest half-open
+// connection gives way to it (RFC 4987 3.4), for no cookie lies above its numbers.
 //
 // Text on a SYN is not kept: it is not acknowledged either, so the peer sends it again
 // (RFC 9293 3.10.7.2 allows to queue it; fast open will).
@@ -15,6 +16,7 @@
 #include "tcp/ack.h"
 #include "tcp/cc.h"
 #include "tcp/close.h"
+#include "tcp/cookie.h"
 #include "tcp/deliver.h"
 #include "tcp/early.h"
 #include "tcp/flow.h"
@@ -29,29 +31,8 @@
 #define SYN_ACK_RETRANSMITS_MAX 7
 #define HALF_OPEN_RTO_MAX_NS RTO_NS_MAX
 
-// RFC 9293 MUST-15: 576 or 1280 octets less the fixed headers.
-uint16_t open_mss_default(const struct net_path *path)
-{
-	return net_path_is_ip6(path) ? TCP_MSS_DEFAULT_IPV6 : TCP_MSS_DEFAULT;
-}
-
-uint16_t open_first_window(const struct tcp *tcp)
-{
-	return (uint16_t)MIN(tcp->config.receive_bytes_max, UINT32_C(65535));
-}
-
-struct tcp_options open_options(const struct tcp *tcp, const struct net_path *path)
-{
-	return (struct tcp_options){
-		.has_mss = true, // RFC 9293 MUST-14, MUST-65: on SYNs only
-		.mss = output_mss_to_offer(tcp, path),
-		.has_scale = true,
-		.scale = tcp->rcv_scale,
-		.has_ts = true,
-		.ts_value = isn_ts_now(tcp->env),
-		.has_sack = true,
-	};
-}
+// So long after the last cookie an ACK of nobody may be the answer to one: two of its periods.
+#define COOKIE_LIFE_NS (140 * NS_PER_S)
 
 static bool send_syn_ack(struct tcp *tcp, struct half_open *h)
 {
@@ -208,6 +189,36 @@ static void fill(struct tcp *tcp, struct half_open *h, struct segment *s, uint32
 	h->began_ns = tcp->env->now_ns;
 }
 
+// The SYN-ACK says all that we would have to remember, and we remember only that there are such.
+static void send_cookie(struct tcp *tcp, const struct segment *s, struct net_path *path)
+{
+	const struct flow f = {&path->local, &path->remote, s->dst_port, s->src_port};
+	struct tcp_options peer, o = open_options(tcp, path);
+	uint16_t peer_mss;
+
+	segment_syn_options(s, &peer);
+	peer_mss = peer.has_mss && peer.mss ? peer.mss : open_mss_default(path);
+	o.has_ts = peer.has_ts;
+	o.ts_echo = peer.ts_value;
+	o.has_scale = peer.has_scale && peer.has_ts;
+	o.has_sack = peer.has_sack && peer.has_ts;
+	peer.has_scale = o.has_scale;
+	peer.has_sack = o.has_sack;
+	o.ts_value = cookie_ts_make(tcp->env, &peer);
+	tcp->cookies_until_ns = tcp->env->now_ns + COOKIE_LIFE_NS;
+	counter_add(tcp->env, COUNTER_tcp_cookies_out, 1);
+	output_bare(tcp, &(struct bare){
+				 .path = path,
+				 .syn = &o,
+				 .local_port = s->dst_port,
+				 .remote_port = s->src_port,
+				 .seq = cookie_make(tcp, &f, s->raw_seq, peer_mss),
+				 .ack = s->raw_seq + 1,
+				 .wnd_units = open_first_window(tcp),
+				 .flags = TCP_SYN | TCP_ACK,
+			 });
+}
+
 static struct half_open *free_place(struct tcp *tcp)
 {
 	if (UNLIKELY(tcp->half_open_free == NO_INDEX)) {
@@ -239,6 +250,11 @@ static enum drop syn_arrives(struct tcp *tcp, struct listener *l, struct segment
 
 	if (reason != DROP_OK)
 		return reason;
+	// A cookie cannot be above what an earlier connection sent.
+	if (UNLIKELY(tcp->half_open_free == NO_INDEX) && isn_floor == 0) {
+		send_cookie(tcp, s, &path);
+		return DROP_OK;
+	}
 	struct half_open *h = free_place(tcp);
 
 	h->path = path;
@@ -261,60 +277,10 @@ static enum drop syn_arrives(struct tcp *tcp, struct listener *l, struct segment
 	return DROP_OK;
 }
 
-void open_stranger(struct tcp *tcp, struct segment *s, uint32_t isn_floor)
-{
-	struct listener *l;
-	enum drop reason;
-
-	// RFC 9293 MUST-57: SYNs to groups are dropped silently; all else to a group is not TCP.
-	// RFC 9293 MUST-63: invalid sources were dropped as martians by net/ip4.c.
-	if (s->arrival->to_group) {
-		pkt_drop(tcp->env, s->pkt, DROP_TCP_TO_GROUP);
-		return;
-	}
-	l = listener_for(tcp, &s->arrival->dst, s->dst_port);
-	if (!l || s->flags & (TCP_ACK | TCP_RST)) {
-		// RFC 9293 3.10.7.1: CLOSED; 3.10.7.2: first RST, second ACK in LISTEN
-		output_reset_reply(tcp, s);
-		pkt_drop(tcp->env, s->pkt, l ? DROP_TCP_NO_CONNECTION : DROP_TCP_NO_LISTENER);
-		return;
-	}
-	if (!(s->flags & TCP_SYN)) { // RFC 9293 3.10.7.2, fourth
-		pkt_drop(tcp->env, s->pkt, DROP_TCP_NO_CONNECTION);
-		return;
-	}
-	reason = syn_arrives(tcp, l, s, isn_floor);
-	if (reason != DROP_OK)
-		pkt_drop(tcp->env, s->pkt, reason);
-	else
-		pkt_consume(tcp->env, s->pkt);
-}
-
-// Windows and options both sides agreed on.
-void open_agree(struct tcp *tcp, struct conn *c, const struct tcp_options *o)
-{
-	if (o->has_ts) {
-		conn_set(c, CONN_TS);
-		c->rcv.ts_recent = o->ts_value;
-		c->ts_recent_s = (uint32_t)(tcp->env->now_ns / NS_PER_S);
-	}
-	if (o->has_sack)
-		conn_set(c, CONN_SACK);
-	c->snd_scale = o->has_scale ? o->scale : 0;
-	c->rcv_scale = o->has_scale ? tcp->rcv_scale : 0;
-	output_set_mss(tcp, c, o->has_mss && o->mss ? o->mss : open_mss_default(&c->path));
-	c->rcv.wnd = open_first_window(tcp);
-}
-
-void open_established(struct tcp *tcp, struct conn *c)
-{
-	cc_init(c);
-	timers_ack_advanced(tcp, c);
-	timers_established(tcp, c);
-}
-
-// The handshake's last ACK: a connection is born.
-static struct conn *promote(struct tcp *tcp, struct half_open *h, struct segment *s)
+// The handshake's last ACK: a connection is born, in the table's place of its value so far. NULL
+// where it has none there and another worker's has come.
+static struct conn *promote(struct tcp *tcp, struct half_open *h, struct segment *s,
+			    uint32_t instead_of)
 {
 	struct listener *l = &tcp->listener[h->listener];
 	struct tcp_options o = {
@@ -331,12 +297,12 @@ static struct conn *promote(struct tcp *tcp, struct half_open *h, struct segment
 		.local_port = h->local_port,
 		.remote_port = h->remote_port,
 		.state = SYN_RECEIVED,
-		.instead_of = half_open_value(tcp, h),
+		.instead_of = instead_of,
 	};
 	struct conn *c = conn_create(tcp, &birth);
 
-	ASSERT(c); // there is a slot (half_open_refuses), and its place in the table is h's
-	release(tcp, h);
+	if (!c)
+		return NULL;
 	conn_start_send(c, h->iss);
 	c->snd.una = c->snd.nxt = c->snd.end;
 	conn_start_receive(c, h->irs);
@@ -345,7 +311,7 @@ static struct conn *promote(struct tcp *tcp, struct half_open *h, struct segment
 	c->snd.wnd_max = c->snd.wnd;
 	if (h->retransmits)
 		conn_set(c, CONN_SYN_RETRANSMITTED);
-	else
+	else if (h->began_ns)
 		rtt_sample(c, tcp->env->now_ns - h->began_ns);
 	c->user = l->user;
 	conn_enter(tcp, c, ESTABLISHED);
@@ -353,6 +319,72 @@ static struct conn *promote(struct tcp *tcp, struct half_open *h, struct segment
 	counter_add(tcp->env, COUNTER_tcp_passive_opens, 1);
 	deliver_news(tcp, c, NEWS_ACCEPTED);
 	return c;
+}
+
+// The connection that an ACK completes whose handshake only the cookie knows. NULL: none was made,
+// or it is not ours, or there is no room for one now; the peer says it again.
+static struct conn *cookie_comes_back(struct tcp *tcp, struct listener *l, struct segment *s)
+{
+	const struct flow f = {&s->arrival->dst, &s->arrival->src, s->dst_port, s->src_port};
+	struct half_open h = {.local_port = s->dst_port,
+			      .remote_port = s->src_port,
+			      .iss = s->raw_ack - 1,
+			      .irs = s->raw_seq - 1,
+			      .listener = (uint16_t)(l - tcp->listener),
+			      .listener_generation = l->generation,
+			      .has_ts = s->has_ts,
+			      .ts_recent = s->ts_value};
+	struct tcp_options o = {0};
+	struct conn *c;
+
+	if (tcp->env->now_ns >= tcp->cookies_until_ns ||
+	    (s->flags & (TCP_ACK | TCP_RST | TCP_SYN)) != TCP_ACK ||
+	    !cookie_read(tcp, &f, h.irs, h.iss, &h.peer_mss) ||
+	    open_refusal(tcp, s, &h.path) != DROP_OK)
+		return NULL;
+	if (s->has_ts)
+		cookie_ts_read(s->ts_echo, &o);
+	h.has_scale = o.has_scale;
+	h.peer_scale = o.scale;
+	h.has_sack = o.has_sack;
+	c = promote(tcp, &h, s, OWNER_NONE);
+	counter_add(tcp->env, COUNTER_tcp_cookies_in, c != NULL);
+	return c;
+}
+
+struct conn *open_stranger(struct tcp *tcp, struct segment *s, uint32_t isn_floor)
+{
+	struct conn *c = NULL;
+	struct listener *l;
+	enum drop reason;
+
+	// RFC 9293 MUST-57: SYNs to groups are dropped silently; all else to a group is not TCP.
+	// RFC 9293 MUST-63: invalid sources were dropped as martians by net/ip4.c.
+	if (s->arrival->to_group) {
+		pkt_drop(tcp->env, s->pkt, DROP_TCP_TO_GROUP);
+		return NULL;
+	}
+	l = listener_for(tcp, &s->arrival->dst, s->dst_port);
+	if (l)
+		c = cookie_comes_back(tcp, l, s);
+	if (c)
+		return c;
+	if (!l || s->flags & (TCP_ACK | TCP_RST)) {
+		// RFC 9293 3.10.7.1: CLOSED; 3.10.7.2: first RST, second ACK in LISTEN
+		output_reset_reply(tcp, s);
+		pkt_drop(tcp->env, s->pkt, l ? DROP_TCP_NO_CONNECTION : DROP_TCP_NO_LISTENER);
+		return NULL;
+	}
+	if (!(s->flags & TCP_SYN)) { // RFC 9293 3.10.7.2, fourth
+		pkt_drop(tcp->env, s->pkt, DROP_TCP_NO_CONNECTION);
+		return NULL;
+	}
+	reason = syn_arrives(tcp, l, s, isn_floor);
+	if (reason != DROP_OK)
+		pkt_drop(tcp->env, s->pkt, reason);
+	else
+		pkt_consume(tcp->env, s->pkt);
+	return NULL;
 }
 
 static bool listener_is_open(const struct tcp *tcp, const struct half_open *h)
@@ -416,5 +448,9 @@ struct conn *open_half(struct tcp *tcp, uint32_t index, struct segment *s)
 		pkt_drop(tcp->env, s->pkt, reason);
 		return NULL;
 	}
-	return promote(tcp, h, s);
+	struct conn *c = promote(tcp, h, s, half_open_value(tcp, h));
+
+	ASSERT(c); // there is a slot (half_open_refuses), and its place in the table is h's
+	release(tcp, h);
+	return c;
 }

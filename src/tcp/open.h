@@ -26,9 +26,10 @@ struct half_open {
 void open_init(struct tcp *tcp);
 void open_forget_all(struct tcp *tcp);
 
-// A segment to a tuple that nobody owns. Takes it. isn_floor: what a new ISN must lie above, when
+// A segment to a tuple that nobody owns. NULL: it was taken. Otherwise the connection it completed
+// by a cookie, and the segment goes on to it. isn_floor: what a new ISN must lie above, when
 // TIME-WAIT made room for this SYN (0: anything).
-void open_stranger(struct tcp *tcp, struct segment *s, uint32_t isn_floor);
+struct conn *open_stranger(struct tcp *tcp, struct segment *s, uint32_t isn_floor);
 
 // Why this worker begins no connection now, whatever the SYN; DROP_OK: path is the way back.
 enum drop open_refusal(struct tcp *tcp, const struct segment *s, struct net_path *path);
