@@ -90,6 +90,9 @@ struct prism_options {
 	uint32_t workers;       ///< 1..64, default 1; limits are of all workers together
 	int16_t cores[PRISM_WORKERS_MAX]; ///< where each worker's thread is pinned when it polls
 					  ///< first; -1: nowhere. The first has `core`
+	enum prism_congestion congestion; ///< of all connections, until PRISM_TCP_CONGESTION
+	uint32_t fixed_window_bytes; ///< what PRISM_CONGESTION_NONE has in flight, up to 1 GiB;
+				     ///< default 1 MiB
 };
 
 /// Fills in sizes and defaults. Thread: any. Blocks: never.

@@ -67,6 +67,17 @@ enum prism_event_type {
 			       ///< now; what follows on it comes with a later poll
 };
 
+/// How a sender finds out how fast the network takes what it sends.
+enum prism_congestion {
+	PRISM_CONGESTION_CUBIC,   ///< CUBIC with HyStart++ (RFC 9438, RFC 9406), as most of the
+				  ///< internet
+	PRISM_CONGESTION_NEWRENO, ///< RFC 5681 and RFC 6582, with HyStart++
+	/// No congestion control: fixed_window_bytes may be in flight, from the first segment on,
+	/// and no loss makes it less. Losses are still repaired. For a network of your own that
+	/// carries that much of all its connections together; anywhere else it is a fault.
+	PRISM_CONGESTION_NONE,
+};
+
 /// Why a connection ended.
 enum prism_close_reason {
 	PRISM_CLOSE_NONE,

@@ -8,6 +8,8 @@
 #include "cli/cli.h"
 #include "cli/file.h"
 #include "control/config_print.h"
+#include "control/config_value.h"
+#include "control/schema.h"
 
 struct config *file_load(const char *path)
 {
@@ -34,18 +36,29 @@ const char *file_argument(int argc, char **argv, int at)
 	return NULL;
 }
 
+static const char *congestion_control(const struct config *config, char *text, size_t text_bytes)
+{
+	const struct schema_section *tcp = schema_section_find("tcp");
+
+	config_value_format(schema_field_find(tcp, "congestion_control"), &config->options, text,
+			    text_bytes);
+	return text;
+}
+
 int cmd_check(int argc, char **argv)
 {
 	const char *values[CLI_OPTIONS_MAX];
 	int at = cli_options(argc, argv, values);
 	const char *path = at < 0 ? NULL : file_argument(argc, argv, at);
 	struct config *config = path ? file_load(path) : NULL;
+	char name[32];
 
 	if (!config)
 		return CLI_USAGE;
-	printf("%s: ok, %u port%s, %u service%s\n", path, config->options.port_count,
-	       config->options.port_count == 1 ? "" : "s", config->service_count,
-	       config->service_count == 1 ? "" : "s");
+	printf("%s: ok, %u port%s, %u service%s, congestion control %s\n", path,
+	       config->options.port_count, config->options.port_count == 1 ? "" : "s",
+	       config->service_count, config->service_count == 1 ? "" : "s",
+	       congestion_control(config, name, sizeof name));
 	config_free(config);
 	return CLI_OK;
 }

@@ -361,6 +361,21 @@ static const struct schema_field tcp_fields[] = {
 	 .fallback = "200ms",
 	 .example = "200ms",
 	 .sentence = "shortest retransmission timeout (RFC 6298 says 1s, Linux 200ms)"},
+	{.key = "congestion_control",
+	 .kind = SCHEMA_CHOICE,
+	 WHERE(prism_options, congestion),
+	 .choices = "cubic newreno none",
+	 .fallback = "cubic",
+	 .example = "cubic",
+	 .sentence = "how a sender finds its speed; none does not: it never slows down"},
+	{.key = "fixed_window",
+	 .kind = SCHEMA_SIZE,
+	 WHERE(prism_options, fixed_window_bytes),
+	 .min = 4 * KIB,
+	 .max = GIB,
+	 .fallback = "1MiB",
+	 .example = "1MiB",
+	 .sentence = "with congestion_control none: bytes in flight, whatever is lost"},
 };
 
 static const struct schema_field memory_fields[] = {

@@ -54,6 +54,7 @@ void options_fill(struct prism_options *o, const struct prism_options *given)
 	DEFAULT(delayed_ack_ns, 40 * NS_PER_MS);
 	DEFAULT(rto_ns_min, 200 * NS_PER_MS);
 	DEFAULT(region_mib, 64);
+	DEFAULT(fixed_window_bytes, 1u << 20);
 }
 
 bool options_speak_ip6(const struct prism_port_options *port)
@@ -119,6 +120,8 @@ static const struct {
 	RANGE(memory_mib, 0, 1u << 20),
 	RANGE(region_mib, 0, 1u << 20),
 	RANGE(workers, 1, WORKERS_MAX),
+	RANGE(congestion, 0, PRISM_CONGESTION_NONE),
+	RANGE(fixed_window_bytes, 1, 1u << 30),
 #undef RANGE
 };
 

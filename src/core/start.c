@@ -222,6 +222,16 @@ static int open_ports(struct prism *p)
 	return 0;
 }
 
+// What is chosen on purpose and could be a fault elsewhere is said.
+static void report_congestion(struct prism *p)
+{
+	if (p->options.congestion == PRISM_CONGESTION_NONE)
+		report_line(p,
+			    "tcp: no congestion control, %u bytes in flight a connection whatever "
+			    "is lost; for a network of your own that carries them all\n",
+			    p->options.fixed_window_bytes);
+}
+
 static int start_all(struct prism *p)
 {
 	const struct prism_options *o = &p->options;
@@ -237,6 +247,7 @@ static int start_all(struct prism *p)
 		error = create_pools(p, plan);
 	if (!error)
 		error = open_ports(p);
+	report_congestion(p);
 	if (!error)
 		error = start_workers(p);
 	return error;

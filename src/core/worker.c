@@ -191,6 +191,8 @@ struct tcp_config worker_tcp_limits(const struct prism_options *o, uint32_t work
 		.delayed_ack_ns = o->delayed_ack_ns,
 		.rto_ns_min = o->rto_ns_min,
 		.mss_max = (uint16_t)MIN(o->segment_bytes_max, 65535u),
+		.congestion = o->congestion,
+		.fixed_window_bytes = o->fixed_window_bytes,
 		.address_count = address_count(o),
 		.has_ip6 = has_ip6(o),
 	};

@@ -28,6 +28,12 @@ static uint64_t measure_ns(const struct tcp *tcp, const struct conn *c, const st
 	return ticks > INT32_MAX ? 0 : ((uint64_t)ticks << 20) + 1;
 }
 
+// At least 1 where something was measured.
+static uint32_t rtt_us(uint64_t rtt_ns)
+{
+	return (uint32_t)MIN((rtt_ns + NS_PER_US - 1) / NS_PER_US, (uint64_t)UINT32_MAX);
+}
+
 static void owe_sent(struct tcp *tcp, struct conn *c, bool cookie)
 {
 	if (cookie)
@@ -42,7 +48,6 @@ void ack_advance(struct tcp *tcp, struct conn *c, const struct segment *s)
 		.acked_bytes = (uint32_t)(s->ack - c->snd.una),
 		.now_ns = tcp->env->now_ns,
 		.after_rto = conn_is(c, CONN_AFTER_RTO),
-		.app_limited = conn_is(c, CONN_APP_LIMITED),
 	};
 	bool in_trouble = UNLIKELY(loss_concerns(c, s));
 	struct loss_news news;
@@ -56,8 +61,10 @@ void ack_advance(struct tcp *tcp, struct conn *c, const struct segment *s)
 	c->snd.una = s->ack;
 	if (rtt_ns)
 		rtt_sample(c, rtt_ns);
-	sample.rtt_us = (uint32_t)MIN(rtt_ns / NS_PER_US, (uint64_t)UINT32_MAX);
-	if (LIKELY(!in_trouble) || !loss_ack_came(tcp, c, s, &news))
+	sample.rtt_us = rtt_us(rtt_ns);
+	// RFC 9438 5.8, RFC 7661: a window that was not used is not known to be good.
+	if ((LIKELY(!in_trouble) || !loss_ack_came(tcp, c, s, &news)) &&
+	    !conn_is(c, CONN_APP_LIMITED))
 		cc_of(c)->on_ack(c, &sample);
 	timers_ack_advanced(tcp, c);
 	owe_sent(tcp, c, acked.cookie);

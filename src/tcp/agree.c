@@ -51,7 +51,7 @@ void open_agree(struct tcp *tcp, struct conn *c, const struct tcp_options *o)
 
 void open_established(struct tcp *tcp, struct conn *c)
 {
-	cc_init(c);
+	cc_init(tcp, c);
 	timers_ack_advanced(tcp, c);
 	timers_established(tcp, c);
 }

@@ -1,11 +1,26 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What every congestion control shares: where cwnd starts and what idling does to it (RFC 6928,
-// RFC 5681 3.1 and 4.1). Called by open.c when a connection is established and by output.c; the
+// What every congestion control shares: which one a connection has, where cwnd starts, what idling
+// does to it, what a reduction changes until it is taken back (RFC 6928, RFC 5681 3.1 and 4.1, RFC
+// 9438 4.9). Called by open.c when a connection is established, by output.c and request.c; the
 // algorithms are in cc_*.c. Not here: what is lost, which is loss.c's question.
 #include "tcp/cc.h"
 
+#include "tcp/trouble.h"
+
 #define INITIAL_SEGS 10
 #define INITIAL_BYTES 14600u
+
+static const struct cc_ops *const kinds[] = {
+	[PRISM_CONGESTION_CUBIC] = &cc_cubic,
+	[PRISM_CONGESTION_NEWRENO] = &cc_reno,
+	[PRISM_CONGESTION_NONE] = &cc_none,
+};
+
+const struct cc_ops *cc_of(const struct conn *c)
+{
+	DCHECK(c->cc_kind < ARRAY_COUNT(kinds));
+	return kinds[c->cc_kind];
+}
 
 static uint32_t initial_window(const struct conn *c)
 {
@@ -14,21 +29,92 @@ static uint32_t initial_window(const struct conn *c)
 	return MIN(INITIAL_SEGS * mss, MAX(2 * mss, INITIAL_BYTES));
 }
 
-void cc_init(struct conn *c)
+void cc_init(const struct tcp *tcp, struct conn *c)
 {
+	c->cc.acked = 0;
+	if (UNLIKELY(cc_of(c)->fixed)) {
+		c->cc.cwnd_bytes = MAX(tcp->config.fixed_window_bytes, (uint32_t)c->mss_bytes);
+		c->ssthresh_bytes = c->cc.cwnd_bytes;
+		return;
+	}
 	c->cc.cwnd_bytes = conn_is(c, CONN_SYN_RETRANSMITTED) ? c->mss_bytes : initial_window(c);
 	c->ssthresh_bytes = UINT32_MAX; // RFC 5681 3.1: arbitrarily high
-	c->cc.acked = 0;
+	cc_slow_start_begin(c);
+}
+
+// What CUBIC knew ends: an epoch begins anew, from cwnd as it is then.
+static void end_epoch(struct conn *c, uint32_t w_max_bytes)
+{
+	if (c->cc_phase <= CC_CONSERVATIVE)
+		return;
+	c->cc_phase = CC_STEADY;
+	c->cc_state.cubic.w_max_bytes = w_max_bytes;
+}
+
+COLD void cc_choose(const struct tcp *tcp, struct conn *c, enum prism_congestion kind)
+{
+	bool begins_anew = cc_of(c)->fixed;
+
+	if (c->cc_kind == kind)
+		return;
+	c->cc_kind = kind;
+	if (!conn_in(c, STATES_SYNCHRONIZED)) // cc_init will
+		return;
+	if (!begins_anew && !cc_of(c)->fixed) {
+		end_epoch(c, 0);
+		c->cc.acked = 0;
+		return;
+	}
+	cc_init(tcp, c);
+	if (!conn_is(c, CONN_TROUBLE))
+		return;
+	// What the other kind lost is not given back, and its recovery ends where this one begins.
+	trouble_of(tcp, c)->undo.una = 0;
+	c->ssthresh_bytes = c->cc.cwnd_bytes;
+	c->cc_phase = CC_STEADY;
+	c->cc_state.cubic.w_max_bytes = 0;
 }
 
 void cc_after_idle(struct conn *c)
 {
-	c->cc.cwnd_bytes = MIN(c->cc.cwnd_bytes, initial_window(c));
+	uint32_t restart_bytes = initial_window(c);
+
+	if (c->cc.cwnd_bytes <= restart_bytes || cc_of(c)->fixed)
+		return;
+	c->cc.cwnd_bytes = restart_bytes;
+	end_epoch(c, cc_w_max_bytes(c));
 }
 
 void cc_mss_changed(struct conn *c, uint16_t before)
 {
 	uint64_t segs = c->cc.cwnd_bytes / before;
 
+	if (cc_of(c)->fixed)
+		return;
 	c->cc.cwnd_bytes = (uint32_t)MAX(segs * c->mss_bytes, (uint64_t)c->mss_bytes);
+	end_epoch(c, cc_w_max_bytes(c) / before * c->mss_bytes); // W_max is so many segments too
+}
+
+COLD void cc_keep(struct conn *c, uint32_t w_max_bytes, enum cc_prior prior)
+{
+	c->cc_state.reduced = (struct cc_reduced){
+		.w_max_bytes = w_max_bytes,
+		.w_max_before_bytes = cc_w_max_bytes(c),
+	};
+	c->cc_phase = CC_REDUCED;
+	c->cc_prior = prior;
+	c->cc.acked = 0;
+}
+
+COLD void cc_taken_back(struct conn *c)
+{
+	uint32_t w_max_bytes = cc_w_max_bytes(c);
+
+	if (c->cc_phase == CC_REDUCED)
+		w_max_bytes = c->cc_state.reduced.w_max_before_bytes;
+	c->cc.acked = 0;
+	c->cc_prior = CC_PRIOR_W_MAX;
+	end_epoch(c, w_max_bytes);
+	if (c->ssthresh_bytes == UINT32_MAX)
+		cc_slow_start_begin(c);
 }

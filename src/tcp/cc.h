@@ -1,33 +1,47 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // How much may fly: congestion control behind one table of functions. What is lost is loss.c's.
+//
+//   kind     reacts to loss                  grows by
+//   cubic    to 0.7 (RFC 9438 4.6)           a cubic function of time, or as Reno where that is
+//   more newreno  to a half (RFC 5681 3.1)        a segment a round trip none     not at all
+//   nothing: the window is the configuration's
+//
+// The first two begin with the same slow start (cc_hystart.c).
 #pragma once
 
 #include "tcp/conn.h"
 
+#define CWND_BYTES_MAX (UINT32_C(1) << 30) // the largest window TCP can offer (RFC 7323 2.3)
+
 struct cc_sample {
+	uint64_t now_ns;
 	uint64_t in_flight_bytes; // when something was lost or recovered
 	uint32_t acked_bytes;     // by this ACK
-	uint32_t rtt_us;          // of this ACK; 0: it measures nothing
-	uint64_t now_ns;
-	bool after_rto;   // it was sent again, or with what was: CONN_AFTER_RTO before this ACK
-	bool app_limited; // cwnd was not what held the sender back
+	uint32_t rtt_us;          // measured by this ACK; 0: nothing was
+	bool after_rto; // it was sent again, or with what was: CONN_AFTER_RTO before this ACK
 };
 
 struct cc_ops {
 	const char *name;
+	bool fixed; // cwnd does not depend on what happens
 	void (*on_ack)(struct conn *c, const struct cc_sample *s);
 	// Sets ssthresh; how cwnd gets there is loss.c's.
 	void (*on_loss)(struct conn *c, const struct cc_sample *s);
 	void (*on_rto)(struct conn *c, const struct cc_sample *s);
 	void (*on_recovered)(struct conn *c, const struct cc_sample *s);
-	void (*on_spurious)(
-		struct conn *c); // nothing was lost; cwnd and ssthresh are back; or NULL
+	void (*on_spurious)(struct conn *c); // nothing was lost; cwnd and ssthresh are back
 };
 
+extern const struct cc_ops cc_cubic;
 extern const struct cc_ops cc_reno;
+extern const struct cc_ops cc_none;
 
-// RFC 6928: min(10 MSS, max(2 MSS, 14600)); one segment after a lost SYN (RFC 5681 3.1).
-void cc_init(struct conn *c);
+// Where a connection begins. RFC 6928: min(10 MSS, max(2 MSS, 14600)); one segment after a lost SYN
+// (RFC 5681 3.1).
+void cc_init(const struct tcp *tcp, struct conn *c);
+
+// Another kind from now on, at any time of a connection's life.
+void cc_choose(const struct tcp *tcp, struct conn *c, enum prism_congestion kind);
 
 // RFC 5681 4.1: after an idle RTO cwnd falls back to the restart window.
 void cc_after_idle(struct conn *c);
@@ -35,8 +49,41 @@ void cc_after_idle(struct conn *c);
 // Eff.snd.MSS fell (path MTU): cwnd in segments stays.
 void cc_mss_changed(struct conn *c, uint16_t before);
 
-static inline const struct cc_ops *cc_of(const struct conn *c)
+const struct cc_ops *cc_of(const struct conn *c);
+
+// ---- for cc_*.c
+
+// A new first slow start.
+void cc_slow_start_begin(struct conn *c);
+// An ACK while cwnd is below ssthresh.
+void cc_slow_start(struct conn *c, const struct cc_sample *s);
+
+// cwnd is about to be reduced: W_max from now on, and what it was until it is known that there was
+// a loss.
+void cc_keep(struct conn *c, uint32_t w_max_bytes, enum cc_prior prior);
+// There was none (RFC 9438 4.9).
+void cc_taken_back(struct conn *c);
+
+// W_max; 0: not defined.
+static inline uint32_t cc_w_max_bytes(const struct conn *c)
 {
-	(void)c;
-	return &cc_reno; // one algorithm so far; the connection's choice goes here
+	return c->cc_phase > CC_CONSERVATIVE ? c->cc_state.cubic.w_max_bytes : 0;
+}
+
+// RFC 5681 3.1, equation 4: never below two segments.
+static inline uint32_t cc_ssthresh_bytes(const struct conn *c, uint64_t bytes)
+{
+	return (uint32_t)MIN(MAX(bytes, UINT64_C(2) * c->mss_bytes), (uint64_t)CWND_BYTES_MAX);
+}
+
+static inline void cc_grow(struct conn *c, uint32_t bytes)
+{
+	c->cc.cwnd_bytes = MIN(c->cc.cwnd_bytes + bytes, CWND_BYTES_MAX);
+}
+
+// RFC 9937 6.2: PRR has brought the flight there.
+static inline void cc_recovered(struct conn *c, const struct cc_sample *s)
+{
+	(void)s;
+	c->cc.cwnd_bytes = c->ssthresh_bytes;
 }

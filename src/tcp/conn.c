@@ -31,6 +31,7 @@ static void set_defaults(struct tcp *tcp, struct conn *c, enum state state)
 	c->retransmit_ns = c->ack_ns = c->idle_ns = TIME_NEVER_NS;
 	c->timer.kind = TIMER_TCP;
 	c->quick_acks = CONN_QUICK_ACKS;
+	c->cc_kind = (uint8_t)tcp->config.congestion;
 }
 
 static bool enter_or_replace(struct tcp *tcp, const struct conn_birth *birth, uint32_t value)
@@ -111,6 +112,8 @@ static void check_send(const struct tcp *tcp, const struct conn *c)
 	ASSERT(!conn_in(c, STATES_SYNCHRONIZED) || c->mss_bytes > 0);
 	ASSERT(!conn_is(c, CONN_RECOVERY) || conn_is(c, CONN_TROUBLE));
 	ASSERT(!conn_is(c, CONN_PTO) || !conn_is(c, CONN_PERSIST));
+	ASSERT(c->cc_phase > CC_CONSERVATIVE || c->cc_kind == PRISM_CONGESTION_NONE ||
+	       !conn_in(c, STATES_SYNCHRONIZED) || c->ssthresh_bytes == UINT32_MAX);
 	sendq_check(tcp, c);
 	if (conn_is(c, CONN_TROUBLE))
 		scoreboard_check(tcp, c);

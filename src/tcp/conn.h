@@ -34,6 +34,7 @@
 #include "sync/cell.h"
 #include "sync/survey.h"
 #include "sync/table.h"
+#include "tcp/cc_state.h"
 #include "tcp/shared.h"
 #include "tcp/tcp.h"
 
@@ -76,7 +77,7 @@ enum conn_flag {
 	CONN_EARLY_ACKS = 1 << 12,    // text came early: early_acks are owed
 	CONN_AFTER_RTO = 1 << 13,     // slow start goes through what was lost, up to recover
 	CONN_WINDOW_PROBE = 1 << 14,  // one octet may leave although the window is closed
-	CONN_APP_LIMITED = 1 << 15,   // the last flush sent all there was
+	CONN_APP_LIMITED = 1 << 15,   // after the last flush half of cwnd or more was not used
 	CONN_TROUBLE = 1 << 16,       // trouble is the index of a record
 	CONN_EARLY = 1 << 17,         // early is not NULL
 	CONN_KEEPALIVE_SET = 1 << 18, // keepalive_s says, not the configuration
@@ -172,7 +173,10 @@ struct conn {
 	} rtt;
 
 	// Line 3: trouble; and what a flag, or another field, says there is need of.
-	uint32_t cc_state[5];    // of the algorithm
+	union cc_state cc_state; // asked where the window was the limit, as ssthresh
+	uint8_t cc_kind : 2;     // enum prism_congestion
+	uint8_t cc_phase : 3;    // enum cc_phase: what cc_state is
+	uint8_t cc_prior : 2;    // enum cc_prior
 	uint32_t trouble;        // with CONN_TROUBLE: trouble.h
 	struct pkt *early;       // last out-of-order packet; its successor is the first (circular)
 	uint64_t sent_cookie;    // of the last borrowed range acknowledged

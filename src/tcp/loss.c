@@ -91,8 +91,7 @@ static void take_back(struct tcp *tcp, struct conn *c, struct trouble *t)
 	c->cc.cwnd_bytes = MAX(c->cc.cwnd_bytes, t->undo.cwnd_bytes);
 	c->ssthresh_bytes = MAX(c->ssthresh_bytes, t->undo.ssthresh_bytes);
 	t->undo.una = 0;
-	if (cc_of(c)->on_spurious)
-		cc_of(c)->on_spurious(c);
+	cc_of(c)->on_spurious(c);
 	conn_unset(c, CONN_RECOVERY | CONN_AFTER_RTO | CONN_RTX_NOW);
 	scoreboard_lose_nothing(tcp, c, t);
 	conn_mark(tcp, c);

@@ -353,12 +353,13 @@ bool output_window_update_due(const struct tcp *tcp, const struct conn *c)
 	return conn_in(c, STATES_RECEIVING) && window_free(tcp, c) >= c->rcv.wnd + step;
 }
 
-// Text that cannot go: is it the window (probe), or the network (ACKs will come)?
+// Text that cannot go: is it the window (probe), or the network (ACKs will come)? And where neither
+// text nor the peer's window fills half of cwnd, it is not cwnd that limits (RFC 9438 5.8).
 static inline void wait_for_window(struct tcp *tcp, struct conn *c)
 {
 	if (c->snd.nxt < c->snd.end && conn_outstanding(c) == 0)
 		timers_window_closed(tcp, c);
-	if (c->snd.nxt == c->snd.end && 2 * loss_in_flight(tcp, c) < c->cc.cwnd_bytes)
+	if (2 * loss_in_flight(tcp, c) < c->cc.cwnd_bytes)
 		conn_set(c, CONN_APP_LIMITED);
 	else
 		conn_unset(c, CONN_APP_LIMITED);

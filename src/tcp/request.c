@@ -7,6 +7,7 @@
 #include "observe/counter.h"
 #include "pkt/pkt.h"
 #include "pkt/pool.h"
+#include "tcp/cc.h"
 #include "tcp/close.h"
 #include "tcp/conn.h"
 #include "tcp/deliver.h"
@@ -410,6 +411,17 @@ int tcp_tuple_of(struct tcp *tcp, prism_conn conn, struct tcp_tuple *tuple)
 	return 0;
 }
 
+static int set_congestion(struct tcp *tcp, struct conn *c, uint64_t value)
+{
+	if (value > PRISM_CONGESTION_NONE)
+		return err_set(ERR_INVALID_ARGUMENT,
+			       "congestion control %lu; it takes 0 (cubic), 1 (newreno), 2 (none)",
+			       (unsigned long)value);
+	cc_choose(tcp, c, (enum prism_congestion)value);
+	conn_mark(tcp, c); // a larger window lets more out
+	return 0;
+}
+
 int tcp_set_option(struct tcp *tcp, prism_conn conn, enum tcp_option option, uint64_t value)
 {
 	struct conn *c = conn_of(tcp, conn.id);
@@ -431,6 +443,8 @@ int tcp_set_option(struct tcp *tcp, prism_conn conn, enum tcp_option option, uin
 	case TCP_SET_TTL: // RFC 9293 MUST-49
 		c->ttl = (uint8_t)MIN(value, (uint64_t)UINT8_MAX);
 		return 0;
+	case TCP_SET_CONGESTION:
+		return set_congestion(tcp, c, value);
 	}
 	return err_set(ERR_INVALID_ARGUMENT, "tcp_set_option: option %d", (int)option);
 }

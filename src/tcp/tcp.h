@@ -30,10 +30,12 @@ struct tcp_config {
 	uint64_t keepalive_ns; // 0: off
 	uint64_t delayed_ack_ns;
 	uint64_t rto_ns_min;
-	uint16_t mss_max;          // 0: the path's
-	uint32_t address_count;    // that the instance has, where several workers share
-	bool has_ip6;              // IPv6 has a flow table of its own
-	struct tcp_shared *shared; // of the workers this one is one of; NULL: it is alone
+	uint16_t mss_max; // 0: the path's
+	enum prism_congestion congestion;
+	uint32_t fixed_window_bytes; // of PRISM_CONGESTION_NONE
+	uint32_t address_count;      // that the instance has, where several workers share
+	bool has_ip6;                // IPv6 has a flow table of its own
+	struct tcp_shared *shared;   // of the workers this one is one of; NULL: it is alone
 };
 
 struct tcp_tuple {
@@ -95,6 +97,7 @@ enum tcp_option {
 	TCP_SET_GIVE_UP_S,   // R2: seconds without an answer before CLOSED, 0: 100 (RFC 9293 3.8.3)
 	TCP_SET_DSCP,        // 0..63 (RFC 9293 3.9.2.1)
 	TCP_SET_TTL,         // 1..255, 0: 64 (RFC 9293 3.9.2)
+	TCP_SET_CONGESTION,  // enum prism_congestion
 };
 int tcp_set_option(struct tcp *tcp, prism_conn conn, enum tcp_option option, uint64_t value);
 

@@ -136,6 +136,7 @@ static void set_option(struct script *sc, struct world_config *config, const cha
 		       {"send_bytes_max", &o->send_bytes_max},
 		       {"receive_bytes_max", &o->receive_bytes_max},
 		       {"mss", &o->segment_bytes_max},
+		       {"fixed_window", &o->fixed_window_bytes},
 		       {"rx_pkts", &config->pool_pkts[POOL_RX]},
 		       {"tx_pkts", &config->pool_pkts[POOL_TX]},
 		       {"head_pkts", &config->pool_pkts[POOL_HEAD]},
@@ -147,6 +148,8 @@ static void set_option(struct script *sc, struct world_config *config, const cha
 	for (size_t i = 0; i < ARRAY_COUNT(numbers); i++)
 		if (strcmp(name, numbers[i].name) == 0)
 			*numbers[i].field = (uint32_t)strtoul(value, NULL, 0);
+	if (strcmp(name, "congestion") == 0)
+		config->options.congestion = (enum prism_congestion)atoi(value);
 	if (strcmp(name, "mtu") == 0)
 		config->mtu_bytes = (uint16_t)strtoul(value, NULL, 0);
 }

@@ -58,8 +58,17 @@ static uint16_t draw_mtu(struct rng *rng)
 	return (uint16_t)(296 + rng_below(rng, 9000 - 296));
 }
 
+// From numbers of its own: all else that a seed makes stays as it was.
+static void draw_congestion(struct rng rng, struct prism_options *o)
+{
+	rng_seed(&rng, rng_next(&rng));
+	o->congestion = (enum prism_congestion)(rng_below(&rng, 4) % 3); // cubic twice as often
+	o->fixed_window_bytes = (uint32_t)log_uniform(&rng, 1000, 1 << 20);
+}
+
 static void draw_options(struct rng *rng, struct prism_options *o)
 {
+	draw_congestion(*rng, o);
 	o->send_bytes_max = (uint32_t)log_uniform(rng, 16384, 4 << 20);
 	o->receive_bytes_max = (uint32_t)log_uniform(rng, 32768, 2 << 20);
 	o->time_wait_ns = 30 * NS_PER_S; // longer than a lost last ACK takes to be asked for again

@@ -122,7 +122,8 @@ static void values_arrive_in_their_units(void **state)
 		"routes: [{to: 0.0.0.0/0, via: 198.18.0.9}]\n"
 		"services:\n  - {type: discard, port: 9, address: 198.18.0.3}\n"
 		"limits: {connections: 1000}\n"
-		"tcp: {send_buffer: 1GiB, delayed_ack: 500ms, keepalive: 2min, rto_min: 3s}\n"
+		"tcp: {send_buffer: 1GiB, delayed_ack: 500ms, keepalive: 2min, rto_min: 3s,"
+		" congestion_control: none, fixed_window: 8MiB}\n"
 		"memory: {mode: plain, size: 2GiB}\n");
 	const struct prism_options *o = &config->options;
 	char text[PRISM_ADDR_TEXT_BYTES];
@@ -150,6 +151,8 @@ static void values_arrive_in_their_units(void **state)
 	assert_int_equal(o->delayed_ack_ns, 500 * NS_PER_MS);
 	assert_int_equal(o->keepalive_ns, 120 * NS_PER_S);
 	assert_int_equal(o->rto_ns_min, 3 * NS_PER_S);
+	assert_int_equal(o->congestion, PRISM_CONGESTION_NONE);
+	assert_int_equal(o->fixed_window_bytes, 8 << 20);
 	assert_int_equal(o->memory, PRISM_MEMORY_PLAIN);
 	assert_int_equal(o->memory_mib, 2048);
 	config_free(config);
@@ -181,6 +184,8 @@ static void defaults_are_those_of_the_engine(void **state)
 	assert_int_equal(config->options.keepalive_ns, filled.keepalive_ns);
 	assert_int_equal(config->options.delayed_ack_ns, filled.delayed_ack_ns);
 	assert_int_equal(config->options.rto_ns_min, filled.rto_ns_min);
+	assert_int_equal(config->options.congestion, filled.congestion);
+	assert_int_equal(config->options.fixed_window_bytes, filled.fixed_window_bytes);
 	assert_int_equal(config->options.memory, filled.memory);
 	assert_int_equal(config->options.core, filled.core);
 	config_free(config);

@@ -92,6 +92,36 @@ static void times_that_would_end_before_they_begin_are_refused(void **state)
 	assert_refused("rto_ns_min");
 }
 
+static void a_congestion_control_that_does_not_exist_is_refused(void **state)
+{
+	(void)state;
+	fresh()->congestion = (enum prism_congestion)3;
+	assert_refused("congestion is 3; it takes 0 to 2");
+	fresh()->fixed_window_bytes = (1u << 30) + 1;
+	assert_refused("fixed_window_bytes");
+}
+
+static void the_report_says_when_nothing_slows_senders_down(void **state)
+{
+	struct prism_options *o = fresh();
+	struct prism *prism;
+
+	(void)state;
+	prism = prism_open(o);
+	assert_non_null(prism);
+	assert_null(strstr(prism_report(prism), "congestion"));
+	prism_close(prism);
+	o->congestion = PRISM_CONGESTION_NONE;
+	o->fixed_window_bytes = 3000000;
+	prism = prism_open(o);
+	assert_non_null(prism);
+	assert_non_null(strstr(prism_report(prism),
+			       "tcp: no congestion control, 3000000 bytes in flight a "
+			       "connection whatever is lost; for a network of your own that "
+			       "carries them all\n"));
+	prism_close(prism);
+}
+
 static void a_port_without_device_is_refused(void **state)
 {
 	(void)state;
@@ -158,6 +188,8 @@ int main(void)
 		cmocka_unit_test(a_stack_without_ports_is_refused),
 		cmocka_unit_test(lists_longer_than_their_arrays_are_refused),
 		cmocka_unit_test(times_that_would_end_before_they_begin_are_refused),
+		cmocka_unit_test(a_congestion_control_that_does_not_exist_is_refused),
+		cmocka_unit_test(the_report_says_when_nothing_slows_senders_down),
 		cmocka_unit_test(a_port_without_device_is_refused),
 		cmocka_unit_test(an_mtu_that_no_buffer_holds_is_refused),
 		cmocka_unit_test(a_tag_that_has_no_place_in_a_frame_is_refused),

@@ -112,6 +112,7 @@ static inline struct tcp_config peer_config(void)
 		.time_wait_ns = 60 * NS_PER_S,
 		.delayed_ack_ns = 40 * NS_PER_MS,
 		.rto_ns_min = 200 * NS_PER_MS,
+		.congestion = PRISM_CONGESTION_NEWRENO, // halves are easy to read too
 	};
 }
 

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Slow start (RFC 5681 3.1), the first one with HyStart++ (RFC 9406): when a round's shortest round
+// trip is clearly longer than the last round's, a queue is building, and cwnd grows a quarter as
+// fast for up to five rounds. If the round trips get shorter again it was jitter, and slow start
+// goes on; else it ends there, before the queue overflows. Called by cc_cubic.c and cc_reno.c.
+//
+// We do not pace, so RFC 9406 4.3's L of 8 segments an ACK holds. Later slow starts have a ssthresh
+// that was learned and need no other sign (RFC 9406 4.3).
+#include "tcp/cc.h"
+
+// RFC 9406 4.3
+#define RTT_THRESH_US_MIN 4000
+#define RTT_THRESH_US_MAX 16000
+#define RTT_DIVISOR_MIN 8
+#define RTT_SAMPLES 8
+#define CSS_GROWTH_SHIFT 2 // CSS_GROWTH_DIVISOR is 4
+#define CSS_ROUNDS 5
+#define L_SEGS 8
+
+static_assert(CSS_ROUNDS < 1 << 4 && RTT_SAMPLES < 1 << 4, "counts have four bits");
+
+static void begin_round(struct conn *c)
+{
+	struct cc_hystart *h = &c->cc_state.hystart;
+
+	h->last_us = h->current_us;
+	h->current_us = CC_RTT_NONE;
+	h->samples = 0;
+	h->round_end = (uint32_t)c->snd.nxt;
+}
+
+void cc_slow_start_begin(struct conn *c)
+{
+	c->cc_phase = CC_SLOW_START;
+	c->cc_state.hystart = (struct cc_hystart){.current_us = CC_RTT_NONE};
+	begin_round(c);
+}
+
+// No more than the largest window lies between una and the round's end. What lies further away was
+// passed: ACKs of a sender who had less to send than he may are not looked at.
+static bool round_is_over(const struct conn *c)
+{
+	uint32_t left = c->cc_state.hystart.round_end - (uint32_t)c->snd.una;
+
+	return left == 0 || left > CWND_BYTES_MAX;
+}
+
+static void end_round(struct conn *c)
+{
+	struct cc_hystart *h = &c->cc_state.hystart;
+
+	begin_round(c);
+	if (c->cc_phase != CC_CONSERVATIVE)
+		return;
+	// RFC 9406 4.2: the round in which it began counts too.
+	h->css_rounds++;
+	if (h->css_rounds < CSS_ROUNDS)
+		return;
+	c->ssthresh_bytes = c->cc.cwnd_bytes;
+	c->cc_phase = CC_STEADY;
+	c->cc_prior = CC_PRIOR_W_MAX;
+	c->cc_state.cubic.w_max_bytes = 0; // RFC 9438 4.10: without a loss it is not defined
+}
+
+static bool delay_rose(const struct cc_hystart *h)
+{
+	uint32_t thresh_us = h->last_us / RTT_DIVISOR_MIN;
+
+	if (h->last_us == CC_RTT_NONE)
+		return false;
+	thresh_us = MAX(MIN(thresh_us, (uint32_t)RTT_THRESH_US_MAX), (uint32_t)RTT_THRESH_US_MIN);
+	return h->current_us >= h->last_us + thresh_us;
+}
+
+// RFC 9406 4.2
+static void look_at_delay(struct conn *c)
+{
+	struct cc_hystart *h = &c->cc_state.hystart;
+
+	if (h->samples < RTT_SAMPLES)
+		return;
+	if (c->cc_phase == CC_CONSERVATIVE && h->current_us < h->baseline_us) {
+		c->cc_phase = CC_SLOW_START;
+	} else if (c->cc_phase == CC_SLOW_START && delay_rose(h)) {
+		c->cc_phase = CC_CONSERVATIVE;
+		h->baseline_us = h->current_us;
+		h->css_rounds = 0;
+	}
+}
+
+static void take_sample(struct cc_hystart *h, uint32_t rtt_us)
+{
+	if (rtt_us == 0)
+		return;
+	h->current_us = MIN((uint32_t)h->current_us, MIN(rtt_us, CC_RTT_NONE - 1));
+	if (h->samples < RTT_SAMPLES)
+		h->samples++;
+}
+
+static void first_slow_start(struct conn *c, const struct cc_sample *s)
+{
+	struct cc_hystart *h = &c->cc_state.hystart;
+	uint32_t step = MIN(s->acked_bytes, (uint32_t)L_SEGS * c->mss_bytes);
+
+	cc_grow(c, c->cc_phase == CC_CONSERVATIVE ? step >> CSS_GROWTH_SHIFT : step);
+	// A round that began with nothing in flight is what was sent then.
+	if (h->round_end == (uint32_t)c->snd.una - s->acked_bytes)
+		h->round_end = (uint32_t)c->snd.nxt;
+	take_sample(h, s->rtt_us);
+	look_at_delay(c);
+	if (round_is_over(c))
+		end_round(c);
+}
+
+void cc_slow_start(struct conn *c, const struct cc_sample *s)
+{
+	uint32_t segs;
+
+	if (c->cc_phase <= CC_CONSERVATIVE) {
+		first_slow_start(c, s);
+		return;
+	}
+	// RFC 3465 2.3: at most two segments an ACK, for peers that delay theirs; one after a
+	// timeout, when an ACK covers what had arrived before it and says nothing of how fast the
+	// network takes more.
+	segs = UNLIKELY(s->after_rto) ? 1 : 2;
+	cc_grow(c, MIN(s->acked_bytes, segs * c->mss_bytes));
+}
