@@ -83,7 +83,7 @@ static bool is_duplicate(const struct conn *c, const struct segment *s)
 // The window opened: what was probed with is sent again with what follows it.
 static COLD void window_opened(struct tcp *tcp, struct conn *c)
 {
-	timers_window_opened(c);
+	timers_window_opened(tcp, c);
 	if (conn_outstanding(c)) {
 		loss_resend_all(tcp, c);
 		timers_segment_sent(tcp, c);

@@ -173,11 +173,12 @@ struct conn {
 	} rtt;
 
 	// Line 3: trouble; and what a flag, or another field, says there is need of.
-	union cc_state cc_state; // asked where the window was the limit, as ssthresh
-	uint8_t cc_kind : 2;     // enum prism_congestion
-	uint8_t cc_phase : 3;    // enum cc_phase: what cc_state is
-	uint8_t cc_prior : 2;    // enum cc_prior
-	uint32_t trouble;        // with CONN_TROUBLE: trouble.h
+	union cc_state cc_state;      // asked where the window was the limit, as ssthresh
+	uint8_t cc_kind : 2;          // enum prism_congestion
+	uint8_t cc_phase : 3;         // enum cc_phase: what cc_state is
+	uint8_t cc_prior : 2;         // enum cc_prior
+	uint32_t trouble : 24;        // with CONN_TROUBLE: index of a record (trouble.h)
+	uint32_t reorder_persist : 8; // recoveries until reorder_steps is 0 again
 	struct pkt *early;       // last out-of-order packet; its successor is the first (circular)
 	uint64_t sent_cookie;    // of the last borrowed range acknowledged
 	uint32_t stalled_ms;     // when retransmissions began to go unanswered; 0: while backoff is
@@ -245,7 +246,7 @@ struct tcp {
 	uint32_t conn_free;   // first free slot
 	uint32_t conn_count;  // slots in use
 	struct trouble *trouble;
-	uint32_t trouble_free;
+	uint32_t trouble_free, trouble_count;
 	uint32_t desc_free;
 	uint32_t desc_count;
 	uint32_t descs_a_send;     // what the largest send takes

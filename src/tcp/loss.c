@@ -43,6 +43,7 @@ static struct cc_sample sample_now(const struct tcp *tcp, const struct conn *c)
 static void remember(const struct conn *c, struct trouble *t)
 {
 	t->undo.una = c->snd.una;
+	t->undo.until = c->snd.nxt;
 	t->undo.cwnd_bytes = c->cc.cwnd_bytes;
 	t->undo.ssthresh_bytes = c->ssthresh_bytes;
 	t->undo.resent = 0;
@@ -80,7 +81,7 @@ static void leave_recovery(struct tcp *tcp, struct conn *c, struct trouble *t)
 
 	conn_unset(c, CONN_RECOVERY);
 	t->undo.until = c->snd.nxt;
-	rack_recovered(c, t);
+	rack_recovered(c);
 	cc_of(c)->on_recovered(c, &s);
 }
 
@@ -117,13 +118,20 @@ static bool is_dsack(const struct range *first, const struct range *second, uint
 static void dsack_comes(struct tcp *tcp, struct conn *c, struct trouble *t,
 			const struct range *block)
 {
+	bool of_probe = t->tlp.end && t->tlp.is_resent && block->start >= t->tlp.start &&
+			block->end <= t->tlp.end;
+
 	counter_add(tcp->env, COUNTER_tcp_dsacks_in, 1);
-	rack_dsack(c, t);
-	if (t->tlp.end && t->tlp.is_resent && block->end == t->tlp.end)
+	if (of_probe && block->end == t->tlp.end)
 		t->tlp.end = 0; // RFC 8985 7.4.2, case 1: the probe was one too many
+	if (of_probe)           // or began before what was missing
+		return;
+	rack_dsack(c, t);
+	if (!t->undo.una || block->start < t->undo.una || block->end > t->undo.until)
+		return;
 	if (t->undo.resent)
 		t->undo.resent--;
-	if (t->undo.una && t->undo.resent == 0 && t->undo.first_ts)
+	if (t->undo.resent == 0 && t->undo.first_ts)
 		take_back(tcp, c, t);
 }
 
@@ -136,7 +144,7 @@ static struct range block_of(const struct conn *c, const struct segment *s, uint
 // What is not text of ours that is outstanding says nothing (RFC 2018 5 has no such block).
 static bool block_is_good(const struct conn *c, const struct segment *s, const struct range *b)
 {
-	return b->start < b->end && b->start >= s->ack && b->end <= c->snd.nxt;
+	return b->start < b->end && b->start > s->ack && b->end <= c->snd.nxt;
 }
 
 static uint32_t blocks_come(struct tcp *tcp, struct conn *c, struct trouble *t,
@@ -217,8 +225,10 @@ static void probe_answered(struct tcp *tcp, struct conn *c, struct trouble *t,
 
 	if (t->tlp.end == 0 || s->ack < t->tlp.end)
 		return;
+	if (t->tlp.is_resent && s->ack == t->tlp.end)
+		return; // a duplicate of it may yet say that nothing was lost
 	// Repaired by the probe alone: a loss all the same.
-	if (t->tlp.is_resent && s->ack > t->tlp.end && !conn_is(c, CONN_RECOVERY)) {
+	if (t->tlp.is_resent && !conn_is(c, CONN_RECOVERY)) {
 		cc_of(c)->on_loss(c, &sample);
 		cc_of(c)->on_recovered(c, &sample);
 	}
@@ -266,6 +276,10 @@ static bool conclude(struct tcp *tcp, struct conn *c, struct trouble *t,
 	find_lost(tcp, c, t, news);
 	if (t->lost_bytes > lost_before && !conn_is(c, CONN_RECOVERY | CONN_AFTER_RTO))
 		enter_recovery(tcp, c, t, news);
+	// What could not be cut, nor marked therefore, goes again an ACK at a time.
+	if (conn_is(c, CONN_AFTER_RTO) && conn_outstanding(c) && t->lost.head == NO_INDEX &&
+	    t->resent.head == NO_INDEX && t->sacked_bytes == 0)
+		conn_set(c, CONN_RTX_NOW);
 	reducing |= conn_is(c, CONN_RECOVERY);
 	if (conn_is(c, CONN_RECOVERY))
 		reduce(tcp, c, t, news, t->lost_bytes > lost_before);
@@ -385,6 +399,7 @@ void loss_timeout(struct tcp *tcp, struct conn *c)
 		return;
 	t->recover = c->snd.nxt; // RFC 6582 3.2, step 4
 	t->tlp.end = 0;
+	t->tlp.is_due = false;
 	if (!conn_is(c, CONN_SACK))
 		t->sacked_bytes = 0;
 	else if (has_reneged(tcp, c))
@@ -426,6 +441,21 @@ COLD void loss_resend_all(struct tcp *tcp, struct conn *c)
 		t->sacked_bytes = 0;
 	t->recover = MAX(t->recover, c->snd.una);
 	scoreboard_lose_sent_by(tcp, c, t, tcp->env->now_ns);
+}
+
+// The last segment, of what is not acknowledged: of a packet's descriptor what it has, of a region
+// as much as a segment takes.
+struct range loss_tail(const struct tcp *tcp, const struct conn *c)
+{
+	struct range r = {c->snd.nxt - MIN(conn_outstanding(c), (uint64_t)c->mss_bytes),
+			  c->snd.nxt};
+	uint32_t i = c->sendq.head;
+
+	while (i != NO_INDEX && tcp->desc[i].offset + tcp->desc[i].len < c->snd.nxt)
+		i = tcp->desc[i].next;
+	if (i != NO_INDEX)
+		r.start = MAX(r.start, MIN(tcp->desc[i].offset, r.end));
+	return r;
 }
 
 struct range loss_next(const struct tcp *tcp, const struct conn *c)

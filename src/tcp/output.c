@@ -18,6 +18,7 @@
 #include "tcp/isn.h"
 #include "tcp/loss.h"
 #include "tcp/open.h"
+#include "tcp/sack.h"
 #include "tcp/sendq.h"
 #include "tcp/state.h"
 #include "tcp/timers.h"
@@ -166,10 +167,11 @@ static void count_retransmit(struct tcp *tcp, struct conn *c, uint64_t offset, u
 // Sends old text again, or the FIN where there is no more text. False without buffers.
 static bool send_again(struct tcp *tcp, struct conn *c, struct range *r)
 {
-	uint64_t text_end = MIN(r->end, c->snd.end);
-	uint64_t space = r->start < text_end
-				 ? send_text(tcp, c, r->start, (uint32_t)(text_end - r->start))
-				 : send_fin(tcp, c);
+	uint64_t text_end = MIN(r->end, c->snd.end), space;
+
+	DCHECK(r->start < text_end || (conn_fin_sent(c) && r->start == c->snd.end));
+	space = r->start < text_end ? send_text(tcp, c, r->start, (uint32_t)(text_end - r->start))
+				    : send_fin(tcp, c);
 
 	if (!space)
 		return false;
@@ -204,9 +206,13 @@ static bool send_probe(struct tcp *tcp, struct conn *c)
 {
 	struct trouble *t = trouble_of(tcp, c);
 	uint64_t edge = MIN(c->snd.una + c->snd.wnd, c->snd.end), space;
-	struct range r = {c->snd.nxt - MIN(conn_outstanding(c), (uint64_t)c->mss_bytes),
-			  c->snd.nxt};
+	struct range r = loss_tail(tcp, c);
 
+	// What was asked about was answered before the probe could leave.
+	if (r.start == r.end || t->lost.head != NO_INDEX || t->sacked_bytes) {
+		t->tlp.is_due = false;
+		return true;
+	}
 	t->tlp.is_resent = edge <= c->snd.nxt;
 	if (t->tlp.is_resent) {
 		if (!send_again(tcp, c, &r))
@@ -220,6 +226,7 @@ static bool send_probe(struct tcp *tcp, struct conn *c)
 		loss_text_sent(tcp, c, space);
 	}
 	t->tlp.is_due = false;
+	t->tlp.start = t->tlp.is_resent ? r.start : c->snd.nxt;
 	t->tlp.end = c->snd.nxt;
 	return true;
 }
@@ -287,7 +294,7 @@ static bool send_new(struct tcp *tcp, struct conn *c)
 	restart_after_idle(tcp, c);
 	sent_all = send_window(tcp, c);
 	if (c->snd.nxt != before) {
-		timers_text_sent(tcp, c);
+		timers_segment_sent(tcp, c);
 		note_text_sent(tcp, c);
 	}
 	return sent_all;
@@ -440,5 +447,9 @@ bool output_run(struct tcp *tcp, struct conn *c)
 		return !conn_in(c, SYN_SENT | SYN_RECEIVED) || open_send_syn(tcp, c);
 	sent = send_all(tcp, c);
 	wait_for_window(tcp, c);
-	return send_ack(tcp, c) && sent;
+	sent &= send_ack(tcp, c);
+	// Where text carried the ACK what came twice is not told any more: it would be old.
+	if (UNLIKELY(conn_is(c, CONN_TROUBLE)) && c->rcv.unacked == 0 && !conn_is(c, CONN_ACK_NOW))
+		sack_told(tcp, c);
+	return sent;
 }

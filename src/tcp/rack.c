@@ -22,6 +22,9 @@
 #define REORDER_STEPS_MAX 31
 #define REORDER_PERSIST 16
 
+// Descriptors that are looked at for one ACK; the next goes on where those end that are judged.
+#define JUDGED_MAX 1024
+
 // RFC 8985 7.2: a lone segment's ACK may be delayed so long.
 #define ACK_DELAY_MAX_NS (200 * NS_PER_MS)
 
@@ -113,7 +116,7 @@ static void judge_resent(struct tcp *tcp, struct conn *c, struct trouble *t, uin
 {
 	uint32_t index = t->resent.head;
 
-	while (index != NO_INDEX) {
+	for (uint32_t steps = 0; steps < JUDGED_MAX && index != NO_INDEX; steps++) {
 		const struct send_desc *d = &tcp->desc[index];
 		uint32_t next = d->after;
 
@@ -130,7 +133,7 @@ static void judge_fresh(struct tcp *tcp, struct conn *c, struct trouble *t, uint
 	uint32_t index = t->fresh == NO_INDEX ? c->sendq.head : t->fresh;
 	bool all_judged = true;
 
-	while (index != NO_INDEX) {
+	for (uint32_t steps = 0; steps < JUDGED_MAX && index != NO_INDEX; steps++) {
 		const struct send_desc *d = &tcp->desc[index];
 
 		if (!(d->flags & (DESC_SACKED | DESC_LOST | DESC_RESENT))) {
@@ -165,15 +168,15 @@ void rack_dsack(struct conn *c, struct trouble *t)
 	if (c->snd.una < t->rack.dsack_round)
 		return;
 	t->rack.dsack_round = c->snd.nxt;
-	t->rack.persist = REORDER_PERSIST;
+	c->reorder_persist = REORDER_PERSIST;
 	if (c->reorder_steps < REORDER_STEPS_MAX)
 		c->reorder_steps++;
 }
 
-void rack_recovered(struct conn *c, struct trouble *t)
+void rack_recovered(struct conn *c)
 {
-	if (t->rack.persist > 1)
-		t->rack.persist--;
+	if (c->reorder_persist)
+		c->reorder_persist--;
 	else
 		c->reorder_steps = 0;
 }

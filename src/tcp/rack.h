@@ -14,7 +14,7 @@ void rack_detect(struct tcp *tcp, struct conn *c, struct trouble *t);
 
 // The peer says that something came twice. / A recovery came to its end.
 void rack_dsack(struct conn *c, struct trouble *t);
-void rack_recovered(struct conn *c, struct trouble *t);
+void rack_recovered(struct conn *c);
 
 // What left this long ago would have been heard of (RFC 8985 6.3).
 uint64_t rack_overdue_ns(const struct tcp *tcp, const struct conn *c, const struct trouble *t);

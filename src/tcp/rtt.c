@@ -27,6 +27,16 @@ void rtt_sample(struct conn *c, uint64_t rtt_ns)
 	c->rtt.srtt_us = MAX((uint32_t)((7 * (uint64_t)c->rtt.srtt_us + r) / 8), 1u);
 }
 
+// RFC 6298 2.3. An ACK for every second segment lets the variance of a long steady path decay to
+// nothing, so the least timeout is a floor for it too, as in Linux: 150 ms of path and 200 ms of
+// least timeout would leave 50 ms to a queue that grows.
+static uint64_t over_srtt_ns(const struct tcp *tcp, const struct conn *c)
+{
+	uint64_t variance_ns = 4 * (uint64_t)c->rtt.rttvar_us * NS_PER_US;
+
+	return c->rtt.srtt_us * NS_PER_US + MAX(variance_ns, tcp->config.rto_ns_min);
+}
+
 uint64_t rtt_rto_ns(const struct tcp *tcp, const struct conn *c)
 {
 	uint8_t doublings = MIN((uint8_t)c->backoff, (uint8_t)DOUBLINGS_MAX);
@@ -37,7 +47,7 @@ uint64_t rtt_rto_ns(const struct tcp *tcp, const struct conn *c)
 				 ? RTO_AFTER_LOST_SYN_NS
 				 : RTO_INITIAL_NS;
 	else
-		rto_ns = (c->rtt.srtt_us + 4 * (uint64_t)c->rtt.rttvar_us) * NS_PER_US;
+		rto_ns = over_srtt_ns(tcp, c);
 	rto_ns = MAX(rto_ns, tcp->config.rto_ns_min);
 	// RFC 6298 5.5: back off, 2.5: up to a bound.
 	return MIN(rto_ns << doublings, RTO_NS_MAX);

@@ -20,7 +20,8 @@ static void forget(struct trouble *t, uint32_t i)
 
 void sack_early(struct tcp *tcp, struct conn *c, uint64_t start, uint64_t end)
 {
-	struct trouble *t = conn_is(c, CONN_SACK) && start < end ? trouble_get(tcp, c) : NULL;
+	struct trouble *t =
+		conn_is(c, CONN_SACK) && start < end ? trouble_get_to_tell(tcp, c) : NULL;
 	struct range run = {start, end};
 
 	if (!t)
@@ -44,7 +45,8 @@ void sack_early(struct tcp *tcp, struct conn *c, uint64_t start, uint64_t end)
 
 void sack_duplicate(struct tcp *tcp, struct conn *c, uint64_t start, uint64_t end)
 {
-	struct trouble *t = conn_is(c, CONN_SACK) && start < end ? trouble_get(tcp, c) : NULL;
+	struct trouble *t =
+		conn_is(c, CONN_SACK) && start < end ? trouble_get_to_tell(tcp, c) : NULL;
 
 	if (!t)
 		return;

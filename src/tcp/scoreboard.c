@@ -165,6 +165,33 @@ static uint32_t sack(struct tcp *tcp, struct conn *c, struct trouble *t, uint32_
 	return d->len;
 }
 
+// A peer has blocks of whole segments, or the last of what left. Who has smaller ones would have us
+// cut the queue into crumbs.
+static bool worth_cutting(const struct conn *c, const struct range *block)
+{
+	return block->end - block->start >= c->mss_bytes ||
+	       block->end >= MIN(c->snd.nxt, c->snd.end);
+}
+
+// As much of the descriptor as the block has; what follows a cut is looked at next.
+static uint32_t sack_part(struct tcp *tcp, struct conn *c, struct trouble *t, uint32_t index,
+			  const struct range *block)
+{
+	const struct send_desc *d = &tcp->desc[index];
+	bool may_cut = worth_cutting(c, block);
+
+	if (d->flags & DESC_SACKED || end_of(d) <= block->start)
+		return 0;
+	if (d->offset < block->start) {
+		if (may_cut)
+			cut(tcp, c, t, index, block->start);
+		return 0;
+	}
+	if (end_of(d) > block->end && !(may_cut && cut(tcp, c, t, index, block->end)))
+		return 0;
+	return sack(tcp, c, t, index);
+}
+
 uint32_t scoreboard_sack(struct tcp *tcp, struct conn *c, struct trouble *t,
 			 const struct range *block)
 {
@@ -173,19 +200,11 @@ uint32_t scoreboard_sack(struct tcp *tcp, struct conn *c, struct trouble *t,
 	if (index == NO_INDEX || tcp->desc[index].offset > block->start)
 		index = c->sendq.head;
 	for (uint32_t steps = 0; steps < SACK_STEPS_MAX && index != NO_INDEX; steps++) {
-		struct send_desc *d = &tcp->desc[index];
-
-		if (d->offset >= block->end)
+		if (tcp->desc[index].offset >= block->end)
 			break;
 		t->hint = index;
-		if (!(d->flags & DESC_SACKED) && end_of(d) > block->start) {
-			if (d->offset < block->start) {
-				cut(tcp, c, t, index, block->start);
-			} else if (end_of(d) <= block->end || cut(tcp, c, t, index, block->end)) {
-				newly += sack(tcp, c, t, index);
-			}
-		}
-		index = d->next;
+		newly += sack_part(tcp, c, t, index, block);
+		index = tcp->desc[index].next;
 	}
 	return newly;
 }
@@ -194,6 +213,8 @@ bool scoreboard_lose(struct tcp *tcp, struct conn *c, struct trouble *t, uint32_
 {
 	struct send_desc *d = &tcp->desc[index];
 
+	if (end_of(d) <= c->snd.una)
+		return false;
 	if (end_of(d) > c->snd.nxt && !cut(tcp, c, t, index, c->snd.nxt))
 		return false;
 	if (d->offset < c->snd.una)

@@ -87,17 +87,30 @@ void sendq_set_cookie(struct tcp *tcp, struct conn *c, uint64_t cookie)
 	last->flags |= DESC_COOKIE;
 }
 
+// The account of a packet that was cut goes to the part that stays.
+static COLD void hand_on_account(struct tcp *tcp, struct send_desc *d)
+{
+	struct send_desc *rest = &tcp->desc[d->next];
+	uint32_t cost = d->cost;
+
+	DCHECK(rest->flags & DESC_SHARES && rest->pkt == d->pkt);
+	d->cost = rest->cost;
+	rest->cost = cost;
+	rest->flags &= (uint16_t)~DESC_SHARES;
+}
+
 static void release(struct tcp *tcp, struct conn *c, uint32_t index)
 {
 	struct send_desc *d = &tcp->desc[index];
 
+	if (UNLIKELY(d->flags & DESC_SHARED))
+		hand_on_account(tcp, d);
+	else if (!(d->flags & DESC_REGION))
+		pkt_unkeep(tcp->env, d->pkt);
+	if (!(d->flags & DESC_REGION))
+		pkt_free_seg(d->pkt);
 	tcp->cost -= d->cost;
 	c->sendq.cost -= d->cost;
-	if (!(d->flags & DESC_REGION)) {
-		if (!(d->flags & DESC_SHARES))
-			pkt_unkeep(tcp->env, d->pkt);
-		pkt_free_seg(d->pkt);
-	}
 	d->next = tcp->desc_free;
 	tcp->desc_free = index;
 	tcp->desc_count--;
@@ -110,7 +123,7 @@ COLD bool sendq_cut(struct tcp *tcp, struct conn *c, uint32_t index, uint64_t at
 	uint32_t len = (uint32_t)(at - d->offset);
 
 	DCHECK(at > d->offset && len < d->len);
-	if (!room_has_descs(tcp) || !room_has_share(tcp, c))
+	if (!room_has_descs(tcp))
 		return false;
 	rest = &tcp->desc[tcp->desc_free];
 	uint32_t rest_index = tcp->desc_free, next = d->next;
@@ -125,6 +138,7 @@ COLD bool sendq_cut(struct tcp *tcp, struct conn *c, uint32_t index, uint64_t at
 	if (!(d->flags & DESC_REGION)) {
 		pkt_hold(d->pkt);
 		rest->flags |= DESC_SHARES;
+		d->flags |= DESC_SHARED;
 	}
 	d->len = len;
 	d->next = rest_index;

@@ -10,6 +10,7 @@ enum desc_flag {
 	DESC_RETRANSMITTED = 1 << 2, // Karn: no round trip is measured on it
 	DESC_PARTS = 1 << 3,         // its bytes did not leave all at the same time
 	DESC_SHARES = 1 << 4,        // its packet is counted by the descriptor it was cut from
+	DESC_SHARED = 1 << 9,        // ... and this is that one: the next goes on counting it
 	DESC_SACKED = 1 << 5,        // the rest are the scoreboard's
 	DESC_LOST = 1 << 6,
 	DESC_RESENT = 1 << 7,
@@ -58,8 +59,7 @@ struct sendq_acked {
 	bool cookie;      // c->sent_cookie changed
 };
 
-// Cuts a descriptor in two at a place inside it. False: none is free to do it, or this connection
-// has had its share (room.h).
+// Cuts a descriptor in two at a place inside it. False: none is free to do it.
 bool sendq_cut(struct tcp *tcp, struct conn *c, uint32_t index, uint64_t at);
 
 // The first len bytes are acknowledged and will not be sent any more.

@@ -27,20 +27,29 @@
 
 #define BACKOFF_MAX 20
 
+// The deadline is not that of a wait any more.
+static void forget_reordering(struct tcp *tcp, struct conn *c)
+{
+	if (UNLIKELY(conn_is(c, CONN_TROUBLE)))
+		trouble_of(tcp, c)->rack.rto_ns = TIME_NEVER_NS;
+}
+
 void timers_window_closed(struct tcp *tcp, struct conn *c)
 {
 	// RFC 9293 MUST-35: also when it shrank to nothing.
 	if (c->retransmit_ns != TIME_NEVER_NS)
 		return;
+	forget_reordering(tcp, c);
 	conn_set(c, CONN_PERSIST);
 	c->retransmit_ns = tcp->env->now_ns + rtt_rto_ns(tcp, c);
 	timers_arm(tcp, c, c->retransmit_ns);
 }
 
-void timers_window_opened(struct conn *c)
+void timers_window_opened(struct tcp *tcp, struct conn *c)
 {
 	if (!conn_is(c, CONN_PERSIST))
 		return;
+	forget_reordering(tcp, c);
 	conn_unset(c, CONN_PERSIST | CONN_WINDOW_PROBE | CONN_PTO);
 	c->retransmit_ns = TIME_NEVER_NS;
 	c->backoff = 0;
@@ -52,7 +61,8 @@ COLD void timers_may_be_reordered(struct tcp *tcp, struct conn *c)
 	struct trouble *t = trouble_of(tcp, c);
 	bool waits = t->rack.rto_ns != TIME_NEVER_NS;
 
-	if (conn_is(c, CONN_PTO)) { // RFC 8985 7.2: no probe while something is sacked
+	// RFC 8985 7.2: no probe while something is sacked.
+	if (conn_is(c, CONN_PTO) && !timers_probe_first(tcp, c)) {
 		conn_unset(c, CONN_PTO);
 		c->retransmit_ns = tcp->env->now_ns + rtt_rto_ns(tcp, c);
 	}

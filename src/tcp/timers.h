@@ -51,6 +51,8 @@ static inline bool timers_probe_first(const struct tcp *tcp, const struct conn *
 // The deadline for what is outstanding, from now on.
 static inline void timers_retransmission_in(struct tcp *tcp, struct conn *c)
 {
+	if (UNLIKELY(conn_is(c, CONN_TROUBLE)))
+		trouble_of(tcp, c)->rack.rto_ns = TIME_NEVER_NS;
 	if (LIKELY(timers_probe_first(tcp, c))) {
 		conn_set(c, CONN_PTO);
 		c->retransmit_ns = tcp->env->now_ns + rack_probe_timeout_ns(tcp, c);
@@ -61,7 +63,9 @@ static inline void timers_retransmission_in(struct tcp *tcp, struct conn *c)
 	timers_arm(tcp, c, c->retransmit_ns);
 }
 
-// A segment with sequence space left (RFC 6298 5.1).
+// Segments with sequence space left, a flight at a time (RFC 6298 5.1). More text does not put the
+// probe off, as RFC 8985 7.2 has it: who sends a little now and then would never hear that the path
+// is dead.
 static inline void timers_segment_sent(struct tcp *tcp, struct conn *c)
 {
 	if (c->retransmit_ns != TIME_NEVER_NS && !conn_is(c, CONN_PERSIST))
@@ -85,19 +89,10 @@ static inline void timers_ack_advanced(struct tcp *tcp, struct conn *c)
 		timers_may_be_reordered(tcp, c);
 }
 
-// New text left: RFC 8985 7.2 has the probe's time begin anew with each.
-static inline void timers_text_sent(struct tcp *tcp, struct conn *c)
-{
-	if (conn_is(c, CONN_PTO))
-		timers_retransmission_in(tcp, c);
-	else
-		timers_segment_sent(tcp, c);
-}
-
 // Text waits, nothing is outstanding, and the window does not let it go.
 void timers_window_closed(struct tcp *tcp, struct conn *c);
 // It does again.
-void timers_window_opened(struct conn *c);
+void timers_window_opened(struct tcp *tcp, struct conn *c);
 
 // Received text is not acknowledged yet.
 static inline void timers_ack_delayed(struct tcp *tcp, struct conn *c)

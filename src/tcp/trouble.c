@@ -8,12 +8,10 @@
 
 #include "observe/counter.h"
 #include "tcp/scoreboard.h"
+#include "tcp/timers.h"
 
 #define CONNS_A_RECORD 16
 #define RECORDS_MIN 64u
-
-// RFC 8985 6.2, step 4: so many recoveries without a DSACK, and reordering is looked for anew.
-#define REORDER_PERSIST 16
 
 uint32_t trouble_records(const struct tcp_config *config)
 {
@@ -40,7 +38,8 @@ static struct trouble *take(struct tcp *tcp, struct conn *c)
 		return NULL;
 	}
 	tcp->trouble_free = tcp->trouble[index].next;
-	c->trouble = index;
+	tcp->trouble_count++;
+	c->trouble = index & 0xffffff;
 	conn_set(c, CONN_TROUBLE);
 	return &tcp->trouble[index];
 }
@@ -58,18 +57,40 @@ COLD struct trouble *trouble_get(struct tcp *tcp, struct conn *c)
 	scoreboard_begin(c, t);
 	t->rack.reorder_ns = TIME_NEVER_NS;
 	t->rack.rto_ns = TIME_NEVER_NS;
-	t->rack.persist = REORDER_PERSIST;
 	t->rack.min_rtt_ns = t->rack.rtt_ns = c->rtt.srtt_us * NS_PER_US;
 	return t;
+}
+
+COLD struct trouble *trouble_get_to_tell(struct tcp *tcp, struct conn *c)
+{
+	if (!conn_is(c, CONN_TROUBLE) && tcp->trouble_count > trouble_records(&tcp->config) / 2)
+		return NULL;
+	return trouble_get(tcp, c);
+}
+
+static void give_back(struct tcp *tcp, struct conn *c, struct trouble *t)
+{
+	t->next = tcp->trouble_free;
+	tcp->trouble_free = c->trouble;
+	tcp->trouble_count--;
+}
+
+// The deadline was that of a wait which ends: the timeout behind it is next.
+static void wait_no_more(struct tcp *tcp, struct conn *c, const struct trouble *t)
+{
+	if (t->rack.rto_ns == TIME_NEVER_NS || c->retransmit_ns == TIME_NEVER_NS)
+		return;
+	c->retransmit_ns = t->rack.rto_ns;
+	timers_arm(tcp, c, c->retransmit_ns);
 }
 
 COLD void trouble_end(struct tcp *tcp, struct conn *c)
 {
 	struct trouble *t = trouble_of(tcp, c);
 
+	wait_no_more(tcp, c, t);
 	scoreboard_clear(tcp, c, t);
-	t->next = tcp->trouble_free;
-	tcp->trouble_free = c->trouble;
+	give_back(tcp, c, t);
 	conn_unset(c, CONN_TROUBLE);
 }
 
@@ -79,18 +100,20 @@ static bool may_be_taken_back(const struct conn *c, const struct trouble *t)
 	return t->undo.una && t->undo.resent && c->snd.una <= t->undo.until;
 }
 
-// Old duplicates may come (RFC 6582 3.2, step 2). Who has nothing to say keeps no record for that.
+// Old duplicates may come (RFC 6582 3.2, step 2), or word of a probe or of a recovery. Who has
+// nothing to say keeps no record for that.
 static bool may_be_heard_of(const struct conn *c, const struct trouble *t)
 {
-	return (c->snd.una <= t->recover || may_be_taken_back(c, t)) &&
+	return (c->snd.una <= t->recover || may_be_taken_back(c, t) || t->tlp.end ||
+		c->snd.una < t->rack.dsack_round) &&
 	       (conn_outstanding(c) || c->snd.end > c->snd.nxt);
 }
 
 static bool over(const struct conn *c, const struct trouble *t)
 {
 	return !conn_is(c, CONN_RECOVERY | CONN_AFTER_RTO | CONN_EARLY) && t->sacked_bytes == 0 &&
-	       t->lost.head == NO_INDEX && t->resent.head == NO_INDEX && t->tlp.end == 0 &&
-	       t->dsack.end == 0 && !may_be_heard_of(c, t);
+	       t->lost.head == NO_INDEX && t->resent.head == NO_INDEX && t->dsack.end == 0 &&
+	       !may_be_heard_of(c, t);
 }
 
 void trouble_end_if_over(struct tcp *tcp, struct conn *c)
@@ -104,8 +127,7 @@ COLD void trouble_leave(struct tcp *tcp, struct conn *c, struct trouble *copy)
 	struct trouble *t = trouble_of(tcp, c);
 
 	*copy = *t;
-	t->next = tcp->trouble_free;
-	tcp->trouble_free = c->trouble;
+	give_back(tcp, c, t);
 }
 
 // The flag came along with the connection, the descriptors' marks with the queue.
@@ -118,6 +140,7 @@ COLD void trouble_join(struct tcp *tcp, struct conn *c, const struct trouble *co
 		*t = *copy;
 		return;
 	}
+	wait_no_more(tcp, c, &lost);
 	scoreboard_clear(tcp, c, &lost);
 	conn_unset(c, CONN_TROUBLE | CONN_RECOVERY);
 	if (conn_outstanding(c))

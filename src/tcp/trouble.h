@@ -42,12 +42,11 @@ struct trouble {
 		uint64_t reorder_ns;  // what is missing now may come until then; TIME_NEVER_NS
 		uint64_t rto_ns;      // the timer that waits behind that one
 		uint32_t echo;        // of the ACK at work; 0: it has none
-		uint8_t persist;      // recoveries until the window shrinks again
 	} rack;
 	struct {
-		uint64_t end;   // one past what the probe sent; 0: none under way
-		bool is_resent; // it was old text
-		bool is_due;    // it is to leave
+		uint64_t start, end; // what the probe sent; 0: none under way
+		bool is_resent;      // it was old text
+		bool is_due;         // it is to leave
 	} tlp;
 
 	// Recovery (loss.c).
@@ -81,8 +80,11 @@ void trouble_init(struct tcp *tcp);
 // How many records a worker has.
 uint32_t trouble_records(const struct tcp_config *config);
 
-// Its record, a new one if there is none yet. NULL when all are in use.
+// Its record, a new one if there is none yet. NULL when all are in use; for what the peer is told
+// of early text already when half are, so that peers who leave gaps do not keep others from
+// recovery.
 struct trouble *trouble_get(struct tcp *tcp, struct conn *c);
+struct trouble *trouble_get_to_tell(struct tcp *tcp, struct conn *c);
 
 // Gives the record back when nothing in it is needed any more, or in any case.
 void trouble_end_if_over(struct tcp *tcp, struct conn *c);

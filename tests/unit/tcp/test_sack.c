@@ -67,6 +67,38 @@ static void without_a_record_the_peer_is_told_of_no_blocks(void **state)
 	peer_destroy(b);
 }
 
+// Peers who leave gaps get half of the records; the other half is for recovery.
+static void gaps_leave_records_for_recovery(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	open_with_sack(b);
+	b->tcp->trouble_count = trouble_records(&b->tcp->config) / 2 + 1;
+	in_seg(b, 101, 100);
+	read_all(b);
+	assert_int_equal(b->out.o.sack_count, 0);
+	assert_non_null(trouble_get(b->tcp, peer_conn(b)));
+	b->tcp->trouble_count = 1;
+	peer_destroy(b);
+}
+
+// RFC 2883 4: the block is of the segment that brings the ACK about, or it is not told.
+static void a_duplicate_is_not_told_late(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	open_with_sack(b);
+	in_seg(b, 1, 100);
+	peer_in(b, (struct in){.flags = ACK, .seq = 51, .ack = 1, .len = 100});
+	peer_host_sends(b, 10, 10); // its text carries the ACK
+	peer_turn(b);
+	read_all(b);
+	assert_false(conn_is(peer_conn(b), CONN_TROUBLE));
+	peer_destroy(b);
+}
+
 // RFC 2018 8: it may be, and is not told of any more.
 static void what_gave_way_is_not_told(void **state)
 {
@@ -122,6 +154,8 @@ int main(void)
 		cmocka_unit_test(a_record_lasts_as_long_as_something_is_missing),
 		cmocka_unit_test(a_duplicate_is_told_once_and_the_record_ends),
 		cmocka_unit_test(without_a_record_the_peer_is_told_of_no_blocks),
+		cmocka_unit_test(gaps_leave_records_for_recovery),
+		cmocka_unit_test(a_duplicate_is_not_told_late),
 		cmocka_unit_test(what_gave_way_is_not_told),
 		cmocka_unit_test(blocks_are_runs_of_what_came),
 	};

@@ -91,7 +91,7 @@ static uint32_t model_sack(uint8_t *model, uint32_t start, uint32_t end)
 static void random_block(struct rng *rng, uint32_t una, uint32_t *start, uint32_t *end)
 {
 	*start = una + (uint32_t)rng_below(rng, STREAM_BYTES - una);
-	*end = *start + 1 + (uint32_t)rng_below(rng, MIN(STREAM_BYTES - *start, 4000u));
+	*end = *start + MSS + (uint32_t)rng_below(rng, 4000u);
 	*end = MIN(*end, STREAM_BYTES);
 }
 
@@ -186,7 +186,7 @@ static void without_descriptors_marks_stay_whole(void **state)
 
 	(void)state;
 	board_create(&d, 1);
-	middle = (struct range){d.start + 5000, d.start + 6000};
+	middle = (struct range){d.start + 5000, d.start + 7000};
 	assert_int_equal(scoreboard_sack(d.peer->tcp, d.c, d.t, &middle), 0);
 	assert_true(peer_count(d.peer, COUNTER_tcp_uncut) > 0);
 	lose_all(&d, (uint8_t[STREAM_BYTES]){0}, 0);
@@ -197,6 +197,40 @@ static void without_descriptors_marks_stay_whole(void **state)
 	conn_check(d.peer->tcp, d.c);
 	assert_true(scoreboard_next(d.peer->tcp, d.c, d.t).start > d.start);
 	board_destroy(&d);
+}
+
+// A packet that was cut is accounted for as long as a part of it is outstanding.
+static void a_cut_packet_stays_in_the_accounts(void **state)
+{
+	struct peer *b = peer_create();
+	struct tcp *tcp = b->tcp;
+	struct conn *c;
+	uint64_t una;
+
+	(void)state;
+	peer_open(b);
+	b->hold = true;
+	peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 1, .len = 1000});
+	assert_int_equal(tcp_send_pkt(tcp, b->conn, b->held[0]), 0);
+	b->held_count = 0;
+	peer_turn(b);
+	c = peer_conn(b);
+	una = c->snd.una;
+	assert_int_equal(b->env.kept_pkts, 1);
+	assert_true(sendq_cut(tcp, c, c->sendq.head, una + 400));
+	assert_true(sendq_cut(tcp, c, c->sendq.head, una + 200));
+	sendq_check(tcp, c);
+	sendq_ack(tcp, c, una + 250);
+	assert_int_equal(b->env.kept_pkts, 1);
+	c->snd.una = una + 400;
+	sendq_ack(tcp, c, una + 400);
+	assert_int_equal(b->env.kept_pkts, 1);
+	c->snd.una = una + 1000;
+	sendq_ack(tcp, c, una + 1000);
+	assert_int_equal(b->env.kept_pkts, 0);
+	assert_int_equal(tcp->cost, 0);
+	c->retransmit_ns = TIME_NEVER_NS;
+	peer_destroy(b);
 }
 
 // RFC 2018 8
@@ -219,6 +253,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(marks_are_those_of_an_array_of_bytes),
 		cmocka_unit_test(without_descriptors_marks_stay_whole),
+		cmocka_unit_test(a_cut_packet_stays_in_the_accounts),
 		cmocka_unit_test(what_was_reneged_is_missing_again),
 	};
 
