@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # A thin door: each target is one command a reader can type by hand. Meson does the work.
 
-.PHONY: help build run test bench bench-sync bench-workers bench-millions prove fuzz format install clean
+.PHONY: help build run test bench bench-sync bench-workers bench-millions grid prove fuzz format install clean
 
 help:
 	@echo 'make build    the prism command, left at build/prism'
@@ -11,6 +11,7 @@ help:
 	@echo 'make bench-sync  flow table, rings and counters beside those of others'
 	@echo 'make bench-workers  one worker and two on the same work'
 	@echo 'make bench-millions  8,000,000 connections in the table (8 GiB; CONNECTIONS=... to change)'
+	@echo 'make grid     TCP beside Linux over an impaired wire (QUICK=1: some cells, BUDGET=minutes)'
 	@echo 'make prove    the lock-free files: every interleaving, models, histories, stalls, mutants'
 	@echo 'make fuzz     60 seconds on each fuzz target (SECONDS_EACH=... to change)'
 	@echo 'make format   clang-format on the C files that differ from the last commit (ALL=1: on all)'
@@ -49,6 +50,11 @@ bench-millions:
 	@devtools/setup build run test bench
 	@devtools/build
 	@tests/bench/millions/run $(CONNECTIONS)
+
+grid:
+	@devtools/setup build run test bench
+	@devtools/build
+	@tests/bench/grid/run $(if $(QUICK),--quick) $(if $(BUDGET),--budget $(BUDGET))
 
 prove:
 	@devtools/setup build test
