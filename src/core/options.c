@@ -121,6 +121,7 @@ static const struct {
 	RANGE(region_mib, 0, 1u << 20),
 	RANGE(workers, 1, WORKERS_MAX),
 	RANGE(congestion, 0, PRISM_CONGESTION_NONE),
+	RANGE(sack_off, 0, 1),
 	RANGE(fixed_window_bytes, 1, 1u << 30),
 #undef RANGE
 };

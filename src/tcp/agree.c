@@ -29,7 +29,7 @@ struct tcp_options open_options(const struct tcp *tcp, const struct net_path *pa
 		.scale = tcp->rcv_scale,
 		.has_ts = true,
 		.ts_value = isn_ts_now(tcp->env),
-		.has_sack = true,
+		.has_sack = !tcp->config.sack_off,
 	};
 }
 
@@ -41,7 +41,7 @@ void open_agree(struct tcp *tcp, struct conn *c, const struct tcp_options *o)
 		c->rcv.ts_recent = o->ts_value;
 		c->ts_recent_s = (uint32_t)(tcp->env->now_ns / NS_PER_S);
 	}
-	if (o->has_sack)
+	if (o->has_sack && !tcp->config.sack_off)
 		conn_set(c, CONN_SACK);
 	c->snd_scale = o->has_scale ? o->scale : 0;
 	c->rcv_scale = o->has_scale ? tcp->rcv_scale : 0;

@@ -183,7 +183,7 @@ static void fill(struct tcp *tcp, struct half_open *h, struct segment *s, uint32
 	h->has_scale = o.has_scale;
 	h->peer_scale = o.scale;
 	h->has_ts = o.has_ts;
-	h->has_sack = o.has_sack;
+	h->has_sack = o.has_sack && !tcp->config.sack_off;
 	h->ts_recent = o.ts_value;
 	h->retransmits = 0;
 	h->began_ns = tcp->env->now_ns;
@@ -201,7 +201,7 @@ static void send_cookie(struct tcp *tcp, const struct segment *s, struct net_pat
 	o.has_ts = peer.has_ts;
 	o.ts_echo = peer.ts_value;
 	o.has_scale = peer.has_scale && peer.has_ts;
-	o.has_sack = peer.has_sack && peer.has_ts;
+	o.has_sack &= peer.has_sack && peer.has_ts;
 	peer.has_scale = o.has_scale;
 	peer.has_sack = o.has_sack;
 	o.ts_value = cookie_ts_make(tcp->env, &peer);

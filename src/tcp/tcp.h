@@ -34,6 +34,7 @@ struct tcp_config {
 	enum prism_congestion congestion;
 	uint32_t fixed_window_bytes; // of PRISM_CONGESTION_NONE
 	uint32_t address_count;      // that the instance has, where several workers share
+	bool sack_off;               // neither offered nor agreed to
 	bool has_ip6;                // IPv6 has a flow table of its own
 	struct tcp_shared *shared;   // of the workers this one is one of; NULL: it is alone
 };

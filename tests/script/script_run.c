@@ -137,6 +137,7 @@ static void set_option(struct script *sc, struct world_config *config, const cha
 		       {"receive_bytes_max", &o->receive_bytes_max},
 		       {"mss", &o->segment_bytes_max},
 		       {"fixed_window", &o->fixed_window_bytes},
+		       {"sack_off", &o->sack_off},
 		       {"rx_pkts", &config->pool_pkts[POOL_RX]},
 		       {"tx_pkts", &config->pool_pkts[POOL_TX]},
 		       {"head_pkts", &config->pool_pkts[POOL_HEAD]},

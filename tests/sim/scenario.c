@@ -64,6 +64,7 @@ static void draw_congestion(struct rng rng, struct prism_options *o)
 	rng_seed(&rng, rng_next(&rng));
 	o->congestion = (enum prism_congestion)(rng_below(&rng, 4) % 3); // cubic twice as often
 	o->fixed_window_bytes = (uint32_t)log_uniform(&rng, 1000, 1 << 20);
+	o->sack_off = rng_below(&rng, 4) == 0;
 }
 
 static void draw_options(struct rng *rng, struct prism_options *o)
