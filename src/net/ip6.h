@@ -87,6 +87,7 @@ struct ip6_large_sent {
 };
 
 struct ip6 {
+	uint64_t fragmented; // datagrams that left in pieces
 	struct ip6_port port[PORTS_MAX];
 	struct ip6_route route[IP6_ROUTES_MAX]; // longest prefix first
 	uint32_t route_count;

@@ -3,6 +3,8 @@
 // ip6_output for packets larger than the path's MTU that may be cut; TCP's never are. No payload is
 // copied: fragment.c cuts references to it.
 #include "net/inside.h"
+
+#include "base/hash.h"
 #include "net/ip6.h"
 
 #define HEADERS_BYTES (IPV6_HEADER_BYTES + sizeof(struct ipv6_fragment))
@@ -31,11 +33,23 @@ static void send_piece(struct net *net, const struct net_out *out, be32 id,
 	ip6_send(net, piece->pkt, &as_fragment, &(struct pkt_tx_offload){0});
 }
 
+// RFC 7739 5.2: nobody can tell the next, nor from many of them what the worker's numbers at random
+// are. 32 bytes: no other input to the secret is as long (isn.c).
+static be32 next_id(struct net *net, const struct net_out *out)
+{
+	const struct {
+		struct addr remote;
+		uint64_t count, worker;
+	} input = {out->path->remote, net->ip6->fragmented++, net->env->worker_index};
+
+	return (be32){(uint32_t)hash_siphash(net->env->secret, &input, sizeof(input))};
+}
+
 void ip6_send_fragments(struct net *net, struct pkt *p, const struct net_out *out)
 {
 	uint32_t len = pkt_len(p), step = (out->path->mtu_bytes - (uint32_t)HEADERS_BYTES) & ~7u;
 	struct fragment_cursor cursor = {p, 0};
-	be32 id = {(uint32_t)rng_next(&net->env->rng)}; // RFC 7739 5.2: nobody can tell the next
+	be32 id = next_id(net, out);
 
 	if (out->dont_fragment || out->tso_segment_bytes || len > UINT16_MAX) {
 		pkt_drop(net->env, p, DROP_IP6_TOO_BIG);

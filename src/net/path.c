@@ -83,7 +83,7 @@ static const struct route *limited_broadcast(const struct net *net, be32 local, 
 
 static bool stands_for_local(const struct net *net, const struct addr *local)
 {
-	return addr_is_any(local) || net_is_local(net, local);
+	return addr_is_any(local) || (addr_is_v4(local) && net_is_local(net, local));
 }
 
 int path_find(struct net *net, const struct addr *local, const struct addr *remote,

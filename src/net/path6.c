@@ -107,20 +107,18 @@ static bool link_of(const struct net *net, const struct addr *local, uint16_t *p
 	return false;
 }
 
-// What routers said, where it is better than a route: a longer prefix that is on the link, or,
-// where there is no route at all, a default router. The first port that has one.
-static bool by_router(const struct net *net, const struct addr *remote,
-		      const struct ip6_route *route, struct ip6_route *hop)
+// What routers said, where no route of the configuration has the destination: whoever is on one
+// link has no say about another. A prefix that is on the link, or a default router. The first port
+// that has one.
+static bool by_router(const struct net *net, const struct addr *remote, struct ip6_route *hop)
 {
-	uint8_t len = route ? route->len : 0;
-
 	for (uint16_t i = 0; i < net->port_count; i++) {
-		if (nd_prefix_len(net, i, remote) <= len)
+		if (nd_prefix_len(net, i, remote) == 0)
 			continue;
 		hop->port_index = i;
 		return true;
 	}
-	for (uint16_t i = 0; !route && i < net->port_count; i++) {
+	for (uint16_t i = 0; i < net->port_count; i++) {
 		const struct addr *router = nd_router_of(net, i);
 
 		if (!router)
@@ -142,10 +140,8 @@ static bool find_hop(const struct net *net, const struct addr *local, const stru
 	if (ipv6_is_link_local(remote))
 		return link_of(net, local, &hop->port_index);
 	r = look_up(net->ip6, remote);
-	if (by_router(net, remote, r, hop))
-		return true;
 	if (!r)
-		return false;
+		return by_router(net, remote, hop);
 	hop->port_index = r->port_index;
 	if (!addr_is_any(&r->via))
 		hop->via = r->via;

@@ -73,7 +73,9 @@ static bool hand_fragment(struct net *net, struct pkt *p, const struct arrival *
 static struct pkt *add_piece(struct net *net, struct pkt *p, struct arrival *a,
 			     const struct reassembly_piece *f, struct ip6_walk *w)
 {
-	uint32_t in_front = a->l4_offset - a->l3_offset - (uint32_t)sizeof(struct ipv6_header);
+	// Without the fragment header, which is not part of the whole (RFC 8200 4.5).
+	uint32_t in_front = a->l4_offset - a->l3_offset - (uint32_t)sizeof(struct ipv6_header) -
+			    (uint32_t)sizeof(struct ipv6_fragment);
 	const uint32_t length_field = offsetof(struct ipv6_header, payload_len);
 
 	if (a->l4_len == 0 || (f->more && a->l4_len % 8 != 0))

@@ -6,9 +6,11 @@
 //	sequence number   period (5 bits) | MSS (3) | hash of all that, flow, irs (24)
 //	timestamp         ... | blocks welcome (1) | peer's window scale (4), 15: none
 //
-// A guess is right once in 2^23 tries (two periods are good), and opens a connection to an address
-// that the guesser cannot hear. A peer that sends no timestamps has neither scale nor blocks; what
-// it says of them in an echo it may say as it likes, they are its own. Not here: fast open.
+// A guess is right once in 2^24 tries, and opens a connection to an address that the guesser cannot
+// hear; the whole period is hashed, so what was right once is not again. While it is good, a copy
+// of the client's first segment opens an ended connection anew. A peer that sends no timestamps has
+// neither scale nor blocks; what it says of them in an echo it may say as it likes, they are its
+// own. Not here: fast open.
 #include "tcp/cookie.h"
 
 #include "base/hash.h"
@@ -26,14 +28,14 @@
 // families, and the defaults.
 static const uint16_t mss_table[8] = {64, 536, 1220, 1340, 1400, 1440, 1460, 8940};
 
-static uint32_t hash_of(const struct tcp *tcp, const struct flow *f, uint32_t irs, uint32_t head)
+static uint32_t hash_of(const struct tcp *tcp, const struct flow *f, uint32_t irs, uint32_t head,
+			uint32_t slot)
 {
 	const struct {
 		struct addr local, remote;
 		uint16_t local_port, remote_port;
-		uint32_t irs, head;
-		uint32_t pad; // 48 bytes: no other input to the secret is as long (isn.c)
-	} input = {*f->local, *f->remote, f->local_port, f->remote_port, irs, head, 0};
+		uint32_t irs, head, slot; // 48 bytes: no other input is as long (isn.c)
+	} input = {*f->local, *f->remote, f->local_port, f->remote_port, irs, head, slot};
 
 	return (uint32_t)hash_siphash(tcp->env->secret, &input, sizeof(input)) & HASH_MASK;
 }
@@ -56,7 +58,7 @@ uint32_t cookie_make(const struct tcp *tcp, const struct flow *f, uint32_t irs, 
 {
 	uint32_t head = (period_now(tcp) & 31) << 3 | mss_index(mss);
 
-	return head << 24 | hash_of(tcp, f, irs, head);
+	return head << 24 | hash_of(tcp, f, irs, head, period_now(tcp));
 }
 
 bool cookie_read(const struct tcp *tcp, const struct flow *f, uint32_t irs, uint32_t iss,
@@ -64,7 +66,7 @@ bool cookie_read(const struct tcp *tcp, const struct flow *f, uint32_t irs, uint
 {
 	uint32_t head = iss >> 24, age = (period_now(tcp) - (head >> 3)) & 31;
 
-	if (age > 1 || (iss & HASH_MASK) != hash_of(tcp, f, irs, head))
+	if (age > 1 || (iss & HASH_MASK) != hash_of(tcp, f, irs, head, period_now(tcp) - age))
 		return false;
 	*mss = mss_table[head & 7];
 	return true;

@@ -153,7 +153,7 @@ bool early_add(struct tcp *tcp, struct conn *c, struct pkt *p, uint64_t offset, 
 								 : pkt_own(before)->queue_next;
 	kept_end = after ? MIN(end, begin_of(after)) : end;
 	if (kept_end < end) {
-		sack_duplicate(tcp, c, kept_end, end);
+		sack_duplicate(tcp, c, kept_end, MIN(end, end_of(after)));
 		fin = false;
 	}
 	if (kept_end <= offset && !fin) {

@@ -29,11 +29,15 @@
 
 #define DUPACK_THRESHOLD 3
 
-static struct cc_sample sample_now(const struct tcp *tcp, const struct conn *c)
+// acked_bytes: what una moved by just now, which was in flight until then.
+static struct cc_sample sample_now(const struct tcp *tcp, const struct conn *c,
+				   uint32_t acked_bytes)
 {
+	uint64_t flight = conn_outstanding(c) + acked_bytes;
+
 	// RFC 5681 3.2, step 2: what the first two duplicates let out beyond cwnd does not count.
 	return (struct cc_sample){
-		.in_flight_bytes = MIN(conn_outstanding(c), (uint64_t)c->cc.cwnd_bytes),
+		.in_flight_bytes = MIN(flight, (uint64_t)c->cc.cwnd_bytes),
 		.now_ns = tcp->env->now_ns,
 	};
 }
@@ -62,7 +66,7 @@ static void begin_prr(const struct conn *c, struct trouble *t, const struct loss
 static void enter_recovery(struct tcp *tcp, struct conn *c, struct trouble *t,
 			   const struct loss_news *news)
 {
-	struct cc_sample s = sample_now(tcp, c);
+	struct cc_sample s = sample_now(tcp, c, news->acked_bytes);
 
 	counter_add(tcp->env, COUNTER_tcp_fast_retransmits, 1);
 	remember(c, t);
@@ -221,7 +225,7 @@ static void reduce(struct tcp *tcp, struct conn *c, struct trouble *t, const str
 static void probe_answered(struct tcp *tcp, struct conn *c, struct trouble *t,
 			   const struct segment *s)
 {
-	struct cc_sample sample = sample_now(tcp, c);
+	struct cc_sample sample = sample_now(tcp, c, t->tlp.flight_bytes);
 
 	if (t->tlp.end == 0 || s->ack < t->tlp.end)
 		return;
@@ -262,6 +266,16 @@ static void find_lost(struct tcp *tcp, struct conn *c, struct trouble *t,
 		count_duplicates(tcp, c, t, news);
 }
 
+// What could not be cut, nor marked therefore, goes again an ACK at a time; not what left lately.
+static bool is_stuck(const struct tcp *tcp, const struct conn *c, const struct trouble *t)
+{
+	uint32_t head = c->sendq.head;
+
+	return conn_outstanding(c) && t->lost.head == NO_INDEX && t->resent.head == NO_INDEX &&
+	       t->sacked_bytes == 0 &&
+	       (head == NO_INDEX || tcp->desc[head].sent_ns <= rack_overdue_ns(tcp, c, t));
+}
+
 // What was known is known better; recovery begins, goes on, ends. True when cwnd is its own.
 static bool conclude(struct tcp *tcp, struct conn *c, struct trouble *t,
 		     const struct loss_news *news)
@@ -276,9 +290,7 @@ static bool conclude(struct tcp *tcp, struct conn *c, struct trouble *t,
 	find_lost(tcp, c, t, news);
 	if (t->lost_bytes > lost_before && !conn_is(c, CONN_RECOVERY | CONN_AFTER_RTO))
 		enter_recovery(tcp, c, t, news);
-	// What could not be cut, nor marked therefore, goes again an ACK at a time.
-	if (conn_is(c, CONN_AFTER_RTO) && conn_outstanding(c) && t->lost.head == NO_INDEX &&
-	    t->resent.head == NO_INDEX && t->sacked_bytes == 0)
+	if (conn_is(c, CONN_AFTER_RTO) && is_stuck(tcp, c, t))
 		conn_set(c, CONN_RTX_NOW);
 	reducing |= conn_is(c, CONN_RECOVERY);
 	if (conn_is(c, CONN_RECOVERY))
@@ -385,7 +397,7 @@ static bool has_reneged(const struct tcp *tcp, const struct conn *c)
 
 void loss_timeout(struct tcp *tcp, struct conn *c)
 {
-	struct cc_sample s = sample_now(tcp, c);
+	struct cc_sample s = sample_now(tcp, c, 0);
 	struct trouble *t = trouble_get(tcp, c);
 
 	if (t && !conn_is(c, CONN_AFTER_RTO))
@@ -441,21 +453,6 @@ COLD void loss_resend_all(struct tcp *tcp, struct conn *c)
 		t->sacked_bytes = 0;
 	t->recover = MAX(t->recover, c->snd.una);
 	scoreboard_lose_sent_by(tcp, c, t, tcp->env->now_ns);
-}
-
-// The last segment, of what is not acknowledged: of a packet's descriptor what it has, of a region
-// as much as a segment takes.
-struct range loss_tail(const struct tcp *tcp, const struct conn *c)
-{
-	struct range r = {c->snd.nxt - MIN(conn_outstanding(c), (uint64_t)c->mss_bytes),
-			  c->snd.nxt};
-	uint32_t i = c->sendq.head;
-
-	while (i != NO_INDEX && tcp->desc[i].offset + tcp->desc[i].len < c->snd.nxt)
-		i = tcp->desc[i].next;
-	if (i != NO_INDEX)
-		r.start = MAX(r.start, MIN(tcp->desc[i].offset, r.end));
-	return r;
 }
 
 struct range loss_next(const struct tcp *tcp, const struct conn *c)

@@ -54,9 +54,6 @@ void loss_resend_all(struct tcp *tcp, struct conn *c);
 // What is to be sent next of what is lost. An empty range: nothing.
 struct range loss_next(const struct tcp *tcp, const struct conn *c);
 
-// What a tail probe sends again. An empty range: nothing is outstanding.
-struct range loss_tail(const struct tcp *tcp, const struct conn *c);
-
 // It was sent.
 void loss_resent(struct tcp *tcp, struct conn *c, const struct range *r);
 

@@ -321,9 +321,16 @@ static struct conn *promote(struct tcp *tcp, struct half_open *h, struct segment
 	return c;
 }
 
-// The connection that an ACK completes whose handshake only the cookie knows. NULL: none was made,
-// or it is not ours, or there is no room for one now; the peer says it again.
-static struct conn *cookie_comes_back(struct tcp *tcp, struct listener *l, struct segment *s)
+static bool may_be_cookie(const struct tcp *tcp, const struct segment *s)
+{
+	return tcp->env->now_ns < tcp->cookies_until_ns &&
+	       (s->flags & (TCP_ACK | TCP_RST | TCP_SYN)) == TCP_ACK;
+}
+
+// True: the ACK brings a cookie back. *c is the connection, and the segment goes on to it; NULL:
+// there is no room for one now, the segment was taken, and the peer says it again.
+static bool cookie_comes_back(struct tcp *tcp, struct listener *l, struct segment *s,
+			      struct conn **c)
 {
 	const struct flow f = {&s->arrival->dst, &s->arrival->src, s->dst_port, s->src_port};
 	struct half_open h = {.local_port = s->dst_port,
@@ -335,21 +342,24 @@ static struct conn *cookie_comes_back(struct tcp *tcp, struct listener *l, struc
 			      .has_ts = s->has_ts,
 			      .ts_recent = s->ts_value};
 	struct tcp_options o = {0};
-	struct conn *c;
+	enum drop reason;
 
-	if (tcp->env->now_ns >= tcp->cookies_until_ns ||
-	    (s->flags & (TCP_ACK | TCP_RST | TCP_SYN)) != TCP_ACK ||
-	    !cookie_read(tcp, &f, h.irs, h.iss, &h.peer_mss) ||
-	    open_refusal(tcp, s, &h.path) != DROP_OK)
-		return NULL;
+	*c = NULL;
+	if (!may_be_cookie(tcp, s) || !cookie_read(tcp, &f, h.irs, h.iss, &h.peer_mss))
+		return false;
 	if (s->has_ts)
 		cookie_ts_read(s->ts_echo, &o);
 	h.has_scale = o.has_scale;
 	h.peer_scale = o.scale;
 	h.has_sack = o.has_sack;
-	c = promote(tcp, &h, s, OWNER_NONE);
-	counter_add(tcp->env, COUNTER_tcp_cookies_in, c != NULL);
-	return c;
+	reason = open_refusal(tcp, s, &h.path);
+	if (reason == DROP_OK)
+		*c = promote(tcp, &h, s, OWNER_NONE);
+	if (*c)
+		counter_add(tcp->env, COUNTER_tcp_cookies_in, 1);
+	else
+		pkt_drop(tcp->env, s->pkt, reason ? reason : DROP_TCP_CONNECTIONS_FULL);
+	return true;
 }
 
 struct conn *open_stranger(struct tcp *tcp, struct segment *s, uint32_t isn_floor)
@@ -365,9 +375,7 @@ struct conn *open_stranger(struct tcp *tcp, struct segment *s, uint32_t isn_floo
 		return NULL;
 	}
 	l = listener_for(tcp, &s->arrival->dst, s->dst_port);
-	if (l)
-		c = cookie_comes_back(tcp, l, s);
-	if (c)
+	if (l && cookie_comes_back(tcp, l, s, &c))
 		return c;
 	if (!l || s->flags & (TCP_ACK | TCP_RST)) {
 		// RFC 9293 3.10.7.1: CLOSED; 3.10.7.2: first RST, second ACK in LISTEN

@@ -201,12 +201,27 @@ static COLD bool send_lost(struct tcp *tcp, struct conn *c)
 	return true;
 }
 
+// The last segment, of what is not acknowledged: of a packet's descriptor what it has, of a region
+// as much as a segment takes.
+static struct range tail_of(const struct tcp *tcp, const struct conn *c)
+{
+	struct range r = {c->snd.nxt - MIN(conn_outstanding(c), (uint64_t)c->mss_bytes),
+			  c->snd.nxt};
+	uint32_t i = c->sendq.head;
+
+	while (i != NO_INDEX && tcp->desc[i].offset + tcp->desc[i].len < c->snd.nxt)
+		i = tcp->desc[i].next;
+	if (i != NO_INDEX)
+		r.start = MAX(r.start, MIN(tcp->desc[i].offset, r.end));
+	return r;
+}
+
 // RFC 8985 7.3: new text if there is some and the window takes it, the last of the old otherwise.
 static bool send_probe(struct tcp *tcp, struct conn *c)
 {
 	struct trouble *t = trouble_of(tcp, c);
 	uint64_t edge = MIN(c->snd.una + c->snd.wnd, c->snd.end), space;
-	struct range r = loss_tail(tcp, c);
+	struct range r = tail_of(tcp, c);
 
 	// What was asked about was answered before the probe could leave.
 	if (r.start == r.end || t->lost.head != NO_INDEX || t->sacked_bytes) {
@@ -226,6 +241,7 @@ static bool send_probe(struct tcp *tcp, struct conn *c)
 		loss_text_sent(tcp, c, space);
 	}
 	t->tlp.is_due = false;
+	t->tlp.flight_bytes = (uint32_t)MIN(conn_outstanding(c), (uint64_t)UINT32_MAX);
 	t->tlp.start = t->tlp.is_resent ? r.start : c->snd.nxt;
 	t->tlp.end = c->snd.nxt;
 	return true;

@@ -79,7 +79,8 @@ void rack_delivered(struct tcp *tcp, struct conn *c, struct trouble *t, const st
 	if (!(d->flags & DESC_PARTS))
 		t->rack.rtt_ns = tcp->env->now_ns - sent_ns;
 	if (!(d->flags & UNSURE))
-		t->rack.min_rtt_ns = MIN(t->rack.min_rtt_ns, t->rack.rtt_ns);
+		t->rack.min_rtt_ns = t->rack.min_rtt_ns ? MIN(t->rack.min_rtt_ns, t->rack.rtt_ns)
+							: t->rack.rtt_ns;
 	if (t->rack.sent_ns < sent_ns || (t->rack.sent_ns == sent_ns && t->rack.end < end_of(d))) {
 		t->rack.sent_ns = sent_ns;
 		t->rack.end = end_of(d);
@@ -95,7 +96,8 @@ static uint64_t window_ns(const struct conn *c, const struct trouble *t)
 			      t->sacked_bytes >= DUPACK_THRESHOLD * (uint32_t)c->mss_bytes ||
 			      c->dupacks >= DUPACK_THRESHOLD))
 		return 0;
-	return MIN(steps * t->rack.min_rtt_ns / 4, c->rtt.srtt_us * NS_PER_US);
+	return MIN(steps * t->rack.min_rtt_ns / 4,
+		   c->rtt.srtt_us ? c->rtt.srtt_us * NS_PER_US : t->rack.rtt_ns);
 }
 
 // It left before what was delivered. True when it is lost; otherwise it is waited for.

@@ -92,15 +92,27 @@ static void unmark(struct tcp *tcp, struct trouble *t, uint32_t index)
 	d->flags &= (uint16_t)~MARKS;
 }
 
+// Segments end where they end: two cuts of one run are a segment apart, whatever a peer says it
+// has.
+static bool makes_crumbs(const struct tcp *tcp, const struct conn *c, const struct send_desc *d,
+			 uint64_t at)
+{
+	bool ends_at_cut = d->next != NO_INDEX && tcp->desc[d->next].flags & DESC_CUT;
+
+	return (d->flags & DESC_CUT && at - d->offset < c->mss_bytes) ||
+	       (ends_at_cut && end_of(d) - at < c->mss_bytes);
+}
+
 // The place where a descriptor is to be cut lies in it. Both parts have its marks.
 static bool cut(struct tcp *tcp, struct conn *c, struct trouble *t, uint32_t index, uint64_t at)
 {
 	const struct send_desc *d = &tcp->desc[index];
 
-	if (!sendq_cut(tcp, c, index, at)) {
+	if (makes_crumbs(tcp, c, d, at) || !sendq_cut(tcp, c, index, at)) {
 		counter_add(tcp->env, COUNTER_tcp_uncut, 1);
 		return false;
 	}
+	tcp->desc[d->next].flags |= DESC_CUT;
 	if (d->flags & DESC_LOST)
 		list_insert(tcp, &t->lost, d->next, index);
 	if (d->flags & DESC_RESENT)
@@ -165,29 +177,19 @@ static uint32_t sack(struct tcp *tcp, struct conn *c, struct trouble *t, uint32_
 	return d->len;
 }
 
-// A peer has blocks of whole segments, or the last of what left. Who has smaller ones would have us
-// cut the queue into crumbs.
-static bool worth_cutting(const struct conn *c, const struct range *block)
-{
-	return block->end - block->start >= c->mss_bytes ||
-	       block->end >= MIN(c->snd.nxt, c->snd.end);
-}
-
 // As much of the descriptor as the block has; what follows a cut is looked at next.
 static uint32_t sack_part(struct tcp *tcp, struct conn *c, struct trouble *t, uint32_t index,
 			  const struct range *block)
 {
 	const struct send_desc *d = &tcp->desc[index];
-	bool may_cut = worth_cutting(c, block);
 
 	if (d->flags & DESC_SACKED || end_of(d) <= block->start)
 		return 0;
 	if (d->offset < block->start) {
-		if (may_cut)
-			cut(tcp, c, t, index, block->start);
+		cut(tcp, c, t, index, block->start);
 		return 0;
 	}
-	if (end_of(d) > block->end && !(may_cut && cut(tcp, c, t, index, block->end)))
+	if (end_of(d) > block->end && !cut(tcp, c, t, index, block->end))
 		return 0;
 	return sack(tcp, c, t, index);
 }

@@ -14,6 +14,7 @@ enum desc_flag {
 	DESC_SACKED = 1 << 5,        // the rest are the scoreboard's
 	DESC_LOST = 1 << 6,
 	DESC_RESENT = 1 << 7,
+	DESC_CUT = 1 << 10,    // begins where one was cut
 	DESC_UNTIMED = 1 << 8, // sent_ns is not when it left, or not what is acknowledged now
 };
 

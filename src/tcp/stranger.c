@@ -32,7 +32,10 @@ uint32_t stranger_worker(struct tcp *tcp, const struct pkt *p, const struct arri
 	const struct tcp_header *h = pkt_at(p, a->l4_offset);
 	uint32_t worker = STRANGER_NOBODY;
 
-	if ((h->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN)
+	uint8_t begins = h->flags & (TCP_SYN | TCP_ACK | TCP_RST);
+
+	// An ACK may bring a cookie back to whom the SYN went.
+	if (begins == TCP_SYN || begins == TCP_ACK)
 		worker = stranger_listener(tcp, a, be16_get(h->dst_port));
 	return worker == STRANGER_NOBODY ? tcp->worker : worker;
 }

@@ -44,9 +44,10 @@ struct trouble {
 		uint32_t echo;        // of the ACK at work; 0: it has none
 	} rack;
 	struct {
-		uint64_t start, end; // what the probe sent; 0: none under way
-		bool is_resent;      // it was old text
-		bool is_due;         // it is to leave
+		uint64_t start, end;   // what the probe sent; 0: none under way
+		uint32_t flight_bytes; // in flight when it left
+		bool is_resent;        // it was old text
+		bool is_due;           // it is to leave
 	} tlp;
 
 	// Recovery (loss.c).

@@ -88,11 +88,15 @@ static uint32_t model_sack(uint8_t *model, uint32_t start, uint32_t end)
 	return newly;
 }
 
+// Of segments as they left.
 static void random_block(struct rng *rng, uint32_t una, uint32_t *start, uint32_t *end)
 {
-	*start = una + (uint32_t)rng_below(rng, STREAM_BYTES - una);
-	*end = *start + MSS + (uint32_t)rng_below(rng, 4000u);
-	*end = MIN(*end, STREAM_BYTES);
+	uint32_t segs = (STREAM_BYTES - una) / MSS;
+
+	*start = una + MSS * (uint32_t)rng_below(rng, segs + 1);
+	*start = MIN(*start, STREAM_BYTES - 1);
+	*start -= (*start - una) % MSS;
+	*end = MIN(*start + MSS * (1 + (uint32_t)rng_below(rng, 4)), STREAM_BYTES);
 }
 
 static void lose_oldest(struct board *d, uint8_t *model, uint32_t una)
@@ -149,7 +153,8 @@ static void one_step(struct board *d, uint8_t *model, uint32_t *una, struct rng 
 		resend(d, model);
 		break;
 	default:
-		*una = MIN(*una + (uint32_t)rng_below(rng, 900), STREAM_BYTES - 1);
+		if (*una + MSS < STREAM_BYTES && rng_below(rng, 3) == 0)
+			*una += MSS;
 		scoreboard_acked(d->peer->tcp, d->c, d->t, d->start + *una);
 		sendq_ack(d->peer->tcp, d->c, d->start + *una);
 		d->c->snd.una = d->start + *una;
@@ -233,6 +238,27 @@ static void a_cut_packet_stays_in_the_accounts(void **state)
 	peer_destroy(b);
 }
 
+// A peer who says that it has octet by octet does not have the queue cut to pieces.
+static void blocks_that_creep_make_no_crumbs(void **state)
+{
+	struct board d;
+	uint32_t before;
+
+	(void)state;
+	board_create(&d, 4096);
+	before = d.peer->tcp->desc_count;
+	for (uint32_t i = 0; i < 3000; i++) {
+		uint64_t start = d.start + 20000 - i;
+
+		scoreboard_sack(d.peer->tcp, d.c, d.t, &(struct range){start, start + MSS});
+		scoreboard_sack(d.peer->tcp, d.c, d.t,
+				&(struct range){d.c->snd.nxt - 1 - i, d.c->snd.nxt});
+		conn_check(d.peer->tcp, d.c);
+	}
+	assert_in_range(d.peer->tcp->desc_count - before, 1, STREAM_BYTES / MSS + 8);
+	board_destroy(&d);
+}
+
 // RFC 2018 8
 static void what_was_reneged_is_missing_again(void **state)
 {
@@ -254,6 +280,7 @@ int main(void)
 		cmocka_unit_test(marks_are_those_of_an_array_of_bytes),
 		cmocka_unit_test(without_descriptors_marks_stay_whole),
 		cmocka_unit_test(a_cut_packet_stays_in_the_accounts),
+		cmocka_unit_test(blocks_that_creep_make_no_crumbs),
 		cmocka_unit_test(what_was_reneged_is_missing_again),
 	};
 
