@@ -42,6 +42,7 @@ static void owe_sent(struct tcp *tcp, struct conn *c, bool cookie)
 		room_acked(tcp, c);
 }
 
+// RFC 6298 R7; RFC 7323 R15
 void ack_advance(struct tcp *tcp, struct conn *c, const struct segment *s)
 {
 	struct cc_sample sample = {
@@ -91,6 +92,7 @@ static COLD void window_opened(struct tcp *tcp, struct conn *c)
 	conn_mark(tcp, c);
 }
 
+// RFC 7323 R9
 void ack_update_window(struct tcp *tcp, struct conn *c, const struct segment *s)
 {
 	bool was_closed,

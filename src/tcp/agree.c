@@ -20,6 +20,7 @@ uint16_t open_mss_default(const struct net_path *path)
 	return net_path_is_ip6(path) ? TCP_MSS_DEFAULT_IPV6 : TCP_MSS_DEFAULT;
 }
 
+// RFC 7323 R4, R14
 struct tcp_options open_options(const struct tcp *tcp, const struct net_path *path)
 {
 	return (struct tcp_options){
@@ -33,7 +34,7 @@ struct tcp_options open_options(const struct tcp *tcp, const struct net_path *pa
 	};
 }
 
-// Windows and options both sides agreed on.
+// Windows and options both sides agreed on. RFC 2018 R2; RFC 7323 R4, R10, R13.
 void open_agree(struct tcp *tcp, struct conn *c, const struct tcp_options *o)
 {
 	if (o->has_ts) {

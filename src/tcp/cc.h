@@ -81,7 +81,7 @@ static inline void cc_grow(struct conn *c, uint32_t bytes)
 	c->cc.cwnd_bytes = MIN(c->cc.cwnd_bytes + bytes, CWND_BYTES_MAX);
 }
 
-// RFC 9937 6.2: PRR has brought the flight there.
+// RFC 9937 6.2: PRR has brought the flight there. RFC 9937 R11.
 static inline void cc_recovered(struct conn *c, const struct cc_sample *s)
 {
 	(void)s;

@@ -50,7 +50,7 @@ bool open_send_syn(struct tcp *tcp, struct conn *c)
 	return true;
 }
 
-// The peer's SYN, with or without an ACK of ours.
+// The peer's SYN, with or without an ACK of ours. RFC 7323 R5.
 static void syn_received(struct tcp *tcp, struct conn *c, const struct segment *s)
 {
 	struct tcp_options o;

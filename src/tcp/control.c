@@ -72,6 +72,7 @@ static uint64_t acceptable_seq(const struct conn *c)
 	return MIN(c->snd.nxt, c->snd.una + c->snd.wnd);
 }
 
+// RFC 7323 R11
 static struct bare bare_of(const struct conn *c, uint8_t flags)
 {
 	return (struct bare){

@@ -48,7 +48,7 @@ static void owe_stray(struct tcp *tcp, struct conn *c, const struct segment *s)
 	owe_ack(tcp, c);
 }
 
-// RFC 7323 4.3, (2) and (3): the first segment after our last ACK sets the echo.
+// RFC 7323 4.3, (2) and (3): the first segment after our last ACK sets the echo. RFC 7323 R3, R17.
 static inline void take_timestamp(struct tcp *tcp, struct conn *c, const struct segment *s)
 {
 	if (s->seq > c->rcv.nxt - c->rcv.unacked)
@@ -149,7 +149,7 @@ static bool closed_window_probe(const struct conn *c, const struct segment *s)
 	return c->rcv.wnd == 0 && s->seq == c->rcv.nxt;
 }
 
-// RFC 7323 5.3: R1 to R3.
+// RFC 7323 5.3: R1 to R3. RFC 7323 R1, R12, R18, R20.
 static enum drop check_timestamp(struct tcp *tcp, struct conn *c, struct segment *s)
 {
 	uint32_t age_s = (uint32_t)(tcp->env->now_ns / NS_PER_S) - c->ts_recent_s;
@@ -183,7 +183,7 @@ static void skip_known_syn(const struct conn *c, struct segment *s)
 	}
 }
 
-// first to fourth. DROP_OK: go on.
+// first to fourth. DROP_OK: go on. RFC 7323 R2.
 static enum drop check_segment(struct tcp *tcp, struct conn *c, struct segment *s)
 {
 	enum drop reason;
@@ -272,6 +272,7 @@ static struct pkt *trim_to_window(struct tcp *tcp, struct conn *c, struct segmen
 	return p;
 }
 
+// RFC 2018 R6
 static void text_is_early(struct tcp *tcp, struct conn *c, struct pkt *p, const struct segment *s)
 {
 	if (c->early_acks < CONN_EARLY_ACKS_MAX)

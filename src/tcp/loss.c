@@ -54,7 +54,7 @@ static void remember(const struct conn *c, struct trouble *t)
 	t->undo.first_ts = 0;
 }
 
-// RFC 9937 6.1. What was sacked before does not count as delivered in it.
+// RFC 9937 6.1. What was sacked before does not count as delivered in it. RFC 9937 R1, R2.
 static void begin_prr(const struct conn *c, struct trouble *t, const struct loss_news *news)
 {
 	uint64_t flight = conn_outstanding(c) + news->delivered_bytes;
@@ -63,6 +63,7 @@ static void begin_prr(const struct conn *c, struct trouble *t, const struct loss
 	t->prr.flight = flight - MIN(flight - 1, (uint64_t)t->sacked_bytes);
 }
 
+// RFC 9937 R1, R8
 static void enter_recovery(struct tcp *tcp, struct conn *c, struct trouble *t,
 			   const struct loss_news *news)
 {
@@ -113,12 +114,14 @@ static bool echoes_the_original(const struct conn *c, const struct trouble *t,
 // ---- what the ACK says
 
 // RFC 2883 5: the first block lies below the acknowledgment, or inside the second.
+// RFC 2883 R8, R9
 static bool is_dsack(const struct range *first, const struct range *second, uint64_t ack)
 {
 	return first->end <= ack ||
 	       (second && first->start >= second->start && first->end <= second->end);
 }
 
+// RFC 8985 R23
 static void dsack_comes(struct tcp *tcp, struct conn *c, struct trouble *t,
 			const struct range *block)
 {
@@ -151,6 +154,7 @@ static bool block_is_good(const struct conn *c, const struct segment *s, const s
 	return b->start < b->end && b->start > s->ack && b->end <= c->snd.nxt;
 }
 
+// RFC 2018 R2
 static uint32_t blocks_come(struct tcp *tcp, struct conn *c, struct trouble *t,
 			    const struct segment *s)
 {
@@ -173,7 +177,7 @@ static uint32_t blocks_come(struct tcp *tcp, struct conn *c, struct trouble *t,
 }
 
 // RFC 9937 6.2.2: of a peer without blocks each duplicate stands for a segment that arrived, and no
-// more can than were sent.
+// more can than were sent. RFC 9937 R9.
 static uint32_t duplicate_stands_for(const struct conn *c, struct trouble *t)
 {
 	uint64_t missing = conn_outstanding(c) - t->lost_bytes - t->sacked_bytes;
@@ -183,7 +187,7 @@ static uint32_t duplicate_stands_for(const struct conn *c, struct trouble *t)
 	return bytes;
 }
 
-// And una moves over them and the segment that was missing in front of them.
+// And una moves over them and the segment that was missing in front of them. RFC 9937 R9.
 static uint32_t duplicates_end(const struct conn *c, struct trouble *t, uint32_t acked_bytes)
 {
 	uint32_t behind = acked_bytes - MIN(acked_bytes, (uint32_t)c->mss_bytes);
@@ -196,7 +200,7 @@ static uint32_t duplicates_end(const struct conn *c, struct trouble *t, uint32_t
 
 // ---- what follows
 
-// RFC 9937 6.2
+// RFC 9937 6.2; RFC 9937 R4, R5, R6, R7
 static void reduce(struct tcp *tcp, struct conn *c, struct trouble *t, const struct loss_news *news,
 		   bool newly_lost)
 {
@@ -221,7 +225,7 @@ static void reduce(struct tcp *tcp, struct conn *c, struct trouble *t, const str
 	c->cc.cwnd_bytes = (uint32_t)MAX(in_flight + more, mss);
 }
 
-// RFC 8985 7.4.2
+// RFC 8985 7.4.2; RFC 8985 R24
 static void probe_answered(struct tcp *tcp, struct conn *c, struct trouble *t,
 			   const struct segment *s)
 {
@@ -257,6 +261,7 @@ static void count_duplicates(struct tcp *tcp, struct conn *c, struct trouble *t,
 		conn_set(c, CONN_RTX_NOW);
 }
 
+// RFC 8985 R1
 static void find_lost(struct tcp *tcp, struct conn *c, struct trouble *t,
 		      const struct loss_news *news)
 {
@@ -328,6 +333,7 @@ static bool go_on_without(struct tcp *tcp, struct conn *c)
 
 // ---- what happened
 
+// RFC 9937 R3
 COLD void loss_ack_comes(struct tcp *tcp, struct conn *c, const struct segment *s,
 			 struct loss_news *news)
 {
@@ -364,6 +370,7 @@ COLD bool loss_ack_came(struct tcp *tcp, struct conn *c, const struct segment *s
 	return reducing;
 }
 
+// RFC 8985 R23
 static void probe_was_too_much(struct trouble *t, const struct segment *s, bool duplicate)
 {
 	if (duplicate && s->sack_count == 0 && s->ack == t->tlp.end)
@@ -389,7 +396,7 @@ COLD void loss_ack_again(struct tcp *tcp, struct conn *c, const struct segment *
 	trouble_end_if_over(tcp, c);
 }
 
-// RFC 2018 8: the oldest was sacked, and yet una does not move.
+// RFC 2018 8: the oldest was sacked, and yet una does not move. RFC 2018 R12, R13.
 static bool has_reneged(const struct tcp *tcp, const struct conn *c)
 {
 	return c->sendq.head != NO_INDEX && tcp->desc[c->sendq.head].flags & DESC_SACKED;

@@ -57,7 +57,7 @@ struct range loss_next(const struct tcp *tcp, const struct conn *c);
 // It was sent.
 void loss_resent(struct tcp *tcp, struct conn *c, const struct range *r);
 
-// So much text left, new or old.
+// So much text left, new or old. RFC 9937 R10.
 static inline void loss_text_sent(struct tcp *tcp, struct conn *c, uint64_t bytes)
 {
 	if (UNLIKELY(conn_is(c, CONN_RECOVERY)))

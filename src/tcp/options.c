@@ -21,6 +21,7 @@ static bool read_mss(const uint8_t *at, uint32_t len, bool syn, struct tcp_optio
 	return true;
 }
 
+// RFC 7323 R6, R7
 static bool read_scale(const uint8_t *at, uint32_t len, bool syn, struct tcp_options *out)
 {
 	if (len != 3)
@@ -135,6 +136,7 @@ static void write_sack_permitted(uint8_t *at)
 }
 
 // RFC 9293 MUST-69: every combination below fills whole words, so no padding is needed.
+// RFC 2018 R1
 uint32_t options_write_syn(uint8_t *at, const struct tcp_options *o)
 {
 	uint32_t len = 4;

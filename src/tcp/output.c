@@ -67,6 +67,7 @@ COLD void output_mtu_changed(struct tcp *tcp, struct conn *c)
 }
 
 // Puts TCP's header in front of p and sends it. RFC 9293 MUST-2: net_output fills in the checksum.
+// RFC 7323 R11
 static void send_segment(struct tcp *tcp, struct conn *c, struct pkt *p, uint64_t offset,
 			 uint8_t flags)
 {
@@ -217,6 +218,7 @@ static struct range tail_of(const struct tcp *tcp, const struct conn *c)
 }
 
 // RFC 8985 7.3: new text if there is some and the window takes it, the last of the old otherwise.
+// RFC 8985 R20, R21
 static bool send_probe(struct tcp *tcp, struct conn *c)
 {
 	struct trouble *t = trouble_of(tcp, c);

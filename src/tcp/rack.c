@@ -45,7 +45,7 @@ static bool left_before(const struct send_desc *d, uint64_t sent_ns, uint64_t en
 	return d->sent_ns < sent_ns || (d->sent_ns == sent_ns && end_of(d) < end);
 }
 
-// RFC 8985 6.2, step 2: the ACK may be for what was sent first.
+// RFC 8985 6.2, step 2: the ACK may be for what was sent first. RFC 8985 R6.
 static bool may_be_the_original(const struct tcp *tcp, const struct trouble *t,
 				const struct send_desc *d)
 {
@@ -64,7 +64,7 @@ static uint64_t left_at(const struct tcp *tcp, const struct conn *c, const struc
 	return MIN(d->sent_ns, now_ns - MIN(now_ns, c->rtt.srtt_us * NS_PER_US));
 }
 
-// RFC 8985 6.2, steps 1 to 3
+// RFC 8985 6.2, steps 1 to 3; RFC 8985 R4, R5, R7
 void rack_delivered(struct tcp *tcp, struct conn *c, struct trouble *t, const struct send_desc *d)
 {
 	uint64_t sent_ns = left_at(tcp, c, d);
@@ -87,7 +87,7 @@ void rack_delivered(struct tcp *tcp, struct conn *c, struct trouble *t, const st
 	}
 }
 
-// RFC 8985 6.2, step 4. 0: none, order tells it.
+// RFC 8985 6.2, step 4. 0: none, order tells it. RFC 2018 R15; RFC 8985 R8, R9, R10, R11.
 static uint64_t window_ns(const struct conn *c, const struct trouble *t)
 {
 	uint64_t steps = c->reorder_steps + 1u;
@@ -101,6 +101,7 @@ static uint64_t window_ns(const struct conn *c, const struct trouble *t)
 }
 
 // It left before what was delivered. True when it is lost; otherwise it is waited for.
+// RFC 8985 R12
 static bool judge(const struct tcp *tcp, struct trouble *t, const struct send_desc *d,
 		  uint64_t wait_ns)
 {
@@ -165,6 +166,7 @@ void rack_detect(struct tcp *tcp, struct conn *c, struct trouble *t)
 	judge_fresh(tcp, c, t, wait_ns);
 }
 
+// RFC 8985 R10
 void rack_dsack(struct conn *c, struct trouble *t)
 {
 	if (c->snd.una < t->rack.dsack_round)
@@ -175,6 +177,7 @@ void rack_dsack(struct conn *c, struct trouble *t)
 		c->reorder_steps++;
 }
 
+// RFC 8985 R10
 void rack_recovered(struct conn *c)
 {
 	if (c->reorder_persist)
@@ -183,6 +186,7 @@ void rack_recovered(struct conn *c)
 		c->reorder_steps = 0;
 }
 
+// RFC 8985 R14
 uint64_t rack_overdue_ns(const struct tcp *tcp, const struct conn *c, const struct trouble *t)
 {
 	uint64_t rtt_ns = t->rack.rtt_ns ? t->rack.rtt_ns : c->rtt.srtt_us * NS_PER_US;
@@ -191,6 +195,7 @@ uint64_t rack_overdue_ns(const struct tcp *tcp, const struct conn *c, const stru
 	return tcp->env->now_ns - MIN(heard_ns, tcp->env->now_ns);
 }
 
+// RFC 8985 R16, R17
 uint64_t rack_probe_timeout_ns(const struct tcp *tcp, const struct conn *c)
 {
 	uint64_t timeout_ns = 2 * c->rtt.srtt_us * NS_PER_US;

@@ -11,6 +11,7 @@ static uint32_t distance(uint32_t a, uint32_t b)
 	return a > b ? a - b : b - a;
 }
 
+// RFC 6298 R2, R3
 void rtt_sample(struct conn *c, uint64_t rtt_ns)
 {
 	// At least 1: zero means not measured.
@@ -29,7 +30,7 @@ void rtt_sample(struct conn *c, uint64_t rtt_ns)
 
 // RFC 6298 2.3. An ACK for every second segment lets the variance of a long steady path decay to
 // nothing, so the least timeout is a floor for it too, as in Linux: 150 ms of path and 200 ms of
-// least timeout would leave 50 ms to a queue that grows.
+// least timeout would leave 50 ms to a queue that grows. RFC 6298 R2, R3; RFC 7323 R16.
 static uint64_t over_srtt_ns(const struct tcp *tcp, const struct conn *c)
 {
 	uint64_t variance_ns = 4 * (uint64_t)c->rtt.rttvar_us * NS_PER_US;
@@ -37,6 +38,7 @@ static uint64_t over_srtt_ns(const struct tcp *tcp, const struct conn *c)
 	return c->rtt.srtt_us * NS_PER_US + MAX(variance_ns, tcp->config.rto_ns_min);
 }
 
+// RFC 6298 R1, R4, R5, R14
 uint64_t rtt_rto_ns(const struct tcp *tcp, const struct conn *c)
 {
 	uint8_t doublings = MIN((uint8_t)c->backoff, (uint8_t)DOUBLINGS_MAX);

@@ -18,6 +18,7 @@ static void forget(struct trouble *t, uint32_t i)
 	memmove(&t->block[i], &t->block[i + 1], (t->block_count - i) * sizeof(t->block[0]));
 }
 
+// RFC 2018 R2, R3, R7, R8: the run comes first, with all it touches
 void sack_early(struct tcp *tcp, struct conn *c, uint64_t start, uint64_t end)
 {
 	struct trouble *t =
@@ -43,6 +44,7 @@ void sack_early(struct tcp *tcp, struct conn *c, uint64_t start, uint64_t end)
 	t->block_count++;
 }
 
+// RFC 2883 R4, R5, R6
 void sack_duplicate(struct tcp *tcp, struct conn *c, uint64_t start, uint64_t end)
 {
 	struct trouble *t =
@@ -61,7 +63,7 @@ void sack_duplicate(struct tcp *tcp, struct conn *c, uint64_t start, uint64_t en
 	}
 }
 
-// RFC 2018 4: a block lies above the acknowledgment.
+// RFC 2018 4: a block lies above the acknowledgment. RFC 2018 R9.
 void sack_advanced(struct tcp *tcp, struct conn *c)
 {
 	struct trouble *t;
@@ -78,6 +80,7 @@ void sack_advanced(struct tcp *tcp, struct conn *c)
 	trouble_end_if_over(tcp, c);
 }
 
+// RFC 2018 R16
 void sack_given_up(struct tcp *tcp, struct conn *c, uint64_t start)
 {
 	struct trouble *t;
@@ -95,6 +98,7 @@ void sack_given_up(struct tcp *tcp, struct conn *c, uint64_t start)
 	trouble_end_if_over(tcp, c);
 }
 
+// RFC 2018 R4, R5; RFC 2883 R1, R7
 uint32_t sack_write(const struct tcp *tcp, const struct conn *c, uint8_t *at, uint32_t room_bytes)
 {
 	struct range told[SACK_BLOCKS_MAX + 1];
@@ -116,6 +120,7 @@ uint32_t sack_write(const struct tcp *tcp, const struct conn *c, uint8_t *at, ui
 	return options_begin_sack(at, count);
 }
 
+// RFC 2883 R2, R3: whether its ACK had room for it or not
 void sack_told(struct tcp *tcp, struct conn *c)
 {
 	if (LIKELY(!conn_is(c, CONN_TROUBLE)))

@@ -177,7 +177,7 @@ static uint32_t sack(struct tcp *tcp, struct conn *c, struct trouble *t, uint32_
 	return d->len;
 }
 
-// As much of the descriptor as the block has; what follows a cut is looked at next.
+// As much of the descriptor as the block has; what follows a cut is looked at next. RFC 2018 R10.
 static uint32_t sack_part(struct tcp *tcp, struct conn *c, struct trouble *t, uint32_t index,
 			  const struct range *block)
 {
@@ -245,6 +245,7 @@ void scoreboard_lose_first(struct tcp *tcp, struct conn *c, struct trouble *t, u
 	}
 }
 
+// RFC 2018 R13; RFC 8985 R14
 void scoreboard_lose_sent_by(struct tcp *tcp, struct conn *c, struct trouble *t, uint64_t sent_ns)
 {
 	t->lost = empty; // anew, so that it is in the stream's order
@@ -279,7 +280,7 @@ void scoreboard_reneged(struct tcp *tcp, struct conn *c, struct trouble *t)
 
 // ---- sending again
 
-// Descriptors that follow each other and are all lost go in one segment.
+// Descriptors that follow each other and are all lost go in one segment. RFC 2018 R11.
 struct range scoreboard_next(const struct tcp *tcp, const struct conn *c, const struct trouble *t)
 {
 	struct range r = {0};

@@ -153,6 +153,7 @@ COLD bool sendq_cut(struct tcp *tcp, struct conn *c, uint32_t index, uint64_t at
 	return true;
 }
 
+// RFC 2018 R14; RFC 6298 R6: only una lets go of text
 struct sendq_acked sendq_ack(struct tcp *tcp, struct conn *c, uint64_t una)
 {
 	struct sendq_acked acked = {0};
@@ -233,7 +234,7 @@ static struct pkt *take_run(struct tcp *tcp, const struct send_desc *d, uint64_t
 			      (uint16_t)(d->buffer_offset + skip), (uint16_t)len);
 }
 
-// Remembers that these bytes leave now; first when they are new, again otherwise.
+// Remembers that these bytes leave now; first when they are new, again otherwise. RFC 8985 R2, R3.
 static void note_sent(struct tcp *tcp, const struct conn *c, struct send_desc *d, uint64_t offset)
 {
 	if (offset < c->snd.nxt)

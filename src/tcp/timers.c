@@ -56,6 +56,7 @@ void timers_window_opened(struct tcp *tcp, struct conn *c)
 	c->stalled_ms = 0;
 }
 
+// RFC 8985 R13
 COLD void timers_may_be_reordered(struct tcp *tcp, struct conn *c)
 {
 	struct trouble *t = trouble_of(tcp, c);
@@ -159,6 +160,7 @@ static bool gave_up(struct tcp *tcp, struct conn *c)
 	return true;
 }
 
+// RFC 6298 R12
 static void back_off(struct tcp *tcp, struct conn *c)
 {
 	if (c->backoff < BACKOFF_MAX)
@@ -192,7 +194,7 @@ static COLD void reordering_fires(struct tcp *tcp, struct conn *c)
 	loss_reorder_timeout(tcp, c);
 }
 
-// RFC 8985 7.3: the timeout is next, whether a probe leaves or not.
+// RFC 8985 7.3: the timeout is next, whether a probe leaves or not. RFC 8985 R22.
 static COLD void probe_fires(struct tcp *tcp, struct conn *c)
 {
 	conn_unset(c, CONN_PTO);
@@ -200,7 +202,7 @@ static COLD void probe_fires(struct tcp *tcp, struct conn *c)
 	loss_probe_timeout(tcp, c);
 }
 
-// RFC 6298 5.4 to 5.7
+// RFC 6298 5.4 to 5.7; RFC 6298 R11, R12
 static void retransmission_fires(struct tcp *tcp, struct conn *c)
 {
 	if (gave_up(tcp, c))

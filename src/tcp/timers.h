@@ -34,7 +34,7 @@ static inline void timers_arm(struct tcp *tcp, struct conn *c, uint64_t deadline
 }
 
 // RFC 8985 7.2: a probe may come before the timeout, where nothing is sacked or lost, and none has
-// come already.
+// come already. RFC 8985 R15, R19.
 static inline bool timers_probe_first(const struct tcp *tcp, const struct conn *c)
 {
 	const struct trouble *t;
@@ -65,7 +65,7 @@ static inline void timers_retransmission_in(struct tcp *tcp, struct conn *c)
 
 // Segments with sequence space left, a flight at a time (RFC 6298 5.1). More text does not put the
 // probe off, as RFC 8985 7.2 has it: who sends a little now and then would never hear that the path
-// is dead.
+// is dead. RFC 8985 R18; RFC 6298 R8.
 static inline void timers_segment_sent(struct tcp *tcp, struct conn *c)
 {
 	if (c->retransmit_ns != TIME_NEVER_NS && !conn_is(c, CONN_PERSIST))
@@ -75,6 +75,7 @@ static inline void timers_segment_sent(struct tcp *tcp, struct conn *c)
 }
 
 // New data was acknowledged (RFC 6298 5.2 and 5.3); una is already its new value.
+// RFC 6298 R9, R10, R13
 static inline void timers_ack_advanced(struct tcp *tcp, struct conn *c)
 {
 	if (UNLIKELY(c->backoff)) {

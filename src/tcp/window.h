@@ -23,6 +23,7 @@ static inline uint32_t window_free(const struct tcp *tcp, const struct conn *c)
 //
 // RFC 9293 MUST-39, 3.8.6.2.2: the right edge advances by a segment or half the buffer at least,
 // or stays. It never moves back (SHLD-14): what the scale cuts off is rounded up instead.
+// RFC 7323 R8
 static inline uint16_t window_offer(const struct tcp *tcp, struct conn *c)
 {
 	uint32_t limit = window_limit(tcp, c);

@@ -37,7 +37,7 @@ static void segment(struct peer *b, uint32_t index)
 	peer_in(b, (struct in){.flags = ACK, .seq = 1 + 1000 * index, .ack = 1, .len = 1000});
 }
 
-// RFC 5681 4.2: a sender whose burst lost its first segment needs three duplicates.
+// RFC 5681 4.2: a sender whose burst lost its first segment needs three duplicates. RFC 2018 R6.
 static void a_burst_with_a_gap_gets_three_duplicates(void **state)
 {
 	struct peer *b = peer_create();
@@ -309,7 +309,7 @@ static void an_older_timestamp_is_a_duplicate_from_the_past(void **state)
 	peer_destroy(b);
 }
 
-// RFC 7323 4.3: a delayed ACK echoes the first segment it covers.
+// RFC 7323 4.3: a delayed ACK echoes the first segment it covers. RFC 7323 R17.
 static void a_delayed_ack_echoes_the_earliest_timestamp(void **state)
 {
 	struct peer *b = peer_create();
@@ -350,7 +350,7 @@ static void padding_of_the_link_is_not_text(void **state)
 }
 
 // One octet in a buffer of its own pins thousands. What was offered is taken nevertheless, and the
-// offer grows no more.
+// offer grows no more. RFC 7323 R8.
 static void tiny_segments_close_the_window_and_none_is_lost(void **state)
 {
 	struct tcp_config config = peer_config();

@@ -18,6 +18,7 @@ static void first_numbers_follow_the_clock_and_the_secret(void **state)
 	assert_int_equal(isn_of(&a, &k, sizeof(k)), first + 1000);
 }
 
+// RFC 7323 R19
 static void the_timestamp_clock_ticks_every_millisecond_or_so(void **state)
 {
 	struct env a = {.now_ns = 0, .secret = "0123456789abcde"};
@@ -30,7 +31,7 @@ static void the_timestamp_clock_ticks_every_millisecond_or_so(void **state)
 	assert_int_equal(isn_ts_now(&a), first + 1000);
 }
 
-// All of the secret goes into it.
+// All of the secret goes into it. RFC 7323 R21.
 static void the_timestamp_clock_begins_at_a_hash(void **state)
 {
 	struct env first = {.secret = "0123456789abcde"};

@@ -52,7 +52,7 @@ static void a_partial_ack_resends_the_next_hole(void **state)
 	peer_destroy(b);
 }
 
-// RFC 5681 3.2, step 4, with its note on peers that acknowledge too often
+// RFC 5681 3.2, step 4, with its note on peers that acknowledge too often; RFC 9937 R9
 static void duplicates_without_end_do_not_blow_the_window_up(void **state)
 {
 	struct peer *b = peer_create();

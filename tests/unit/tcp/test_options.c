@@ -58,7 +58,7 @@ static void impossible_lengths_are_noticed(void **state)
 	assert_false(READ(true, 1, 253));
 }
 
-// RFC 9293 MUST-65; RFC 7323 2.2 and 2.3
+// RFC 9293 MUST-65; RFC 7323 2.2 and 2.3; RFC 7323 R6, R7
 static void some_options_belong_to_syns_and_scales_end_at_14(void **state)
 {
 	struct tcp_options o;

@@ -36,6 +36,7 @@ static void a_record_lasts_as_long_as_something_is_missing(void **state)
 	peer_destroy(b);
 }
 
+// RFC 2883 R3
 static void a_duplicate_is_told_once_and_the_record_ends(void **state)
 {
 	struct peer *b = peer_create();
@@ -50,6 +51,7 @@ static void a_duplicate_is_told_once_and_the_record_ends(void **state)
 	peer_destroy(b);
 }
 
+// RFC 2018 R5
 static void without_a_record_the_peer_is_told_of_no_blocks(void **state)
 {
 	struct tcp_config config = peer_config();
@@ -84,6 +86,7 @@ static void gaps_leave_records_for_recovery(void **state)
 }
 
 // RFC 2883 4: the block is of the segment that brings the ACK about, or it is not told.
+// RFC 2883 R2
 static void a_duplicate_is_not_told_late(void **state)
 {
 	struct peer *b = peer_create();
@@ -99,7 +102,7 @@ static void a_duplicate_is_not_told_late(void **state)
 	peer_destroy(b);
 }
 
-// RFC 2018 8: it may be, and is not told of any more.
+// RFC 2018 8: it may be, and is not told of any more. RFC 2018 R16.
 static void what_gave_way_is_not_told(void **state)
 {
 	struct peer *b = peer_create();
@@ -118,6 +121,7 @@ static void what_gave_way_is_not_told(void **state)
 }
 
 // Blocks that a peer sees are sorted out of an array of bytes; merged, disjoint, the latest first.
+// RFC 2018 R3
 static void blocks_are_runs_of_what_came(void **state)
 {
 	static uint8_t came[3000];

@@ -160,7 +160,7 @@ static void a_busy_connection_touches_the_wheel_rarely(void **state)
 	peer_destroy(b);
 }
 
-// RFC 9293 MUST-18: RFC 6298's estimate, and Karn's rule.
+// RFC 9293 MUST-18: RFC 6298's estimate, and Karn's rule. RFC 6298 R1, R2, R3, R5.
 static void the_timeout_follows_the_round_trip(void **state)
 {
 	struct peer *b = peer_create();
