@@ -18,6 +18,7 @@
 #include "pkt/pool.h"
 
 // Secrets and seed: from the kernel, or all from the one seed that makes a run replayable.
+// RFC 6528 R4
 static int draw_secrets(const struct prism_options *o, struct worker_config *config)
 {
 	struct rng rng;

@@ -42,7 +42,7 @@ static void owe_sent(struct tcp *tcp, struct conn *c, bool cookie)
 		room_acked(tcp, c);
 }
 
-// RFC 6298 R7; RFC 7323 R15
+// RFC 6298 R7; RFC 7323 R15; RFC 9438 R15
 void ack_advance(struct tcp *tcp, struct conn *c, const struct segment *s)
 {
 	struct cc_sample sample = {

@@ -95,6 +95,7 @@ void cc_mss_changed(struct conn *c, uint16_t before)
 	end_epoch(c, cc_w_max_bytes(c) / before * c->mss_bytes); // W_max is so many segments too
 }
 
+// RFC 9406 R8
 COLD void cc_keep(struct conn *c, uint32_t w_max_bytes, enum cc_prior prior)
 {
 	c->cc_state.reduced = (struct cc_reduced){
@@ -106,6 +107,7 @@ COLD void cc_keep(struct conn *c, uint32_t w_max_bytes, enum cc_prior prior)
 	c->cc.acked = 0;
 }
 
+// RFC 9438 R12
 COLD void cc_taken_back(struct conn *c)
 {
 	uint32_t w_max_bytes = cc_w_max_bytes(c);

@@ -68,13 +68,13 @@ static uint32_t cube_root(uint64_t x)
 }
 
 // K, or how long ago it was (RFC 9438 4.2, figure 2): the time from bytes below or above W_max to
-// it. Less than 1 ms too short. 2^30 bytes times MS3_PER_SEGMENT are 62 bits.
+// it. Less than 1 ms too short. 2^30 bytes times MS3_PER_SEGMENT are 62 bits. RFC 9438 R1.
 static uint32_t distance_ms(const struct conn *c, uint32_t bytes)
 {
 	return cube_root(bytes * MS3_PER_SEGMENT / c->mss_bytes);
 }
 
-// RFC 9438 4.2, figure 1
+// RFC 9438 4.2, figure 1; RFC 9438 R1
 static uint32_t w_cubic_bytes(const struct conn *c, uint32_t at_ms)
 {
 	const struct cc_cubic *cubic = &c->cc_state.cubic;
@@ -100,7 +100,7 @@ static uint64_t cwnd_prior_bytes(const struct conn *c)
 }
 
 // RFC 9438 4.3: as steep as makes up for the smaller decrease, and as Reno once it is where the
-// decrease began.
+// decrease began. RFC 9438 R5.
 static void grow_w_est(struct conn *c)
 {
 	struct cc_cubic *cubic = &c->cc_state.cubic;
@@ -113,6 +113,7 @@ static void grow_w_est(struct conn *c)
 }
 
 // An eighth of a window was acknowledged. now and next: W_cubic(t), W_cubic(t + RTT).
+// RFC 9438 R2, R4, R6
 static void take_step(struct conn *c, uint32_t now_bytes, uint32_t next_bytes)
 {
 	uint32_t cwnd_bytes = c->cc.cwnd_bytes;
@@ -129,6 +130,7 @@ static void take_step(struct conn *c, uint32_t now_bytes, uint32_t next_bytes)
 	cc_grow(c, (next_bytes - cwnd_bytes) >> STEP_SHIFT);
 }
 
+// RFC 9438 R11, R14
 static void begin_epoch(struct conn *c, uint32_t begin_ms)
 {
 	uint32_t cwnd_bytes = c->cc.cwnd_bytes;
@@ -157,6 +159,7 @@ static uint32_t round_trip_ms(const struct conn *c, const struct cc_sample *s)
 
 // False while there is none. For a window after a reduction cwnd stays, so that the reduction can
 // be taken back; then the epoch has begun a round trip ago, with what W_est gained in it.
+// RFC 9438 R6
 static bool in_epoch(struct conn *c, const struct cc_sample *s, uint32_t now_ms)
 {
 	if (LIKELY(c->cc_phase == CC_EPOCH))
@@ -174,7 +177,7 @@ static bool in_epoch(struct conn *c, const struct cc_sample *s, uint32_t now_ms)
 }
 
 // RFC 9438 4.2 and 5.8: t leaves out what was limited by the application. While cwnd limits, an ACK
-// comes at least once a round trip.
+// comes at least once a round trip. RFC 9438 R3.
 static void pass_over_gap(struct conn *c, const struct cc_sample *s, uint32_t now_ms)
 {
 	struct cc_cubic *cubic = &c->cc_state.cubic;
@@ -208,6 +211,7 @@ static void avoid_congestion(struct conn *c, const struct cc_sample *s)
 	}
 }
 
+// RFC 9438 R13
 static void cubic_on_ack(struct conn *c, const struct cc_sample *s)
 {
 	if (c->cc.cwnd_bytes < c->ssthresh_bytes)
@@ -216,11 +220,13 @@ static void cubic_on_ack(struct conn *c, const struct cc_sample *s)
 		avoid_congestion(c, s);
 }
 
+// RFC 9438 R7, R10
 static uint32_t beta_of_flight(const struct conn *c, const struct cc_sample *s)
 {
 	return cc_ssthresh_bytes(c, BETA(s->in_flight_bytes));
 }
 
+// RFC 9438 R7, R9
 static void cubic_on_loss(struct conn *c, const struct cc_sample *s)
 {
 	uint32_t cwnd_bytes = c->cc.cwnd_bytes;
@@ -234,7 +240,7 @@ static void cubic_on_loss(struct conn *c, const struct cc_sample *s)
 	c->ssthresh_bytes = beta_of_flight(c, s); // RFC 9438 4.6
 }
 
-// RFC 9438 4.8: as Reno, with CUBIC's beta.
+// RFC 9438 4.8: as Reno, with CUBIC's beta. RFC 9438 R10.
 static void cubic_on_rto(struct conn *c, const struct cc_sample *s)
 {
 	if (c->backoff == 0 || c->cc_phase != CC_REDUCED) {

@@ -19,6 +19,7 @@
 
 static_assert(CSS_ROUNDS < 1 << 4 && RTT_SAMPLES < 1 << 4, "counts have four bits");
 
+// RFC 9406 R1, R2
 static void begin_round(struct conn *c)
 {
 	struct cc_hystart *h = &c->cc_state.hystart;
@@ -37,7 +38,7 @@ void cc_slow_start_begin(struct conn *c)
 }
 
 // No more than the largest window lies between una and the round's end. What lies further away was
-// passed: ACKs of a sender who had less to send than he may are not looked at.
+// passed: ACKs of a sender who had less to send than he may are not looked at. RFC 9406 R1.
 static bool round_is_over(const struct conn *c)
 {
 	uint32_t left = c->cc_state.hystart.round_end - (uint32_t)c->snd.una;
@@ -45,6 +46,7 @@ static bool round_is_over(const struct conn *c)
 	return left == 0 || left > CWND_BYTES_MAX;
 }
 
+// RFC 9438 R14; RFC 9406 R7
 static void end_round(struct conn *c)
 {
 	struct cc_hystart *h = &c->cc_state.hystart;
@@ -62,6 +64,7 @@ static void end_round(struct conn *c)
 	c->cc_state.cubic.w_max_bytes = 0; // RFC 9438 4.10: without a loss it is not defined
 }
 
+// RFC 9406 R4
 static bool delay_rose(const struct cc_hystart *h)
 {
 	uint32_t thresh_us = h->last_us / RTT_DIVISOR_MIN;
@@ -72,7 +75,7 @@ static bool delay_rose(const struct cc_hystart *h)
 	return h->current_us >= h->last_us + thresh_us;
 }
 
-// RFC 9406 4.2
+// RFC 9406 4.2; RFC 9406 R4, R6
 static void look_at_delay(struct conn *c)
 {
 	struct cc_hystart *h = &c->cc_state.hystart;
@@ -88,6 +91,7 @@ static void look_at_delay(struct conn *c)
 	}
 }
 
+// RFC 9406 R2
 static void take_sample(struct cc_hystart *h, uint32_t rtt_us)
 {
 	if (rtt_us == 0)
@@ -97,6 +101,7 @@ static void take_sample(struct cc_hystart *h, uint32_t rtt_us)
 		h->samples++;
 }
 
+// RFC 9406 R3, R5
 static void first_slow_start(struct conn *c, const struct cc_sample *s)
 {
 	struct cc_hystart *h = &c->cc_state.hystart;
@@ -112,6 +117,7 @@ static void first_slow_start(struct conn *c, const struct cc_sample *s)
 		end_round(c);
 }
 
+// RFC 9406 R9
 void cc_slow_start(struct conn *c, const struct cc_sample *s)
 {
 	uint32_t segs;

@@ -20,6 +20,7 @@
 // RFC 5961 7, and CVE-2016-5696: a limit an attacker can count is a side channel, so it is random.
 #define CHALLENGES_A_SECOND 1000
 
+// RFC 5961 R8
 bool close_challenge_allowed(struct tcp *tcp)
 {
 	uint64_t second = tcp->env->now_ns / NS_PER_S;
@@ -139,6 +140,7 @@ bool close_fin_acked(struct tcp *tcp, struct conn *c)
 	return true;
 }
 
+// RFC 5961 R1, R2, R3
 enum drop close_reset_received(struct tcp *tcp, struct conn *c, const struct segment *s)
 {
 	// RFC 5961 3.2: only the exact number resets; anything else in the window is asked about.

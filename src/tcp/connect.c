@@ -93,7 +93,7 @@ static void syn_again(struct tcp *tcp, struct conn *c)
 	conn_mark(tcp, c);
 }
 
-// RFC 9293 3.10.7.3
+// RFC 9293 3.10.7.3; RFC 5961 R4
 static enum drop syn_sent_step(struct tcp *tcp, struct conn *c, struct segment *s)
 {
 	s->ack = offset_near(c->snd.nxt, s->raw_ack);

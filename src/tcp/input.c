@@ -165,7 +165,7 @@ static enum drop check_timestamp(struct tcp *tcp, struct conn *c, struct segment
 	return DROP_OK;
 }
 
-// fourth: RFC 5961 4.2. A SYN at its old place is the peer's answer sent again.
+// fourth: RFC 5961 4.2. A SYN at its old place is the peer's answer sent again. RFC 5961 R5.
 static enum drop syn_in_connection(struct tcp *tcp, struct conn *c)
 {
 	if (close_challenge_allowed(tcp))
@@ -229,7 +229,7 @@ static enum drop completes_handshake(struct tcp *tcp, struct conn *c, struct seg
 	return DROP_OK;
 }
 
-// fifth. RFC 5961 5.2: an ACK far behind is as suspicious as one ahead.
+// fifth. RFC 5961 5.2: an ACK far behind is as suspicious as one ahead. RFC 5961 R6, R7.
 static enum drop check_ack(struct tcp *tcp, struct conn *c, struct segment *s)
 {
 	if (conn_in(c, SYN_RECEIVED))

@@ -16,6 +16,7 @@ void isn_init(struct env *env)
 
 // RFC 9293 MUST-8: ISN = M + F(tuple, secret). M ticks every 4.096 us.
 // RFC 9293 MUST-9: F is SipHash under the worker's secret, so it cannot be computed outside.
+// RFC 6528 R1, R2, R3
 uint32_t isn_of(const struct env *env, const void *key, size_t bytes)
 {
 	return (uint32_t)(env->now_ns >> 12) + (uint32_t)hash_siphash(env->secret, key, bytes);

@@ -63,7 +63,7 @@ static void begin_prr(const struct conn *c, struct trouble *t, const struct loss
 	t->prr.flight = flight - MIN(flight - 1, (uint64_t)t->sacked_bytes);
 }
 
-// RFC 9937 R1, R8
+// RFC 9937 R1, R8; RFC 6582 R3
 static void enter_recovery(struct tcp *tcp, struct conn *c, struct trouble *t,
 			   const struct loss_news *news)
 {
@@ -79,6 +79,7 @@ static void enter_recovery(struct tcp *tcp, struct conn *c, struct trouble *t,
 	conn_mark(tcp, c);
 }
 
+// RFC 6582 R4
 static void leave_recovery(struct tcp *tcp, struct conn *c, struct trouble *t)
 {
 	struct cc_sample s = {.in_flight_bytes = loss_in_flight(tcp, c),
@@ -90,7 +91,7 @@ static void leave_recovery(struct tcp *tcp, struct conn *c, struct trouble *t)
 	cc_of(c)->on_recovered(c, &s);
 }
 
-// It was for nothing (RFC 4015 3.2, RFC 8985 9.1 for the marks).
+// It was for nothing (RFC 4015 3.2, RFC 8985 9.1 for the marks). RFC 9438 R12.
 static void take_back(struct tcp *tcp, struct conn *c, struct trouble *t)
 {
 	counter_add(tcp->env, COUNTER_tcp_spurious_recoveries, 1);
@@ -200,7 +201,7 @@ static uint32_t duplicates_end(const struct conn *c, struct trouble *t, uint32_t
 
 // ---- what follows
 
-// RFC 9937 6.2; RFC 9937 R4, R5, R6, R7
+// RFC 9937 6.2; RFC 9937 R4, R5, R6, R7; RFC 6582 R6
 static void reduce(struct tcp *tcp, struct conn *c, struct trouble *t, const struct loss_news *news,
 		   bool newly_lost)
 {
@@ -243,7 +244,7 @@ static void probe_answered(struct tcp *tcp, struct conn *c, struct trouble *t,
 	t->tlp.end = 0;
 }
 
-// RFC 6582 3.2, steps 2 and 3: without blocks.
+// RFC 6582 3.2, steps 2 and 3: without blocks. RFC 6582 R1, R2, R5.
 static void count_duplicates(struct tcp *tcp, struct conn *c, struct trouble *t,
 			     const struct loss_news *news)
 {
@@ -402,6 +403,7 @@ static bool has_reneged(const struct tcp *tcp, const struct conn *c)
 	return c->sendq.head != NO_INDEX && tcp->desc[c->sendq.head].flags & DESC_SACKED;
 }
 
+// RFC 6582 R8
 void loss_timeout(struct tcp *tcp, struct conn *c)
 {
 	struct cc_sample s = sample_now(tcp, c, 0);

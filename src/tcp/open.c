@@ -163,7 +163,7 @@ void open_forget_all(struct tcp *tcp)
 	}
 }
 
-// Above all an earlier incarnation sent (RFC 1122 4.2.2.13 (b)).
+// Above all an earlier incarnation sent (RFC 1122 4.2.2.13 (b)). RFC 6528 R5.
 static uint32_t isn_above(uint32_t isn, uint32_t floor)
 {
 	return floor && (int32_t)(isn - floor) <= 0 ? floor : isn;
@@ -403,6 +403,7 @@ static bool listener_is_open(const struct tcp *tcp, const struct half_open *h)
 }
 
 // RFC 9293 3.10.7.4 in SYN-RECEIVED, passive. Takes the segment unless it says DROP_OK.
+// RFC 5961 R1, R2, R3, R5
 static enum drop half_open_refuses(struct tcp *tcp, struct half_open *h, struct segment *s)
 {
 	uint32_t ahead = s->raw_seq - (h->irs + 1);

@@ -75,7 +75,7 @@ static inline void timers_segment_sent(struct tcp *tcp, struct conn *c)
 }
 
 // New data was acknowledged (RFC 6298 5.2 and 5.3); una is already its new value.
-// RFC 6298 R9, R10, R13
+// RFC 6298 R9, R10, R13; RFC 6582 R7
 static inline void timers_ack_advanced(struct tcp *tcp, struct conn *c)
 {
 	if (UNLIKELY(c->backoff)) {

@@ -239,6 +239,7 @@ static struct peer *peer_with_much_to_say(void)
 }
 
 // RFC 9438 5.8: neither text nor a reader that is slow fills the window, so it does not grow.
+// RFC 9438 R15
 static void a_window_that_the_peer_does_not_take_does_not_grow(void **state)
 {
 	struct peer *b = peer_with_much_to_say();

@@ -67,7 +67,7 @@ static double largest_difference(uint32_t segs, uint64_t rtt_ns)
 	return worst;
 }
 
-// RFC 9438 4.2, 4.4, 4.5
+// RFC 9438 4.2, 4.4, 4.5; RFC 9438 R1, R2, R6
 static void the_window_follows_the_curve_of_the_rfc(void **state)
 {
 	static const uint32_t segs[] = {10, 30, 100, 1000, 10000, 100000, 400000};
@@ -84,7 +84,7 @@ static void the_window_follows_the_curve_of_the_rfc(void **state)
 	}
 }
 
-// RFC 9438 4.2, figure 2
+// RFC 9438 4.2, figure 2; RFC 9438 R1
 static void the_turning_point_is_k_away_to_the_millisecond(void **state)
 {
 	struct rng rng;
@@ -110,6 +110,7 @@ static void the_turning_point_is_k_away_to_the_millisecond(void **state)
 }
 
 // RFC 9438 4.3: nine seventeenths of a segment a round, and from cwnd_prior on a whole one.
+// RFC 9438 R4, R5
 static void where_reno_has_more_the_window_is_renos(void **state)
 {
 	struct flow f;
@@ -130,7 +131,7 @@ static void where_reno_has_more_the_window_is_renos(void **state)
 	assert_in_range(f.c.cc.cwnd_bytes, SEGS(46), SEGS(49)); // 14 to 20 in 12, then 28 more
 }
 
-// RFC 9438 4.6: and not below two segments.
+// RFC 9438 4.6: and not below two segments. RFC 9438 R7.
 static void a_loss_leaves_seven_tenths(void **state)
 {
 	struct flow f;
@@ -146,7 +147,7 @@ static void a_loss_leaves_seven_tenths(void **state)
 	assert_int_equal(f.c.ssthresh_bytes, SEGS(2));
 }
 
-// RFC 9438 4.7
+// RFC 9438 4.7; RFC 9438 R9
 static void who_does_not_reach_w_max_gives_way(void **state)
 {
 	struct flow f;
@@ -167,7 +168,7 @@ static void who_does_not_reach_w_max_gives_way(void **state)
 	assert_int_equal(cc_w_max_bytes(&f.c), SEGS(680));
 }
 
-// RFC 9438 4.3: cwnd_prior is where fast convergence began, not W_max.
+// RFC 9438 4.3: cwnd_prior is where fast convergence began, not W_max. RFC 9438 R5.
 static void after_fast_convergence_reno_is_caught_up_with_at_the_old_window(void **state)
 {
 	struct flow f;
@@ -190,7 +191,7 @@ static void after_fast_convergence_reno_is_caught_up_with_at_the_old_window(void
 	assert_in_range(f.c.cc_state.cubic.w_est_bytes - before, MSS - 9, MSS + 9);
 }
 
-// RFC 9438 4.8
+// RFC 9438 4.8; RFC 9438 R10, R11
 static void after_a_timeout_the_curve_begins_where_slow_start_ended(void **state)
 {
 	struct flow f;
@@ -226,7 +227,7 @@ static void grow_for(struct flow *f, int rounds)
 		flow_round(f, 10);
 }
 
-// RFC 9438 5.8; 60 days are longer than the clock of 32 bits goes.
+// RFC 9438 5.8; 60 days are longer than the clock of 32 bits goes. RFC 9438 R3.
 static void time_without_a_full_window_does_not_count(void **state)
 {
 	static const uint64_t idle_s[] = {2, 60, 3600, 30 * 86400, 60 * 86400};
@@ -274,7 +275,7 @@ static void many_short_pauses_do_not_count_either(void **state)
 		0, 20000 + 2 * 5000);
 }
 
-// RFC 9438 4.9.2
+// RFC 9438 4.9.2; RFC 9438 R12
 static void a_loss_that_was_none_is_taken_back(void **state)
 {
 	struct flow f, twin;

@@ -51,7 +51,7 @@ static void a_steady_round_trip_doubles_the_window(void **state)
 }
 
 // RFC 9406 4.2: at eight samples, at RttThresh, which is an eighth of the last round's shortest,
-// but between 4 and 16 ms.
+// but between 4 and 16 ms. RFC 9406 R1, R4.
 static void eight_longer_round_trips_begin_the_conservative_end(void **state)
 {
 	static const struct {
@@ -77,6 +77,7 @@ static void eight_longer_round_trips_begin_the_conservative_end(void **state)
 	}
 }
 
+// RFC 9406 R2
 static void one_short_round_trip_in_a_round_says_that_no_queue_stands(void **state)
 {
 	struct flow f;
@@ -89,7 +90,7 @@ static void one_short_round_trip_in_a_round_says_that_no_queue_stands(void **sta
 	assert_int_equal(f.c.cc_phase, CC_SLOW_START);
 }
 
-// RFC 6298 3: a retransmission measures nothing, and is no sample.
+// RFC 6298 3: a retransmission measures nothing, and is no sample. RFC 9406 R2.
 static void acks_that_measure_nothing_are_no_samples(void **state)
 {
 	struct flow f;
@@ -114,7 +115,7 @@ static void to_conservative(struct flow *f)
 	assert_int_equal(f->c.cc_phase, CC_CONSERVATIVE);
 }
 
-// RFC 9406 4.2: CSS_GROWTH_DIVISOR
+// RFC 9406 4.2: CSS_GROWTH_DIVISOR; RFC 9406 R5
 static void the_conservative_end_grows_a_quarter_as_fast(void **state)
 {
 	struct flow f;
@@ -127,7 +128,7 @@ static void the_conservative_end_grows_a_quarter_as_fast(void **state)
 	assert_int_equal(f.c.cc.cwnd_bytes, before + MSS / 4);
 }
 
-// RFC 9406 4.2: the round in which it began counts too.
+// RFC 9406 4.2: the round in which it began counts too. RFC 9406 R7; RFC 9438 R14.
 static void after_five_rounds_slow_start_is_over(void **state)
 {
 	struct flow f;
@@ -151,6 +152,7 @@ static void after_five_rounds_slow_start_is_over(void **state)
 	assert_int_equal(f.c.cc_state.cubic.turn_ms, f.c.cc_state.cubic.counted_ms);
 }
 
+// RFC 9406 R6
 static void shorter_round_trips_resume_slow_start(void **state)
 {
 	struct flow f;
@@ -190,7 +192,7 @@ static void rounds_count_anew_when_it_begins_again(void **state)
 	assert_int_equal(f.c.cc_phase, CC_STEADY);
 }
 
-// RFC 9406 4.3: L, for senders that do not pace.
+// RFC 9406 4.3: L, for senders that do not pace. RFC 9406 R3.
 static void an_ack_of_many_segments_counts_for_eight(void **state)
 {
 	struct flow f;
@@ -201,6 +203,7 @@ static void an_ack_of_many_segments_counts_for_eight(void **state)
 	assert_int_equal(f.c.cc.cwnd_bytes, SEGS(10 + 8));
 }
 
+// RFC 9406 R8
 static void a_loss_ends_it(void **state)
 {
 	struct flow f;
@@ -236,7 +239,7 @@ static void a_loss_that_was_none_lets_it_begin_again(void **state)
 	assert_int_equal(f.c.cc_phase, CC_CONSERVATIVE);
 }
 
-// RFC 9406 4.3: only the first one; a later slow start knows where to end.
+// RFC 9406 4.3: only the first one; a later slow start knows where to end. RFC 9406 R9.
 static void a_later_slow_start_looks_at_no_delay(void **state)
 {
 	struct flow f;
@@ -252,7 +255,7 @@ static void a_later_slow_start_looks_at_no_delay(void **state)
 	assert_true(f.c.cc_phase == CC_REDUCED);
 }
 
-// ACKs of a sender with little to say are not looked at; offsets go on.
+// ACKs of a sender with little to say are not looked at; offsets go on. RFC 9406 R1.
 static void a_round_that_was_passed_unseen_is_over(void **state)
 {
 	struct flow f;

@@ -123,6 +123,7 @@ static void a_lost_fin_is_sent_again(void **state)
 	peer_destroy(b);
 }
 
+// RFC 5961 R1, R2, R3
 static void an_exact_reset_ends_it_and_others_are_asked_about(void **state)
 {
 	struct peer *b = peer_create();

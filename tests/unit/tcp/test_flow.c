@@ -75,6 +75,7 @@ static void places_of_flows_that_left_come_back(void **state)
 }
 
 // RFC 9293 MUST-9: nothing of a flow is without its share in the first sequence number.
+// RFC 6528 R1
 static void every_part_of_a_flow_changes_its_first_number(void **state)
 {
 	struct duo *d = duo_create();

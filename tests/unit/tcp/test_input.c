@@ -224,7 +224,7 @@ static void a_closed_window_takes_acks_and_resets(void **state)
 	peer_destroy(b);
 }
 
-// RFC 5961 4.2: a SYN is asked about, wherever its number lies.
+// RFC 5961 4.2: a SYN is asked about, wherever its number lies. RFC 5961 R5.
 static void a_syn_inside_a_connection_is_challenged(void **state)
 {
 	struct peer *b = peer_create();
@@ -241,6 +241,7 @@ static void a_syn_inside_a_connection_is_challenged(void **state)
 	peer_destroy(b);
 }
 
+// RFC 5961 R8
 static void challenge_acks_are_limited(void **state)
 {
 	struct peer *b = peer_create();
@@ -258,7 +259,7 @@ static void challenge_acks_are_limited(void **state)
 	peer_destroy(b);
 }
 
-// RFC 5961 5.2
+// RFC 5961 5.2; RFC 5961 R6, R7
 static void acks_of_the_future_or_of_long_ago_are_challenged(void **state)
 {
 	struct peer *b = peer_create();
@@ -350,7 +351,7 @@ static void padding_of_the_link_is_not_text(void **state)
 }
 
 // One octet in a buffer of its own pins thousands. What was offered is taken nevertheless, and the
-// offer grows no more. RFC 7323 R8.
+// offer grows no more.
 static void tiny_segments_close_the_window_and_none_is_lost(void **state)
 {
 	struct tcp_config config = peer_config();

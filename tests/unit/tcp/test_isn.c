@@ -3,6 +3,7 @@
 #include "tcp/isn.h"
 
 // RFC 9293 MUST-8: the clock drives it. MUST-9: nobody without the secret can compute it.
+// RFC 6528 R1, R2, R3
 static void first_numbers_follow_the_clock_and_the_secret(void **state)
 {
 	struct env a = {.now_ns = NS_PER_S, .secret = "0123456789abcde"};

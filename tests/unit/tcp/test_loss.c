@@ -34,7 +34,7 @@ static void three_duplicates_resend_the_first(void **state)
 	peer_destroy(b);
 }
 
-// RFC 6582 3.2, step 3
+// RFC 6582 3.2, step 3; RFC 6582 R5, R6
 static void a_partial_ack_resends_the_next_hole(void **state)
 {
 	struct peer *b = peer_create();
@@ -147,7 +147,7 @@ static void after_a_timeout_slow_start_takes_one_segment_an_ack(void **state)
 	peer_destroy(b);
 }
 
-// RFC 6582 3.2, step 4
+// RFC 6582 3.2, step 4; RFC 6582 R2, R8
 static void after_a_timeout_old_duplicates_mean_nothing(void **state)
 {
 	struct peer *b = peer_create();
@@ -163,6 +163,7 @@ static void after_a_timeout_old_duplicates_mean_nothing(void **state)
 }
 
 // RFC 6582 3.2, step 2: nor after a recovery, until something newer is acknowledged.
+// RFC 6582 R1, R2, R4
 static void after_a_recovery_old_duplicates_mean_nothing(void **state)
 {
 	struct peer *b = peer_create();

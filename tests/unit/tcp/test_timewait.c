@@ -139,7 +139,7 @@ static void each_record_answers_a_client_that_comes_back(void **state)
 	peer_destroy(b);
 }
 
-// RFC 1122 4.2.2.13, RFC 6191 2
+// RFC 1122 4.2.2.13, RFC 6191 2; RFC 6528 R5
 static void a_newer_syn_begins_a_new_connection(void **state)
 {
 	struct peer *b = peer_create();
