@@ -28,7 +28,6 @@
 #define FINISH_NS (2 * NS_PER_S)
 #define CHECK_NS (100 * NS_PER_MS)
 #define SETTLE_NS NS_PER_S // the last acknowledgments and closes
-#define PART_NS (20 * NS_PER_MS)
 
 static volatile sig_atomic_t interrupted;
 
@@ -399,16 +398,6 @@ static bool memory_init(struct load *load)
 	return true;
 }
 
-// Whose opening was given up is told so when he answers it: else he waits for minutes for the rest
-// of a handshake.
-static void part(struct load *load)
-{
-	uint64_t now_ns = turn(load), end_ns = now_ns + PART_NS;
-
-	while (now_ns < end_ns)
-		now_ns = turn(load);
-}
-
 static const struct load_kind *kind_find(const char *name)
 {
 	static const struct load_kind *const kinds[] = {&load_http, &load_tcp_echo, &load_udp_echo};
@@ -426,7 +415,6 @@ static int run(struct load *load)
 	drive(load);
 	load_report(load);
 	load->kind->stop(load);
-	part(load);
 	return load_error_sum(load) > 0 || (load->stats.requests == 0 && !interrupted) ? CLI_FAILED
 										       : CLI_OK;
 }
