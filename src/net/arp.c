@@ -283,10 +283,10 @@ void arp_hear(struct net *net, struct pkt *p, struct arrival *arrival, uint16_t 
 
 	if (is_request_for_us(p, arrival, reason)) {
 		const struct addr sender = addr_from_v4(a->sender);
-		struct neighbour *n = neighbour_find(net, arrival->port_index, &sender);
+		uint32_t index = neighbour_get(net, arrival->port_index, &sender);
 
-		if (n)
-			neighbour_confirm(net, n, a->sender_mac);
+		// Also who does not know him yet: he will write to all of us.
+		neighbour_confirm(net, &net->neighbours.slot[index], a->sender_mac);
 	}
 	round_send(net, p,
 		   mesh_word(used ? HANDED_ARP_USED : HANDED_ARP, arrival->port_index,

@@ -22,7 +22,6 @@
 #define ASK_TRIES 3
 #define PROBE_TRIES 2            // unicast polls (ibid., method 2), "typically 2"
 #define FAILED_NS (3 * NS_PER_S) // no request in this time after nobody answered
-#define QUEUE_PKTS_MAX 8         // a neighbour; "at least one" (RFC 1122 2.3.2.2)
 #define SAMPLE 8                 // entries looked at for one to give up
 
 static uint32_t *bucket(struct net *net, uint16_t port_index, const struct addr *addr)
@@ -116,11 +115,13 @@ void neighbour_release(struct net *net, struct neighbour *n)
 	net->neighbours.free_first = index_of(net, n);
 }
 
-// Higher: more worth keeping. What failed or was never sent to comes before what is in use; among
-// equals the one used last stays. Whoever only spoke to us (a forged request) was never sent to.
+// Higher: more worth keeping. Whoever only spoke to us (a forged request) was never sent to, and
+// goes first, then who failed, who has not answered yet, who is in use; among equals the one used
+// last stays.
 static uint64_t worth(const struct neighbour *n)
 {
-	uint64_t class = n->state == NEIGHBOUR_FAILED ? 0 : n->state == NEIGHBOUR_PENDING ? 1 : 2;
+	bool failed = n->used_ns == 0 || n->state == NEIGHBOUR_FAILED;
+	uint64_t class = failed ? 0 : n->state == NEIGHBOUR_PENDING ? 1 : 2;
 
 	return class << 62 | n->used_ns >> 2;
 }
@@ -315,7 +316,7 @@ static COLD void wait_for_answer(struct net *net, struct neighbour *n, struct pk
 	if (n->queue_count == 0 && full)
 		loser = longest_queue(net);
 	// RFC 1122 2.3.2.2: the latest packet is the one to keep.
-	if (n->queue_count == QUEUE_PKTS_MAX || full)
+	if (n->queue_count == NEIGHBOUR_QUEUE_PKTS_MAX || full)
 		pkt_drop(net->env, dequeue(net, loser),
 			 is_ip6(loser) ? DROP_ND_QUEUE_FULL : DROP_ARP_QUEUE_FULL);
 	enqueue(net, n, p);

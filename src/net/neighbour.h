@@ -31,6 +31,11 @@ enum neighbour_state {
 	NEIGHBOUR_DELAY = 1 << 7, // IPv6: it was tried, and may yet speak for itself
 };
 
+// Packets that wait for one neighbour. RFC 1122 2.3.2.2 asks for "at least one"; as many as two
+// bursts hold, so that all who are answered at once (SYN|ACKs to a client that opens many
+// connections) wait for the first answer and not for a timeout.
+#define NEIGHBOUR_QUEUE_PKTS_MAX 64
+
 #define NEIGHBOUR_SENDABLE \
 	(NEIGHBOUR_REACHABLE | NEIGHBOUR_PROBING | NEIGHBOUR_FIXED | NEIGHBOUR_DELAY)
 

@@ -324,6 +324,26 @@ static void a_request_for_us_is_answered_once(void **state)
 	crew_destroy(c);
 }
 
+static void whoever_asks_one_of_us_is_known_to_all(void **state)
+{
+	struct crew *c = crew_create(4, CREW_FEW);
+	prism_udp udp = crew_open_udp(c, 2, 0);
+	struct frame f;
+
+	crew_turns(c);
+	frame_arp(&f, ARP_REQUEST, PEER_MAC, PEER, OURS);
+	crew_in(c, 0, &f);
+	for (uint32_t i = 0; i < 4; i++)
+		assert_int_equal(peer_at(c, i)->state, NEIGHBOUR_REACHABLE);
+	crew_clear(c);
+	say(c, 2, udp); // needs no question of its own
+	crew_turns(c);
+	assert_int_equal(crew_sent(c), 1);
+	assert_int_equal(crew_read_ip4(c, 2)->protocol, IP_UDP);
+	crew_at_rest(c);
+	crew_destroy(c);
+}
+
 // The round passes by one who does not take what comes.
 static void news_of_a_neighbour_passes_by_a_stopped_worker(void **state)
 {
@@ -435,6 +455,7 @@ int main(void)
 		cmocka_unit_test(what_one_worker_drops_of_arp_makes_no_round),
 		cmocka_unit_test(a_neighbour_that_changed_is_learnt_anew_by_all),
 		cmocka_unit_test(a_request_for_us_is_answered_once),
+		cmocka_unit_test(whoever_asks_one_of_us_is_known_to_all),
 		cmocka_unit_test(news_of_a_neighbour_passes_by_a_stopped_worker),
 		cmocka_unit_test(who_asks_from_a_new_address_is_learnt_by_all_who_know_him),
 		cmocka_unit_test(who_asks_in_many_names_does_not_take_all_buffers),

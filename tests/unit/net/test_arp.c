@@ -1,42 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // ARP in virtual time: learning, asking, giving up, defending.
-#include "bed.h"
-
-static const uint8_t EVIL_MAC[6] = {2, 0, 0, 0, 0x66, 6};
-
-// Sends a datagram to a host: the way to make the stack want its address.
-static void want(struct bed *b, prism_udp udp, be32 to)
-{
-	struct pkt *p = pkt_alloc(b->env.pool[POOL_TX]);
-
-	memcpy(pkt_append(p, 4), "data", 4);
-	struct udp_to dst = {.remote = addr_from_v4(to), .remote_port = 9};
-	assert_int_equal(udp_send(b->net, udp, &dst, p), 0);
-	bed_conserved(b);
-}
-
-static void arp_in(struct bed *b, uint16_t operation, const uint8_t mac[6], be32 sender,
-		   be32 target)
-{
-	struct frame f;
-
-	frame_arp(&f, operation, mac, sender, target);
-	bed_in(b, 0, f.byte, f.len);
-}
-
-// The packet sent as number index is an ARP packet of this operation about target.
-static const struct arp_packet *arp_out(struct bed *b, uint32_t index, uint16_t operation,
-					be32 target)
-{
-	assert_true(index < b->port[0].tx_count);
-	assert_int_equal(capture_read(&b->port[0], index, b->out), 42);
-	assert_memory_equal(b->out + 12, "\x08\x06", 2);
-	const struct arp_packet *a = (const void *)(b->out + 14);
-	assert_int_equal(be16_get(a->operation), operation);
-	assert_int_equal(a->target.raw, target.raw);
-	assert_memory_equal(a->sender_mac, b->port[0].port.mac, 6);
-	return a;
-}
+#include "arp_bed.h"
 
 static void a_request_for_us_is_answered_in_its_own_buffer(void **state)
 {
@@ -106,72 +70,6 @@ static void silence_is_asked_three_times_and_then_believed(void **state)
 	assert_int_equal(b->port[0].tx_count, 4);
 	arp_in(b, ARP_REPLY, PEER_MAC, PEER, OURS);
 	assert_int_equal(b->port[0].tx_count, 5);
-	bed_destroy(b);
-}
-
-static void a_full_queue_gives_up_its_oldest(void **state)
-{
-	struct bed *b = bed_create();
-	prism_udp udp = bed_open(b, 100);
-
-	for (int i = 0; i < 11; i++)
-		want(b, udp, PEER);
-	assert_int_equal(bed_drops(b, DROP_ARP_QUEUE_FULL), 3);
-	assert_int_equal(b->counters.value[COUNTER_queued_pkts], 8);
-	bed_destroy(b);
-}
-
-static void all_queues_together_are_bounded(void **state)
-{
-	struct bed *b =
-		bed_create_with(PORT_TX_CHAINS, &(struct net_config){.neighbour_pkts_max = 4});
-	prism_udp udp = bed_open(b, 100);
-
-	for (uint8_t i = 0; i < 10; i++)
-		want(b, udp, IP(198, 18, 0, 100 + i));
-	assert_int_equal(b->counters.value[COUNTER_queued_pkts], 4);
-	assert_int_equal(bed_drops(b, DROP_ARP_QUEUE_FULL), 6);
-	want(b, udp, IP(198, 18, 0, 109)); // has one waiting: the newer one stays
-	assert_int_equal(b->counters.value[COUNTER_queued_pkts], 4);
-	assert_int_equal(bed_neighbour(b, IP(198, 18, 0, 109))->queue_count, 1);
-	bed_destroy(b);
-}
-
-// Packets for stations that do not exist fill all the room there is.
-static void those_that_never_answer_lock_nobody_out(void **state)
-{
-	struct bed *b =
-		bed_create_with(PORT_TX_CHAINS, &(struct net_config){.neighbour_pkts_max = 4});
-	prism_udp udp = bed_open(b, 100);
-
-	for (uint8_t i = 0; i < 10; i++)
-		want(b, udp, IP(198, 18, 0, 100 + i));
-	assert_int_equal(b->port[0].tx_count, 10); // each is asked for
-	want(b, udp, PEER);
-	assert_int_equal(b->port[0].tx_count, 11);
-	arp_out(b, 10, ARP_REQUEST, PEER);
-	arp_in(b, ARP_REPLY, PEER_MAC, PEER, OURS);
-	assert_int_equal(b->port[0].tx_count, 12);
-	bed_last_ip4(b);
-	assert_memory_equal(b->out, PEER_MAC, 6);
-	assert_int_equal(b->counters.value[COUNTER_queued_pkts], 3);
-	bed_destroy(b);
-}
-
-static void a_newcomer_takes_a_place_of_the_longest_queue(void **state)
-{
-	struct bed *b =
-		bed_create_with(PORT_TX_CHAINS, &(struct net_config){.neighbour_pkts_max = 6});
-	prism_udp udp = bed_open(b, 100);
-	static const uint8_t hosts[] = {101, 102, 102, 102, 102, 103, 104, 105, 106};
-
-	for (size_t i = 0; i < sizeof(hosts); i++)
-		want(b, udp, IP(198, 18, 0, hosts[i]));
-	for (uint8_t host = 101; host <= 106; host++)
-		assert_int_equal(bed_neighbour(b, IP(198, 18, 0, host))->queue_count, 1);
-	want(b, udp, IP(198, 18, 0, 107)); // all are equally long: who waits longest
-	assert_int_equal(bed_neighbour(b, IP(198, 18, 0, 101))->queue_count, 0);
-	assert_int_equal(bed_neighbour(b, IP(198, 18, 0, 107))->queue_count, 1);
 	bed_destroy(b);
 }
 
@@ -402,48 +300,6 @@ static void addresses_are_announced_twice(void **state)
 	bed_destroy(b);
 }
 
-static void forged_requests_do_not_lock_out_peers(void **state)
-{
-	struct bed *b = bed_create_with(PORT_TX_CHAINS, &(struct net_config){.neighbours_max = 64});
-	prism_udp udp = bed_open(b, 100);
-	uint32_t kept = 0;
-
-	bed_meet(b, PEER, PEER_MAC);
-	want(b, udp, PEER);
-	for (uint32_t i = 0; i < 5000; i++) {
-		b->env.now_ns += NS_PER_MS;
-		if (i % 10 == 0)
-			want(b, udp, PEER); // in use, so the forged ones are to go
-		arp_in(b, ARP_REQUEST, EVIL_MAC, IP(198, 18, 0, 3 + i % 250), OURS);
-		kept += bed_neighbour(b, PEER) &&
-			bed_neighbour(b, PEER)->state == NEIGHBOUR_REACHABLE;
-		bed_clear(b);
-	}
-	assert_true(kept > 4900);
-	bed_clear(b);
-	want(b, udp, IP(198, 18, 0, 254)); // and a new one gets in
-	assert_non_null(bed_neighbour(b, IP(198, 18, 0, 254)));
-	bed_destroy(b);
-}
-
-static void a_stale_path_is_found_anew(void **state)
-{
-	struct bed *b = bed_create_with(PORT_TX_CHAINS, &(struct net_config){.neighbours_max = 8});
-	struct addr any = {0}, to = addr_from_v4(PEER);
-	struct net_path path;
-
-	assert_int_equal(net_path_find(b->net, &any, &to, &path), 0);
-	uint32_t before = path.generation;
-	assert_true(path_refresh(b->net, &path));
-	assert_int_equal(path.generation, before);
-	for (uint8_t i = 0; i < 40; i++) // its slot goes to others
-		arp_in(b, ARP_REQUEST, EVIL_MAC, IP(198, 18, 0, 100 + i), OURS);
-	assert_null(bed_neighbour(b, PEER));
-	assert_true(path_refresh(b->net, &path));
-	assert_ptr_equal(bed_neighbour(b, PEER), &b->net->neighbours.slot[path.neighbour]);
-	bed_destroy(b);
-}
-
 static void an_empty_control_pool_is_counted(void **state)
 {
 	struct bed *b = bed_create();
@@ -465,10 +321,6 @@ int main(void)
 		cmocka_unit_test(a_probe_is_answered_and_teaches_nothing),
 		cmocka_unit_test(packets_wait_for_the_answer_and_leave_in_order),
 		cmocka_unit_test(silence_is_asked_three_times_and_then_believed),
-		cmocka_unit_test(a_full_queue_gives_up_its_oldest),
-		cmocka_unit_test(all_queues_together_are_bounded),
-		cmocka_unit_test(those_that_never_answer_lock_nobody_out),
-		cmocka_unit_test(a_newcomer_takes_a_place_of_the_longest_queue),
 		cmocka_unit_test(a_used_entry_is_probed_before_it_expires),
 		cmocka_unit_test(a_probed_entry_that_stays_silent_is_forgotten),
 		cmocka_unit_test(an_unused_entry_is_forgotten_silently),
@@ -480,8 +332,6 @@ int main(void)
 		cmocka_unit_test(each_address_is_defended_once_in_ten_seconds),
 		cmocka_unit_test(what_another_port_of_ours_says_is_no_conflict),
 		cmocka_unit_test(addresses_are_announced_twice),
-		cmocka_unit_test(forged_requests_do_not_lock_out_peers),
-		cmocka_unit_test(a_stale_path_is_found_anew),
 		cmocka_unit_test(an_empty_control_pool_is_counted),
 	};
 

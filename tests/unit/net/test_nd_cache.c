@@ -87,7 +87,7 @@ static void the_oldest_of_too_many_that_wait_gives_way(void **state)
 {
 	struct bed *b = bed6_create();
 
-	for (int i = 0; i < 9; i++)
+	for (int i = 0; i < NEIGHBOUR_QUEUE_PKTS_MAX + 1; i++)
 		send_to(b, &PEER6);
 	assert_int_equal(bed_drops(b, DROP_ND_QUEUE_FULL), 1);
 	bed_destroy(b);
