@@ -395,6 +395,23 @@ struct conn *open_stranger(struct tcp *tcp, struct segment *s, uint32_t isn_floo
 	return NULL;
 }
 
+// The array was full when the SYN came first, and had a place when it came again: the ACK that
+// answers the cookie is as good as one that answers us, and agrees on what the cookie said.
+static COLD bool answers_cookie(const struct tcp *tcp, struct half_open *h, const struct segment *s)
+{
+	const struct flow f = {&h->path.local, &h->path.remote, h->local_port, h->remote_port};
+	uint32_t iss = s->raw_ack - 1;
+	uint16_t mss;
+
+	if (!may_be_cookie(tcp, s) || !cookie_read(tcp, &f, h->irs, iss, &mss))
+		return false;
+	h->iss = iss;
+	h->has_scale &= h->has_ts;
+	h->has_sack &= h->has_ts;
+	h->began_ns = 0; // which of the two SYNs it was that arrived is not known
+	return true;
+}
+
 static bool listener_is_open(const struct tcp *tcp, const struct half_open *h)
 {
 	const struct listener *l = &tcp->listener[h->listener];
@@ -435,7 +452,7 @@ static enum drop half_open_refuses(struct tcp *tcp, struct half_open *h, struct 
 	}
 	if (!(s->flags & TCP_ACK))
 		return DROP_TCP_NO_ACK;
-	if (s->raw_ack != h->iss + 1) { // fifth, SYN-RECEIVED
+	if (s->raw_ack != h->iss + 1 && !answers_cookie(tcp, h, s)) { // fifth, SYN-RECEIVED
 		output_reset_reply(tcp, s);
 		return DROP_TCP_ACK_UNACCEPTABLE;
 	}

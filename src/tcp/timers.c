@@ -262,10 +262,10 @@ static void fire(void *context, struct timer *timer, uint64_t now_ns)
 	if (c->retransmit_ns <= now_ns) {
 		if (conn_is(c, CONN_PERSIST))
 			persist_fires(tcp, c);
+		else if (may_be_reordered(tcp, c)) // in front of what it is earlier than
+			reordering_fires(tcp, c);
 		else if (conn_is(c, CONN_PTO))
 			probe_fires(tcp, c);
-		else if (may_be_reordered(tcp, c))
-			reordering_fires(tcp, c);
 		else
 			retransmission_fires(tcp, c);
 	}

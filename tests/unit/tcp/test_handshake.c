@@ -148,6 +148,31 @@ static void an_honest_client_gets_in_under_a_flood(void **state)
 	peer_destroy(b);
 }
 
+// The SYN is answered by a cookie, which is late; the same SYN again finds a place.
+static void a_cookie_is_good_though_its_syn_has_a_place_by_now(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_listen(b);
+	for (uint16_t i = 0; i < 4; i++)
+		forged_syn(b, (uint16_t)(6000 + i));
+	forged_syn(b, 5000);
+	uint32_t cookie = b->host_iss;
+
+	assert_int_equal(peer_count(b, COUNTER_tcp_cookies_out), 1);
+	peer_seg(b, (struct in){.flags = RST, .seq = 1, .src_port = 6000});
+	b->env.now_ns += NS_PER_S;
+	forged_syn(b, 5000);
+	assert_int_equal(peer_count(b, COUNTER_tcp_cookies_out), 1);
+	assert_int_not_equal(b->host_iss, cookie);
+	b->host_iss = cookie;
+	peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 1, .src_port = 5000});
+	expect_nothing(b);
+	assert_int_equal(b->accepted, 1);
+	peer_destroy(b);
+}
+
 static void a_full_connection_table_refuses_by_name(void **state)
 {
 	struct tcp_config config = peer_config();
@@ -434,6 +459,7 @@ int main(void)
 		cmocka_unit_test(the_syn_ack_is_sent_again_until_it_is_given_up),
 		cmocka_unit_test(a_flood_fills_the_half_open_array_and_nothing_else),
 		cmocka_unit_test(an_honest_client_gets_in_under_a_flood),
+		cmocka_unit_test(a_cookie_is_good_though_its_syn_has_a_place_by_now),
 		cmocka_unit_test(a_full_connection_table_refuses_by_name),
 		cmocka_unit_test(an_ack_of_something_else_is_answered_with_a_reset),
 		cmocka_unit_test(a_reset_ends_a_half_open_connection_quietly),
