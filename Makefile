@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # A thin door: each target is one command a reader can type by hand. Meson does the work.
 
-.PHONY: help build run test bench bench-sync bench-workers bench-millions grid prove fuzz format install clean
+.PHONY: help build run test bench bench-sync bench-workers bench-millions grid flood prove fuzz format install clean
 
 help:
 	@echo 'make build    the prism command, left at build/prism'
@@ -12,6 +12,7 @@ help:
 	@echo 'make bench-workers  one worker and two on the same work'
 	@echo 'make bench-millions  8,000,000 connections in the table (8 GiB; CONNECTIONS=... to change)'
 	@echo 'make grid     TCP beside Linux over an impaired wire (QUICK=1: some cells, BUDGET=minutes)'
+	@echo 'make flood    clients of Prism beside 13 floods of forged frames (RATE=... a second)'
 	@echo 'make prove    the lock-free files: every interleaving, models, histories, stalls, mutants'
 	@echo 'make fuzz     60 seconds on each fuzz target (SECONDS_EACH=... to change)'
 	@echo 'make format   clang-format on the C files that differ from the last commit (ALL=1: on all)'
@@ -55,6 +56,12 @@ grid:
 	@devtools/setup build run test bench
 	@devtools/build
 	@tests/bench/grid/run $(if $(QUICK),--quick) $(if $(BUDGET),--budget $(BUDGET))
+
+flood:
+	@devtools/setup build run test bench
+	@devtools/build
+	@ninja -C build --quiet tests/hostile/flood
+	@python3 tests/netns/flood.py build/prism build/tests/hostile/flood --rate $(or $(RATE),148809)
 
 prove:
 	@devtools/setup build test

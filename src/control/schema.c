@@ -260,7 +260,7 @@ static const struct schema_field limit_fields[] = {
 	 .max = 1048576,
 	 .fallback = "4096",
 	 .example = "4096",
-	 .sentence = "TCP handshakes under way; one more, and the oldest makes room"},
+	 .sentence = "TCP handshakes under way; more are answered by SYN cookies"},
 	{.key = "time_wait",
 	 .kind = SCHEMA_NUMBER,
 	 WHERE(prism_options, time_wait_max),

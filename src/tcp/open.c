@@ -31,6 +31,11 @@
 #define SYN_ACK_RETRANSMITS_MAX 7
 #define HALF_OPEN_RTO_MAX_NS RTO_NS_MAX
 
+// While the array is more than half full, who was answered three times in seven seconds and said
+// nothing makes room, as in Linux: of those that exist most were heard of by then, and who comes
+// later has a cookie.
+#define SYN_ACK_RETRANSMITS_CROWDED 2
+
 // So long after the last cookie an ACK of nobody may be the answer to one: two of its periods.
 #define COOKIE_LIFE_NS (140 * NS_PER_S)
 
@@ -132,8 +137,10 @@ static void half_open_fires(void *context, struct timer *timer, uint64_t now_ns)
 	struct tcp *tcp = context;
 	struct half_open *h = CONTAINER_OF(timer, struct half_open, timer);
 
+	bool crowded = tcp->half_open_count > tcp->config.half_open_max / 2;
+
 	(void)now_ns;
-	if (h->retransmits >= SYN_ACK_RETRANSMITS_MAX) {
+	if (h->retransmits >= (crowded ? SYN_ACK_RETRANSMITS_CROWDED : SYN_ACK_RETRANSMITS_MAX)) {
 		counter_add(tcp->env, COUNTER_tcp_attempt_fails, 1);
 		forget(tcp, h);
 		return;

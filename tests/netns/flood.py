@@ -1,0 +1,213 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Clients of Prism while somebody floods it with forged frames.
+
+    flood.py PRISM FLOOD [--connects N] [--rate PPS] [KIND...]
+
+Each kind of frame comes as fast as the wire takes it (or at a rate), from as many senders as there
+are. Meanwhile clients in the kernel connect, and a connection that was there goes on; afterwards
+memory and buffers are as they were. What it says of times decides nothing. Exits 77 with the reason
+where it cannot run.
+"""
+import json
+import os
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import threading
+import time
+
+sys.dont_write_bytecode = True
+from bed import KERNELS, OURS, Bed, conduct, entering, missing, sh
+
+OURS6, KERNELS6 = "2001:db8:18::2", "2001:db8:18::1"
+PATIENCE_S = 15  # of a connect: SYNs go again after 1, 3, 7 s
+HALF_OPEN_MAX = 1024
+BACK_SECONDS = 60
+RSS_MORE_KIB = 1024
+
+# The kind, how many connects, and what must have counted half of the frames that arrived.
+KINDS = {
+    "syn": (1000, "tcp_cookies_out"),
+    "syn6": (1000, "tcp_cookies_out"),
+    "rst": (200, "TCP_NO_LISTENER TCP_NO_CONNECTION"),
+    "fin": (200, "TCP_NO_LISTENER TCP_NO_CONNECTION"),
+    "ack": (200, "TCP_NO_LISTENER TCP_NO_CONNECTION"),
+    "udp": (200, "UDP_NO_SOCKET"),
+    "fragment": (200, "FRAGMENT_EVICTED FRAGMENT_TOO_MANY FRAGMENT_SHORT"),
+    "fragment6": (200, "FRAGMENT_EVICTED FRAGMENT_TOO_MANY FRAGMENT_SHORT"),
+    "too-big": (200, "ICMP_IGNORED ICMP_QUOTE"),
+    "too-big6": (200, "ICMP6_IGNORED ICMP6_QUOTE"),
+    "arp": (200, None),
+    "ns": (200, None),
+    "ra": (200, None),
+}
+
+
+def connect_once(host):
+    """Milliseconds until an echo came back over a connection of its own, or None."""
+    begin = time.monotonic()
+    try:
+        with socket.create_connection((host, 7), timeout=PATIENCE_S) as s:
+            connected = time.monotonic()
+            s.sendall(b"tick")
+            return (connected - begin) * 1000 if s.recv(16) == b"tick" else None
+    except OSError:
+        return None
+
+
+class Long:
+    """A connection that is there before, and says something every ten milliseconds."""
+
+    def __init__(self, host):
+        self.s = socket.create_connection((host, 7), timeout=PATIENCE_S)
+        self.rounds, self.worst_ms, self.good, self.over = 0, 0.0, True, False
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        while not self.over:
+            begin = time.monotonic()
+            text = b"%08d" % self.rounds
+            try:
+                self.s.sendall(text)
+                self.good &= self.s.recv(16) == text
+            except OSError:
+                self.good = False
+                return
+            self.rounds += 1
+            self.worst_ms = max(self.worst_ms, (time.monotonic() - begin) * 1000)
+            time.sleep(0.01)
+
+    def end(self):
+        self.over = True
+        self.thread.join()
+        self.s.close()
+
+
+def inside(host, connects):
+    """Runs in the client's namespace; says what it saw as JSON."""
+    line = Long(host)
+    times = [connect_once(host) for _ in range(connects)]
+    line.end()
+    done = sorted(t for t in times if t is not None)
+    print(json.dumps({"tried": connects, "done": len(done), "rounds": line.rounds,
+                      "line": line.good, "worst_ms": line.worst_ms,
+                      "median_ms": statistics.median(done) if done else None,
+                      "p99_ms": done[len(done) * 99 // 100] if done else None}))
+
+
+class Flood(Bed):
+    def __init__(self, prism, program, rate):
+        super().__init__("flood", prism)
+        self.program, self.rate = os.path.abspath(program), rate
+        self.device = f"fl{os.getpid() % 100000}"
+
+    def start_server(self):
+        self.ns = self.namespace("c")
+        self.server = self.serve(
+            f"ports:\n  - name: p0\n    device: tap:{self.device}\n"
+            f"    addresses: [{OURS}/16, '{OURS6}/64']\n"
+            f"    kernel_addresses: [{KERNELS}/16, '{KERNELS6}/64']\n    gateway: {KERNELS}\n"
+            f"routes:\n  - {{to: '::/0', via: '{KERNELS6}'}}\n"
+            f"limits: {{half_open: {HALF_OPEN_MAX}}}\n"
+            "services:\n  - {type: echo, port: 7}\n  - {type: discard, port: 9}\n", self.ns)
+        time.sleep(1.5)  # duplicate address detection
+        for host in OURS, OURS6:
+            done = self.run("ping", "-c", "1", "-W", "5", host, ns=self.ns)
+            self.check(f"{host} is there", done.returncode == 0,
+                       done.stdout[-200:] if done.returncode else "")
+        seen = sh(*entering(self.ns), "ip", "neigh", "show", OURS, "dev", self.device)
+        self.mac = re.search(r"lladdr (\S+)", seen).group(1)
+
+    def clients(self, host, connects):
+        done = self.run(sys.executable, os.path.abspath(__file__), "--inside", host, str(connects),
+                        ns=self.ns, timeout=PATIENCE_S * connects)
+        if not done.stdout.startswith("{"):
+            raise RuntimeError("the clients: " + (done.stdout + done.stderr)[-500:])
+        return json.loads(done.stdout)
+
+    def rss_kib(self):
+        with open(f"/proc/{self.server.pid}/status", encoding="utf-8") as f:
+            return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1))
+
+    def number(self, stats, names):
+        both = {**stats["counters"], **stats["drops"]}
+        return sum(both[name] for name in names.split())
+
+    def flood(self, kind, connects):
+        host = OURS6 if kind in ("syn6", "fragment6", "too-big6", "ns", "ra") else OURS
+        counted = KINDS[kind][1]
+        quiet = self.clients(host, 50)
+        before, rss = self.stats(), self.rss_kib()
+        rate = ["--rate", str(self.rate)] if self.rate else []
+        flood = self.start(*self.inside(self.ns, self.program, self.device, kind, host, self.mac,
+                                        "--port", "7", *rate), stdout=subprocess.PIPE)
+        time.sleep(0.5)
+        seen = self.clients(host, connects)
+        flood.terminate()
+        sent = json.loads(flood.communicate(timeout=20)[0])
+        time.sleep(0.2)
+        after = self.stats()
+        share = seen["done"] / seen["tried"]
+        rate = sent["sent"] / sent["seconds"]
+        self.check(f"{kind}: {seen['done']} of {seen['tried']} connected", share >= 0.995,
+                   f"beside {sent['sent']} frames, {rate:,.0f} a second: median "
+                   f"{seen['median_ms']:.3f} ms, alone {quiet['median_ms']:.3f}; "
+                   f"p99 {seen['p99_ms']:.1f} ms")
+        self.check(f"{kind}: a connection that was there goes on", seen["line"],
+                   f"{seen['rounds']} echoes, the slowest {seen['worst_ms']:.1f} ms")
+        if counted:
+            more = self.number(after, counted) - self.number(before, counted)
+            came = min(after["counters"]["rx_pkts"] - before["counters"]["rx_pkts"], sent["sent"])
+            self.check(f"{kind}: it has a name", more * 2 > came, f"{more} of {came}")
+        grown = self.rss_kib() - rss
+        self.check(f"{kind}: memory stays flat", grown < RSS_MORE_KIB, f"{grown} KiB more")
+        self.check(f"{kind}: unaccounted is 0", after["unaccounted"] == 0)
+
+    def back(self, free):
+        """All is as it was, but for half of the places of half-open connections at most."""
+        end = time.monotonic() + BACK_SECONDS
+        while time.monotonic() < end:
+            now = self.stats()
+            half_open = sum(w["conns_half_open"] for w in now["workers"])
+            if self.free_buffers(now) >= free and half_open <= HALF_OPEN_MAX // 2:
+                break
+            time.sleep(0.5)
+        self.check("all buffers are back", self.free_buffers(now) >= free,
+                   f"{self.free_buffers(now)} of {free}")
+        self.check("half of the places for handshakes are free at least",
+                   half_open <= HALF_OPEN_MAX // 2, f"{half_open} are not")
+        for host in OURS, OURS6:
+            seen = self.clients(host, 20)
+            self.check(f"{host} is as before", seen["done"] == 20, f"{seen['median_ms']:.3f} ms")
+
+    def free_buffers(self, stats):
+        return sum(pool["available_pkts"] for pool in stats["pools"])
+
+
+def main():
+    if sys.argv[1] == "--inside":
+        return inside(sys.argv[2], int(sys.argv[3]))
+    words = sys.argv[3:]
+    rate = int(words[words.index("--rate") + 1]) if "--rate" in words else 0
+    connects = int(words[words.index("--connects") + 1]) if "--connects" in words else 0
+    kinds = [w for w in words if w in KINDS] or list(KINDS)
+    reason = missing("ping", "ip", files=("/dev/net/tun",))
+    if reason:
+        print("skipped:", reason)
+        return 77
+
+    def steps(t):
+        t.start_server()
+        free = t.free_buffers(t.stats())
+        for kind in kinds:
+            t.flood(kind, connects or KINDS[kind][0])
+        t.back(free)
+    return conduct(Flood(sys.argv[1], sys.argv[2], rate), [steps])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
