@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # A thin door: each target is one command a reader can type by hand. Meson does the work.
 
-.PHONY: help build run test bench bench-sync bench-workers bench-millions grid flood prove fuzz format install clean
+.PHONY: help build run test bench bench-sync bench-workers bench-millions grid flood hostile prove fuzz format install clean
 
 help:
 	@echo 'make build    the prism command, left at build/prism'
@@ -13,6 +13,7 @@ help:
 	@echo 'make bench-millions  8,000,000 connections in the table (8 GiB; CONNECTIONS=... to change)'
 	@echo 'make grid     TCP beside Linux over an impaired wire (QUICK=1: some cells, BUDGET=minutes)'
 	@echo 'make flood    clients of Prism beside 13 floods of forged frames (RATE=... a second)'
+	@echo 'make hostile  nmap, hping3, thc-ipv6, noise, captures (CAPTURES=folder), under sanitizers'
 	@echo 'make prove    the lock-free files: every interleaving, models, histories, stalls, mutants'
 	@echo 'make fuzz     60 seconds on each fuzz target (SECONDS_EACH=... to change)'
 	@echo 'make format   clang-format on the C files that differ from the last commit (ALL=1: on all)'
@@ -62,6 +63,10 @@ flood:
 	@devtools/build
 	@ninja -C build --quiet tests/hostile/flood
 	@python3 tests/netns/flood.py build/prism build/tests/hostile/flood --rate $(or $(RATE),148809)
+
+hostile:
+	@devtools/setup build run test
+	@tests/hostile/run $(CAPTURES)
 
 prove:
 	@devtools/setup build test

@@ -336,6 +336,121 @@ static uint32_t advertisement(struct forge *f, uint8_t *frame)
 	return d.len;
 }
 
+#define NOISE_BYTES_MAX 400
+
+static bool one_in(struct forge *f, uint32_t n)
+{
+	return rng_below(&f->rng, n) == 0;
+}
+
+static uint32_t noise_bytes(struct forge *f, uint8_t *bytes, uint32_t least)
+{
+	uint32_t len = least + (uint32_t)rng_below(&f->rng, NOISE_BYTES_MAX - least);
+
+	for (uint32_t i = 0; i < len; i++)
+		bytes[i] = (uint8_t)number(f);
+	return len;
+}
+
+// Any bytes behind a good IP header, to the right port, and mostly with a good checksum: what is
+// wrong is in the header that follows. Sources are as they come too.
+static uint32_t noise(struct forge *f, uint8_t *frame, uint8_t protocol, uint32_t least,
+		      uint32_t checksum_at)
+{
+	struct draft d = begin(f, frame, one_in(f, 2) ? nearby(f) : far_away(f), &f->to);
+	uint8_t bytes[NOISE_BYTES_MAX];
+	uint32_t len = noise_bytes(f, bytes, least);
+	bool has_ports = protocol == IP_TCP || protocol == IP_UDP;
+	be16 to = be16_of(f->port), udp_len = be16_of((uint16_t)len);
+
+	if (has_ports)
+		memcpy(bytes + 2, &to, sizeof(to));
+	if (protocol == IP_UDP && !one_in(f, 4))
+		memcpy(bytes + 4, &udp_len, sizeof(udp_len));
+	ip(&d, protocol, len);
+	if (one_in(f, 10)) {
+		add(&d, bytes, len);
+		return d.len;
+	}
+	memset(bytes + checksum_at, 0, 2);
+	if (protocol == IP_ICMP) {
+		be16 checksum = checksum_finish(checksum_add(0, bytes, len));
+
+		memcpy(bytes + checksum_at, &checksum, sizeof(checksum));
+		add(&d, bytes, len);
+	} else {
+		add_summed(&d, protocol, bytes, len, checksum_at);
+	}
+	return d.len;
+}
+
+static uint32_t tcp_noise(struct forge *f, uint8_t *frame)
+{
+	return noise(f, frame, IP_TCP, TCP_HEADER_BYTES, TCP_CHECKSUM_OFFSET);
+}
+
+static uint32_t udp_noise(struct forge *f, uint8_t *frame)
+{
+	return noise(f, frame, IP_UDP, sizeof(struct udp_header), UDP_CHECKSUM_OFFSET);
+}
+
+static uint32_t icmp_noise(struct forge *f, uint8_t *frame)
+{
+	return noise(f, frame, IP_ICMP, sizeof(struct icmp_header), ICMP6_CHECKSUM_OFFSET);
+}
+
+static uint32_t icmp6_noise(struct forge *f, uint8_t *frame)
+{
+	return noise(f, frame, IP_ICMP6, sizeof(struct icmp6_header), ICMP6_CHECKSUM_OFFSET);
+}
+
+// Headers of IP itself: versions, lengths, options, fragments, protocols, all as they come.
+static uint32_t ip_noise(struct forge *f, uint8_t *frame)
+{
+	struct draft d = begin(f, frame, far_away(f), &f->to);
+	uint8_t bytes[NOISE_BYTES_MAX];
+	uint32_t len = noise_bytes(f, bytes, sizeof(struct ipv4_header));
+	struct ipv4_header *h = (void *)bytes;
+
+	ethernet(&d, f->dst_mac, ETH_TYPE_IPV4);
+	if (!one_in(f, 10))
+		h->version_ihl = (uint8_t)(0x40 | (5 + rng_below(&f->rng, one_in(f, 2) ? 1 : 11)));
+	if (!one_in(f, 10))
+		h->total_len = be16_of((uint16_t)len);
+	if (one_in(f, 2))
+		h->fragment = be16_of(0);
+	h->src = addr_to_v4(&d.src);
+	h->dst = addr_to_v4(&d.dst);
+	if (!one_in(f, 10)) {
+		uint32_t header_len = MIN(ipv4_header_len(h), len);
+
+		h->checksum = be16_of(0);
+		h->checksum = checksum_finish(checksum_add(0, bytes, header_len));
+	}
+	add(&d, bytes, len);
+	return d.len;
+}
+
+// Chains of headers behind IPv6's, with lengths and options as they come.
+static uint32_t ip6_noise(struct forge *f, uint8_t *frame)
+{
+	static const uint8_t nexts[] = {IPV6_HOP_BY_HOP,  IPV6_ROUTING, IPV6_FRAGMENT,
+					IPV6_DESTINATION, IPV6_NO_NEXT, IP_TCP,
+					IP_UDP,           IP_ICMP6};
+	struct draft d = begin(f, frame, far_away(f), &f->to);
+	uint8_t bytes[NOISE_BYTES_MAX];
+	uint32_t len = noise_bytes(f, bytes, 8);
+
+	for (uint32_t at = 0; at + 8 <= len; at += (bytes[at + 1] + 1u) * 8) {
+		bytes[at] = nexts[rng_below(&f->rng, sizeof(nexts))];
+		bytes[at + 1] &= one_in(f, 4) ? 15 : 1;
+	}
+	ip6(&d, nexts[rng_below(&f->rng, sizeof(nexts))], one_in(f, 10) ? number(f) & 0xffff : len,
+	    64);
+	add(&d, bytes, len);
+	return d.len;
+}
+
 static const struct forge_kind kinds[] = {
 	{"syn", "SYNs of clients that do not exist", syn, false},
 	{"rst", "resets of nothing", rst, false},
@@ -350,6 +465,13 @@ static const struct forge_kind kinds[] = {
 	{"too-big6", "ICMPv6: packet too big", too_big, true},
 	{"ns", "neighbour solicitations of stations that do not exist", solicitation, true},
 	{"ra", "router advertisements, each with its prefix", advertisement, true},
+	{"ip-noise", "headers of IPv4 as they come", ip_noise, false},
+	{"tcp-noise", "headers of TCP as they come", tcp_noise, false},
+	{"udp-noise", "headers of UDP as they come", udp_noise, false},
+	{"icmp-noise", "ICMP as it comes", icmp_noise, false},
+	{"ip6-noise", "chains of IPv6's headers as they come", ip6_noise, true},
+	{"tcp6-noise", "headers of TCP over IPv6 as they come", tcp_noise, true},
+	{"icmp6-noise", "ICMPv6 as it comes", icmp6_noise, true},
 };
 
 const struct forge_kind *forge_find(const char *name)

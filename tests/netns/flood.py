@@ -11,7 +11,6 @@ where it cannot run.
 """
 import json
 import os
-import re
 import socket
 import statistics
 import subprocess
@@ -20,11 +19,10 @@ import threading
 import time
 
 sys.dont_write_bytecode = True
-from bed import KERNELS, OURS, Bed, conduct, entering, missing, sh
+from bed import OURS, conduct, missing
+from target import OURS6, Target
 
-OURS6, KERNELS6 = "2001:db8:18::2", "2001:db8:18::1"
 PATIENCE_S = 15  # of a connect: SYNs go again after 1, 3, 7 s
-HALF_OPEN_MAX = 1024
 BACK_SECONDS = 60
 RSS_MORE_KIB = 1024
 
@@ -99,28 +97,10 @@ def inside(host, connects):
                       "p99_ms": done[len(done) * 99 // 100] if done else None}))
 
 
-class Flood(Bed):
+class Flood(Target):
     def __init__(self, prism, program, rate):
         super().__init__("flood", prism)
         self.program, self.rate = os.path.abspath(program), rate
-        self.device = f"fl{os.getpid() % 100000}"
-
-    def start_server(self):
-        self.ns = self.namespace("c")
-        self.server = self.serve(
-            f"ports:\n  - name: p0\n    device: tap:{self.device}\n"
-            f"    addresses: [{OURS}/16, '{OURS6}/64']\n"
-            f"    kernel_addresses: [{KERNELS}/16, '{KERNELS6}/64']\n    gateway: {KERNELS}\n"
-            f"routes:\n  - {{to: '::/0', via: '{KERNELS6}'}}\n"
-            f"limits: {{half_open: {HALF_OPEN_MAX}}}\n"
-            "services:\n  - {type: echo, port: 7}\n  - {type: discard, port: 9}\n", self.ns)
-        time.sleep(1.5)  # duplicate address detection
-        for host in OURS, OURS6:
-            done = self.run("ping", "-c", "1", "-W", "5", host, ns=self.ns)
-            self.check(f"{host} is there", done.returncode == 0,
-                       done.stdout[-200:] if done.returncode else "")
-        seen = sh(*entering(self.ns), "ip", "neigh", "show", OURS, "dev", self.device)
-        self.mac = re.search(r"lladdr (\S+)", seen).group(1)
 
     def clients(self, host, connects):
         done = self.run(sys.executable, os.path.abspath(__file__), "--inside", host, str(connects),
@@ -128,10 +108,6 @@ class Flood(Bed):
         if not done.stdout.startswith("{"):
             raise RuntimeError("the clients: " + (done.stdout + done.stderr)[-500:])
         return json.loads(done.stdout)
-
-    def rss_kib(self):
-        with open(f"/proc/{self.server.pid}/status", encoding="utf-8") as f:
-            return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1))
 
     def number(self, stats, names):
         both = {**stats["counters"], **stats["drops"]}
@@ -165,27 +141,13 @@ class Flood(Bed):
             self.check(f"{kind}: it has a name", more * 2 > came, f"{more} of {came}")
         grown = self.rss_kib() - rss
         self.check(f"{kind}: memory stays flat", grown < RSS_MORE_KIB, f"{grown} KiB more")
-        self.check(f"{kind}: unaccounted is 0", after["unaccounted"] == 0)
+        self.check(f"{kind}: unaccounted is 0", self.accounted())
 
     def back(self, free):
-        """All is as it was, but for half of the places of half-open connections at most."""
-        end = time.monotonic() + BACK_SECONDS
-        while time.monotonic() < end:
-            now = self.stats()
-            half_open = sum(w["conns_half_open"] for w in now["workers"])
-            if self.free_buffers(now) >= free and half_open <= HALF_OPEN_MAX // 2:
-                break
-            time.sleep(0.5)
-        self.check("all buffers are back", self.free_buffers(now) >= free,
-                   f"{self.free_buffers(now)} of {free}")
-        self.check("half of the places for handshakes are free at least",
-                   half_open <= HALF_OPEN_MAX // 2, f"{half_open} are not")
+        self.all_back(free, BACK_SECONDS)
         for host in OURS, OURS6:
             seen = self.clients(host, 20)
             self.check(f"{host} is as before", seen["done"] == 20, f"{seen['median_ms']:.3f} ms")
-
-    def free_buffers(self, stats):
-        return sum(pool["available_pkts"] for pool in stats["pools"])
 
 
 def main():
