@@ -67,6 +67,9 @@ struct duo {
 	uint64_t now_ns;
 };
 
+// When the next pair of hosts begins.
+static uint64_t duo_start_ns = 5 * NS_PER_S;
+
 // A test list's setup: what follows goes over IPv6, or over IPv4 again.
 static bool duo_is_ip6;
 
@@ -147,7 +150,7 @@ static inline struct duo *duo_create_with(const struct tcp_config *config,
 	const char *seed = getenv("PRISM_SEED");
 	struct pair_config c = {.name = "duo", .now_ns = &d->now_ns, .frames_max = 4096};
 
-	d->now_ns = 5 * NS_PER_S;
+	d->now_ns = duo_start_ns;
 	c.seed = seed ? strtoull(seed, NULL, 0) : 1;
 	c.faults[0] = c.faults[1] = *f;
 	d->pair = pair_create(&c);
