@@ -61,14 +61,31 @@ static struct pkt *pkt_create(struct pool *pool)
 	return p;
 }
 
-// The fault that tests ask for.
+// The faults that tests ask for.
 static uint32_t fail_ppm;
 static struct rng fail_rng;
+static uint64_t requests, fail_request;
 
 void pool_heap_fail(uint32_t ppm, uint64_t seed)
 {
 	fail_ppm = ppm;
 	rng_seed(&fail_rng, seed);
+}
+
+uint64_t pool_heap_fail_nth(uint64_t n)
+{
+	uint64_t before = requests;
+
+	requests = 0;
+	fail_request = n;
+	return before;
+}
+
+static bool must_fail(void)
+{
+	if (fail_request && ++requests == fail_request)
+		return true;
+	return fail_ppm && rng_chance_ppm(&fail_rng, fail_ppm);
 }
 
 static bool claim(struct pool *pool, uint32_t count)
@@ -84,7 +101,7 @@ static bool claim(struct pool *pool, uint32_t count)
 
 int pool_get(struct pool *pool, struct pkt **pkts, uint32_t count)
 {
-	if (fail_ppm && rng_chance_ppm(&fail_rng, fail_ppm))
+	if (must_fail())
 		return -1;
 	if (!claim(pool, count))
 		return -1;
