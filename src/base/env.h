@@ -31,8 +31,13 @@ struct env {
 	struct counters *counters;
 	struct trace *trace;
 	struct pool *pool[POOL_KINDS];
-	uint32_t kept_pkts;        // received packets held above the ports: pkt_keep, pkt_unkeep
-	uint32_t kept_pkts_max;    // what may be held; the rest of POOL_RX lets ACKs arrive
+	uint32_t kept_pkts;     // received packets held above the ports: pkt_keep, pkt_unkeep
+	uint32_t kept_pkts_max; // what may be held; the rest of POOL_RX lets ACKs arrive
+	struct {
+		uint32_t low_pkts, span_pkts; // held_level is that of low to low + span held
+		uint8_t level;                // enum pressure (pkt/pressure.h)
+		uint8_t held_level, least_level;
+	} pressure;
 	const struct seals *seals; // bytes whose sums are known; NULL: none
 	struct hands *hands;       // to the other workers; NULL: there are none
 	uint8_t secret[16];        // from the kernel at start; keys hashes, ISNs and port choice

@@ -16,6 +16,7 @@
 #include "core/team.h"
 #include "observe/shm.h"
 #include "pkt/pool.h"
+#include "pkt/pressure.h"
 
 // Secrets and seed: from the kernel, or all from the one seed that makes a run replayable.
 // RFC 6528 R4
@@ -251,6 +252,7 @@ static void publish_worker(const struct prism_worker *w, uint64_t now_ns)
 	cell_set(&row->conns_time_wait, counts.time_wait);
 	cell_set(&row->timers, wheel_count(w->wheel));
 	cell_set(&row->handed_pkts, w->env.hands ? hands_depth(w->env.hands) : 0);
+	cell_set(&row->pressure, pressure_of(&w->env));
 }
 
 // All workers have the same: the first looks at it and publishes it.

@@ -51,6 +51,9 @@ static const struct shm_field worker_fields[] = {
 	NUMBER(shm_worker, timers, SHM_GAUGE, "timers", "timers armed"),
 	NUMBER(shm_worker, handed_pkts, SHM_GAUGE, "packets",
 	       "packets that other workers handed over and it has not taken yet"),
+	NUMBER(shm_worker, pressure, SHM_GAUGE, "level",
+	       "how short received buffers are: 0 not, 1 windows shrink, 2 handshakes are not "
+	       "kept, 3 nothing new is begun"),
 	NUMBER(shm_worker, turns, SHM_COUNTER, "turns", "turns of the worker's loop"),
 	NUMBER(shm_worker, turns_busy, SHM_COUNTER, "turns", "turns that found something to do"),
 	NUMBER(shm_worker, busy_ns, SHM_COUNTER, "nanoseconds",

@@ -82,6 +82,7 @@ struct shm_worker {            // "worker"
 	uint64_t conns_half_open, conns_open, conns_time_wait;
 	uint64_t timers;
 	uint64_t handed_pkts; // waiting in the rings from other workers
+	uint64_t pressure;    // enum pressure
 	// copies of this worker's counters, for those who look at workers apart
 	uint64_t turns, turns_busy, busy_ns, busy_cycles;
 	uint64_t in_pkts; // received, and handed here by others

@@ -2,9 +2,9 @@
 // How connections begin that others open (RFC 9293 3.5, 3.10.7.2; RFC 4987 for the bounded array):
 // SYNs to listeners and the handshake's last ACK. Called by input.c. Our own SYNs are connect.c's.
 //
-// While the array is full SYNs are answered by cookies (cookie.c): under a flood of forged SYNs
-// whoever answers is served. Only where a TIME-WAIT made room for a SYN the oldest half-open
-// connection gives way to it (RFC 4987 3.4), for no cookie lies above its numbers.
+// While the array is full, or buffers short, SYNs are answered by cookies (cookie.c): under a flood
+// of forged SYNs whoever answers is served. Only where a TIME-WAIT made room for a SYN the oldest
+// half-open connection gives way to it (RFC 4987 3.4), for no cookie lies above its numbers.
 //
 // Text on a SYN is not kept: it is not acknowledged either, so the peer sends it again
 // (RFC 9293 3.10.7.2 allows to queue it; fast open will).
@@ -13,6 +13,7 @@
 #include <errno.h>
 
 #include "observe/counter.h"
+#include "pkt/pressure.h"
 #include "tcp/ack.h"
 #include "tcp/cc.h"
 #include "tcp/close.h"
@@ -132,15 +133,22 @@ static void arm(struct tcp *tcp, struct half_open *h)
 	wheel_arm(tcp->wheel, &h->timer, tcp->env->now_ns + delay_ns);
 }
 
+// Under pressure who did not answer in a second is not waited for: a cookie is as good.
+static uint8_t retransmits_max(const struct tcp *tcp)
+{
+	if (pressure_of(tcp->env) >= PRESSURE_SHED)
+		return 0;
+	return tcp->half_open_count > tcp->config.half_open_max / 2 ? SYN_ACK_RETRANSMITS_CROWDED
+								    : SYN_ACK_RETRANSMITS_MAX;
+}
+
 static void half_open_fires(void *context, struct timer *timer, uint64_t now_ns)
 {
 	struct tcp *tcp = context;
 	struct half_open *h = CONTAINER_OF(timer, struct half_open, timer);
 
-	bool crowded = tcp->half_open_count > tcp->config.half_open_max / 2;
-
 	(void)now_ns;
-	if (h->retransmits >= (crowded ? SYN_ACK_RETRANSMITS_CROWDED : SYN_ACK_RETRANSMITS_MAX)) {
+	if (h->retransmits >= retransmits_max(tcp)) {
 		counter_add(tcp->env, COUNTER_tcp_attempt_fails, 1);
 		forget(tcp, h);
 		return;
@@ -258,7 +266,8 @@ static enum drop syn_arrives(struct tcp *tcp, struct listener *l, struct segment
 	if (reason != DROP_OK)
 		return reason;
 	// A cookie cannot be above what an earlier connection sent.
-	if (UNLIKELY(tcp->half_open_free == NO_INDEX) && isn_floor == 0) {
+	if (UNLIKELY(tcp->half_open_free == NO_INDEX || pressure_of(tcp->env) >= PRESSURE_SHED) &&
+	    isn_floor == 0) {
 		send_cookie(tcp, s, &path);
 		return DROP_OK;
 	}

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "observe/counter.h"
 #include "pkt/pkt.h"
+#include "pkt/pressure.h"
 #include "tcp/close.h"
 #include "tcp/flow.h"
 #include "tcp/isn.h"
@@ -226,6 +227,7 @@ static void tend_tables(struct tcp *tcp)
 void tcp_flush(struct tcp *tcp)
 {
 	epoch_quiescent(&tcp->shared->epoch, tcp->reader);
+	pressure_look(tcp->env);
 	if (UNLIKELY(!tcp->is_alone))
 		tend_tables(tcp);
 	if (UNLIKELY(tcp->owing))

@@ -2,6 +2,7 @@
 // The receive window: what the peer is told, never less than it was told before.
 #pragma once
 
+#include "pkt/pressure.h"
 #include "tcp/conn.h"
 #include "tcp/timers.h"
 
@@ -11,11 +12,14 @@ static inline uint32_t window_limit(const struct tcp *tcp, const struct conn *c)
 	return MIN(tcp->config.receive_bytes_max, UINT32_C(65535) << c->rcv_scale);
 }
 
-// Room for more, by the true size of what is held.
+// Room for more, by the true size of what is held. Each step of pressure halves what may be held,
+// down to two segments, so that no peer comes to stand still by it.
 static inline uint32_t window_free(const struct tcp *tcp, const struct conn *c)
 {
 	uint32_t limit = window_limit(tcp, c);
+	uint32_t least = MIN(limit, 2u * c->mss_bytes);
 
+	limit = MAX(limit >> pressure_of(tcp->env), least);
 	return limit - MIN(c->rcv.charged, limit);
 }
 
