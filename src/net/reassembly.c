@@ -16,6 +16,7 @@
 #include "net/icmp.h"
 #include "net/icmp6.h"
 #include "net/inside.h"
+#include "wire/ecn.h"
 #include "wire/icmp6.h"
 
 #define TIMEOUT_NS (30 * NS_PER_S)  // as Linux; RFC 1122 3.3.2 asks for a fixed value, 60 to 120 s
@@ -71,9 +72,25 @@ static COLD struct pkt *condemn(struct net *net, struct reassembly_context *c, s
 				enum drop reason)
 {
 	drop_all(net, c, reason);
-	c->refused = true;
+	c->refused = reason;
 	pkt_drop(net->env, p, reason);
 	return NULL;
+}
+
+// RFC 3168 5.3: a mark on any piece is one on the whole, but not where a piece says that it takes
+// none: who marked that? Where no piece is marked the first one's field stays. RFC 3168 R1.
+static void join_marks(const struct reassembly_context *c, struct arrival *a)
+{
+	if (c->ecn_seen & 1 << ECN_CE)
+		a->tos = ecn_with(a->tos, ECN_CE);
+}
+
+// RFC 3168 R2
+static bool marks_contradict(const struct reassembly_context *c)
+{
+	const uint8_t both = 1 << ECN_CE | 1 << ECN_NOT_ECT;
+
+	return (c->ecn_seen & both) == both;
 }
 
 static void timer_fires(void *context, struct timer *timer, uint64_t now_ns)
@@ -264,6 +281,7 @@ static struct pkt *join(struct net *net, struct reassembly_context *c, struct ar
 	counter_sub(net->env, COUNTER_queued_pkts, count);
 	net->reassembly.pinned_bytes -= c->pinned_bytes;
 	*a = c->arrival;
+	join_marks(c, a);
 	a->l4_len = (uint16_t)c->total_bytes;
 	a->l4_checksum = CHECKSUM_UNKNOWN; // a port saw only pieces
 	wheel_stop(net->wheel, &c->timer);
@@ -280,8 +298,8 @@ struct pkt *reassembly_add(struct net *net, struct pkt *p, struct arrival *a,
 
 	if (!c)
 		c = begin(net, a, f);
-	if (c->refused)
-		return condemn(net, c, p, DROP_FRAGMENT_OVERLAP);
+	if (c->refused != DROP_OK)
+		return condemn(net, c, p, c->refused);
 	pkt_own(p)->offset = f->start;
 	pkt_own(p)->charge_bytes = a->l4_len;
 	find_place(c, p, &before, &after);
@@ -290,8 +308,9 @@ struct pkt *reassembly_add(struct net *net, struct pkt *p, struct arrival *a,
 		pkt_drop(net->env, p, reason);
 		return NULL;
 	}
+	c->ecn_seen |= (uint8_t)(1 << ecn_of(a->tos));
 	if (reason == DROP_OK)
-		reason = make_room(net, c, pinned_by(p));
+		reason = marks_contradict(c) ? DROP_FRAGMENT_ECN : make_room(net, c, pinned_by(p));
 	if (reason != DROP_OK)
 		return condemn(net, c, p, reason);
 	if (f->start == 0)

@@ -6,13 +6,16 @@
 
 #include "base/wheel.h"
 #include "net/net.h"
+#include "observe/counter.h"
 
 struct reassembly_context {
 	struct addr src, dst;
 	uint32_t id;
 	uint8_t protocol; // IPv4's; of IPv6 the first fragment says it
 	bool in_use;
-	bool refused; // an overlap was seen: the datagram's further fragments are refused
+	uint8_t ecn_seen; // a bit for each ECN field that a fragment had
+	enum drop
+		refused; // why further fragments of the datagram are refused; DROP_OK: they are not
 	uint16_t count_pkts;
 	uint32_t have_bytes;  // payload
 	uint32_t total_bytes; // payload of the whole datagram; 0: the last fragment is not here yet

@@ -25,6 +25,7 @@ static void make_whole(struct pkt *p, const struct arrival *a)
 		return;
 	h->total_len = be16_of((uint16_t)len);
 	h->fragment = be16_of(0);
+	h->tos = a->tos; // a mark on another piece
 	h->checksum = be16_of(0);
 	h->checksum = checksum_finish(checksum_add(0, h, ipv4_header_len(h)));
 }

@@ -8,6 +8,7 @@
 #include "net/icmp6.h"
 #include "net/inside.h"
 #include "net/ip6.h"
+#include "wire/ecn.h"
 #include "wire/icmp6.h"
 
 #define PAYLOAD_BYTES_MAX 65535u
@@ -53,6 +54,7 @@ static void make_whole(struct pkt *p, struct arrival *a, struct ip6_walk *w)
 	struct ipv6_header *h = pkt_at(p, a->l3_offset);
 
 	h->payload_len = be16_of((uint16_t)(w->end - a->l3_offset - sizeof(*h)));
+	ecn_write6(h, ecn_of(a->tos)); // a mark on another piece
 }
 
 // All fragments of a packet come together at one worker, whoever receives them. True: this one is

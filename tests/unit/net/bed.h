@@ -46,7 +46,8 @@ struct bed {
 	uint32_t tcp_count;      // segments that reached TCP
 	struct arrival tcp_last; // and the last of them
 	uint8_t tcp_bytes[70000];
-	uint8_t out[70000]; // the last packet that was read
+	uint8_t tcp_frame[256]; // what is in front of them
+	uint8_t out[70000];     // the last packet that was read
 };
 
 static const uint8_t PEER_MAC[6] = {2, 0, 0, 0, 0x20, 1};
@@ -128,6 +129,7 @@ static inline void bed_to_tcp(struct bed *b, struct pkt *p, const struct arrival
 
 	b->tcp_count++;
 	b->tcp_last = *a;
+	memcpy(b->tcp_frame, pkt_data(p), MIN(skip, (uint32_t)sizeof(b->tcp_frame)));
 	for (const struct pkt *s = p; s; s = pkt_next(s), skip = 0) {
 		memcpy(b->tcp_bytes + done, pkt_data(s) + skip, pkt_seg_len(s) - skip);
 		done += pkt_seg_len(s) - skip;

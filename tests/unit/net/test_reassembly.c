@@ -2,10 +2,12 @@
 // Reassembly: a model first (random cuts, orders, duplicates and overlaps beside a plain byte
 // array), then each bound and each refusal by itself.
 #include "bed.h"
+#include "wire/ecn.h"
 
 struct fragment {
 	uint32_t start, len;
 	bool more;
+	uint8_t tos;
 };
 
 // One fragment of the datagram whose transport bytes are all, as a frame.
@@ -15,6 +17,7 @@ static void fragment_in(struct bed *b, be32 src, uint16_t id, const uint8_t *all
 	struct frame f;
 	struct ipv4_header *h = frame_ip4(&f, src, OURS, IP_TCP);
 
+	h->tos = part.tos;
 	h->id = be16_of(id);
 	h->fragment = be16_of((uint16_t)(part.start / 8 | (part.more ? IPV4_MF : 0)));
 	frame_add(&f, all + part.start, part.len);
@@ -191,6 +194,50 @@ static void a_condemned_datagram_stays_condemned(void **state)
 	bed_destroy(b);
 }
 
+// Both by the arrival and by the header, which is read anew where it goes to another worker.
+static void assert_ecn(const struct bed *b, enum ecn ecn)
+{
+	const struct ipv4_header *h = (const void *)(b->tcp_frame + b->tcp_last.l3_offset);
+
+	assert_int_equal(ecn_of(b->tcp_last.tos), ecn);
+	assert_int_equal(h->tos, b->tcp_last.tos);
+	assert_true(checksum_is_good(checksum_add(0, h, sizeof(*h))));
+}
+
+// RFC 3168 R1
+static void a_mark_on_any_piece_is_one_on_the_datagram(void **state)
+{
+	uint8_t all[192] = {[12] = 5 << 4};
+
+	for (uint32_t marked = 0; marked < 4; marked++) {
+		struct bed *b = bed_create();
+
+		for (uint32_t i = 0; i < 3; i++)
+			fragment_in(b, PEER, 1, all,
+				    (struct fragment){i * 64, 64, i < 2,
+						      0xb8 | (i == marked ? ECN_CE : ECN_ECT0)});
+		assert_int_equal(b->tcp_count, 1);
+		assert_ecn(b, marked < 3 ? ECN_CE : ECN_ECT0);
+		assert_int_equal(b->tcp_last.tos >> 2, 0xb8 >> 2);
+		bed_destroy(b);
+	}
+}
+
+// RFC 3168 R2
+static void a_mark_beside_a_piece_that_takes_none_condemns_the_datagram(void **state)
+{
+	struct bed *b = bed_create();
+	uint8_t all[192] = {[12] = 5 << 4};
+
+	fragment_in(b, PEER, 1, all, (struct fragment){0, 64, true, ECN_CE});
+	fragment_in(b, PEER, 1, all, (struct fragment){64, 64, true, ECN_NOT_ECT});
+	assert_int_equal(bed_drops(b, DROP_FRAGMENT_ECN), 2);
+	fragment_in(b, PEER, 1, all, (struct fragment){128, 64, false, ECN_CE});
+	assert_int_equal(bed_drops(b, DROP_FRAGMENT_ECN), 3);
+	assert_int_equal(b->tcp_count, 0);
+	bed_destroy(b);
+}
+
 static void impossible_fragments_are_refused(void **state)
 {
 	struct bed *b = bed_create();
@@ -268,7 +315,7 @@ static void pinned_bytes_are_bounded(void **state)
 	for (uint32_t i = 2; i < 12; i++)
 		fragment_in(b, PEER, 1, all, (struct fragment){64 * i, 64, true});
 	assert_int_equal(bed_drops(b, DROP_FRAGMENT_EVICTED), 9);
-	assert_int_equal(bed_drops(b, DROP_FRAGMENT_TOO_MANY), 11); // the ten it had, and one more
+	assert_int_equal(bed_drops(b, DROP_FRAGMENT_TOO_MANY), 12); // the ten it had, and two
 	assert_int_equal(b->net->reassembly.pinned_bytes, 0);
 	bed_destroy(b);
 }
@@ -360,6 +407,8 @@ int main(void)
 		cmocka_unit_test(any_order_with_duplicates_gives_the_datagram_once),
 		cmocka_unit_test(overlaps_never_deliver),
 		cmocka_unit_test(a_condemned_datagram_stays_condemned),
+		cmocka_unit_test(a_mark_on_any_piece_is_one_on_the_datagram),
+		cmocka_unit_test(a_mark_beside_a_piece_that_takes_none_condemns_the_datagram),
 		cmocka_unit_test(impossible_fragments_are_refused),
 		cmocka_unit_test(time_runs_out_and_the_sender_is_told_when_the_first_is_here),
 		cmocka_unit_test(a_source_has_a_share_and_the_oldest_gives_way),

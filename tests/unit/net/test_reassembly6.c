@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Fragments of IPv6: joined in whatever order, refused where they lie, told where it is asked.
 #include "bed6.h"
+#include "wire/ecn.h"
 
 #define ID 0xabcd1234
 
@@ -19,6 +20,7 @@ static void make_segment(void)
 struct piece {
 	uint32_t start, len;
 	bool more;
+	enum ecn ecn;
 };
 
 static void frame6_piece(struct frame *f, struct piece piece, uint32_t id)
@@ -31,6 +33,7 @@ static void frame6_piece(struct frame *f, struct piece piece, uint32_t id)
 	frame_add(f, &h, sizeof(h));
 	frame_add(f, segment + piece.start, piece.len);
 	frame6_finish(f, 0);
+	ecn_write6(frame6_ip(f), piece.ecn);
 }
 
 static void piece_in(struct bed *b, struct piece piece)
@@ -84,6 +87,36 @@ static void an_atomic_fragment_waits_for_nobody(void **state)
 	piece_in(b, (struct piece){800, 1600, false});
 	assert_int_equal(b->tcp_count, 2);
 	assert_memory_equal(b->tcp_bytes, segment, sizeof(segment));
+	bed_destroy(b);
+}
+
+// RFC 3168 R1
+static void a_mark_on_any_piece_is_one_on_the_packet(void **state)
+{
+	for (uint32_t marked = 0; marked < 4; marked++) {
+		struct bed *b = create();
+
+		for (uint32_t i = 0; i < 3; i++)
+			piece_in(b, (struct piece){i * 800, 800, i < 2,
+						   i == marked ? ECN_CE : ECN_ECT0});
+		check_whole(b);
+		const struct ipv6_header *h = (const void *)(b->tcp_frame + b->tcp_last.l3_offset);
+
+		assert_int_equal(ecn_of(b->tcp_last.tos), marked < 3 ? ECN_CE : ECN_ECT0);
+		assert_int_equal(ipv6_class(h), b->tcp_last.tos);
+		bed_destroy(b);
+	}
+}
+
+// RFC 3168 R2
+static void a_mark_beside_a_piece_that_takes_none_condemns_the_packet(void **state)
+{
+	struct bed *b = create();
+
+	piece_in(b, (struct piece){0, 800, true, ECN_NOT_ECT});
+	piece_in(b, (struct piece){800, 800, true, ECN_CE});
+	assert_int_equal(bed_drops(b, DROP_FRAGMENT_ECN), 2);
+	assert_int_equal(b->tcp_count, 0);
 	bed_destroy(b);
 }
 
@@ -242,6 +275,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pieces_become_a_packet_in_any_order),
 		cmocka_unit_test(an_atomic_fragment_waits_for_nobody),
+		cmocka_unit_test(a_mark_on_any_piece_is_one_on_the_packet),
+		cmocka_unit_test(a_mark_beside_a_piece_that_takes_none_condemns_the_packet),
 		cmocka_unit_test(an_overlap_condemns_the_packet),
 		cmocka_unit_test(the_same_piece_twice_is_no_overlap),
 		cmocka_unit_test(what_cannot_be_a_piece_is_told),
