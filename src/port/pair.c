@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "pkt/pool.h"
+#include "wire/ecn.h"
 
 #define FRAMES_DEFAULT 1024
 #define MTU_DEFAULT_BYTES 1500
@@ -141,6 +142,15 @@ static void gather(struct frame *f, const struct pkt *p)
 	}
 }
 
+// More than so many bytes wait for the rate.
+static bool waiting_more(const struct way *way, uint64_t now_ns, uint32_t bytes)
+{
+	uint64_t start_ns = MAX(way->idle_ns, now_ns);
+
+	return (unsigned __int128)(start_ns - now_ns) * way->faults.rate_bits_s >
+	       (unsigned __int128)bytes * 8 * NS_PER_S;
+}
+
 // When the last bit of a frame of len bytes has left, if it may wait that long: the line is a
 // first-in first-out queue of queue_bytes that drains at the rate.
 static bool leave_at(struct way *way, uint64_t now_ns, uint32_t len, uint64_t *leave_ns)
@@ -151,8 +161,7 @@ static bool leave_at(struct way *way, uint64_t now_ns, uint32_t len, uint64_t *l
 	*leave_ns = now_ns;
 	if (!faults->rate_bits_s)
 		return true;
-	if (faults->queue_bytes && (unsigned __int128)(start_ns - now_ns) * faults->rate_bits_s >
-					   (unsigned __int128)faults->queue_bytes * 8 * NS_PER_S)
+	if (faults->queue_bytes && waiting_more(way, now_ns, faults->queue_bytes))
 		return false;
 	uint64_t bits = (uint64_t)(len + ETH_OVERHEAD_BYTES) * 8;
 
@@ -175,6 +184,23 @@ static bool is_arp(const struct frame *f)
 	return f->bytes[ETH_TYPE_OFFSET] == 0x08 && f->bytes[ETH_TYPE_OFFSET + 1] == 0x06;
 }
 
+// What a router on the way writes into the ECN field, the good one and the bad one.
+static void mark(struct pair *pair, struct way *way, struct frame *f)
+{
+	const struct pair_faults *faults = &way->faults;
+	enum ecn ecn = ecn_of_frame(f->bytes, f->len);
+
+	if (faults->mark_bytes && (ecn == ECN_ECT0 || ecn == ECN_ECT1) &&
+	    waiting_more(way, pair_now(pair), faults->mark_bytes)) {
+		ecn_write_frame(f->bytes, f->len, ECN_CE);
+		way->stats.marked++;
+	}
+	if (faults->mangle_ppm && rng_chance_ppm(&pair->rng, faults->mangle_ppm)) {
+		ecn_write_frame(f->bytes, f->len, (enum ecn)rng_below(&pair->rng, 4));
+		way->stats.mangled++;
+	}
+}
+
 static void lose(const struct pair *pair, struct way *way, uint32_t slot, const char *fate)
 {
 	show(pair, (int)(way - pair->way), frame_at(pair, way, slot), fate);
@@ -188,6 +214,7 @@ static void launch(struct pair *pair, struct way *way, uint32_t slot, const char
 	struct frame *f = frame_at(pair, way, slot);
 	uint64_t leave_ns;
 
+	mark(pair, way, f);
 	if (!leave_at(way, pair_now(pair), f->len, &leave_ns)) {
 		way->stats.lost_queue++;
 		lose(pair, way, slot, "queue full");

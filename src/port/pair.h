@@ -25,6 +25,8 @@ struct pair_faults {
 	uint64_t jitter_ns;   // a frame waits up to this much longer; order is kept
 	uint64_t reorder_ns;  // what a reordered frame waits on top, while others overtake it
 	uint32_t queue_bytes; // bytes waiting for the rate; more are lost. 0: no limit
+	uint32_t mark_bytes;  // behind more than so many ECT becomes CE (RFC 3168). 0: never
+	uint32_t mangle_ppm;  // of IP: the ECN field becomes anything
 	uint32_t loss_ppm;
 	uint32_t duplicate_ppm;
 	uint32_t reorder_ppm;
@@ -41,6 +43,7 @@ struct pair_stats {
 	uint64_t lost_too_long;        // longer than the MTU
 	uint64_t lost_corrupt;         // ARP hit by corruption: the FCS is the only checksum it has
 	uint64_t corrupted, reordered; // delivered all the same
+	uint64_t marked, mangled;      // likewise
 };
 
 // One frame as it entered the wire, and what became of it.

@@ -20,8 +20,9 @@ static const char usage[] =
 	"usage: wire IFACE IFACE [--ab KEYS] [--ba KEYS] [--both KEYS] [--seed N] [--seconds S]\n"
 	"            [--core N] [--realtime]\n"
 	"Joins two interfaces by an impaired wire, --ab from the first to the second. KEYS are\n"
-	"rate_bits_s queue_bytes delay_ns mtu_bytes loss_ppm bad_enter_ppm bad_leave_ppm\n"
-	"bad_loss_ppm reorder_ppm reorder_ns duplicate_ppm corrupt_ppm frames_max, as in\n"
+	"rate_bits_s queue_bytes mark_bytes delay_ns mtu_bytes loss_ppm bad_enter_ppm\n"
+	"bad_leave_ppm bad_loss_ppm reorder_ppm reorder_ns duplicate_ppm corrupt_ppm\n"
+	"frames_max, as in\n"
 	"rate_bits_s=1000000,loss_ppm=500. Says \"ready\", and what it did as JSON when it ends.\n";
 
 #define KEY(name, max) \
@@ -36,6 +37,7 @@ static const struct {
 } keys[] = {
 	KEY(rate_bits_s, RATE_BITS_S_MAX),
 	KEY(queue_bytes, UINT32_MAX),
+	KEY(mark_bytes, UINT32_MAX),
 	KEY(delay_ns, 60 * NS_PER_S),
 	KEY(mtu_bytes, 9216),
 	KEY(loss_ppm, PPM_MAX),

@@ -10,6 +10,7 @@
 #include "base/bits.h"
 #include "base/time.h"
 #include "way.h"
+#include "wire/ecn.h"
 
 #define LEN 976 // 1000 bytes with preamble, checksum and gap: 8 us at 1 Gbit/s
 #define MANY 1000000
@@ -158,6 +159,31 @@ static void queue_holds_its_bytes_and_no_more(void **state)
 	}
 	assert_true(way->stats.lost_queue > 1000);
 	assert_true(way->stats.queue_bytes_max <= 10000 && way->stats.queue_bytes_max > 9900);
+	assert_conserved(way);
+	way_destroy(way);
+}
+
+static void queue_marks_what_can_be_marked_before_it_is_full(void **state)
+{
+	struct way *way = way_create(&(struct way_config){
+		.rate_bits_s = 100000000, .queue_bytes = 10000, .mark_bytes = 5000});
+	const enum ecn want[10] = {[6] = ECN_CE, [8] = ECN_CE};
+
+	for (uint32_t i = 0; i < 12; i++) {
+		uint8_t ip[LEN] = {[12] = 0x08, [14] = 0x45};
+
+		// Odd ones take no marks; of two that are behind as much each has another ECT.
+		ip[15] = i % 2 ? ECN_NOT_ECT : i == 8 ? ECN_ECT1 : ECN_ECT0;
+		way_put(way, ip, sizeof(ip), 0);
+	}
+	for (uint32_t i = 0; i < 10; i++) {
+		struct way_frame *f = way_take(way, NS_PER_S);
+
+		assert_int_equal(ecn_of_frame(f->bytes, f->len) == ECN_CE, want[i] == ECN_CE);
+		way_give_back(way, f);
+	}
+	assert_int_equal(way->stats.marked, 2);
+	assert_int_equal(way->stats.lost_queue, 2);
 	assert_conserved(way);
 	way_destroy(way);
 }
@@ -358,6 +384,7 @@ int main(void)
 		cmocka_unit_test(rate_is_exact_where_a_frame_takes_no_whole_nanoseconds),
 		cmocka_unit_test(short_frames_take_as_long_as_the_shortest),
 		cmocka_unit_test(queue_holds_its_bytes_and_no_more),
+		cmocka_unit_test(queue_marks_what_can_be_marked_before_it_is_full),
 		cmocka_unit_test(idle_line_takes_a_frame_longer_than_its_queue),
 		cmocka_unit_test(order_is_kept_under_loss_duplicates_and_a_clock_that_steps_back),
 		cmocka_unit_test(random_loss_converges),

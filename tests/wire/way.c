@@ -8,6 +8,7 @@
 
 #include "base/bits.h"
 #include "base/time.h"
+#include "wire/ecn.h"
 
 #define FRAMES_DEFAULT 65536
 #define MTU_DEFAULT_BYTES 1500
@@ -139,6 +140,15 @@ static void flip_one(struct way *way, struct way_frame *f)
 	way->stats.corrupted++;
 }
 
+// As a router with a queue that grows would: rather than drop it later.
+static bool is_to_mark(const struct way *way, const uint8_t *bytes, uint32_t len)
+{
+	enum ecn ecn = ecn_of_frame(bytes, len);
+
+	return way->config.mark_bytes && (ecn == ECN_ECT0 || ecn == ECN_ECT1) &&
+	       way_queued_bytes(way, way->last_ns) > way->config.mark_bytes;
+}
+
 static struct way_frame *send_along(struct way *way, const uint8_t *bytes, uint32_t len,
 				    uint64_t leave_ns)
 {
@@ -164,7 +174,7 @@ void way_put(struct way *way, const uint8_t *bytes, uint32_t len, uint64_t now_n
 {
 	uint64_t leave_ns, *reason;
 	struct way_frame *f;
-	bool wrong;
+	bool wrong, to_mark;
 
 	way->last_ns = MAX(way->last_ns, now_ns);
 	way->stats.in_frames++;
@@ -173,6 +183,7 @@ void way_put(struct way *way, const uint8_t *bytes, uint32_t len, uint64_t now_n
 		way->stats.too_long++;
 		return;
 	}
+	to_mark = is_to_mark(way, bytes, len);
 	if (!leave_at(way, len, way->last_ns, &leave_ns)) {
 		way->stats.lost_queue++;
 		return;
@@ -188,6 +199,10 @@ void way_put(struct way *way, const uint8_t *bytes, uint32_t len, uint64_t now_n
 		return;
 	}
 	f = send_along(way, bytes, len, leave_ns);
+	if (f && to_mark) {
+		ecn_write_frame(f->bytes, f->len, ECN_CE);
+		way->stats.marked++;
+	}
 	if (f && wrong)
 		flip_one(way, f);
 	if (chance(way, way->config.duplicate_ppm)) {

@@ -2,7 +2,7 @@
 // One direction of the wire as a pure thing: a frame in at t, frames out at later times. No socket
 // and no clock, so that a test drives it in virtual time; wire.c drives it in real time.
 //
-//   in -> MTU -> [ queue -> line of rate_bits_s ] -> loss, corruption -> delay -> out
+//   in -> MTU -> [ mark, queue -> line of rate_bits_s ] -> loss, corruption -> delay -> out
 //                                                                    \-> longer delay: reordered
 //
 // What is lost at random is lost behind the line: it has taken its time on it. What goes in comes
@@ -23,9 +23,10 @@ struct way_config {
 	uint64_t rate_bits_s; // with preamble, checksum and gap counted; 0: any rate
 	uint64_t queue_bytes; // waiting for the line, with all that counts; more is lost. 0: no
 			      // limit
-	uint64_t delay_ns;  // from the last bit in to the last bit out
-	uint64_t mtu_bytes; // without the ethernet header; longer frames are lost. 0: 1500
-	uint64_t loss_ppm;  // each frame by itself
+	uint64_t mark_bytes; // behind more than so many ECT becomes CE (RFC 3168). 0: never
+	uint64_t delay_ns;   // from the last bit in to the last bit out
+	uint64_t mtu_bytes;  // without the ethernet header; longer frames are lost. 0: 1500
+	uint64_t loss_ppm;   // each frame by itself
 	// Gilbert and Elliott: in the bad state, which is entered and left before each frame by
 	// chance, frames are lost at another rate. Stationary loss is
 	// bad_enter / (bad_enter + bad_leave) * bad_loss.
@@ -43,6 +44,7 @@ struct way_stats {
 	uint64_t lost_corrupt; // ARP that corruption hit: the FCS is the only checksum it has
 	uint64_t duplicated;
 	uint64_t corrupted, reordered; // and came out all the same
+	uint64_t marked;               // likewise
 	uint64_t queue_bytes_max;      // the most that waited
 };
 

@@ -111,6 +111,7 @@ static void say_way(const char *name, const struct side *side)
 		{"lost_corrupt", s->lost_corrupt},
 		{"duplicated", s->duplicated},
 		{"corrupted", s->corrupted},
+		{"marked", s->marked},
 		{"reordered", s->reordered},
 		{"queue_bytes_max", s->queue_bytes_max},
 		{"late_100us", side->late},

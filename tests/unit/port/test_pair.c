@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "pkt/pool.h"
 #include "port/pair.h"
+#include "wire/ecn.h"
 
 #define FRAMES 4096
 
@@ -154,6 +155,64 @@ static void full_line_queue_loses_and_counts(void **state)
 	now_ns = NS_PER_S;
 	for (int i = 0; i < 5; i++)
 		assert_int_equal(receive_numbered(&w), i);
+	wire_end(&w);
+}
+
+// Sends a frame of IPv4 with this ECN field.
+static void send_ip(struct wire *w, enum ecn ecn)
+{
+	struct port *port = pair_port(w->pair, 0);
+	struct pkt *p = pkt_alloc(w->pool[0]);
+	uint8_t *at = pkt_append(p, 976);
+
+	memset(at, 0, 976);
+	at[12] = 0x08;
+	at[14] = 0x45;
+	at[15] = (uint8_t)ecn;
+	assert_int_equal(port->ops->tx(port, &p, 1), 1);
+}
+
+// The field of the next frame at end 1.
+static enum ecn receive_ecn(struct wire *w)
+{
+	struct port *port = pair_port(w->pair, 1);
+	enum ecn ecn;
+	struct pkt *p;
+
+	assert_int_equal(port->ops->rx(port, &p, 1), 1);
+	ecn = ecn_of_frame(pkt_data(p), pkt_len(p));
+	pkt_free(p);
+	return ecn;
+}
+
+static void long_queue_marks_who_takes_marks(void **state)
+{
+	uint64_t now_ns = 0;
+	struct wire w = wire_make(
+		&now_ns, &(struct pair_faults){.rate_bits_s = 1000000000, .mark_bytes = 4000});
+
+	for (uint32_t i = 0; i < 10; i++)
+		send_ip(&w, i == 7 ? ECN_NOT_ECT : ECN_ECT0);
+	now_ns = NS_PER_S;
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(receive_ecn(&w), i == 7 ? ECN_NOT_ECT : i > 4 ? ECN_CE : ECN_ECT0);
+	assert_int_equal(pair_stats(w.pair, 0)->marked, 4);
+	wire_end(&w);
+}
+
+static void mangled_fields_are_anything(void **state)
+{
+	uint64_t now_ns = 0;
+	struct wire w = wire_make(&now_ns, &(struct pair_faults){.mangle_ppm = 500000});
+	uint32_t seen[4] = {0};
+
+	for (uint32_t i = 0; i < 4000; i++) {
+		send_ip(&w, ECN_ECT0);
+		seen[receive_ecn(&w)]++;
+	}
+	assert_in_range(pair_stats(w.pair, 0)->mangled, 1900, 2100);
+	for (int i = 0; i < 4; i++)
+		assert_true(seen[i] > 400);
 	wire_end(&w);
 }
 
@@ -367,6 +426,8 @@ int main(void)
 		cmocka_unit_test(short_frame_is_padded_as_ethernet_does),
 		cmocka_unit_test(frame_arrives_after_serialization_and_delay),
 		cmocka_unit_test(full_line_queue_loses_and_counts),
+		cmocka_unit_test(long_queue_marks_who_takes_marks),
+		cmocka_unit_test(mangled_fields_are_anything),
 		cmocka_unit_test(faults_happen_at_about_their_rates),
 		cmocka_unit_test(same_seed_gives_the_same_wire_and_another_seed_another),
 		cmocka_unit_test(corruption_stays_within_one_byte),
