@@ -59,9 +59,9 @@ KEY = re.compile(r"(?<![\w/.-])(?<!sysctl )[a-z_]+\.[a-z_]+\b")
 
 
 def _configuration_keys(tree):
-    """Each section.key that control/schema.c has."""
-    text = tree.files.get("src/control/schema.c", "")
-    tables = dict(re.findall(r"schema_field (\w+)\[\] = \{(.*?)\n\};", text, re.DOTALL))
+    """Each section.key that control/schema*.c have."""
+    text = "".join(tree.files[path] for path in tree.matching(r"^src/control/schema\w*\.c$"))
+    tables = dict(re.findall(r"schema_field (\w+)\[\w*\] = \{(.*?)\n\};", text, re.DOTALL))
     sections = re.findall(r'\.key = "(\w+)"(?:(?!\.key).)*?FIELDS\((\w+)\)', text, re.DOTALL)
     return {f"{section}.{key}" for section, table in sections
             for key in re.findall(r'\.key = "(\w+)"', tables.get(table, ""))}

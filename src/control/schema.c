@@ -9,16 +9,7 @@
 
 #include "base/limits.h"
 #include "control/config.h"
-
-#define WHERE(type, member) \
-	.offset = offsetof(struct type, member), .width = sizeof(((struct type *)0)->member)
-#define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
-
-#define MS UINT64_C(1000000)
-#define S UINT64_C(1000000000)
-#define KIB UINT64_C(1024)
-#define MIB (1024 * KIB)
-#define GIB (1024 * MIB)
+#include "control/schema_table.h"
 
 static const struct schema_field top_fields[] = {
 	{.key = "instance",
@@ -303,88 +294,6 @@ static const struct schema_field limit_fields[] = {
 	 .sentence = "timers of the application"},
 };
 
-static const struct schema_field tcp_fields[] = {
-	{.key = "send_buffer",
-	 .kind = SCHEMA_SIZE,
-	 WHERE(prism_options, send_bytes_max),
-	 .min = PRISM_SEND_BYTES_MIN,
-	 .max = GIB,
-	 .fallback = "4MiB",
-	 .example = "4MiB",
-	 .sentence = "unsent and unacknowledged bytes a connection may hold"},
-	{.key = "receive_buffer",
-	 .kind = SCHEMA_SIZE,
-	 WHERE(prism_options, receive_bytes_max),
-	 .min = 4 * KIB,
-	 .max = GIB,
-	 .fallback = "1MiB",
-	 .example = "1MiB",
-	 .sentence = "window and unreleased bytes of a connection"},
-	{.key = "mss",
-	 .kind = SCHEMA_NUMBER,
-	 WHERE(prism_options, segment_bytes_max),
-	 .min = 88,
-	 .max = 9176,
-	 .absent = "what the MTU allows",
-	 .example = "1460",
-	 .sentence = "cap on a segment's payload in bytes"},
-	{.key = "time_wait",
-	 .kind = SCHEMA_TIME,
-	 WHERE(prism_options, time_wait_ns),
-	 .min = MS,
-	 .max = 240 * S,
-	 .fallback = "60s",
-	 .example = "60s",
-	 .sentence = "how long a closed connection's addresses are kept from reuse (2 MSL)"},
-	{.key = "keepalive",
-	 .kind = SCHEMA_TIME,
-	 .off = true,
-	 WHERE(prism_options, keepalive_ns),
-	 .min = S,
-	 .max = 86400 * S,
-	 .fallback = "off",
-	 .example = "off",
-	 .sentence = "silence after which the peer is probed, or off"},
-	{.key = "delayed_ack",
-	 .kind = SCHEMA_TIME,
-	 WHERE(prism_options, delayed_ack_ns),
-	 .min = MS,
-	 .max = 500 * MS,
-	 .fallback = "40ms",
-	 .example = "40ms",
-	 .sentence = "how long an acknowledgment may wait (RFC 9293 3.8.6.3: at most 500ms)"},
-	{.key = "rto_min",
-	 .kind = SCHEMA_TIME,
-	 WHERE(prism_options, rto_ns_min),
-	 .min = MS,
-	 .max = 60 * S,
-	 .fallback = "200ms",
-	 .example = "200ms",
-	 .sentence = "shortest retransmission timeout (RFC 6298 says 1s, Linux 200ms)"},
-	{.key = "sack",
-	 .kind = SCHEMA_CHOICE,
-	 WHERE(prism_options, sack_off),
-	 .choices = "on off",
-	 .fallback = "on",
-	 .example = "on",
-	 .sentence = "selective acknowledgments (RFC 2018); without them losses cost round trips"},
-	{.key = "congestion_control",
-	 .kind = SCHEMA_CHOICE,
-	 WHERE(prism_options, congestion),
-	 .choices = "cubic newreno none",
-	 .fallback = "cubic",
-	 .example = "cubic",
-	 .sentence = "how a sender finds its speed; none does not: it never slows down"},
-	{.key = "fixed_window",
-	 .kind = SCHEMA_SIZE,
-	 WHERE(prism_options, fixed_window_bytes),
-	 .min = 4 * KIB,
-	 .max = GIB,
-	 .fallback = "1MiB",
-	 .example = "1MiB",
-	 .sentence = "with congestion_control none: bytes in flight, whatever is lost"},
-};
-
 static const struct schema_field memory_fields[] = {
 	{.key = "mode",
 	 .kind = SCHEMA_CHOICE,
@@ -449,7 +358,10 @@ const struct schema_section schema_sections[] = {
 	 .offset = OPTIONS,
 	 FIELDS(limit_fields),
 	 .sentence = "how many; all memory is had at start"},
-	{.key = "tcp", .offset = OPTIONS, FIELDS(tcp_fields), .sentence = "how connections behave"},
+	{.key = "tcp",
+	 .offset = OPTIONS,
+	 FIELDS(schema_tcp_fields),
+	 .sentence = "how connections behave"},
 	{.key = "memory",
 	 .offset = OPTIONS,
 	 FIELDS(memory_fields),

@@ -163,11 +163,13 @@ class Lists(unittest.TestCase):
         self.assertEqual(found(lists.check_drops_tested, files), [("src/observe/drop.def", 3)])
 
     def test_a_configuration_key_that_does_not_exist_is_found(self):
-        schema = ('static const struct schema_field tcp_fields[] = {\n\t{.key = "mss",\n'
-                  '\t .kind = SCHEMA_NUMBER},\n};\n#define FIELDS(table) .fields = table\n'
+        table = ('const struct schema_field tcp_fields[TCP_FIELDS] = {\n\t{.key = "mss",\n'
+                 '\t .kind = SCHEMA_NUMBER},\n};\n')
+        schema = ('#define FIELDS(table) .fields = table\n'
                   '\t{.key = "tcp",\n\t .offset = 0,\n\t FIELDS(tcp_fields)},\n')
         right = 'ERR(A, EIO, "a", "b.", "lower tcp.mss; sysctl vm.x=1; dpdk-bind.py -b")\n'
-        files = {"src/control/schema.c": schema, "src/base/err.def": "// tcp.none\n" + right,
+        files = {"src/control/schema.c": schema, "src/control/schema_tcp.c": table,
+                 "src/base/err.def": "// tcp.none\n" + right,
                  "src/observe/drop.def": 'DROP(A, "raise tcp.ports")\nDROP(B, "raise udp.mss")\n'}
         self.assertEqual(found(lists.check_keys_exist, files),
                          [("src/observe/drop.def", 1), ("src/observe/drop.def", 2)])
