@@ -37,46 +37,6 @@
 // later has a cookie.
 #define SYN_ACK_RETRANSMITS_CROWDED 2
 
-// So long after the last cookie an ACK of nobody may be the answer to one: two of its periods.
-#define COOKIE_LIFE_NS (140 * NS_PER_S)
-
-static bool send_syn_ack(struct tcp *tcp, struct half_open *h)
-{
-	struct tcp_options o = open_options(tcp, &h->path);
-
-	// RFC 7323 1.3, 2.2, RFC 2018 2: an answer carries only what the SYN had.
-	o.has_scale = h->has_scale;
-	o.has_ts = h->has_ts;
-	o.has_sack = h->has_sack;
-	o.ts_echo = h->ts_recent;
-	return output_bare(tcp, &(struct bare){
-					.path = &h->path,
-					.syn = &o,
-					.local_port = h->local_port,
-					.remote_port = h->remote_port,
-					.seq = h->iss,
-					.ack = h->irs + 1,
-					.wnd_units = open_first_window(tcp),
-					.flags = TCP_SYN | TCP_ACK,
-				});
-}
-
-static void acknowledge(struct tcp *tcp, struct half_open *h)
-{
-	output_bare(tcp, &(struct bare){
-				 .path = &h->path,
-				 .local_port = h->local_port,
-				 .remote_port = h->remote_port,
-				 .seq = h->iss + 1,
-				 .ack = h->irs + 1,
-				 .wnd_units = (uint16_t)(open_first_window(tcp) >>
-							 (h->has_scale ? tcp->rcv_scale : 0)),
-				 .flags = TCP_ACK,
-				 .has_ts = h->has_ts,
-				 .ts_echo = h->ts_recent,
-			 });
-}
-
 // The list of all half-open connections, oldest first.
 static void line_up(struct tcp *tcp, struct half_open *h)
 {
@@ -155,7 +115,7 @@ static void half_open_fires(void *context, struct timer *timer, uint64_t now_ns)
 	}
 	h->retransmits++;
 	counter_add(tcp->env, COUNTER_tcp_retrans_segs, 1);
-	send_syn_ack(tcp, h);
+	answer_syn(tcp, h);
 	arm(tcp, h);
 }
 
@@ -204,36 +164,6 @@ static void fill(struct tcp *tcp, struct half_open *h, struct segment *s, uint32
 	h->began_ns = tcp->env->now_ns;
 }
 
-// The SYN-ACK says all that we would have to remember, and we remember only that there are such.
-static void send_cookie(struct tcp *tcp, const struct segment *s, struct net_path *path)
-{
-	const struct flow f = {&path->local, &path->remote, s->dst_port, s->src_port};
-	struct tcp_options peer, o = open_options(tcp, path);
-	uint16_t peer_mss;
-
-	segment_syn_options(s, &peer);
-	peer_mss = peer.has_mss && peer.mss ? peer.mss : open_mss_default(path);
-	o.has_ts = peer.has_ts;
-	o.ts_echo = peer.ts_value;
-	o.has_scale = peer.has_scale && peer.has_ts;
-	o.has_sack &= peer.has_sack && peer.has_ts;
-	peer.has_scale = o.has_scale;
-	peer.has_sack = o.has_sack;
-	o.ts_value = cookie_ts_make(tcp->env, &peer);
-	tcp->cookies_until_ns = tcp->env->now_ns + COOKIE_LIFE_NS;
-	counter_add(tcp->env, COUNTER_tcp_cookies_out, 1);
-	output_bare(tcp, &(struct bare){
-				 .path = path,
-				 .syn = &o,
-				 .local_port = s->dst_port,
-				 .remote_port = s->src_port,
-				 .seq = cookie_make(tcp, &f, s->raw_seq, peer_mss),
-				 .ack = s->raw_seq + 1,
-				 .wnd_units = open_first_window(tcp),
-				 .flags = TCP_SYN | TCP_ACK,
-			 });
-}
-
 static struct half_open *free_place(struct tcp *tcp)
 {
 	if (UNLIKELY(tcp->half_open_free == NO_INDEX)) {
@@ -268,7 +198,7 @@ static enum drop syn_arrives(struct tcp *tcp, struct listener *l, struct segment
 	// A cookie cannot be above what an earlier connection sent.
 	if (UNLIKELY(tcp->half_open_free == NO_INDEX || pressure_of(tcp->env) >= PRESSURE_SHED) &&
 	    isn_floor == 0) {
-		send_cookie(tcp, s, &path);
+		answer_by_cookie(tcp, s, &path);
 		return DROP_OK;
 	}
 	struct half_open *h = free_place(tcp);
@@ -288,7 +218,7 @@ static enum drop syn_arrives(struct tcp *tcp, struct listener *l, struct segment
 	fill(tcp, h, s, isn_floor);
 	h->listener = (uint16_t)(l - tcp->listener);
 	h->listener_generation = l->generation;
-	send_syn_ack(tcp, h);
+	answer_syn(tcp, h);
 	arm(tcp, h);
 	return DROP_OK;
 }
@@ -443,7 +373,7 @@ static enum drop half_open_refuses(struct tcp *tcp, struct half_open *h, struct 
 	uint32_t window_bytes = open_first_window(tcp);
 
 	if (s->flags & TCP_SYN && s->raw_seq == h->irs && !(s->flags & TCP_ACK)) {
-		send_syn_ack(tcp, h); // the same SYN again: our answer was lost
+		answer_syn(tcp, h); // the same SYN again: our answer was lost
 		return DROP_TCP_SYN_AGAIN;
 	}
 	if (s->flags & TCP_RST) { // second; RFC 5961 3.2. MUST-11: passive, so back to LISTEN
@@ -453,17 +383,17 @@ static enum drop half_open_refuses(struct tcp *tcp, struct half_open *h, struct 
 			return DROP_TCP_HALF_OPEN_RESET;
 		}
 		if (ahead < window_bytes && close_challenge_allowed(tcp))
-			acknowledge(tcp, h);
+			answer_segment(tcp, h);
 		return ahead < window_bytes ? DROP_TCP_RST_CHALLENGED : DROP_TCP_RST_OUTSIDE_WINDOW;
 	}
 	if (h->has_ts && s->has_ts && (int32_t)(s->ts_value - h->ts_recent) < 0) {
 		if (close_challenge_allowed(tcp)) // RFC 7323 5.3, R1
-			acknowledge(tcp, h);
+			answer_segment(tcp, h);
 		return DROP_TCP_PAWS;
 	}
 	if (ahead >= window_bytes || s->flags & TCP_SYN) { // first; fourth: RFC 5961 4.2
 		if (close_challenge_allowed(tcp))
-			acknowledge(tcp, h);
+			answer_segment(tcp, h);
 		return s->flags & TCP_SYN ? DROP_TCP_SYN_CHALLENGED : DROP_TCP_OUTSIDE_WINDOW;
 	}
 	if (!(s->flags & TCP_ACK))

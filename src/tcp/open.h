@@ -46,6 +46,11 @@ void open_agree(struct tcp *tcp, struct conn *c, const struct tcp_options *o);
 // What is sent in one segment to a peer that did not say what it takes.
 uint16_t open_mss_default(const struct net_path *path);
 
+// answer.c. False when the control pool is empty: the SYN-ACK's timer comes again.
+bool answer_syn(struct tcp *tcp, struct half_open *h);
+void answer_segment(struct tcp *tcp, struct half_open *h);
+void answer_by_cookie(struct tcp *tcp, const struct segment *s, struct net_path *path);
+
 // connect.c. RFC 9293 3.10.7.3: a segment in SYN-SENT. Takes it.
 void open_syn_sent(struct tcp *tcp, struct conn *c, struct segment *s);
 
