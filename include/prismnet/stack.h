@@ -93,7 +93,8 @@ struct prism_options {
 	enum prism_congestion congestion; ///< of all connections, until PRISM_TCP_CONGESTION
 	uint32_t fixed_window_bytes; ///< what PRISM_CONGESTION_NONE has in flight, up to 1 GiB;
 				     ///< default 1 MiB
-	uint32_t sack_off; ///< 1: selective acknowledgments are neither offered nor taken
+	uint32_t sack_off;  ///< 1: selective acknowledgments are neither offered nor taken
+	enum prism_ecn ecn; ///< of all connections, until PRISM_TCP_ECN; default PRISM_ECN_PASSIVE
 };
 
 /// Fills in sizes and defaults. Thread: any. Blocks: never.

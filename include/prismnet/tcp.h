@@ -97,11 +97,13 @@ enum prism_tcp_option {
 	PRISM_TCP_DSCP,        ///< of what is sent, 0..63 (RFC 2474)
 	PRISM_TCP_TTL,         ///< hops it may take, 1..255; 0: 64 (RFC 9293 3.9.2)
 	PRISM_TCP_CONGESTION,  ///< enum prism_congestion; from none or to it the window begins anew
+	PRISM_TCP_ECN, ///< enum prism_ecn; between connect and the next poll: whether to ask. Later
+		       ///< only PRISM_ECN_OFF does anything: what is sent cannot be marked any more
 };
 
 /// Change one setting of this connection.
 /// @param value at most 65535 for the times, 63 for DSCP, 255 for TTL; more is cut to that
-/// @return 0; -ESTALE, -EINVAL for an unknown option or congestion control
+/// @return 0; -ESTALE, -EINVAL for an unknown option, congestion control or enum prism_ecn
 /// Thread: the conn's worker.   Blocks: never.
 PRISM_API int prism_tcp_set_option(struct prism_worker *worker, prism_conn conn,
 				   enum prism_tcp_option option, uint64_t value);

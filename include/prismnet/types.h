@@ -78,6 +78,15 @@ enum prism_congestion {
 	PRISM_CONGESTION_NONE,
 };
 
+/// Congestion marks (ECN, RFC 3168): routers mark packets instead of dropping them, and the
+/// receiver echoes the marks. Both sides must agree when a connection begins.
+enum prism_ecn {
+	PRISM_ECN_PASSIVE, ///< agree when the peer asks, do not ask (Linux's tcp_ecn=2, its
+			   ///< default)
+	PRISM_ECN_ON,      ///< ask, too; a SYN that is not answered goes again without asking
+	PRISM_ECN_OFF,     ///< neither ask nor agree
+};
+
 /// Why a connection ended.
 enum prism_close_reason {
 	PRISM_CLOSE_NONE,

@@ -122,6 +122,7 @@ static const struct {
 	RANGE(workers, 1, WORKERS_MAX),
 	RANGE(congestion, 0, PRISM_CONGESTION_NONE),
 	RANGE(sack_off, 0, 1),
+	RANGE(ecn, 0, PRISM_ECN_OFF),
 	RANGE(fixed_window_bytes, 1, 1u << 30),
 #undef RANGE
 };

@@ -193,6 +193,7 @@ struct tcp_config worker_tcp_limits(const struct prism_options *o, uint32_t work
 		.mss_max = (uint16_t)MIN(o->segment_bytes_max, 65535u),
 		.congestion = o->congestion,
 		.sack_off = o->sack_off,
+		.ecn = o->ecn,
 		.fixed_window_bytes = o->fixed_window_bytes,
 		.address_count = address_count(o),
 		.has_ip6 = has_ip6(o),

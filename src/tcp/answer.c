@@ -4,6 +4,7 @@
 // (RFC 9293 3.5, 3.10.7.4; RFC 4987 3.6). Called by open.c, which decides which; calls control.c.
 #include "observe/counter.h"
 #include "tcp/cookie.h"
+#include "tcp/ecn.h"
 #include "tcp/flow.h"
 #include "tcp/open.h"
 #include "tcp/output.h"
@@ -28,7 +29,7 @@ bool answer_syn(struct tcp *tcp, struct half_open *h)
 					.seq = h->iss,
 					.ack = h->irs + 1,
 					.wnd_units = open_first_window(tcp),
-					.flags = TCP_SYN | TCP_ACK,
+					.flags = TCP_SYN | TCP_ACK | (h->has_ecn ? TCP_ECE : 0),
 				});
 }
 
@@ -54,6 +55,7 @@ void answer_by_cookie(struct tcp *tcp, const struct segment *s, struct net_path 
 	const struct flow f = {&path->local, &path->remote, s->dst_port, s->src_port};
 	struct tcp_options peer, o = open_options(tcp, path);
 	uint16_t peer_mss;
+	bool has_ecn;
 
 	segment_syn_options(s, &peer);
 	peer_mss = peer.has_mss && peer.mss ? peer.mss : open_mss_default(path);
@@ -63,7 +65,8 @@ void answer_by_cookie(struct tcp *tcp, const struct segment *s, struct net_path 
 	o.has_sack &= peer.has_sack && peer.has_ts;
 	peer.has_scale = o.has_scale;
 	peer.has_sack = o.has_sack;
-	o.ts_value = cookie_ts_make(tcp->env, &peer);
+	has_ecn = peer.has_ts && ecn_asked(tcp, s);
+	o.ts_value = cookie_ts_make(tcp->env, &peer, has_ecn);
 	tcp->cookies_until_ns = tcp->env->now_ns + COOKIE_LIFE_NS;
 	counter_add(tcp->env, COUNTER_tcp_cookies_out, 1);
 	output_bare(tcp, &(struct bare){
@@ -74,6 +77,6 @@ void answer_by_cookie(struct tcp *tcp, const struct segment *s, struct net_path 
 				 .seq = cookie_make(tcp, &f, s->raw_seq, peer_mss),
 				 .ack = s->raw_seq + 1,
 				 .wnd_units = open_first_window(tcp),
-				 .flags = TCP_SYN | TCP_ACK,
+				 .flags = TCP_SYN | TCP_ACK | (has_ecn ? TCP_ECE : 0),
 			 });
 }

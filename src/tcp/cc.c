@@ -107,6 +107,22 @@ COLD void cc_keep(struct conn *c, uint32_t w_max_bytes, enum cc_prior prior)
 	c->cc.acked = 0;
 }
 
+// RFC 8511 R1, R3; RFC 3168 R12, R14
+COLD void cc_marked(struct conn *c, uint32_t w_max_bytes, enum cc_prior prior, uint64_t bytes)
+{
+	uint64_t cwnd_bytes = MAX(bytes, (uint64_t)c->mss_bytes);
+
+	c->cc_state.marked = (struct cc_marked){
+		.w_max_bytes = w_max_bytes,
+		.end = c->snd.nxt,
+	};
+	c->cc_phase = CC_MARKED;
+	c->cc_prior = prior;
+	c->cc.acked = 0;
+	c->ssthresh_bytes = cc_ssthresh_bytes(c, bytes);
+	c->cc.cwnd_bytes = (uint32_t)MIN(cwnd_bytes, (uint64_t)c->cc.cwnd_bytes);
+}
+
 // RFC 9438 R12
 COLD void cc_taken_back(struct conn *c)
 {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // How much may fly: congestion control behind one table of functions. What is lost is loss.c's.
 //
-//   kind     reacts to loss                  grows by
-//   cubic    to 0.7 (RFC 9438 4.6)           a cubic function of time, or as Reno where that is
-//   more newreno  to a half (RFC 5681 3.1)        a segment a round trip none     not at all
-//   nothing: the window is the configuration's
+//   kind      loss, mark (RFC 8511)   grows by
+//   cubic     to 0.7, to 0.85         a cubic function of time, or as Reno where that is more
+//   newreno   to a half, to 0.8       a segment a round trip
+//   none      not at all              nothing: the window is the configuration's
 //
 // The first two begin with the same slow start (cc_hystart.c).
 #pragma once
@@ -27,6 +27,8 @@ struct cc_ops {
 	void (*on_ack)(struct conn *c, const struct cc_sample *s);
 	// Sets ssthresh; how cwnd gets there is loss.c's.
 	void (*on_loss)(struct conn *c, const struct cc_sample *s);
+	// The peer echoes a mark: cc_marked.
+	void (*on_mark)(struct conn *c, const struct cc_sample *s);
 	void (*on_rto)(struct conn *c, const struct cc_sample *s);
 	void (*on_recovered)(struct conn *c, const struct cc_sample *s);
 	void (*on_spurious)(struct conn *c); // nothing was lost; cwnd and ssthresh are back
@@ -61,6 +63,27 @@ void cc_slow_start(struct conn *c, const struct cc_sample *s);
 // cwnd is about to be reduced: W_max from now on, and what it was until it is known that there was
 // a loss.
 void cc_keep(struct conn *c, uint32_t w_max_bytes, enum cc_prior prior);
+// What the peer echoed a mark of leaves so many bytes (RFC 3168 6.1.2): cwnd goes there at once,
+// and stays until the window is acknowledged.
+void cc_marked(struct conn *c, uint32_t w_max_bytes, enum cc_prior prior, uint64_t bytes);
+
+// Marks of what lies below offset were answered.
+static inline bool cc_window_was_marked(const struct conn *c, uint64_t offset)
+{
+	return c->cc_phase == CC_MARKED && offset <= c->cc_state.marked.end;
+}
+
+// An ACK does not change cwnd. RFC 3168 R13.
+static inline bool cc_is_held(struct conn *c)
+{
+	if (LIKELY(c->cc_phase != CC_MARKED))
+		return false;
+	if (cc_window_was_marked(c, c->snd.una))
+		return true;
+	c->cc_phase = CC_STEADY; // W_max is where it was
+	return false;
+}
+
 // There was none (RFC 9438 4.9).
 void cc_taken_back(struct conn *c);
 

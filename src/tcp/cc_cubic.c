@@ -26,6 +26,7 @@
 // beta_cubic = 0.7 (RFC 9438 4.6)
 #define BETA(bytes) ((uint64_t)(bytes)*7 / 10)
 #define BEFORE_BETA(bytes) ((uint64_t)(bytes)*10 / 7)
+#define MARKED_BETA(bytes) ((uint64_t)(bytes)*17 / 20)
 // RFC 9438 4.7: (1 + beta) / 2 = 17 / 20
 #define FAST(bytes) ((uint64_t)(bytes)*17 / 20)
 #define BEFORE_FAST(bytes) ((uint64_t)(bytes)*20 / 17)
@@ -214,6 +215,8 @@ static void avoid_congestion(struct conn *c, const struct cc_sample *s)
 // RFC 9438 R13
 static void cubic_on_ack(struct conn *c, const struct cc_sample *s)
 {
+	if (cc_is_held(c))
+		return;
 	if (c->cc.cwnd_bytes < c->ssthresh_bytes)
 		cc_slow_start(c, s);
 	else
@@ -240,6 +243,16 @@ static void cubic_on_loss(struct conn *c, const struct cc_sample *s)
 	c->ssthresh_bytes = beta_of_flight(c, s); // RFC 9438 4.6
 }
 
+// RFC 8511 3.1: of CUBIC beta_ecn = 0.85 was tried and found good. RFC 8511 R2; RFC 9438 R8.
+static void cubic_on_mark(struct conn *c, const struct cc_sample *s)
+{
+	uint32_t cwnd_bytes = c->cc.cwnd_bytes;
+	bool gives_way = cwnd_bytes < cc_w_max_bytes(c); // RFC 9438 4.7
+
+	cc_marked(c, gives_way ? (uint32_t)FAST(cwnd_bytes) : cwnd_bytes,
+		  gives_way ? CC_PRIOR_FAST : CC_PRIOR_W_MAX, MARKED_BETA(s->in_flight_bytes));
+}
+
 // RFC 9438 4.8: as Reno, with CUBIC's beta. RFC 9438 R10.
 static void cubic_on_rto(struct conn *c, const struct cc_sample *s)
 {
@@ -255,6 +268,7 @@ const struct cc_ops cc_cubic = {
 	.name = "cubic",
 	.on_ack = cubic_on_ack,
 	.on_loss = cubic_on_loss,
+	.on_mark = cubic_on_mark,
 	.on_rto = cubic_on_rto,
 	.on_recovered = cc_recovered,
 	.on_spurious = cc_taken_back,

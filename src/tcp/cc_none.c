@@ -28,6 +28,7 @@ const struct cc_ops cc_none = {
 	.fixed = true,
 	.on_ack = nothing,
 	.on_loss = nothing,
+	.on_mark = nothing,
 	.on_rto = back_to_window,
 	.on_recovered = back_to_window,
 	.on_spurious = taken_back,

@@ -22,6 +22,8 @@ static void avoid_congestion(struct conn *c, uint32_t acked_bytes)
 
 static void reno_on_ack(struct conn *c, const struct cc_sample *s)
 {
+	if (cc_is_held(c))
+		return;
 	if (c->cc.cwnd_bytes < c->ssthresh_bytes)
 		cc_slow_start(c, s);
 	else
@@ -32,6 +34,12 @@ static void reno_on_loss(struct conn *c, const struct cc_sample *s)
 {
 	cc_keep(c, 0, CC_PRIOR_W_MAX);
 	c->ssthresh_bytes = half_of_flight(c, s);
+}
+
+// RFC 8511 3.1: beta_ecn = 0.8. RFC 8511 R1.
+static void reno_on_mark(struct conn *c, const struct cc_sample *s)
+{
+	cc_marked(c, 0, CC_PRIOR_W_MAX, s->in_flight_bytes * 8 / 10);
 }
 
 static void reno_on_rto(struct conn *c, const struct cc_sample *s)
@@ -49,6 +57,7 @@ const struct cc_ops cc_reno = {
 	.name = "newreno",
 	.on_ack = reno_on_ack,
 	.on_loss = reno_on_loss,
+	.on_mark = reno_on_mark,
 	.on_rto = reno_on_rto,
 	.on_recovered = cc_recovered,
 	.on_spurious = cc_taken_back,

@@ -15,6 +15,7 @@ enum cc_phase {
 	CC_REDUCED,      // since cwnd was reduced; it can still be taken back: reduced
 	CC_STEADY,       // an epoch begins with the next ACK that counts: cubic, w_max alone
 	CC_EPOCH,        // congestion avoidance of CUBIC: cubic
+	CC_MARKED,       // since a mark was echoed, until its window is acknowledged: marked
 };
 
 // How CUBIC finds cwnd_prior again (RFC 9438 4.1.2), which so takes no field of its own.
@@ -51,10 +52,17 @@ struct cc_reduced {
 	uint32_t w_max_before_bytes;
 };
 
+// A mark is no mistake, so nothing of before is kept.
+struct cc_marked {
+	uint32_t w_max_bytes; // as in struct cc_cubic
+	uint64_t end;         // marks up to here were answered
+};
+
 union cc_state {
 	struct cc_hystart hystart;
 	struct cc_cubic cubic;
 	struct cc_reduced reduced;
+	struct cc_marked marked;
 };
 
 static_assert(sizeof(union cc_state) == 16, "a connection stays small");

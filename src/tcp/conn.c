@@ -32,6 +32,7 @@ static void set_defaults(struct tcp *tcp, struct conn *c, enum state state)
 	c->timer.kind = TIMER_TCP;
 	c->quick_acks = CONN_QUICK_ACKS;
 	c->cc_kind = (uint8_t)tcp->config.congestion;
+	c->ecn_agreed = state != SYN_RECEIVED && tcp->config.ecn == PRISM_ECN_ON; // it asks
 }
 
 static bool enter_or_replace(struct tcp *tcp, const struct conn_birth *birth, uint32_t value)

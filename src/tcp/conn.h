@@ -28,6 +28,7 @@
 #include "base/assert.h"
 #include "base/bits.h"
 #include "base/env.h"
+#include "base/limits.h"
 #include "base/time.h"
 #include "base/wheel.h"
 #include "net/net.h"
@@ -195,10 +196,14 @@ struct conn {
 	// Line 4: the way to the peer.
 	struct net_path path;
 	uint16_t local_port, remote_port;
-	uint8_t dscp;                    // RFC 9293 3.9.2, MUST-48
+	uint8_t dscp : 6;                // RFC 9293 3.9.2, MUST-48
+	uint8_t ecn_agreed : 1;          // on marks (ecn.h); until then: our SYN asks
+	uint8_t ecn_quiet : 1;           // and yet nothing is sent with ECT
 	uint8_t ttl;                     // RFC 9293 3.9.2, MUST-49; 0: the default
 	uint8_t quick_acks;              // ACKs that still go out at once, at the start
-	uint8_t moves_to;                // the worker, with CONN_MOVING
+	uint8_t moves_to : 6;            // the worker, with CONN_MOVING
+	uint8_t ecn_echo : 1;            // ECE with every ACK until CWR comes
+	uint8_t ecn_cwr : 1;             // CWR with the next new text
 	uint32_t early_next, early_prev; // of those that hold early text, in a circle (early.c)
 } CACHE_ALIGNED;
 
@@ -209,6 +214,7 @@ static_assert(offsetof(struct conn, rcv) == 1 * CACHE_LINE_BYTES, "line 1 is rec
 static_assert(offsetof(struct conn, retransmit_ns) == 2 * CACHE_LINE_BYTES, "line 2 is time");
 static_assert(CONN_ACK_BYTES == 3 * CACHE_LINE_BYTES, "line 3 is trouble");
 static_assert(offsetof(struct conn, path) == 4 * CACHE_LINE_BYTES, "line 4 is the path");
+static_assert(WORKERS_MAX <= 1 << 6, "moves_to has six bits");
 static_assert(sizeof(struct conn) == 5 * CACHE_LINE_BYTES, "an idle connection stays small");
 
 // A list of connections through flush_next or ready_next.

@@ -6,6 +6,7 @@
 #include "tcp/cc.h"
 #include "tcp/close.h"
 #include "tcp/deliver.h"
+#include "tcp/ecn.h"
 #include "tcp/isn.h"
 #include "tcp/open.h"
 #include "tcp/output.h"
@@ -39,6 +40,7 @@ bool open_send_syn(struct tcp *tcp, struct conn *c)
 		o.ts_echo = c->rcv.ts_recent;
 		o.has_scale = c->snd_scale || c->rcv_scale;
 	}
+	b.flags |= ecn_syn_flags(tcp, c, conn_is(c, CONN_SYN_RETRANSMITTED)); // RFC 3168 R9
 	if (!output_bare(tcp, &b))
 		return false;
 	if (!first)
@@ -58,6 +60,7 @@ static void syn_received(struct tcp *tcp, struct conn *c, const struct segment *
 	segment_syn_options(s, &o);
 	conn_start_receive(c, s->raw_seq);
 	open_agree(tcp, c, &o);
+	ecn_answered(tcp, c, s);
 	c->snd.wnd = s->wnd; // RFC 7323 2.2: the window of a SYN is never scaled
 	c->snd.wnd_max = MAX(c->snd.wnd_max, s->wnd);
 }

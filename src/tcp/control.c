@@ -5,6 +5,7 @@
 #include "net/net.h"
 #include "observe/counter.h"
 #include "pkt/pkt.h"
+#include "tcp/ecn.h"
 #include "tcp/isn.h"
 #include "tcp/output.h"
 #include "tcp/sack.h"
@@ -91,7 +92,7 @@ static struct bare bare_of(const struct conn *c, uint8_t flags)
 
 bool output_ack(struct tcp *tcp, struct conn *c)
 {
-	struct bare b = bare_of(c, TCP_ACK);
+	struct bare b = bare_of(c, TCP_ACK | ecn_ack_flags(c)); // RFC 3168 R19
 
 	b.wnd_units = window_offer(tcp, c);
 	b.blocks_of = c;

@@ -4,13 +4,13 @@
 // is full. Pure functions of the flow, the secret and the time.
 //
 //	sequence number   period (5 bits) | MSS (3) | hash of all that, flow, irs (24)
-//	timestamp         ... | blocks welcome (1) | peer's window scale (4), 15: none
+//	timestamp         ... | marks (1) | blocks welcome (1) | peer's window scale (4), 15: none
 //
 // A guess is right once in 2^24 tries, and opens a connection to an address that the guesser cannot
 // hear; the whole period is hashed, so what was right once is not again. While it is good, a copy
 // of the client's first segment opens an ended connection anew. A peer that sends no timestamps has
-// neither scale nor blocks; what it says of them in an echo it may say as it likes, they are its
-// own. Not here: fast open.
+// neither scale, blocks nor marks (RFC 3168); what it says of them in an echo it may say as it
+// likes, they are its own. Not here: fast open.
 #include "tcp/cookie.h"
 
 #include "base/hash.h"
@@ -20,9 +20,11 @@
 #define PERIOD_SHIFT 36
 
 #define HASH_MASK 0xffffffu
-#define TS_BITS 5u
+#define TS_BITS 6u
 #define TS_MASK ((1u << TS_BITS) - 1)
 #define NO_SCALE 15u
+#define BLOCKS_WELCOME 16u
+#define MARKS_AGREED 32u
 
 // The largest that is not above the peer's; the usual ones over Ethernet and tunnels, of both
 // families, and the defaults.
@@ -73,19 +75,21 @@ bool cookie_read(const struct tcp *tcp, const struct flow *f, uint32_t irs, uint
 }
 
 // Never ahead of the clock, or segments that follow would seem old (RFC 7323 5).
-uint32_t cookie_ts_make(const struct env *env, const struct tcp_options *o)
+uint32_t cookie_ts_make(const struct env *env, const struct tcp_options *o, bool has_ecn)
 {
 	uint32_t now = isn_ts_now(env);
-	uint32_t told =
-		(now & ~TS_MASK) | (o->has_sack ? 16u : 0u) | (o->has_scale ? o->scale : NO_SCALE);
+	uint32_t told = (now & ~TS_MASK) | (o->has_scale ? o->scale : NO_SCALE);
+
+	told |= (o->has_sack ? BLOCKS_WELCOME : 0u) | (has_ecn ? MARKS_AGREED : 0u);
 
 	return (int32_t)(told - now) > 0 ? told - (TS_MASK + 1) : told;
 }
 
-void cookie_ts_read(uint32_t ts_echo, struct tcp_options *o)
+bool cookie_ts_read(uint32_t ts_echo, struct tcp_options *o)
 {
-	o->has_sack = ts_echo & 16;
+	o->has_sack = ts_echo & BLOCKS_WELCOME;
 	o->scale = ts_echo & 15;
 	o->has_scale = o->scale != NO_SCALE;
 	o->scale = o->has_scale ? o->scale : 0;
+	return ts_echo & MARKS_AGREED;
 }

@@ -13,6 +13,7 @@ uint32_t cookie_make(const struct tcp *tcp, const struct flow *f, uint32_t irs, 
 bool cookie_read(const struct tcp *tcp, const struct flow *f, uint32_t irs, uint32_t iss,
 		 uint16_t *mss);
 
-// A timestamp of now or up to 67 ms ago that says which options both have; and from its echo.
-uint32_t cookie_ts_make(const struct env *env, const struct tcp_options *o);
-void cookie_ts_read(uint32_t ts_echo, struct tcp_options *o);
+// A timestamp of now or up to 134 ms ago that says which options both have, and whether they agreed
+// on marks (ecn.h); and from its echo. The latter returns the latter.
+uint32_t cookie_ts_make(const struct env *env, const struct tcp_options *o, bool has_ecn);
+bool cookie_ts_read(uint32_t ts_echo, struct tcp_options *o);

@@ -12,6 +12,7 @@
 #include "tcp/conn.h"
 #include "tcp/deliver.h"
 #include "tcp/early.h"
+#include "tcp/ecn.h"
 #include "tcp/flow.h"
 #include "tcp/open.h"
 #include "tcp/output.h"
@@ -124,7 +125,8 @@ static inline void text_arrives(struct tcp *tcp, struct conn *c, struct segment 
 static inline bool is_expected(const struct conn *c, const struct segment *s)
 {
 	return c->state == ESTABLISHED &&
-	       (s->flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_URG | TCP_ACK)) == TCP_ACK &&
+	       (s->flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_URG | TCP_ACK | SEGMENT_ECN)) ==
+		       TCP_ACK &&
 	       s->seq == c->rcv.nxt && s->len <= c->rcv.wnd &&
 	       s->ack - c->snd.una <= c->snd.nxt - c->snd.una && !conn_is(c, CONN_EARLY) &&
 	       s->has_ts == conn_is(c, CONN_TS) && !(s->has_ts && ts_is_old(c, s));
@@ -174,11 +176,13 @@ static enum drop syn_in_connection(struct tcp *tcp, struct conn *c)
 }
 
 // In a simultaneous open both SYNs cross; the SYN-ACK that answers ours repeats the peer's SYN,
-// which we have (RFC 9293 3.5, figure 7).
-static void skip_known_syn(const struct conn *c, struct segment *s)
+// which we have (RFC 9293 3.5, figure 7). What it says of marks is its answer, and no echo.
+static void skip_known_syn(struct conn *c, struct segment *s)
 {
 	if (conn_in(c, SYN_RECEIVED) && s->flags & TCP_SYN && s->seq + 1 == c->rcv.nxt) {
-		s->flags &= (uint8_t)~TCP_SYN;
+		if (!ecn_is_yes(s))
+			c->ecn_quiet = true;
+		s->flags &= (uint16_t) ~(TCP_SYN | SEGMENT_ECN);
 		s->seq++;
 	}
 }
@@ -251,7 +255,7 @@ static struct pkt *trim_to_window(struct tcp *tcp, struct conn *c, struct segmen
 	struct pkt *p = text_of(s);
 
 	if (end > edge) {
-		s->flags &= (uint8_t)~TCP_FIN; // it lies beyond
+		s->flags &= (uint16_t)~TCP_FIN; // it lies beyond
 		if (edge <= s->seq || edge <= c->rcv.nxt) {
 			pkt_drop(tcp->env, p, DROP_TCP_OUTSIDE_WINDOW);
 			return NULL;
@@ -365,6 +369,8 @@ static COLD void input_general(struct tcp *tcp, struct conn *c, struct segment *
 		pkt_consume(tcp->env, s->pkt);
 		return;
 	}
+	if (s->flags & SEGMENT_ECN)
+		ecn_hears(tcp, c, s);
 	if (s->has_ts && conn_is(c, CONN_TS)) // what is old passed because TS.Recent is older
 		take_timestamp(tcp, c, s);
 	timers_peer_heard(tcp, c);

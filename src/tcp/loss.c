@@ -21,6 +21,7 @@
 #include "observe/counter.h"
 #include "observe/trace.h"
 #include "tcp/cc.h"
+#include "tcp/ecn.h"
 #include "tcp/isn.h"
 #include "tcp/rack.h"
 #include "tcp/rtt.h"
@@ -72,7 +73,9 @@ static void enter_recovery(struct tcp *tcp, struct conn *c, struct trouble *t,
 	counter_add(tcp->env, COUNTER_tcp_fast_retransmits, 1);
 	remember(c, t);
 	begin_prr(c, t, news);
-	cc_of(c)->on_loss(c, &s);
+	if (!cc_window_was_marked(c, c->snd.una)) // RFC 3168 6.1.2: once; RFC 8511 R4
+		cc_of(c)->on_loss(c, &s);
+	ecn_reduced(c);
 	c->cc.cwnd_bytes = (uint32_t)MAX(loss_in_flight(tcp, c), (uint64_t)c->mss_bytes);
 	t->recover = c->snd.nxt;
 	conn_set(c, CONN_RECOVERY | CONN_RTX_NOW); // RFC 5681 3.2, step 3: the first at once
@@ -237,7 +240,9 @@ static void probe_answered(struct tcp *tcp, struct conn *c, struct trouble *t,
 	if (t->tlp.is_resent && s->ack == t->tlp.end)
 		return; // a duplicate of it may yet say that nothing was lost
 	// Repaired by the probe alone: a loss all the same.
-	if (t->tlp.is_resent && !conn_is(c, CONN_RECOVERY)) {
+	if (t->tlp.is_resent && !conn_is(c, CONN_RECOVERY) &&
+	    !cc_window_was_marked(c, t->tlp.end)) {
+		ecn_reduced(c);
 		cc_of(c)->on_loss(c, &sample);
 		cc_of(c)->on_recovered(c, &sample);
 	}
@@ -412,6 +417,7 @@ void loss_timeout(struct tcp *tcp, struct conn *c)
 	if (t && !conn_is(c, CONN_AFTER_RTO))
 		remember(c, t);
 	cc_of(c)->on_rto(c, &s);
+	ecn_reduced(c);
 	conn_unset(c, CONN_RECOVERY);
 	conn_set(c, CONN_AFTER_RTO | CONN_RTX_NOW);
 	c->dupacks = 0;

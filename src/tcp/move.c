@@ -89,7 +89,7 @@ int tcp_move(struct tcp *tcp, prism_conn conn, uint32_t to)
 	if (!conn_in(c, STATES_SYNCHRONIZED) || conn_in(c, TIME_WAIT))
 		return err_set(ERR_NOT_CONNECTED, "move in %s", state_name(c->state));
 	conn_set(c, CONN_MOVING);
-	c->moves_to = (uint8_t)to;
+	c->moves_to = to & (WORKERS_MAX - 1);
 	conn_mark(tcp, c);
 	return 0;
 }

@@ -20,6 +20,7 @@
 #include "tcp/cookie.h"
 #include "tcp/deliver.h"
 #include "tcp/early.h"
+#include "tcp/ecn.h"
 #include "tcp/flow.h"
 #include "tcp/isn.h"
 #include "tcp/listener.h"
@@ -159,6 +160,7 @@ static void fill(struct tcp *tcp, struct half_open *h, struct segment *s, uint32
 	h->peer_scale = o.scale;
 	h->has_ts = o.has_ts;
 	h->has_sack = o.has_sack && !tcp->config.sack_off;
+	h->has_ecn = ecn_asked(tcp, s);
 	h->ts_recent = o.ts_value;
 	h->retransmits = 0;
 	h->began_ns = tcp->env->now_ns;
@@ -259,6 +261,8 @@ static struct conn *promote(struct tcp *tcp, struct half_open *h, struct segment
 		conn_set(c, CONN_SYN_RETRANSMITTED);
 	else if (h->began_ns)
 		rtt_sample(c, tcp->env->now_ns - h->began_ns);
+	if (h->has_ecn)
+		ecn_agree(tcp, c);
 	c->user = l->user;
 	conn_enter(tcp, c, ESTABLISHED);
 	open_established(tcp, c);
@@ -294,7 +298,7 @@ static bool cookie_comes_back(struct tcp *tcp, struct listener *l, struct segmen
 	if (!may_be_cookie(tcp, s) || !cookie_read(tcp, &f, h.irs, h.iss, &h.peer_mss))
 		return false;
 	if (s->has_ts)
-		cookie_ts_read(s->ts_echo, &o);
+		h.has_ecn = cookie_ts_read(s->ts_echo, &o) && tcp->config.ecn != PRISM_ECN_OFF;
 	h.has_scale = o.has_scale;
 	h.peer_scale = o.scale;
 	h.has_sack = o.has_sack;
@@ -373,7 +377,10 @@ static enum drop half_open_refuses(struct tcp *tcp, struct half_open *h, struct 
 	uint32_t window_bytes = open_first_window(tcp);
 
 	if (s->flags & TCP_SYN && s->raw_seq == h->irs && !(s->flags & TCP_ACK)) {
-		answer_syn(tcp, h); // the same SYN again: our answer was lost
+		// The same SYN again: our answer was lost. It may not ask any more (RFC 3168
+		// 6.1.1.1).
+		h->has_ecn &= ecn_asked(tcp, s);
+		answer_syn(tcp, h);
 		return DROP_TCP_SYN_AGAIN;
 	}
 	if (s->flags & TCP_RST) { // second; RFC 5961 3.2. MUST-11: passive, so back to LISTEN

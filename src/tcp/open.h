@@ -17,6 +17,7 @@ struct half_open {
 	uint16_t peer_mss;
 	uint8_t peer_scale;
 	bool has_scale, has_ts, has_sack;
+	bool has_ecn;          // asked for and agreed to (ecn.h)
 	uint8_t retransmits;   // of the SYN-ACK
 	uint32_t older, newer; // in the order of their SYNs; newer is the next free one's too
 	uint64_t began_ns;

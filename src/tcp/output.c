@@ -15,6 +15,7 @@
 #include "observe/trace.h"
 #include "pkt/pkt.h"
 #include "tcp/cc.h"
+#include "tcp/ecn.h"
 #include "tcp/isn.h"
 #include "tcp/loss.h"
 #include "tcp/open.h"
@@ -73,6 +74,10 @@ static void send_segment(struct tcp *tcp, struct conn *c, struct pkt *p, uint64_
 {
 	uint16_t header_len = (uint16_t)(TCP_HEADER_BYTES + output_options_bytes(c));
 	uint32_t text_len = pkt_len(p);
+	struct ecn_out ecn = {0};
+
+	if (UNLIKELY(c->ecn_agreed))
+		ecn = ecn_leaves(c, offset, text_len);
 	uint8_t *at = pkt_prepend(p, header_len);
 	uint32_t sum = tcp_header_put(at, (struct tcp_header){
 						  .src_port = be16_of(c->local_port),
@@ -80,7 +85,7 @@ static void send_segment(struct tcp *tcp, struct conn *c, struct pkt *p, uint64_
 						  .seq = be32_of((uint32_t)offset),
 						  .ack = be32_of((uint32_t)c->rcv.nxt),
 						  .data_offset = (uint8_t)(header_len / 4 << 4),
-						  .flags = flags | TCP_ACK,
+						  .flags = flags | TCP_ACK | ecn.flags,
 						  .window = be16_of(window_offer(tcp, c)),
 					  });
 
@@ -95,6 +100,7 @@ static void send_segment(struct tcp *tcp, struct conn *c, struct pkt *p, uint64_
 			   .protocol = TCP_PROTOCOL,
 			   .dscp = c->dscp, // RFC 9293 MUST-48
 			   .ttl = c->ttl,   // RFC 9293 MUST-49
+			   .ecn = ecn.field,
 			   .dont_fragment = true,
 			   .l4_header_len = header_len,
 			   .l4_header_sum = sum,
@@ -144,7 +150,8 @@ static uint32_t packet_bytes(const struct conn *c)
 {
 	uint32_t mss = c->mss_bytes;
 
-	if (LIKELY(c->path.tso_bytes_max <= mss))
+	// Not every port that cuts puts CWR on the first piece alone.
+	if (LIKELY(c->path.tso_bytes_max <= mss) || UNLIKELY(c->ecn_cwr))
 		return mss;
 	return c->path.tso_bytes_max - c->path.tso_bytes_max % mss;
 }
@@ -347,7 +354,7 @@ static COLD void send_keepalive(struct tcp *tcp, struct conn *c)
 		.seq = (uint32_t)c->snd.nxt - 1,
 		.ack = (uint32_t)c->rcv.nxt,
 		.wnd_units = window_offer(tcp, c),
-		.flags = TCP_ACK,
+		.flags = TCP_ACK | ecn_ack_flags(c),
 		.dscp = c->dscp,
 		.ttl = c->ttl,
 		.has_ts = conn_is(c, CONN_TS),

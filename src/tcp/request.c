@@ -11,6 +11,7 @@
 #include "tcp/close.h"
 #include "tcp/conn.h"
 #include "tcp/deliver.h"
+#include "tcp/ecn.h"
 #include "tcp/flow.h"
 #include "tcp/isn.h"
 #include "tcp/listener.h"
@@ -445,6 +446,8 @@ int tcp_set_option(struct tcp *tcp, prism_conn conn, enum tcp_option option, uin
 		return 0;
 	case TCP_SET_CONGESTION:
 		return set_congestion(tcp, c, value);
+	case TCP_SET_ECN:
+		return ecn_choose(c, value);
 	}
 	return err_set(ERR_INVALID_ARGUMENT, "tcp_set_option: option %d", (int)option);
 }

@@ -6,6 +6,7 @@
 
 #include "net/net.h"
 #include "observe/counter.h"
+#include "wire/ecn.h"
 
 static COLD bool read_options(struct segment *s, const uint8_t *bytes, uint32_t len)
 {
@@ -45,7 +46,7 @@ enum drop segment_read(struct pkt *p, const struct arrival *a, struct segment *s
 	s->wnd = be16_get(h->window); // RFC 9293 MUST-1: unsigned
 	s->ports = (uint32_t)be16_get(h->dst_port) << 16 | be16_get(h->src_port);
 	s->text_offset = (uint16_t)(a->l4_offset + header_len);
-	s->flags = h->flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_PSH | TCP_ACK | TCP_URG);
+	s->flags = (uint16_t)(h->flags | (ecn_of(a->tos) == ECN_CE ? SEGMENT_CE : 0));
 	s->has_ts = false;
 	s->sack_count = 0;
 	options_len = header_len - TCP_HEADER_BYTES;

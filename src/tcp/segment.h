@@ -7,6 +7,9 @@
 #include "sync/table.h"
 #include "tcp/options.h"
 
+// Above TCP's flags: congestion was met on the way (RFC 3168), as the IP header says.
+#define SEGMENT_CE 0x100
+
 struct segment {
 	struct pkt *pkt;
 	const struct arrival *arrival;
@@ -21,7 +24,7 @@ struct segment {
 		};
 	};
 	uint16_t text_offset; // from pkt_data
-	uint8_t flags;        // TCP_FIN ...
+	uint16_t flags;       // TCP_FIN ..., SEGMENT_CE
 	bool has_ts;
 	uint8_t sack_count;
 	uint32_t ts_value, ts_echo;

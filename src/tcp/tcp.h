@@ -32,6 +32,7 @@ struct tcp_config {
 	uint64_t rto_ns_min;
 	uint16_t mss_max; // 0: the path's
 	enum prism_congestion congestion;
+	enum prism_ecn ecn;
 	uint32_t fixed_window_bytes; // of PRISM_CONGESTION_NONE
 	uint32_t address_count;      // that the instance has, where several workers share
 	bool sack_off;               // neither offered nor agreed to
@@ -99,6 +100,7 @@ enum tcp_option {
 	TCP_SET_DSCP,        // 0..63 (RFC 9293 3.9.2.1)
 	TCP_SET_TTL,         // 1..255, 0: 64 (RFC 9293 3.9.2)
 	TCP_SET_CONGESTION,  // enum prism_congestion
+	TCP_SET_ECN,         // enum prism_ecn
 };
 int tcp_set_option(struct tcp *tcp, prism_conn conn, enum tcp_option option, uint64_t value);
 

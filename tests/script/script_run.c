@@ -7,7 +7,7 @@
 // A line is [+SECONDS] COMMAND; seconds count from the moment of the line before. '#' begins a
 // comment. Before the first other line: option NAME VALUE. "option family ip4" (or ip6): over that
 // alone.
-//   < SEGMENT              the peer sends it
+//   < SEGMENT              the peer sends it; words ect0, ect1, ce: its ECN field
 //   > SEGMENT              the stack must send it now, +T: at that time and not earlier, nor more
 //                          than the tolerance later; +A..B: in between
 //   silence                the stack must send nothing for +T
@@ -138,6 +138,7 @@ static void set_option(struct script *sc, struct world_config *config, const cha
 		       {"mss", &o->segment_bytes_max},
 		       {"fixed_window", &o->fixed_window_bytes},
 		       {"sack_off", &o->sack_off},
+		       {"ecn", (uint32_t *)&o->ecn},
 		       {"rx_pkts", &config->pool_pkts[POOL_RX]},
 		       {"tx_pkts", &config->pool_pkts[POOL_TX]},
 		       {"head_pkts", &config->pool_pkts[POOL_HEAD]},

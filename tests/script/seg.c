@@ -10,6 +10,7 @@
 #include "base/bits.h"
 #include "seg_ip.h"
 #include "wire/checksum.h"
+#include "wire/ecn.h"
 #include "wire/tcp.h"
 
 static const char flag_letters[] = "FSRPAUEC";
@@ -142,6 +143,11 @@ static const char *parse_options(char *text, struct seg *s)
 	return NULL;
 }
 
+static const struct {
+	const char *name;
+	enum ecn ecn;
+} marks[] = {{"ect0", ECN_ECT0}, {"ect1", ECN_ECT1}, {"ce", ECN_CE}};
+
 static const char *parse_field(struct seg *s, const char *name, char **rest)
 {
 	struct {
@@ -160,12 +166,19 @@ static const char *parse_field(struct seg *s, const char *name, char **rest)
 		s->src_last = (uint8_t)number;
 		return NULL;
 	}
+	for (size_t i = 0; i < ARRAY_COUNT(marks); i++) {
+		if (strcmp(name, marks[i].name) == 0) {
+			s->tos = ecn_with((uint8_t)s->tos, marks[i].ecn);
+			return NULL;
+		}
+	}
 	for (size_t i = 0; i < ARRAY_COUNT(fields); i++)
 		if (strcmp(name, fields[i].name) == 0)
 			return parse_number(strsep(rest, " "), fields[i].field)
 				       ? NULL
 				       : "a number is missing";
-	return "a word is not one of ack, win, urg, doff, cut, ttl, tos, from, bad-checksum";
+	return "a word is not one of ack, win, urg, doff, cut, ttl, tos, ect0, ect1, ce, from, "
+	       "bad-checksum";
 }
 
 const char *seg_parse(char *text, struct seg *s)
@@ -240,6 +253,8 @@ void seg_format(const struct seg *s, char text[SEG_TEXT_BYTES])
 			      s->seq + s->len);
 	if (s->flags & TCP_ACK)
 		n += (size_t)snprintf(text + n, SEG_TEXT_BYTES - n, " ack %ld", s->ack);
+	if (s->tos)
+		n += (size_t)snprintf(text + n, SEG_TEXT_BYTES - n, " tos %ld", s->tos);
 	n += (size_t)snprintf(text + n, SEG_TEXT_BYTES - n, " win %ld <", s->win);
 	for (uint32_t i = 0; i < s->option_count; i++)
 		n += (size_t)put_option(text + n, SEG_TEXT_BYTES - n - 2, &s->option[i]);
@@ -466,5 +481,7 @@ const char *seg_differs(const struct seg *want, const struct seg *got)
 		return "acknowledgment number";
 	if (!same(want->win, got->win))
 		return "window";
+	if (!same(want->tos, got->tos))
+		return "type of service, or ECN field";
 	return options_differ(want, got);
 }

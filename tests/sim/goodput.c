@@ -6,7 +6,8 @@
 //
 // One connection sends for four seconds over 100 Mbit/s with a queue of 64 KiB; the receiver
 // releases at once. In the last table it sends for thirty seconds, and the queue takes all: what
-// CUBIC is for is a window that the clock brings back, where losses are few and round trips long.
+// CUBIC is for is a window that the clock brings back, where losses are few and round trips long;
+// and likewise where the queue marks what it has too much of (RFC 3168).
 // Where packets are lost a single run says little: at 0.1 % loss, 10 ms and the large window 40
 // seeds had a mean of 21.6 Mbit/s and a standard deviation of 4.6, one of them 32. So figures with
 // loss are the mean of several seeds.
@@ -24,6 +25,7 @@
 static const uint32_t losses_ppm[] = {0, 1000, 10000, 50000};
 static const uint32_t delays_us[] = {1000, 10000, 50000};
 static const uint32_t windows_bytes[] = {16384, 65536, 262144};
+static const uint32_t marks_bytes[] = {5000, 30000};
 static const uint32_t long_losses_ppm[] = {30, 100};
 static const uint32_t long_delays_us[] = {20000, 50000};
 
@@ -65,6 +67,7 @@ struct cell {
 	enum prism_congestion kind;
 	uint32_t loss_ppm, delay_us, window_bytes;
 	uint32_t queue_bytes;
+	uint32_t mark_bytes; // behind which the queue marks; 0: it does not, and nobody asks
 	uint32_t seconds;
 	uint32_t seeds; // of which the mean is taken where packets are lost
 };
@@ -86,10 +89,12 @@ static uint64_t measure(const struct cell *cell, uint64_t seed)
 	config.options.send_bytes_max = 2 * cell->window_bytes;
 	config.options.receive_bytes_max = cell->window_bytes;
 	config.options.congestion = cell->kind;
+	config.options.ecn = cell->mark_bytes ? PRISM_ECN_ON : PRISM_ECN_PASSIVE;
 	for (int end = 0; end < 2; end++)
 		config.faults[end] = (struct pair_faults){.rate_bits_s = 100000000,
 							  .delay_ns = cell->delay_us * NS_PER_US,
 							  .queue_bytes = cell->queue_bytes,
+							  .mark_bytes = cell->mark_bytes,
 							  .loss_ppm = cell->loss_ppm};
 	t.world = world_create(&config);
 	if (prism_tcp_listen(t.world->node[1].worker, &local, 0, &listener) ||
@@ -130,8 +135,12 @@ static void write_table(FILE *out, size_t k)
 	fprintf(out, "\n");
 	for (size_t l = 0; l < ARRAY_COUNT(losses_ppm); l++) {
 		for (size_t d = 0; d < ARRAY_COUNT(delays_us); d++) {
-			struct cell cell = {kinds[k].kind, losses_ppm[l], delays_us[d], 0, 65536, 4,
-					    SEEDS};
+			struct cell cell = {.kind = kinds[k].kind,
+					    .loss_ppm = losses_ppm[l],
+					    .delay_us = delays_us[d],
+					    .queue_bytes = 65536,
+					    .seconds = 4,
+					    .seeds = SEEDS};
 
 			fprintf(out, "  %7u %8u", losses_ppm[l], delays_us[d]);
 			for (size_t w = 0; w < ARRAY_COUNT(windows_bytes); w++) {
@@ -152,11 +161,40 @@ static void write_long_table(FILE *out)
 	fprintf(out, "\n");
 	for (size_t l = 0; l < ARRAY_COUNT(long_losses_ppm); l++) {
 		for (size_t d = 0; d < ARRAY_COUNT(long_delays_us); d++) {
-			struct cell cell = {
-				0,  long_losses_ppm[l], long_delays_us[d], 1 << 20, 1 << 20,
-				30, LONG_SEEDS};
+			struct cell cell = {.loss_ppm = long_losses_ppm[l],
+					    .delay_us = long_delays_us[d],
+					    .window_bytes = 1 << 20,
+					    .queue_bytes = 1 << 20,
+					    .seconds = 30,
+					    .seeds = LONG_SEEDS};
 
 			fprintf(out, "  %7u %8u", cell.loss_ppm, cell.delay_us);
+			for (size_t k = 0; k < ARRAY_COUNT(kinds); k++) {
+				cell.kind = kinds[k].kind;
+				write_mean(out, &cell);
+			}
+			fprintf(out, "\n");
+		}
+	}
+}
+
+// Nothing is lost: all that slows a sender down is a mark.
+static void write_marks_table(FILE *out)
+{
+	fprintf(out, "# marks: a window and a queue of 1 MiB that marks, ten seconds\n# %7s %8s",
+		"behind", "delay");
+	for (size_t k = 0; k < ARRAY_COUNT(kinds); k++)
+		fprintf(out, " %9s", kinds[k].name);
+	fprintf(out, "\n");
+	for (size_t m = 0; m < ARRAY_COUNT(marks_bytes); m++) {
+		for (size_t d = 0; d < ARRAY_COUNT(delays_us); d++) {
+			struct cell cell = {.delay_us = delays_us[d],
+					    .window_bytes = 1 << 20,
+					    .queue_bytes = 1 << 20,
+					    .mark_bytes = marks_bytes[m],
+					    .seconds = 10};
+
+			fprintf(out, "  %7u %8u", cell.mark_bytes, cell.delay_us);
 			for (size_t k = 0; k < ARRAY_COUNT(kinds); k++) {
 				cell.kind = kinds[k].kind;
 				write_mean(out, &cell);
@@ -176,6 +214,7 @@ static void write_tables(FILE *out)
 	for (size_t k = 0; k < ARRAY_COUNT(kinds); k++)
 		write_table(out, k);
 	write_long_table(out);
+	write_marks_table(out);
 }
 
 // Prints the lines that differ. True when none does.

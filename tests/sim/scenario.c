@@ -67,6 +67,24 @@ static void draw_congestion(struct rng rng, struct prism_options *o)
 	o->sack_off = rng_below(&rng, 4) == 0;
 }
 
+// Likewise. Congestion marks: who asks for them and agrees, a router that makes them, and one that
+// writes into the field what it likes.
+static void draw_marks(struct world_config *world, uint64_t seed)
+{
+	struct rng rng;
+
+	rng_seed(&rng, ~seed ^ 3168);
+	for (int end = 0; end < 2; end++) {
+		struct pair_faults *faults = &world->faults[end];
+
+		world->ecn[end] =
+			rng_below(&rng, 4) ? PRISM_ECN_ON : (enum prism_ecn)(2 * coin(&rng));
+		if (faults->rate_bits_s && coin(&rng))
+			faults->mark_bytes = (uint32_t)log_uniform(&rng, 1, faults->queue_bytes);
+		faults->mangle_ppm = rng_below(&rng, 4) ? 0 : maybe_ppm(&rng, 1000000);
+	}
+}
+
 static void draw_options(struct rng *rng, struct prism_options *o)
 {
 	draw_congestion(*rng, o);
@@ -231,6 +249,7 @@ void scenario_draw(struct scenario *sc, uint64_t seed)
 		    sc->fail_ppm || sc->world.pool_pkts[POOL_TX] <= 512;
 	sc->flows.move_ppm = draw_workers(&sc->world, seed);
 	sc->world.ip6 = sc->flows.ip6 = draw_ip6(&sc->world, seed);
+	draw_marks(&sc->world, seed);
 	draw_flows(&rng, &sc->flows, 1000 * NS_PER_S);
 	rng_seed(&sc->flows.rng, rng_next(&rng));
 }

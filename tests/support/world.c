@@ -170,6 +170,8 @@ static void create_workers(struct world *world, int index, const struct world_co
 
 	options_fill(&options, &config->options);
 	options.port_count = 1;
+	if (config->ecn[index] != PRISM_ECN_PASSIVE)
+		options.ecn = config->ecn[index];
 	options.ports[0] =
 		(struct prism_port_options){.name = "p0", .device = "pair:", .address_count = 1};
 	options.ports[0].addresses[0] = (struct prism_prefix){.addr = endpoint.addr, .len = 24};

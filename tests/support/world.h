@@ -34,6 +34,7 @@ struct world_config {
 	uint64_t seed;
 	uint32_t workers[2];          // of each node; 0: one
 	bool ip6;                     // each node has an IPv6 address too
+	enum prism_ecn ecn[2];        // of each node; PRISM_ECN_PASSIVE: as options say
 	bool few_queues[2];           // only the first of them has one; else packets come to any
 	int node_count;               // 1: end 1 of the wire is the caller's; 0: both
 	struct prism_options options; // limits of both stacks; ports are the world's own

@@ -101,6 +101,8 @@ static void a_congestion_control_that_does_not_exist_is_refused(void **state)
 	assert_refused("fixed_window_bytes");
 	fresh()->sack_off = 2;
 	assert_refused("sack_off");
+	fresh()->ecn = (enum prism_ecn)3;
+	assert_refused("ecn is 3; it takes 0 to 2");
 }
 
 static void the_report_says_when_nothing_slows_senders_down(void **state)

@@ -146,6 +146,15 @@ static void random_loss(struct flow *f, struct rng *rng)
 	cc_of(&f->c)->on_recovered(&f->c, &s);
 }
 
+static void random_mark(struct flow *f, struct rng *rng)
+{
+	struct cc_sample s = flow_sample(f);
+
+	s.in_flight_bytes = rng_below(rng, f->c.cc.cwnd_bytes) + 1;
+	cc_of(&f->c)->on_mark(&f->c, &s);
+	flow_remembers(f);
+}
+
 static void random_mss(struct flow *f, struct rng *rng)
 {
 	uint16_t before = f->c.mss_bytes;
@@ -172,7 +181,7 @@ static void random_ack(struct flow *f, struct rng *rng)
 
 static void random_event(struct flow *f, struct rng *rng)
 {
-	switch (rng_below(rng, 60)) {
+	switch (rng_below(rng, 61)) {
 	case 0:
 		random_loss(f, rng);
 		break;
@@ -197,6 +206,9 @@ static void random_event(struct flow *f, struct rng *rng)
 			break;
 		cc_choose(&f->tcp, &f->c, kinds[rng_below(rng, ARRAY_COUNT(kinds))]);
 		flow_remembers(f); // cc_choose forgets what loss.c had
+		break;
+	case 6:
+		random_mark(f, rng);
 		break;
 	default:
 		random_ack(f, rng);
