@@ -4,7 +4,7 @@
 
     wire.py PRISM BUILD
 
-Loss, bursts of it, reordering, duplicates, corruption; each way, opened by either side. What fails
+Loss, bursts of it, reordering, duplicates, corruption, marks; each way, opened by either side. What fails
 here is a byte, a transfer that does not end, or a packet unaccounted for; how long it took does not
 matter. The grid of speeds is tests/bench/grid/run. Exits 77 with the reason where it cannot run.
 """
@@ -26,6 +26,8 @@ CELLS = [
     ({"reorder_ppm": 30_000, "reorder_ns": 2_000_000, "duplicate_ppm": 30_000},
      ["reordered", "duplicated"]),
     ({"corrupt_ppm": 20_000}, ["corrupted"]),
+    # Marked is what both have agreed on, and so both echo and obey.
+    ({"mark_bytes": 10_000}, ["marked"]),
 ]
 NONE_OF = ["too_long", "unsummed", "missed", "refused"]
 
@@ -58,7 +60,7 @@ def main():
     if reason:
         print("skipped:", reason)
         return 77
-    bed = Wired("wire", sys.argv[1], os.path.abspath(sys.argv[2]))
+    bed = Wired("wire", sys.argv[1], os.path.abspath(sys.argv[2]), ecn=True)
     return conduct(bed, [transfers])
 
 

@@ -35,7 +35,7 @@ ports:
   - name: p0
     device: af_xdp:e0
     addresses: [{address}/24]
-tcp: {{send_buffer: {window}, receive_buffer: {window}}}
+tcp: {{send_buffer: {window}, receive_buffer: {window}, ecn: {ecn}}}
 limits: {{buffers: 49152, connections: 64}}
 memory: {{mode: plain}}
 """
@@ -48,8 +48,9 @@ READY_SECONDS, END_SECONDS = 30, 10
 class Wired(Bed):
     """The hosts, and what runs between them."""
 
-    def __init__(self, kind, prism, build, cores=(None, None)):
+    def __init__(self, kind, prism, build, cores=(None, None), ecn=False):
         super().__init__(kind, prism)
+        self.ecn = ecn  # both stacks ask for congestion marks; else they agree, as is the default
         self.wire, self.bulk = (os.path.join(build, "tests/wire", p) for p in ("wire", "bulk"))
         self.host_core, self.wire_core = cores
         self.hosts, self.middle, self.errors = {}, None, None
@@ -70,7 +71,7 @@ class Wired(Bed):
                 sh(*entering(ns), "ip", "addr", "add", f"{ADDRESS[host]}/24", "dev", "e0")
 
     def settle(self, ns):
-        for name, value in SYSCTLS.items():
+        for name, value in {**SYSCTLS, **({"net.ipv4.tcp_ecn": "1"} if self.ecn else {})}.items():
             with_ns = [*entering(ns), "sysctl", "-q", "-w", f"{name}={value}"]
             subprocess.run(with_ns, check=True, capture_output=True)
 
@@ -147,7 +148,8 @@ class Wired(Bed):
         stack = "kernel"
         if host[0] == "p":
             stack = self.write(f"{host}.yaml", PRISM.format(
-                instance=self.instance(host), address=ADDRESS[host], window=f"{WINDOW_BYTES >> 20}MiB"))
+                instance=self.instance(host), address=ADDRESS[host], window=f"{WINDOW_BYTES >> 20}MiB",
+                ecn="on" if self.ecn else "passive"))
         return self.talker(*self.on_core(host), self.bulk, stack, *does,
                            f"{ADDRESS[to]}:{port}", *map(str, work), ns=self.hosts[host])
 
