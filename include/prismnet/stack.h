@@ -95,6 +95,8 @@ struct prism_options {
 				     ///< default 1 MiB
 	uint32_t sack_off;  ///< 1: selective acknowledgments are neither offered nor taken
 	enum prism_ecn ecn; ///< of all connections, until PRISM_TCP_ECN; default PRISM_ECN_PASSIVE
+	uint32_t pacing;    ///< 1: windows leave over a round trip and not at once, until
+			    ///< PRISM_TCP_PACING
 };
 
 /// Fills in sizes and defaults. Thread: any. Blocks: never.

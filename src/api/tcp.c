@@ -121,6 +121,8 @@ int prism_tcp_set_option(struct prism_worker *worker, prism_conn conn, enum pris
 		return tcp_set_option(worker->tcp, conn, TCP_SET_CONGESTION, value);
 	case PRISM_TCP_ECN:
 		return tcp_set_option(worker->tcp, conn, TCP_SET_ECN, value);
+	case PRISM_TCP_PACING:
+		return tcp_set_option(worker->tcp, conn, TCP_SET_PACING, value);
 	}
 	return err_set(ERR_INVALID_ARGUMENT, "prism_tcp_set_option: option %d", (int)option);
 }

@@ -4,8 +4,8 @@
 // fast for up to five rounds. If the round trips get shorter again it was jitter, and slow start
 // goes on; else it ends there, before the queue overflows. Called by cc_cubic.c and cc_reno.c.
 //
-// We do not pace, so RFC 9406 4.3's L of 8 segments an ACK holds. Later slow starts have a ssthresh
-// that was learned and need no other sign (RFC 9406 4.3).
+// RFC 9406 4.3: who does not pace counts 8 segments of an ACK at most (L). Later slow starts have a
+// ssthresh that was learned and need no other sign (RFC 9406 4.3).
 #include "tcp/cc.h"
 
 // RFC 9406 4.3
@@ -105,7 +105,10 @@ static void take_sample(struct cc_hystart *h, uint32_t rtt_us)
 static void first_slow_start(struct conn *c, const struct cc_sample *s)
 {
 	struct cc_hystart *h = &c->cc_state.hystart;
-	uint32_t step = MIN(s->acked_bytes, (uint32_t)L_SEGS * c->mss_bytes);
+	uint32_t step = s->acked_bytes;
+
+	if (!c->paced)
+		step = MIN(step, (uint32_t)L_SEGS * c->mss_bytes);
 
 	cc_grow(c, c->cc_phase == CC_CONSERVATIVE ? step >> CSS_GROWTH_SHIFT : step);
 	// A round that began with nothing in flight is what was sent then.

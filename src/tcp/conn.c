@@ -32,6 +32,7 @@ static void set_defaults(struct tcp *tcp, struct conn *c, enum state state)
 	c->timer.kind = TIMER_TCP;
 	c->quick_acks = CONN_QUICK_ACKS;
 	c->cc_kind = (uint8_t)tcp->config.congestion;
+	c->paced = tcp->config.paces;
 	c->ecn_agreed = state != SYN_RECEIVED && tcp->config.ecn == PRISM_ECN_ON; // it asks
 }
 

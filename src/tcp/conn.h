@@ -174,12 +174,12 @@ struct conn {
 	} rtt;
 
 	// Line 3: trouble; and what a flag, or another field, says there is need of.
-	union cc_state cc_state;      // asked where the window was the limit, as ssthresh
-	uint8_t cc_kind : 2;          // enum prism_congestion
-	uint8_t cc_phase : 3;         // enum cc_phase: what cc_state is
-	uint8_t cc_prior : 2;         // enum cc_prior
-	uint32_t trouble : 24;        // with CONN_TROUBLE: index of a record (trouble.h)
-	uint32_t reorder_persist : 8; // recoveries until reorder_steps is 0 again
+	union cc_state cc_state; // asked where the window was the limit, as ssthresh
+	uint8_t cc_kind : 2;     // enum prism_congestion
+	uint8_t cc_phase : 3;    // enum cc_phase: what cc_state is
+	uint8_t cc_prior : 2;    // enum cc_prior
+	uint32_t trouble : 24;   // with CONN_TROUBLE: index of a record (trouble.h)
+	uint32_t pace_next;      // with paced: when the next text is due (pace.c)
 	struct pkt *early;       // last out-of-order packet; its successor is the first (circular)
 	uint64_t sent_cookie;    // of the last borrowed range acknowledged
 	uint32_t stalled_ms;     // when retransmissions began to go unanswered; 0: while backoff is
@@ -190,6 +190,7 @@ struct conn {
 	uint8_t early_acks : 2;  // bare ACKs owed for what came early since the last, 0..3
 	uint8_t reordered : 1;   // RFC 8985: reordering was seen
 	uint8_t reorder_steps : 5; // and by so many quarters of a round trip more than one
+	uint8_t reorder_persist;   // recoveries until that is 0 again
 	uint16_t full_bytes;       // of the IP packet that a full segment makes
 	uint32_t early_bytes;      // what of rcv.charged came early
 
@@ -200,7 +201,9 @@ struct conn {
 	uint8_t ecn_agreed : 1;          // on marks (ecn.h); until then: our SYN asks
 	uint8_t ecn_quiet : 1;           // and yet nothing is sent with ECT
 	uint8_t ttl;                     // RFC 9293 3.9.2, MUST-49; 0: the default
-	uint8_t quick_acks;              // ACKs that still go out at once, at the start
+	uint8_t quick_acks : 5;          // ACKs that still go out at once, at the start
+	uint8_t paced : 1;               // its text leaves at a rate (pace.h)
+	uint8_t pace_waits : 1;          // and does so when the timer fires
 	uint8_t moves_to : 6;            // the worker, with CONN_MOVING
 	uint8_t ecn_echo : 1;            // ECE with every ACK until CWR comes
 	uint8_t ecn_cwr : 1;             // CWR with the next new text

@@ -19,6 +19,7 @@
 #include "tcp/isn.h"
 #include "tcp/loss.h"
 #include "tcp/open.h"
+#include "tcp/pace.h"
 #include "tcp/sack.h"
 #include "tcp/sendq.h"
 #include "tcp/state.h"
@@ -131,6 +132,8 @@ static uint64_t send_text(struct tcp *tcp, struct conn *c, uint64_t offset, uint
 		return 0;
 	flags = flags_at(c, offset + len);
 	send_segment(tcp, c, p, offset, flags);
+	if (UNLIKELY(c->paced))
+		pace_sent(tcp, c, len);
 	return len + ((flags & TCP_FIN) != 0);
 }
 
@@ -153,6 +156,8 @@ static uint32_t packet_bytes(const struct conn *c)
 	// Not every port that cuts puts CWR on the first piece alone.
 	if (LIKELY(c->path.tso_bytes_max <= mss) || UNLIKELY(c->ecn_cwr))
 		return mss;
+	if (UNLIKELY(c->paced))
+		return pace_packet_bytes(c, c->path.tso_bytes_max);
 	return c->path.tso_bytes_max - c->path.tso_bytes_max % mss;
 }
 
@@ -296,6 +301,8 @@ static bool send_window(struct tcp *tcp, struct conn *c)
 
 		if (edge <= c->snd.nxt)
 			break;
+		if (UNLIKELY(c->paced) && pace_holds(tcp, c))
+			break;
 		len = MIN(len, cwnd_room(tcp, c));
 		len = MIN(len, (uint64_t)packet_max);
 		if (len > c->mss_bytes && len < packet_max && c->snd.nxt + len != c->snd.end)
@@ -386,12 +393,13 @@ bool output_window_update_due(const struct tcp *tcp, const struct conn *c)
 }
 
 // Text that cannot go: is it the window (probe), or the network (ACKs will come)? And where neither
-// text nor the peer's window fills half of cwnd, it is not cwnd that limits (RFC 9438 5.8).
+// text nor the peer's window fills half of cwnd, it is not cwnd that limits (RFC 9438 5.8), nor the
+// rate at which it is filled.
 static inline void wait_for_window(struct tcp *tcp, struct conn *c)
 {
 	if (c->snd.nxt < c->snd.end && conn_outstanding(c) == 0)
 		timers_window_closed(tcp, c);
-	if (2 * loss_in_flight(tcp, c) < c->cc.cwnd_bytes)
+	if (2 * loss_in_flight(tcp, c) < c->cc.cwnd_bytes && !c->pace_waits)
 		conn_set(c, CONN_APP_LIMITED);
 	else
 		conn_unset(c, CONN_APP_LIMITED);
@@ -444,6 +452,8 @@ static inline bool in_trouble(const struct conn *c)
 
 static bool send_all(struct tcp *tcp, struct conn *c)
 {
+	if (UNLIKELY(c->paced))
+		c->pace_waits = false;
 	if (UNLIKELY(in_trouble(c)) && !run_trouble(tcp, c))
 		return false;
 	if (c->snd.nxt < c->snd.end && !send_new(tcp, c))

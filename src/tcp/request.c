@@ -17,6 +17,7 @@
 #include "tcp/listener.h"
 #include "tcp/open.h"
 #include "tcp/output.h"
+#include "tcp/pace.h"
 #include "tcp/room.h"
 #include "tcp/sendq.h"
 #include "tcp/state.h"
@@ -448,6 +449,8 @@ int tcp_set_option(struct tcp *tcp, prism_conn conn, enum tcp_option option, uin
 		return set_congestion(tcp, c, value);
 	case TCP_SET_ECN:
 		return ecn_choose(c, value);
+	case TCP_SET_PACING:
+		return pace_choose(tcp, c, value);
 	}
 	return err_set(ERR_INVALID_ARGUMENT, "tcp_set_option: option %d", (int)option);
 }

@@ -36,6 +36,7 @@ struct tcp_config {
 	uint32_t fixed_window_bytes; // of PRISM_CONGESTION_NONE
 	uint32_t address_count;      // that the instance has, where several workers share
 	bool sack_off;               // neither offered nor agreed to
+	bool paces;                  // text of all connections leaves at a rate
 	bool has_ip6;                // IPv6 has a flow table of its own
 	struct tcp_shared *shared;   // of the workers this one is one of; NULL: it is alone
 };
@@ -101,6 +102,7 @@ enum tcp_option {
 	TCP_SET_TTL,         // 1..255, 0: 64 (RFC 9293 3.9.2)
 	TCP_SET_CONGESTION,  // enum prism_congestion
 	TCP_SET_ECN,         // enum prism_ecn
+	TCP_SET_PACING,      // 0 or 1
 };
 int tcp_set_option(struct tcp *tcp, prism_conn conn, enum tcp_option option, uint64_t value);
 

@@ -10,6 +10,7 @@
 #include "observe/trace.h"
 #include "tcp/close.h"
 #include "tcp/loss.h"
+#include "tcp/pace.h"
 #include "tcp/trouble.h"
 
 // RFC 9293 3.8.3: R1 at least 3 retransmissions, R2 at least 100 s; for a SYN at least 3 minutes
@@ -127,6 +128,7 @@ void timers_fin_wait_2(struct tcp *tcp, struct conn *c)
 void timers_closed(struct tcp *tcp, struct conn *c)
 {
 	c->retransmit_ns = c->ack_ns = c->idle_ns = TIME_NEVER_NS;
+	c->pace_waits = false;
 	if (timer_armed(&c->timer))
 		wheel_stop(tcp->wheel, &c->timer);
 }
@@ -271,6 +273,8 @@ static void fire(void *context, struct timer *timer, uint64_t now_ns)
 	}
 	if (c->idle_ns <= now_ns)
 		idle_fires(tcp, c);
+	if (UNLIKELY(c->pace_waits))
+		pace_fires(tcp, c);
 	conn_look_again(tcp, c); // it may be what the token was armed for
 	earliest = conn_earliest_ns(c);
 	if (earliest != TIME_NEVER_NS)

@@ -13,7 +13,8 @@
 //   FIN-WAIT-2      neither the peer's FIN nor text comes, whatever else does. Shares the deadline
 //                   with keep-alive
 //
-// TIME-WAIT is not among them: timewait.c.
+// TIME-WAIT is not among them: timewait.c. Of a paced connection the token fires for text that
+// waits for its turn, too (pace.c).
 #pragma once
 
 #include "tcp/conn.h"

@@ -139,6 +139,7 @@ static void set_option(struct script *sc, struct world_config *config, const cha
 		       {"fixed_window", &o->fixed_window_bytes},
 		       {"sack_off", &o->sack_off},
 		       {"ecn", (uint32_t *)&o->ecn},
+		       {"pacing", &o->pacing},
 		       {"rx_pkts", &config->pool_pkts[POOL_RX]},
 		       {"tx_pkts", &config->pool_pkts[POOL_TX]},
 		       {"head_pkts", &config->pool_pkts[POOL_HEAD]},

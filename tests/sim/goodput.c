@@ -26,6 +26,7 @@ static const uint32_t losses_ppm[] = {0, 1000, 10000, 50000};
 static const uint32_t delays_us[] = {1000, 10000, 50000};
 static const uint32_t windows_bytes[] = {16384, 65536, 262144};
 static const uint32_t marks_bytes[] = {5000, 30000};
+static const uint32_t short_bytes[] = {8000, 32000};
 static const uint32_t long_losses_ppm[] = {30, 100};
 static const uint32_t long_delays_us[] = {20000, 50000};
 
@@ -67,6 +68,7 @@ struct cell {
 	enum prism_congestion kind;
 	uint32_t loss_ppm, delay_us, window_bytes;
 	uint32_t queue_bytes;
+	bool paced;
 	uint32_t mark_bytes; // behind which the queue marks; 0: it does not, and nobody asks
 	uint32_t seconds;
 	uint32_t seeds; // of which the mean is taken where packets are lost
@@ -89,6 +91,7 @@ static uint64_t measure(const struct cell *cell, uint64_t seed)
 	config.options.send_bytes_max = 2 * cell->window_bytes;
 	config.options.receive_bytes_max = cell->window_bytes;
 	config.options.congestion = cell->kind;
+	config.options.pacing = cell->paced;
 	config.options.ecn = cell->mark_bytes ? PRISM_ECN_ON : PRISM_ECN_PASSIVE;
 	for (int end = 0; end < 2; end++)
 		config.faults[end] = (struct pair_faults){.rate_bits_s = 100000000,
@@ -178,30 +181,50 @@ static void write_long_table(FILE *out)
 	}
 }
 
+// A row of a table with a column for each kind, and each paced.
+static void write_row(FILE *out, struct cell cell)
+{
+	fprintf(out, "  %7u %8u", cell.mark_bytes ? cell.mark_bytes : cell.queue_bytes,
+		cell.delay_us);
+	for (size_t k = 0; k < 2 * ARRAY_COUNT(kinds); k++) {
+		cell.kind = kinds[k / 2].kind;
+		cell.paced = k & 1;
+		write_mean(out, &cell);
+	}
+	fprintf(out, "\n");
+}
+
+static void write_head(FILE *out, const char *what, const char *first)
+{
+	fprintf(out, "# %s\n# %7s %8s", what, first, "delay");
+	for (size_t k = 0; k < ARRAY_COUNT(kinds); k++)
+		fprintf(out, " %9s %9s", kinds[k].name, "paced");
+	fprintf(out, "\n");
+}
+
 // Nothing is lost: all that slows a sender down is a mark.
 static void write_marks_table(FILE *out)
 {
-	fprintf(out, "# marks: a window and a queue of 1 MiB that marks, ten seconds\n# %7s %8s",
-		"behind", "delay");
-	for (size_t k = 0; k < ARRAY_COUNT(kinds); k++)
-		fprintf(out, " %9s", kinds[k].name);
-	fprintf(out, "\n");
-	for (size_t m = 0; m < ARRAY_COUNT(marks_bytes); m++) {
-		for (size_t d = 0; d < ARRAY_COUNT(delays_us); d++) {
-			struct cell cell = {.delay_us = delays_us[d],
-					    .window_bytes = 1 << 20,
-					    .queue_bytes = 1 << 20,
-					    .mark_bytes = marks_bytes[m],
-					    .seconds = 10};
+	write_head(out, "marks: a window and a queue of 1 MiB that marks, ten seconds", "behind");
+	for (size_t m = 0; m < ARRAY_COUNT(marks_bytes); m++)
+		for (size_t d = 0; d < ARRAY_COUNT(delays_us); d++)
+			write_row(out, (struct cell){.delay_us = delays_us[d],
+						     .window_bytes = 1 << 20,
+						     .queue_bytes = 1 << 20,
+						     .mark_bytes = marks_bytes[m],
+						     .seconds = 10});
+}
 
-			fprintf(out, "  %7u %8u", cell.mark_bytes, cell.delay_us);
-			for (size_t k = 0; k < ARRAY_COUNT(kinds); k++) {
-				cell.kind = kinds[k].kind;
-				write_mean(out, &cell);
-			}
-			fprintf(out, "\n");
-		}
-	}
+// A queue that does not hold a window's burst.
+static void write_short_table(FILE *out)
+{
+	write_head(out, "short: a window of 1 MiB, a short queue, ten seconds", "queue");
+	for (size_t q = 0; q < ARRAY_COUNT(short_bytes); q++)
+		for (size_t d = 0; d < ARRAY_COUNT(delays_us); d++)
+			write_row(out, (struct cell){.delay_us = delays_us[d],
+						     .window_bytes = 1 << 20,
+						     .queue_bytes = short_bytes[q],
+						     .seconds = 10});
 }
 
 static void write_tables(FILE *out)
@@ -215,6 +238,7 @@ static void write_tables(FILE *out)
 		write_table(out, k);
 	write_long_table(out);
 	write_marks_table(out);
+	write_short_table(out);
 }
 
 // Prints the lines that differ. True when none does.

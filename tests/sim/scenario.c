@@ -65,6 +65,7 @@ static void draw_congestion(struct rng rng, struct prism_options *o)
 	o->congestion = (enum prism_congestion)(rng_below(&rng, 4) % 3); // cubic twice as often
 	o->fixed_window_bytes = (uint32_t)log_uniform(&rng, 1000, 1 << 20);
 	o->sack_off = rng_below(&rng, 4) == 0;
+	o->pacing = rng_below(&rng, 3) == 0;
 }
 
 // Likewise. Congestion marks: who asks for them and agrees, a router that makes them, and one that

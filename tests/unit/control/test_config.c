@@ -123,7 +123,7 @@ static void values_arrive_in_their_units(void **state)
 		"services:\n  - {type: discard, port: 9, address: 198.18.0.3}\n"
 		"limits: {connections: 1000}\n"
 		"tcp: {send_buffer: 1GiB, delayed_ack: 500ms, keepalive: 2min, rto_min: 3s,"
-		" ecn: on, congestion_control: none, fixed_window: 8MiB}\n"
+		" ecn: on, pacing: on, congestion_control: none, fixed_window: 8MiB}\n"
 		"memory: {mode: plain, size: 2GiB}\n");
 	const struct prism_options *o = &config->options;
 	char text[PRISM_ADDR_TEXT_BYTES];
@@ -153,6 +153,7 @@ static void values_arrive_in_their_units(void **state)
 	assert_int_equal(o->rto_ns_min, 3 * NS_PER_S);
 	assert_int_equal(o->congestion, PRISM_CONGESTION_NONE);
 	assert_int_equal(o->ecn, PRISM_ECN_ON);
+	assert_int_equal(o->pacing, 1);
 	assert_int_equal(o->fixed_window_bytes, 8 << 20);
 	assert_int_equal(o->memory, PRISM_MEMORY_PLAIN);
 	assert_int_equal(o->memory_mib, 2048);
@@ -187,6 +188,7 @@ static void defaults_are_those_of_the_engine(void **state)
 	assert_int_equal(config->options.rto_ns_min, filled.rto_ns_min);
 	assert_int_equal(config->options.congestion, filled.congestion);
 	assert_int_equal(config->options.ecn, filled.ecn);
+	assert_int_equal(config->options.pacing, filled.pacing);
 	assert_int_equal(config->options.fixed_window_bytes, filled.fixed_window_bytes);
 	assert_int_equal(config->options.memory, filled.memory);
 	assert_int_equal(config->options.core, filled.core);

@@ -103,6 +103,8 @@ static void a_congestion_control_that_does_not_exist_is_refused(void **state)
 	assert_refused("sack_off");
 	fresh()->ecn = (enum prism_ecn)3;
 	assert_refused("ecn is 3; it takes 0 to 2");
+	fresh()->pacing = 2;
+	assert_refused("pacing is 2; it takes 0 to 1");
 }
 
 static void the_report_says_when_nothing_slows_senders_down(void **state)

@@ -24,6 +24,7 @@ struct outcome {
 struct begin {
 	uint64_t start_ns;
 	uint32_t ts_ticks_before_wrap;
+	bool paced;
 };
 
 static uint64_t ended_ns(struct duo *d, int host, uint64_t start_ns)
@@ -74,6 +75,7 @@ static void run(const struct begin *begin, struct outcome *outcome)
 	struct tcp_config config = duo_config();
 
 	config.keepalive_ns = 7 * NS_PER_S;
+	config.paces = begin->paced;
 	duo_start_ns = begin->start_ns;
 	struct duo *d = duo_create_with(&config, &(struct pair_faults){.delay_ns = NS_PER_MS});
 
@@ -96,9 +98,9 @@ static void run(const struct begin *begin, struct outcome *outcome)
 	duo_start_ns = ORDINARY_NS;
 }
 
-static void ordinary(struct outcome *outcome)
+static void ordinary(bool paced, struct outcome *outcome)
 {
-	run(&(struct begin){ORDINARY_NS, 0}, outcome);
+	run(&(struct begin){ORDINARY_NS, 0, paced}, outcome);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(outcome->received[i], 3 * BYTES);
 		assert_true(outcome->counters[i].value[COUNTER_tcp_rtos] > 3);
@@ -145,7 +147,7 @@ static void clocks_that_wrap_change_nothing(void **state)
 	struct outcome expected, seen;
 
 	(void)state;
-	ordinary(&expected);
+	ordinary(false, &expected);
 	for (size_t i = 0; i < ARRAY_COUNT(wraps); i++) {
 		for (uint64_t before_s = 1; before_s < 200; before_s += 33) {
 			uint64_t start_ns = start_before(wraps[i].ns, before_s * NS_PER_S);
@@ -156,12 +158,30 @@ static void clocks_that_wrap_change_nothing(void **state)
 	}
 }
 
+// Pacing's, of 64 ns, goes round in 275 s.
+static void a_pacing_clock_that_wraps_changes_nothing(void **state)
+{
+	struct outcome expected, seen;
+
+	(void)state;
+	ordinary(true, &expected);
+	assert_true(expected.counters[0].value[COUNTER_tcp_pace_waits] > 100);
+	for (uint64_t half = 2; half <= 4; half++) { // of a round of it
+		for (uint64_t before_s = 1; before_s < 200; before_s += 33) {
+			uint64_t start_ns = start_before(half << 37, before_s * NS_PER_S);
+
+			run(&(struct begin){start_ns, 0, true}, &seen);
+			same("pacing", start_ns, &expected, &seen);
+		}
+	}
+}
+
 static void a_timestamp_clock_that_wraps_changes_nothing(void **state)
 {
 	struct outcome expected, seen;
 
 	(void)state;
-	ordinary(&expected);
+	ordinary(false, &expected);
 	for (uint32_t before_s = 1; before_s < 200; before_s += 33) {
 		for (uint32_t half = 0; half < 2; half++) {
 			uint32_t ticks = (uint32_t)(before_s * NS_PER_S >> 20) + (half << 31);
@@ -198,7 +218,7 @@ static void a_sequence_space_that_wraps_changes_nothing(void **state)
 	struct outcome expected, seen;
 
 	(void)state;
-	ordinary(&expected);
+	ordinary(false, &expected);
 	for (uint32_t half = 0; half < 2; half++) {
 		uint32_t target = half << 31, runs = 0;
 
@@ -219,6 +239,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(clocks_that_wrap_change_nothing),
+		cmocka_unit_test(a_pacing_clock_that_wraps_changes_nothing),
 		cmocka_unit_test(a_timestamp_clock_that_wraps_changes_nothing),
 		cmocka_unit_test(a_sequence_space_that_wraps_changes_nothing),
 	};

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Pacing (RFC 9406 4.3 knows who does): what cwnd and the peer's window let go leaves
+// at a rate, in small bursts, so that it does not fill the queue of the narrowest link at once.
+// Called by output.c with text that leaves and that would, by timers.c. Who is not paced comes
+// through here never, and pays a branch a flush.
+//
+// The rate is the window over the smoothed round trip, and more: 2 while slow start doubles the
+// window, 1.2 after, as Linux, so that it is cwnd that limits and the rate shapes. The first ten
+// segments are not held: there is no better guess of a rate than that.
+//
+//	pace_next: when the next packet is due     <= now: it may leave, and due moves on
+//	                                           >  now: the timer, a burst later
+//
+// A burst is what is due in 131 us, or one packet. Time that was not used counts for one burst at
+// most. Who has nothing in flight is never held, so no wait outlives the ACKs it waits beside.
+// Retransmissions are not held, PRR spaces them; they count, so what follows waits for them.
+#include "tcp/pace.h"
+
+#include "base/err.h"
+#include "base/time.h"
+#include "observe/counter.h"
+#include "tcp/timers.h"
+
+// pace_next in 64 ns: differences up to 137 s, and at 100 Gbit/s a segment is two.
+#define UNIT_SHIFT 6
+
+#define BURST_NS (UINT64_C(1) << 17)
+
+#define INITIAL_SEGS 10
+
+static uint32_t now_units(const struct tcp *tcp)
+{
+	return (uint32_t)(tcp->env->now_ns >> UNIT_SHIFT);
+}
+
+static uint64_t round_trip_ns(const struct conn *c)
+{
+	return c->rtt.srtt_us * NS_PER_US;
+}
+
+static bool doubles(const struct conn *c)
+{
+	return c->cc.cwnd_bytes < c->ssthresh_bytes / 2;
+}
+
+// Of the rate: 200 % or 120 % of cwnd a round trip.
+static uint64_t bytes_a_round_trip(const struct conn *c)
+{
+	uint64_t cwnd_bytes = c->cc.cwnd_bytes;
+
+	return doubles(c) ? 2 * cwnd_bytes : cwnd_bytes + cwnd_bytes / 5;
+}
+
+static bool has_rate(const struct conn *c)
+{
+	return c->rtt.srtt_us &&
+	       !(c->cc_phase == CC_SLOW_START && c->ssthresh_bytes == UINT32_MAX &&
+		 c->cc.cwnd_bytes <= INITIAL_SEGS * (uint32_t)c->mss_bytes);
+}
+
+// How long until it is due, and no longer than a round trip: what is further away was written down
+// before the clock of 32 bits went round.
+static uint64_t wait_ns(const struct tcp *tcp, const struct conn *c)
+{
+	int32_t units = (int32_t)(c->pace_next - now_units(tcp));
+	uint64_t ns = units > 0 ? (uint64_t)units << UNIT_SHIFT : 0;
+
+	return ns > round_trip_ns(c) ? 0 : ns;
+}
+
+bool pace_holds(struct tcp *tcp, struct conn *c)
+{
+	uint64_t ns = wait_ns(tcp, c);
+
+	if (ns == 0 || conn_outstanding(c) == 0 || !has_rate(c))
+		return false;
+	counter_add(tcp->env, COUNTER_tcp_pace_waits, 1);
+	c->pace_waits = true;
+	timers_arm(tcp, c, tcp->env->now_ns + ns + BURST_NS);
+	return true;
+}
+
+void pace_sent(struct tcp *tcp, struct conn *c, uint64_t bytes)
+{
+	uint32_t now = now_units(tcp), burst = (uint32_t)(BURST_NS >> UNIT_SHIFT);
+	uint64_t ns;
+
+	if (!has_rate(c)) {
+		c->pace_next = now;
+		return;
+	}
+	ns = bytes * round_trip_ns(c) / bytes_a_round_trip(c);
+	if (conn_outstanding(c) == 0) // this is the first
+		c->pace_next = now;
+	else if (wait_ns(tcp, c) == 0 && now - c->pace_next > burst)
+		c->pace_next = now - burst;
+	c->pace_next += (uint32_t)(MIN(ns, round_trip_ns(c)) >> UNIT_SHIFT);
+}
+
+uint32_t pace_packet_bytes(const struct conn *c, uint32_t bytes_max)
+{
+	uint64_t bytes, mss = c->mss_bytes;
+
+	if (!has_rate(c) || bytes_max <= mss)
+		return bytes_max;
+	bytes = MIN(bytes_a_round_trip(c) * BURST_NS / round_trip_ns(c), (uint64_t)bytes_max);
+	return (uint32_t)MAX(bytes - bytes % mss, mss);
+}
+
+void pace_fires(struct tcp *tcp, struct conn *c)
+{
+	uint64_t ns = wait_ns(tcp, c);
+
+	if (ns == 0)
+		conn_mark(tcp, c);
+	else // the token was another's
+		timers_arm(tcp, c, tcp->env->now_ns + ns + BURST_NS);
+}
+
+int pace_choose(struct tcp *tcp, struct conn *c, uint64_t value)
+{
+	if (value > 1)
+		return err_set(ERR_INVALID_ARGUMENT, "pacing %lu; it takes 0 (off), 1 (on)",
+			       (unsigned long)value);
+	c->paced = value & 1;
+	c->pace_waits = false;
+	c->pace_next = now_units(tcp);
+	conn_mark(tcp, c);
+	return 0;
+}
