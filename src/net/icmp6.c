@@ -124,7 +124,7 @@ static enum drop read_quote(struct net *net, const struct pkt *p, const struct a
 	report->local_port = be16_get(t->src_port); // UDP's are at the same place
 	report->remote_port = be16_get(t->dst_port);
 	report->seq = protocol == IP_TCP ? be32_get(t->seq) : 0;
-	report->worker = net->env->worker_index; // no id tells whose datagram it was
+	report->worker = be32_get(q->version_class_flow) & IP6_LABEL_WORKER_MASK;
 	return DROP_OK;
 }
 

@@ -176,6 +176,11 @@ static inline struct ip6_walk ip6_walk_begin(const struct pkt *p, const struct a
 // Goes on until a header that is none of them. DROP_OK, or why the packet is not taken.
 enum drop ip6_walk_extensions(const struct pkt *p, const struct arrival *a, struct ip6_walk *w);
 
+// A datagram's flow label says in so many bits which worker sent it, to who receives an error that
+// quotes it; no router changes a label that is not zero (RFC 6437 2).
+#define IP6_LABEL_WORKER_MASK 63u
+#define IP6_LABEL_MASK 0xfffffu
+
 // ip6_fragment.c. Sends p, larger than the path's MTU, in pieces. Takes p.
 void ip6_send_fragments(struct net *net, struct pkt *p, const struct net_out *out);
 

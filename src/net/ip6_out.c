@@ -31,7 +31,7 @@ void ip6_send(struct net *net, struct pkt *p, const struct net_out *out,
 			return;
 	}
 	const struct ipv6_header h = {
-		.version_class_flow = be32_of(UINT32_C(6) << 28 | class << 20),
+		.version_class_flow = be32_of(UINT32_C(6) << 28 | class << 20 | out->flow_label),
 		.payload_len = be16_of((uint16_t)pkt_len(p)),
 		.next_header = out->protocol,
 		.hop_limit = out->ttl ? out->ttl : net->ip6->port[path->port_index].hop_limit,

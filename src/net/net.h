@@ -93,6 +93,7 @@ struct net_out {
 	uint16_t checksum_offset; // of the checksum field in the transport header; 0: none to fill
 	uint32_t l4_header_sum;   // of that header, its checksum field zero; 0: not known
 	uint16_t tso_segment_bytes; // >0: the port cuts; the packet may be larger than the MTU
+	uint32_t flow_label;        // IPv6's, 20 bits
 };
 
 // Sends one packet whose first byte is its transport header, which lies in the first segment with
@@ -149,5 +150,5 @@ struct icmp_report {
 	uint16_t local_port, remote_port;
 	uint32_t seq;       // TCP only: the quoted sequence number
 	uint32_t mtu_bytes; // fragmentation needed: next hop MTU, or 0
-	uint32_t worker;    // UDP: who sent it, by the quoted id
+	uint32_t worker;    // UDP: who sent it, by the quoted id or flow label
 };

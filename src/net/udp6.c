@@ -68,6 +68,21 @@ static struct pkt *with_headroom(struct net *net, struct pkt *p)
 	return head;
 }
 
+// RFC 6437 3: the same for a whole flow, and nobody can guess which for the next; but its last bits
+// say whose it is. A worker who is alone sends none.
+static uint32_t flow_label(const struct net *net, const struct addr *remote, const be16 port[2])
+{
+	const be32 net_bits = {remote->word[1]}, host_bits = {remote->word[3]};
+
+	static_assert(WORKERS_MAX <= IP6_LABEL_WORKER_MASK + 1, "each worker has a value");
+	if (LIKELY(!net->config.udp_claims))
+		return 0;
+	uint32_t hash =
+		net_flow_hash(net, net_bits, host_bits, (uint32_t)port[0].raw << 16 | port[1].raw);
+
+	return (hash & IP6_LABEL_MASK & ~IP6_LABEL_WORKER_MASK) | net->env->worker_index;
+}
+
 int udp6_send(struct net *net, struct net_path *path, const be16 port[2], struct pkt *p)
 {
 	struct pkt *head = with_headroom(net, p);
@@ -87,6 +102,7 @@ int udp6_send(struct net *net, struct net_path *path, const be16 port[2], struct
 			   .protocol = IP_UDP,
 			   .l4_header_len = sizeof(h),
 			   .checksum_offset = UDP_CHECKSUM_OFFSET,
+			   .flow_label = flow_label(net, &path->remote, port),
 		   });
 	return 0;
 }

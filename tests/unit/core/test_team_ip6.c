@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // IPv6 of several workers: the first asks for all, what one hears all know, and a packet of another
 // worker's connection, or fragment, goes to him.
+#include <errno.h>
+
 #include "crew.h"
 
 #include "../net/bed6.h"
@@ -112,13 +114,13 @@ static void what_a_router_says_all_know(void **state)
 	crew_destroy(c);
 }
 
-static void say(struct crew *c, uint32_t worker, prism_udp udp)
+static void say(struct crew *c, uint32_t worker, prism_udp udp, uint32_t len)
 {
 	struct prism_endpoint to = {.port = 9};
 	struct prism_buf *buf = prism_buf_alloc(c->worker[worker]);
 
 	memcpy(&to.addr, &PEER6, 16);
-	assert_int_equal(prism_buf_append(c->worker[worker], buf, "hello", 5), 0);
+	prism_buf_grow(buf, len);
 	assert_int_equal(prism_udp_send(c->worker[worker], udp, NULL, &to, buf), 0);
 }
 
@@ -128,7 +130,7 @@ static void an_answer_that_one_hears_lets_another_send(enum crew_mode mode)
 	prism_udp udp = crew_open_udp(c, 2, 0);
 	struct frame f;
 
-	say(c, 2, udp);
+	say(c, 2, udp, 5);
 	crew_turns(c);
 	assert_int_equal(crew_sent(c), 1);
 	assert_int_equal(c->counters[2].value[COUNTER_queued_pkts], 1);
@@ -150,6 +152,57 @@ static void an_answer_that_one_hears_lets_another_send_by_his_queue(void **state
 static void an_answer_that_one_hears_lets_another_send_by_the_only_queue(void **state)
 {
 	an_answer_that_one_hears_lets_another_send(CREW_FEW);
+}
+
+// All have a socket on the port and send as much to the same peer: the label in the quote tells
+// whose it was.
+static void a_packet_too_big_reaches_who_sent_it(void **state)
+{
+	const struct icmp6_header too_big = {ICMP6_TOO_BIG, 0, {0}, be32_of(1300)};
+	struct crew *c = create_ready(CREW_SPREAD);
+	prism_udp udp[4];
+	struct frame f;
+
+	frame6_asks(&f, &PEER6, PEER_MAC);
+	crew_in(c, 0, &f);
+	for (uint32_t i = 0; i < 4; i++)
+		udp[i] = crew_open_udp(c, i, 53);
+	for (uint32_t i = 0; i < 4; i++) {
+		say(c, i, udp[i], 1400);
+		crew_turns(c);
+		const struct ipv6_header *sent = read_ip6(c, i);
+
+		assert_int_equal(be32_get(sent->version_class_flow) & IP6_LABEL_WORKER_MASK, i);
+		frame6_icmp(&f, &OURS6, too_big, (struct run){sent, 1000});
+		for (uint32_t receiver = 0; receiver < 4; receiver++)
+			crew_in(c, receiver, &f);
+		assert_int_equal(c->seen[i].count[PRISM_EVENT_UDP_ERROR], 4);
+		assert_int_equal(c->seen[i].last.reason, EMSGSIZE);
+	}
+	for (uint32_t i = 0; i < 4; i++)
+		assert_int_equal(c->seen[i].count[PRISM_EVENT_UDP_ERROR], 4);
+	assert_int_equal(crew_all_drops(c), 0);
+	crew_at_rest(c);
+	crew_destroy(c);
+}
+
+static void a_flow_has_one_label_and_others_have_others(void **state)
+{
+	struct crew *c = create_ready(CREW_SPREAD);
+	prism_udp one = crew_open_udp(c, 1, 53), other = crew_open_udp(c, 1, 54);
+	uint32_t label[3];
+	struct frame f;
+
+	frame6_asks(&f, &PEER6, PEER_MAC);
+	crew_in(c, 0, &f);
+	for (uint32_t i = 0; i < 3; i++) {
+		say(c, 1, i < 2 ? one : other, 5);
+		crew_turns(c);
+		label[i] = be32_get(read_ip6(c, 1)->version_class_flow) & IP6_LABEL_MASK;
+	}
+	assert_int_equal(label[0], label[1]);
+	assert_int_not_equal(label[0], label[2]);
+	crew_destroy(c);
 }
 
 static void frame6_seg(struct frame *f, struct seg s)
@@ -242,6 +295,8 @@ int main(void)
 		cmocka_unit_test(what_a_router_says_all_know),
 		cmocka_unit_test(an_answer_that_one_hears_lets_another_send_by_his_queue),
 		cmocka_unit_test(an_answer_that_one_hears_lets_another_send_by_the_only_queue),
+		cmocka_unit_test(a_packet_too_big_reaches_who_sent_it),
+		cmocka_unit_test(a_flow_has_one_label_and_others_have_others),
 		cmocka_unit_test(a_segment_reaches_the_connections_worker),
 		cmocka_unit_test(fragments_of_a_packet_meet_at_one_worker),
 	};
