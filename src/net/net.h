@@ -126,8 +126,17 @@ void net_hand(struct net *net, struct pkt *p, const struct arrival *arrival, uin
 // True when one of our addresses (any port) equals a.
 bool net_is_local(const struct net *net, const struct addr *a);
 
-// Which of our addresses it is, as all workers count them from 1 on; 0: none, or any.
+// Which of our configured addresses it is, as all workers count them from 1 on; 0: none, or any.
 uint32_t net_place(const struct net *net, const struct addr *a);
+
+// claim.c. Who of several workers have somebody at an address and port: the closest (claims_for).
+uint64_t net_claimants(const struct net *net, const struct claims *claims, const struct addr *local,
+		       uint16_t port);
+
+// This worker has one at an address of ours, or any; 0 or a negative errno with err_set. Or no
+// more, whether or not the address is still ours.
+int net_claim(struct net *net, struct claims *claims, const struct addr *local, uint16_t port);
+void net_unclaim(struct net *net, struct claims *claims, const struct addr *local, uint16_t port);
 
 // True when a is not one host: a multicast group, or the broadcast address of a network of ours.
 bool net_is_group(const struct net *net, const struct addr *a);

@@ -78,8 +78,13 @@ int udp_open(struct net *net, const struct addr *local, uint16_t port, uint64_t 
 		port = choose_port(net, local);
 	if (port == 0)
 		return err_set(ERR_NO_LOCAL_PORT, "udp %s", addr_format(local, text));
+	int error =
+		net->config.udp_claims ? net_claim(net, net->config.udp_claims, local, port) : 0;
 	struct udp_socket *s = &u->socket[u->free_first - 1];
 	uint16_t index = u->free_first;
+
+	if (error)
+		return error;
 
 	u->free_first = s->next;
 	s->local = *local;
@@ -88,9 +93,6 @@ int udp_open(struct net *net, const struct addr *local, uint16_t port, uint64_t 
 	s->clients_only = false;
 	s->next = u->by_port[port];
 	u->by_port[port] = index;
-	if (net->config.udp_claims)
-		claims_take(net->config.udp_claims, port, net_place(net, local),
-			    net->env->worker_index);
 	udp->id = s->id;
 	return 0;
 }
@@ -143,8 +145,7 @@ int udp_close(struct net *net, prism_udp udp)
 		link = &u->socket[*link - 1].next;
 	*link = s->next;
 	if (net->config.udp_claims)
-		claims_leave(net->config.udp_claims, s->port, net_place(net, &s->local),
-			     net->env->worker_index);
+		net_unclaim(net, net->config.udp_claims, &s->local, s->port);
 	s->port = 0;
 	s->id = next_id(s->id);
 	s->next = u->free_first;
@@ -219,7 +220,7 @@ static void report_error(struct net *net, const struct icmp_report *r)
 
 uint64_t udp_claimants(const struct net *net, const struct addr *local, uint16_t port)
 {
-	return claims_for(net->config.udp_claims, port, net_place(net, local));
+	return net_claimants(net, net->config.udp_claims, local, port);
 }
 
 uint32_t udp_worker_for(const struct net *net, uint64_t claimants, const struct icmp_report *flow,
@@ -240,7 +241,7 @@ uint32_t udp_worker_for(const struct net *net, uint64_t claimants, const struct 
 static uint32_t worker_who_sent(const struct net *net, const struct icmp_report *r)
 {
 	const struct claims *claims = net->config.udp_claims;
-	uint64_t mask = claims_of(claims, r->local_port, net_place(net, &r->local)) |
+	uint64_t mask = net_claimants(net, claims, &r->local, r->local_port) |
 			claims_of(claims, r->local_port, CLAIMS_ANY);
 
 	if (mask >> r->worker & 1)

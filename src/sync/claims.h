@@ -6,12 +6,26 @@
 //	port 1   any  address 1  address 2 ..     which all workers know them; any: all of these
 //	..
 //
+// Addresses that nobody configured (link-local ones, those that routers let a host make) come and
+// go, and each worker may know them in an order of his own. Who has somebody there stands under a
+// name, made of address and port, in a small table:
+//
+//	name[i]     address (40 bits of a hash) | port (16) | how many workers have it (8); 0: free
+//	taken_by[i] a bit each of these
+//
+// A worker counts himself into the name by a compare-and-swap before he sets his bit, and out of it
+// after he has cleared it: so a name that is freed has no bits, and who takes a free place finds
+// none. Two who come at once may take a place each for the same name; who reads takes all places of
+// a name together. Who reads a name and then the bits of the next that stands there hands on
+// wrongly, as below.
+//
 // Who writes: each worker its own bits, with a read-modify-write, since the word is shared. Who
 // reads: any worker, relaxed: a claim publishes nothing but itself. Who reads an old value hands a
 // packet to a worker who has nobody there any more, or not yet, and who then refuses it by name; or
 // refuses it himself, as he would have had it come a moment sooner. The two words that claims_for
 // reads need not be of one moment either: each packet is for one of those who were there. No ABA:
-// nothing is concluded from a value but where to hand on to. Progress: wait-free.
+// nothing is concluded from a value but where to hand on to. Progress: wait-free; of names,
+// lock-free.
 #pragma once
 
 #include <stdbool.h>
@@ -25,8 +39,16 @@
 #define CLAIMS_PORTS 65536u
 #define CLAIMS_ANY 0u // the place of those who take what is for any address
 
+// Names that there may be at once. A name is at one of so many places in a row, which its hash
+// begins.
+#define CLAIMS_NAMES 256u
+#define CLAIMS_ROW 8u
+
 struct claims {
-	uint32_t places;    // of a port: any, and one for each address
+	uint32_t places;   // of a port: any, and one for each address
+	uint32_t names_in; // how many of the names are not free; a hint
+	uint64_t name[CLAIMS_NAMES];
+	uint64_t taken_by[CLAIMS_NAMES];
 	uint64_t workers[]; // a bit each of WORKERS_MAX
 };
 
@@ -60,6 +82,29 @@ static inline uint64_t claims_for(const struct claims *c, uint16_t port, uint32_
 	return mask ? mask : claims_of(c, port, CLAIMS_ANY);
 }
 
+// Of an address that nobody configured, by a hash of it.
+static inline uint64_t claims_name(uint64_t hash, uint16_t port)
+{
+	return (hash & ~UINT64_C(0xffffff)) | (uint64_t)port << 8;
+}
+
+// False: nobody has somebody under any name, as is nearly always so.
+static inline bool claims_have_names(const struct claims *c)
+{
+	return atomic_get(&c->names_in, RELAXED) != 0;
+}
+
+// Who has somebody under a name.
+uint64_t claims_of_name(const struct claims *c, uint64_t name);
+
+// worker has one under this name now, which he had not; false: there is no place for the name. Or
+// he, who had, has it no more. Its own thread.
+bool claims_take_name(struct claims *c, uint64_t name, uint32_t worker);
+void claims_leave_name(struct claims *c, uint64_t name, uint32_t worker);
+
+// Who has somebody on the port under any name.
+uint64_t claims_of_names_on(const struct claims *c, uint16_t port);
+
 // Who has somebody on the port, whatever the address.
 static inline uint64_t claims_on(const struct claims *c, uint16_t port)
 {
@@ -67,6 +112,8 @@ static inline uint64_t claims_on(const struct claims *c, uint16_t port)
 
 	for (uint32_t place = 0; place < c->places; place++)
 		mask |= claims_of(c, port, place);
+	if (UNLIKELY(claims_have_names(c)))
+		mask |= claims_of_names_on(c, port);
 	return mask;
 }
 

@@ -70,7 +70,11 @@ int tcp_listen(struct tcp *tcp, const struct addr *local, uint16_t port, uint64_
 	if (slot < 0)
 		return slot;
 	struct listener *l = &tcp->listener[slot];
+	struct claims *claims = tcp->shared->listening;
+	int error = claims ? net_claim(tcp->net, claims, local, port) : 0;
 
+	if (error)
+		return error;
 	l->local = *local;
 	l->port = port;
 	l->user = user;
@@ -78,8 +82,6 @@ int tcp_listen(struct tcp *tcp, const struct addr *local, uint16_t port, uint64_
 	l->generation++;
 	l->next = tcp->listener_chain[port % LISTENER_CHAINS];
 	tcp->listener_chain[port % LISTENER_CHAINS] = (uint16_t)slot;
-	if (tcp->shared->listening)
-		claims_take(tcp->shared->listening, port, net_place(tcp->net, local), tcp->worker);
 	listener->id = listener_handle(tcp, (uint32_t)slot);
 	return 0;
 }
@@ -103,8 +105,7 @@ int tcp_unlisten(struct tcp *tcp, prism_listener listener)
 	*link = l->next;
 	l->open = false;
 	if (tcp->shared->listening)
-		claims_leave(tcp->shared->listening, l->port, net_place(tcp->net, &l->local),
-			     tcp->worker);
+		net_unclaim(tcp->net, tcp->shared->listening, &l->local, l->port);
 	return 0;
 }
 

@@ -19,7 +19,7 @@ uint32_t stranger_listener(struct tcp *tcp, const struct arrival *a, uint16_t po
 
 	if (!tcp->shared->listening)
 		return listener_for(tcp, &a->dst, port) ? tcp->worker : STRANGER_NOBODY;
-	mask = claims_for(tcp->shared->listening, port, net_place(tcp->net, &a->dst));
+	mask = net_claimants(tcp->net, tcp->shared->listening, &a->dst, port);
 	if (mask == 0)
 		return STRANGER_NOBODY;
 	if (mask >> tcp->worker & 1 && !net_deals_out(tcp->net, a))

@@ -96,17 +96,34 @@ static void a_question_is_answered_once_and_all_know_who_asked(void **state)
 	crew_destroy(c);
 }
 
-static void what_a_router_says_all_know(void **state)
+// Of a router that has a prefix with these flags for so long.
+static void frame6_ra(struct frame *f, uint8_t flags, uint32_t life_s)
 {
 	const struct nd_advertisement ra = {.type = ICMP6_ROUTER_ADVERTISEMENT,
 					    .lifetime_s = be16_of(1800)};
+	const struct nd_option_prefix prefix = {
+		.type = ND_OPTION_PREFIX,
+		.words = 4,
+		.len = 64,
+		.flags = flags,
+		.valid_s = be32_of(life_s),
+		.preferred_s = be32_of(life_s),
+		.prefix = {0x20, 1, 0xd, 0xb8, 0, 0x77},
+	};
+
+	frame6(f, &LOCAL6, &ALL_NODES6, IP_ICMP6);
+	frame_add(f, &ra, sizeof(ra));
+	frame_add(f, &prefix, sizeof(prefix));
+	frame6_finish(f, ICMP6_AT);
+}
+
+static void what_a_router_says_all_know(void **state)
+{
 	struct crew *c = create_ready(CREW_SPREAD);
 	struct net_path path;
 	struct frame f;
 
-	frame6(&f, &LOCAL6, &ALL_NODES6, IP_ICMP6);
-	frame_add(&f, &ra, sizeof(ra));
-	frame6_finish(&f, ICMP6_AT);
+	frame6_ra(&f, 0, 0);
 	crew_in(c, 3, &f);
 	for (uint32_t i = 0; i < 4; i++)
 		assert_int_equal(net_path_find(net_of(c, i), &NOBODY6, &FAR6, &path), 0);
@@ -152,6 +169,85 @@ static void an_answer_that_one_hears_lets_another_send_by_his_queue(void **state
 static void an_answer_that_one_hears_lets_another_send_by_the_only_queue(void **state)
 {
 	an_answer_that_one_hears_lets_another_send(CREW_FEW);
+}
+
+static void frame6_query(struct frame *f, const struct addr *dst)
+{
+	struct udp_header h = {be16_of(5000), be16_of(53), be16_of(sizeof(h) + 5), {0}};
+
+	frame6(f, &LOCAL6, dst, IP_UDP);
+	struct udp_header *at = frame_add(f, &h, sizeof(h));
+
+	frame_add(f, "query", 5);
+	at->checksum = checksum_finish(checksum_pseudo(&LOCAL6, dst, IP_UDP, sizeof(h) + 5) +
+				       checksum_add(0, at, sizeof(h) + 5));
+	frame6_finish(f, 0);
+}
+
+// A query to the address reaches the worker alone, whoever receives it.
+static void is_heard_by(struct crew *c, const struct addr *dst, uint32_t worker)
+{
+	uint32_t before = c->seen[worker].count[PRISM_EVENT_DATAGRAM];
+	struct frame f;
+
+	frame6_query(&f, dst);
+	for (uint32_t i = 0; i < 4; i++)
+		crew_in(c, i, &f);
+	assert_int_equal(c->seen[worker].count[PRISM_EVENT_DATAGRAM], before + 4);
+	assert_int_equal(crew_all_drops(c), 0);
+}
+
+static struct prism_endpoint at6(const struct addr *addr, uint16_t port)
+{
+	struct prism_endpoint e = {.port = port};
+
+	memcpy(&e.addr, addr, 16);
+	return e;
+}
+
+// The link-local one, and one of a router's prefix, are places of their own, not any.
+static void sockets_on_addresses_that_nobody_configured_are_told_apart(void **state)
+{
+	struct crew *c = create_ready(CREW_SPREAD);
+	const struct addr local = net_of(c, 0)->ip6->port[0].address[0].addr;
+	struct frame f;
+
+	frame6_ra(&f, ND_PREFIX_AUTONOMOUS, 1000);
+	crew_in(c, 0, &f);
+	crew_time(c, 1200 * NS_PER_MS);
+	const struct addr made = net_of(c, 0)->ip6->port[0].address[2].addr;
+
+	prism_udp one = crew_open_udp_at(c, 1, at6(&local, 53));
+	prism_udp other = crew_open_udp_at(c, 2, at6(&made, 53));
+
+	crew_open_udp(c, 3, 53);
+	is_heard_by(c, &local, 1);
+	is_heard_by(c, &made, 2);
+	is_heard_by(c, &OURS6, 3);
+	assert_int_equal(prism_udp_close(c->worker[1], one), 0);
+	is_heard_by(c, &local, 3);
+	crew_time(c, 1000 * NS_PER_S); // the address ends before its socket
+	assert_int_equal(prism_udp_close(c->worker[2], other), 0);
+	assert_int_equal(claims_on(team_udp_claims(c->team), 53), 1 << 3);
+	is_heard_by(c, &OURS6, 3);
+	crew_destroy(c);
+}
+
+static void listeners_on_addresses_that_nobody_configured_are_told_apart(void **state)
+{
+	struct crew *c = create_ready(CREW_SPREAD);
+	const struct addr local = net_of(c, 0)->ip6->port[0].address[0].addr;
+	struct prism_endpoint at_local = at6(&local, 80), at_any = {.port = 80};
+	struct claims *claims = team_tcp(c->team)->listening;
+	prism_listener one, other;
+
+	assert_int_equal(prism_tcp_listen(c->worker[1], &at_local, 1, &one), 0);
+	assert_int_equal(prism_tcp_listen(c->worker[2], &at_any, 1, &other), 0);
+	assert_int_equal(net_claimants(net_of(c, 0), claims, &local, 80), 1 << 1);
+	assert_int_equal(net_claimants(net_of(c, 0), claims, &OURS6, 80), 1 << 2);
+	assert_int_equal(prism_tcp_unlisten(c->worker[1], one), 0);
+	assert_int_equal(net_claimants(net_of(c, 0), claims, &local, 80), 1 << 2);
+	crew_destroy(c);
 }
 
 // All have a socket on the port and send as much to the same peer: the label in the quote tells
@@ -295,6 +391,8 @@ int main(void)
 		cmocka_unit_test(what_a_router_says_all_know),
 		cmocka_unit_test(an_answer_that_one_hears_lets_another_send_by_his_queue),
 		cmocka_unit_test(an_answer_that_one_hears_lets_another_send_by_the_only_queue),
+		cmocka_unit_test(sockets_on_addresses_that_nobody_configured_are_told_apart),
+		cmocka_unit_test(listeners_on_addresses_that_nobody_configured_are_told_apart),
 		cmocka_unit_test(a_packet_too_big_reaches_who_sent_it),
 		cmocka_unit_test(a_flow_has_one_label_and_others_have_others),
 		cmocka_unit_test(a_segment_reaches_the_connections_worker),

@@ -137,6 +137,43 @@ static void a_place_that_there_is_not_is_a_bug_that_is_seen(void **state)
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
 }
 
+static void a_name_is_of_one_address_and_port_and_freed_with_the_last(void **state)
+{
+	uint64_t one = claims_name(UINT64_C(0x123456789abcdef0), 53);
+	uint64_t other = claims_name(UINT64_C(0x123456789abcdef0), 54);
+
+	assert_true(claims_take_name(claims, one, 3));
+	assert_true(claims_take_name(claims, one, 63));
+	assert_true(claims_take_name(claims, other, 5));
+	assert_true(claims_of_name(claims, one) == (UINT64_C(1) << 63 | 1u << 3));
+	assert_true(claims_of_name(claims, other) == 1u << 5);
+	assert_true(claims_of_name(claims, claims_name(0, 53)) == 0);
+	claims_take(claims, 53, ANY, 1);
+	assert_true(claims_on(claims, 53) == (UINT64_C(1) << 63 | 1u << 3 | 1u << 1));
+	claims_leave_name(claims, one, 3);
+	claims_leave_name(claims, one, 3);
+	assert_true(claims_of_name(claims, one) == UINT64_C(1) << 63);
+	claims_leave_name(claims, one, 63);
+	assert_true(claims_on(claims, 53) == 1u << 1);
+	claims_leave_name(claims, other, 5);
+	for (uint32_t i = 0; i < CLAIMS_NAMES; i++)
+		assert_true(claims->name[i] == 0 && claims->taken_by[i] == 0);
+}
+
+static void names_that_begin_in_one_place_are_told_apart_until_the_row_is_full(void **state)
+{
+	uint64_t name[CLAIMS_ROW + 1];
+
+	for (uint32_t i = 0; i <= CLAIMS_ROW; i++) {
+		name[i] = claims_name((uint64_t)i << 40, 53);
+		assert_int_equal(claims_take_name(claims, name[i], i), i < CLAIMS_ROW);
+	}
+	claims_leave_name(claims, name[2], 2);
+	assert_true(claims_take_name(claims, name[CLAIMS_ROW], 8));
+	for (uint32_t i = 0; i <= CLAIMS_ROW; i++)
+		assert_true(claims_of_name(claims, name[i]) == (i == 2 ? 0 : UINT64_C(1) << i));
+}
+
 #define THREADS 4
 #define ROUNDS 200000
 
@@ -153,6 +190,42 @@ static void *come_and_go(void *context)
 		wrong += claims_of(claims, 7, ANY) >> worker & 1;
 	}
 	return (void *)wrong;
+}
+
+// All of one name, each of one of his own beside it; three rows meet in the same places.
+static void *come_and_go_by_name(void *context)
+{
+	uint32_t worker = (uint32_t)(uintptr_t)context;
+	uint64_t ours = claims_name(0, 7), own = claims_name((uint64_t)(worker + 1) << 40, 7);
+	uintptr_t wrong = 0;
+
+	for (uint32_t i = 0; i < ROUNDS; i++) {
+		wrong += !claims_take_name(claims, ours, worker);
+		wrong += !claims_take_name(claims, own, worker);
+		wrong += !(claims_of_name(claims, ours) >> worker & 1);
+		wrong += claims_of_name(claims, own) != UINT64_C(1) << worker;
+		claims_leave_name(claims, ours, worker);
+		wrong += claims_of_name(claims, ours) >> worker & 1;
+		claims_leave_name(claims, own, worker);
+	}
+	return (void *)wrong;
+}
+
+static void workers_who_come_and_go_by_name_leave_nothing(void **state)
+{
+	pthread_t thread[THREADS];
+	void *wrong;
+
+	for (uintptr_t i = 0; i < THREADS; i++)
+		assert_int_equal(
+			pthread_create(&thread[i], NULL, come_and_go_by_name, (void *)(i * 21)), 0);
+	for (int i = 0; i < THREADS; i++) {
+		pthread_join(thread[i], &wrong);
+		assert_null(wrong);
+	}
+	for (uint32_t i = 0; i < CLAIMS_NAMES; i++)
+		assert_true(claims->name[i] == 0 && claims->taken_by[i] == 0);
+	assert_int_equal(claims->names_in, 0);
 }
 
 static void workers_who_write_one_word_at_once_keep_their_own_bits(void **state)
@@ -185,6 +258,13 @@ int main(void)
 						make, unmake),
 		cmocka_unit_test(who_is_chosen_has_a_claim_and_is_the_same_for_the_same_hash),
 		cmocka_unit_test(all_with_a_claim_are_chosen_evenly),
+		cmocka_unit_test_setup_teardown(
+			a_name_is_of_one_address_and_port_and_freed_with_the_last, make, unmake),
+		cmocka_unit_test_setup_teardown(
+			names_that_begin_in_one_place_are_told_apart_until_the_row_is_full, make,
+			unmake),
+		cmocka_unit_test_setup_teardown(workers_who_come_and_go_by_name_leave_nothing, make,
+						unmake),
 		cmocka_unit_test_setup_teardown(
 			workers_who_write_one_word_at_once_keep_their_own_bits, make, unmake),
 	};
