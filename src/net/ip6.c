@@ -107,6 +107,7 @@ static struct pkt *pass_extensions(struct net *net, struct pkt *p, struct arriva
 	if (w->next != IPV6_FRAGMENT)
 		return p;
 	p = reassembly6_add(net, p, a, w);
+	a->was_fragment = true;
 	return p && extensions_pass(net, p, a, w) ? p : NULL;
 }
 

@@ -263,6 +263,9 @@ static enum drop hear(struct net *net, const struct pkt *p, const struct arrival
 	struct heard h;
 	enum drop reason;
 
+	// RFC 6980 5: who filters for a link cannot look into pieces, and nothing here needs them.
+	if (a->was_fragment)
+		return DROP_ND_FRAGMENT;
 	if (icmp->type == ICMP6_ROUTER_SOLICITATION) // RFC 4861 6.2.6: for routers
 		return DROP_ICMP6_IGNORED;
 	if (icmp->type == ICMP6_MLD_QUERY)

@@ -187,6 +187,40 @@ static void messages_on_a_tagged_port_carry_its_tag(void **state)
 	bed_destroy(b);
 }
 
+// RFC 6980 5: in two pieces, or behind the header of one.
+static void what_came_in_fragments_is_not_believed(void **state)
+{
+	const uint32_t at = ICMP6_AT, first_len = 16;
+	struct bed *b = bed6_create();
+	struct frame whole, f;
+	struct ipv6_fragment h = {.next_header = IP_ICMP6, .id = be32_of(7)};
+
+	frame6_nd(&whole, &PEER6, &OURS6,
+		  (struct nd_words){ICMP6_NEIGHBOUR_SOLICITATION, 0, &OURS6, PEER_MAC});
+	for (uint32_t i = 0; i < 2; i++) {
+		h.offset = be16_of((uint16_t)(i ? first_len : IPV6_FRAGMENT_MORE));
+		frame6(&f, &PEER6, &OURS6, IPV6_FRAGMENT);
+		frame_add(&f, &h, sizeof(h));
+		frame_add(&f, whole.byte + at + i * first_len,
+			  i ? whole.len - at - first_len : first_len);
+		frame6_finish(&f, 0);
+		bed_in(b, 0, f.byte, f.len);
+	}
+	assert_int_equal(bed_drops(b, DROP_ND_FRAGMENT), 1);
+	h.offset = be16_of(0);
+	frame6(&f, &PEER6, &OURS6, IPV6_FRAGMENT);
+	frame_add(&f, &h, sizeof(h));
+	frame_add(&f, whole.byte + at, whole.len - at);
+	frame6_finish(&f, 0);
+	bed_in(b, 0, f.byte, f.len);
+	assert_int_equal(bed_drops(b, DROP_ND_FRAGMENT), 2);
+	assert_null(bed6_neighbour(b, &PEER6));
+	assert_int_equal(b->port[0].tx_count, 0);
+	bed_in(b, 0, whole.byte, whole.len); // as it should come
+	assert_non_null(bed6_neighbour(b, &PEER6));
+	bed_destroy(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -199,6 +233,7 @@ int main(void)
 		cmocka_unit_test(another_that_claims_our_address_is_named_and_does_not_get_it),
 		cmocka_unit_test(an_address_is_asked_for_in_its_own_group),
 		cmocka_unit_test(messages_on_a_tagged_port_carry_its_tag),
+		cmocka_unit_test(what_came_in_fragments_is_not_believed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
