@@ -20,6 +20,14 @@
 #define REACHABLE_MS_MAX 3600000u // RFC 4861 6.2.1
 #define RETRANSMIT_MS_MAX 60000u  // above that nobody could be asked three times while one waits
 
+// RFC 4861 6.3.4 has no floors, so that one forged message could keep what we send on the link, or
+// end each address's three tries within milliseconds. A path through the internet is rarely longer
+// than 30 hops (Linux has the first as accept_ra_min_hop_limit); who needs a second is not asked
+// three times in 0.3.
+#define HOP_LIMIT_MIN 32u
+#define RETRANSMIT_MS_MIN 100u
+#define REACHABLE_MS_MIN 1000u
+
 #define TWO_HOURS_NS (7200 * NS_PER_S) // RFC 4862 5.5.3 (e)
 #define FOREVER_S UINT32_MAX
 
@@ -307,11 +315,11 @@ enum drop nd_advertised(struct net *net, const struct pkt *p, const struct arriv
 	uint32_t reachable_ms = be32_get(h->reachable_ms), ask_ms = be32_get(h->retransmit_ms);
 
 	if (h->hop_limit)
-		port->hop_limit = h->hop_limit;
+		port->hop_limit = (uint8_t)MAX(h->hop_limit, HOP_LIMIT_MIN);
 	if (reachable_ms && reachable_ms <= REACHABLE_MS_MAX)
-		port->reachable_ns = reachable_ms * NS_PER_MS;
+		port->reachable_ns = MAX(reachable_ms, REACHABLE_MS_MIN) * NS_PER_MS;
 	if (ask_ms && ask_ms <= RETRANSMIT_MS_MAX)
-		port->retransmit_ns = ask_ms * NS_PER_MS;
+		port->retransmit_ns = MAX(ask_ms, RETRANSMIT_MS_MIN) * NS_PER_MS;
 	port->solicit_ns = TIME_NEVER_NS; // RFC 4861 6.3.7
 	take_router(net, port, &a->src, be16_get(h->lifetime_s));
 	take_options(net, p, a);

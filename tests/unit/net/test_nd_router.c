@@ -288,6 +288,28 @@ static void the_link_has_the_mtu_and_times_that_routers_say(void **state)
 	bed_destroy(b);
 }
 
+static void an_advertisement_that_says_little_does_not_keep_us_on_the_link(void **state)
+{
+	struct bed *b = bed6_create();
+	struct ip6_port *port = &b->net->ip6->port[0];
+	struct frame f;
+
+	frame6_ra(&f, &LOCAL6, 1800);
+	ra_of(&f)->hop_limit = 1;
+	ra_of(&f)->reachable_ms = be32_of(1);
+	ra_of(&f)->retransmit_ms = be32_of(1);
+	in(b, &f);
+	assert_int_equal(port->hop_limit, 32);
+	assert_int_equal(port->reachable_ns, NS_PER_S);
+	assert_int_equal(port->retransmit_ns, 100 * NS_PER_MS);
+	ra_of(&f)->hop_limit = 0; // says nothing
+	ra_of(&f)->reachable_ms = ra_of(&f)->retransmit_ms = be32_of(0);
+	in(b, &f);
+	assert_int_equal(port->hop_limit, 32);
+	assert_int_equal(port->retransmit_ns, 100 * NS_PER_MS);
+	bed_destroy(b);
+}
+
 // RFC 4861 6.1.2
 static void what_breaks_a_rule_of_validation_is_dropped(void **state)
 {
@@ -352,6 +374,7 @@ int main(void)
 		cmocka_unit_test(an_address_that_a_router_lets_us_make_is_asked_for_first),
 		cmocka_unit_test(prefixes_of_which_no_address_is_made),
 		cmocka_unit_test(the_link_has_the_mtu_and_times_that_routers_say),
+		cmocka_unit_test(an_advertisement_that_says_little_does_not_keep_us_on_the_link),
 		cmocka_unit_test(what_breaks_a_rule_of_validation_is_dropped),
 		cmocka_unit_test(forged_advertisements_fill_small_tables_and_nothing_else),
 	};
