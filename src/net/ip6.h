@@ -34,6 +34,8 @@ struct ip6_address {
 	uint64_t next_ns;            // of its probes
 	uint64_t preferred_until_ns; // from then on it only answers (RFC 4862 5.5.4)
 	uint64_t valid_until_ns;     // from then on it is not ours
+	uint64_t heard_ns;           // when a router spoke of its prefix last
+	bool spoke;                  // something was sent from it
 };
 
 #define IP6_ROUTERS_MAX 4
@@ -43,11 +45,14 @@ struct ip6_address {
 struct ip6_router {
 	struct addr addr;
 	uint64_t until_ns;
+	uint64_t heard_ns; // when it spoke last
+	bool answered;     // when it was asked, as a neighbour
 };
 
 struct ip6_prefix {
 	struct addr prefix;
 	uint64_t until_ns;
+	uint64_t heard_ns;
 	uint8_t len; // bits
 };
 
@@ -62,6 +67,7 @@ struct ip6_port {
 	uint8_t solicitations;
 	uint64_t solicit_ns;                  // when the next one leaves
 	uint64_t report_ns;                   // when an answer about our groups is due
+	uint64_t give_way_ns;                 // when a made address may give way to another
 	uint64_t reachable_ns, retransmit_ns; // RFC 4861 6.3.2
 };
 
@@ -114,8 +120,8 @@ bool ip6_is_ours(const struct net *net, const struct addr *addr);
 // True for the groups that the port listens to: all nodes, and those of its own addresses.
 bool ip6_is_joined(const struct net *net, uint16_t port_index, const struct addr *group);
 
-// An address with this prefix of 64 bits, as a router lets us make one (RFC 4862 5.5.3). NULL:
-// there is no place for another.
+// An address with this prefix of 64 bits, as a router lets us make one (RFC 4862 5.5.3); one that
+// never spoke gives way when there are as many as there may be. NULL: none does.
 struct ip6_address *ip6_make_address(struct net *net, uint16_t port_index,
 				     const struct addr *prefix);
 

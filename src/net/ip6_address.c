@@ -21,6 +21,9 @@
 #define RETRANSMIT_NS NS_PER_S
 #define MADE_AGAIN_MAX 3
 
+// Each new address is asked for on the link: whoever forges prefixes makes us ask so often.
+#define GIVE_WAY_NS NS_PER_S
+
 // When something is next due of an address. What is past does not count.
 static uint64_t address_next_ns(const struct ip6_address *a, uint64_t now_ns)
 {
@@ -205,12 +208,43 @@ static void add_link_local(struct net *net, uint16_t port_index)
 	ip6_make_address(net, port_index, &prefix);
 }
 
+// Of those that were made and never spoke, the one whose prefix nobody has spoken of for longest.
+static struct ip6_address *least_useful(struct ip6_port *p)
+{
+	struct ip6_address *found = NULL;
+
+	for (uint32_t k = 1; k < p->address_count; k++) {
+		struct ip6_address *a = &p->address[k];
+
+		if (a->is_made && !a->spoke && (!found || a->heard_ns < found->heard_ns))
+			found = a;
+	}
+	return found;
+}
+
+// Whoever forges prefixes fills the table, but a router of the link has its address with the first
+// word that it says after him.
+static void make_room(struct net *net, struct ip6_port *p)
+{
+	uint64_t now_ns = net->env->now_ns;
+	struct ip6_address *a = p->give_way_ns <= now_ns ? least_useful(p) : NULL;
+
+	if (!a)
+		return;
+	a->valid_until_ns = now_ns;
+	p->give_way_ns = now_ns + GIVE_WAY_NS;
+	expire(net, p);
+}
+
 struct ip6_address *ip6_make_address(struct net *net, uint16_t port_index,
 				     const struct addr *prefix)
 {
 	struct addr addr = make_address(net, port_index, prefix, 0);
+	struct ip6_port *p = &net->ip6->port[port_index];
 
-	if (net->ip6->port[port_index].address_count == IP6_ADDRESSES_MAX)
+	if (p->address_count == IP6_ADDRESSES_MAX)
+		make_room(net, p);
+	if (p->address_count == IP6_ADDRESSES_MAX)
 		return NULL;
 	struct ip6_address *a = add(net, port_index, &addr, 64);
 

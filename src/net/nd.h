@@ -62,6 +62,9 @@ uint8_t nd_prefix_len(const struct net *net, uint16_t port_index, const struct a
 void nd_router_is_silent(struct net *net, const struct neighbour *n);
 void nd_router_is_none(struct net *net, const struct neighbour *n);
 
+// A neighbour answered a question: when it is a router, it does not give way to others.
+void nd_router_answered(struct net *net, const struct neighbour *n);
+
 // mld.c. Multicast listeners (RFC 3810): says that we listen to the group of an address.
 void mld_join(struct net *net, uint16_t port_index, const struct addr *addr);
 

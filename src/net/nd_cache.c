@@ -157,5 +157,7 @@ void nd_answer(struct net *net, struct neighbour *n, const struct nd_answer *a)
 		later_answer(net, n, a);
 	if (n->is_router && !a->is_router)
 		nd_router_is_none(net, n);
+	else if (a->solicited && a->is_router)
+		nd_router_answered(net, n);
 	n->is_router = a->is_router;
 }

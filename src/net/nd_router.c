@@ -4,9 +4,11 @@
 // advertisements, by path6.c for a way, by ip6_address.c when time has passed. Of several workers
 // each keeps what all hear; the first asks.
 //
-// Bounded: so many routers, prefixes and addresses a port; when they are full, what comes later is
-// not kept, so whoever forges advertisements cannot put others out. What the configuration says
-// goes before what a router says. Not here: redirects, routes of RFC 4191, names of RFC 8106.
+// Bounded: so many routers, prefixes and addresses a port. When they are full, what nobody has
+// spoken of for longest gives way, but not what is in use: a router that has answered as a
+// neighbour, an address that spoke. So whoever forges advertisements puts out nothing that serves,
+// and a router that comes is known with the first word it says after him. What the configuration
+// says goes before what a router says. Not here: redirects, routes of RFC 4191, names of RFC 8106.
 #include "base/time.h"
 #include "net/inside.h"
 #include "net/nd.h"
@@ -150,6 +152,7 @@ void nd_router_is_silent(struct net *net, const struct neighbour *n)
 		return;
 	struct ip6_router silent = port->router[index];
 
+	silent.answered = false;
 	remove_router(net, port, index);
 	port->router[port->router_count++] = silent;
 }
@@ -163,20 +166,88 @@ void nd_router_is_none(struct net *net, const struct neighbour *n)
 		remove_router(net, port, index);
 }
 
+void nd_router_answered(struct net *net, const struct neighbour *n)
+{
+	struct ip6_port *port = port_of(net, n->port_index);
+	uint32_t index = index_of(port, &n->addr);
+
+	if (index < port->router_count)
+		port->router[index].answered = true;
+}
+
+// The one that has been silent for longest of those that never answered either; router_count: all
+// have.
+static uint32_t stalest_router(const struct ip6_port *port)
+{
+	uint32_t found = port->router_count;
+
+	for (uint32_t i = 0; i < port->router_count; i++) {
+		const struct ip6_router *r = &port->router[i];
+
+		if (!r->answered &&
+		    (found == port->router_count || r->heard_ns < port->router[found].heard_ns))
+			found = i;
+	}
+	return found;
+}
+
+static void add_router(struct net *net, struct ip6_port *port, const struct addr *addr)
+{
+	if (port->router_count == IP6_ROUTERS_MAX) {
+		uint32_t victim = stalest_router(port);
+
+		if (victim == port->router_count)
+			return;
+		remove_router(net, port, victim);
+	}
+	port->router[port->router_count++] = (struct ip6_router){.addr = *addr};
+	net->generation++;
+}
+
 // RFC 4861 6.3.4: a lifetime of zero ends it.
 static void take_router(struct net *net, struct ip6_port *port, const struct addr *addr,
 			uint32_t lifetime_s)
 {
 	uint32_t index = index_of(port, addr);
 
-	if (index == port->router_count && lifetime_s && index < IP6_ROUTERS_MAX) {
-		port->router[port->router_count++].addr = *addr;
-		net->generation++;
-	}
-	if (index < port->router_count && lifetime_s)
-		port->router[index].until_ns = until_ns(net, lifetime_s);
-	else if (index < port->router_count)
+	if (index == port->router_count && lifetime_s)
+		add_router(net, port, addr);
+	else if (index < port->router_count && lifetime_s == 0)
 		remove_router(net, port, index);
+	index = index_of(port, addr);
+	if (index == port->router_count)
+		return;
+	port->router[index].until_ns = until_ns(net, lifetime_s);
+	port->router[index].heard_ns = net->env->now_ns;
+}
+
+// An address of ours that spoke lies in it.
+static bool is_used(const struct ip6_port *port, const struct ip6_prefix *prefix)
+{
+	for (uint32_t k = 0; k < port->address_count; k++)
+		if (port->address[k].spoke &&
+		    ipv6_in_prefix(&port->address[k].addr, &prefix->prefix, prefix->len))
+			return true;
+	return false;
+}
+
+// Of those that are not used when there are such, the one that nobody has spoken of for longest.
+// (Who is of a prefix that gave way is reached by way of a router.)
+static uint32_t stalest_prefix(const struct ip6_port *port)
+{
+	uint32_t found = 0;
+	bool found_used = true;
+
+	for (uint32_t i = 0; i < port->prefix_count; i++) {
+		bool used = is_used(port, &port->prefix[i]);
+
+		if (used > found_used)
+			continue;
+		if (used < found_used || port->prefix[i].heard_ns < port->prefix[found].heard_ns)
+			found = i;
+		found_used = used;
+	}
+	return found;
 }
 
 static void take_on_link(struct net *net, struct ip6_port *port, const struct addr *prefix,
@@ -187,15 +258,20 @@ static void take_on_link(struct net *net, struct ip6_port *port, const struct ad
 	while (i < port->prefix_count &&
 	       (port->prefix[i].len != o->len || !addr_equal(&port->prefix[i].prefix, prefix)))
 		i++;
-	if (i == port->prefix_count && valid_s && i < IP6_PREFIXES_MAX) {
-		port->prefix[port->prefix_count++] =
-			(struct ip6_prefix){.prefix = *prefix, .len = o->len};
+	if (valid_s == 0) {
+		if (i < port->prefix_count)
+			remove_prefix(net, port, i);
+		return;
+	}
+	if (i == port->prefix_count) {
+		if (i == IP6_PREFIXES_MAX)
+			remove_prefix(net, port, stalest_prefix(port));
+		i = port->prefix_count++;
+		port->prefix[i] = (struct ip6_prefix){.prefix = *prefix, .len = o->len};
 		net->generation++;
 	}
-	if (i < port->prefix_count && valid_s)
-		port->prefix[i].until_ns = until_ns(net, valid_s);
-	else if (i < port->prefix_count)
-		remove_prefix(net, port, i);
+	port->prefix[i].until_ns = until_ns(net, valid_s);
+	port->prefix[i].heard_ns = net->env->now_ns;
 }
 
 static struct ip6_address *made_of(struct ip6_port *port, const struct addr *prefix)
@@ -232,6 +308,7 @@ static void take_autonomous(struct net *net, uint16_t port_index, const struct a
 		return;
 	a->valid_until_ns = is_new ? until_ns(net, valid_s) : valid_until_ns(net, a, valid_s);
 	a->preferred_until_ns = until_ns(net, preferred_s);
+	a->heard_ns = net->env->now_ns;
 }
 
 static void take_prefix(struct net *net, uint16_t port_index, const struct nd_option_prefix *o)

@@ -149,10 +149,10 @@ static bool find_hop(const struct net *net, const struct addr *local, const stru
 }
 
 // The address to speak from; a given one must be ours.
-static const struct ip6_address *source(const struct net *net, const struct addr *local,
-					const struct addr *remote, uint16_t port_index)
+static struct ip6_address *source(const struct net *net, const struct addr *local,
+				  const struct addr *remote, uint16_t port_index)
 {
-	const struct ip6_address *a =
+	struct ip6_address *a =
 		addr_is_any(local) ? ip6_source(net, port_index, remote) : ip6_find(net, local);
 
 	return a && a->state != IP6_DUPLICATE ? a : NULL;
@@ -234,11 +234,12 @@ int path6_find(struct net *net, const struct addr *local, const struct addr *rem
 	if (!net->ip6 || !ipv6_is_host(&to) || ip6_find(net, &to) ||
 	    !find_hop(net, &from, &to, &hop))
 		return -ENETUNREACH;
-	const struct ip6_address *own = source(net, &from, &to, hop.port_index);
+	struct ip6_address *own = source(net, &from, &to, hop.port_index);
 	const struct net_port *np = &net->port[hop.port_index];
 
 	if (!own)
 		return -ENETUNREACH;
+	own->spoke = true;
 	*path = (struct net_path){
 		.local = own->addr,
 		.remote = to,

@@ -337,26 +337,98 @@ static void what_breaks_a_rule_of_validation_is_dropped(void **state)
 	bed_destroy(b);
 }
 
-// Whoever forges many puts out none that are there.
-static void forged_advertisements_fill_small_tables_and_nothing_else(void **state)
+// A router with a prefix of its own that is on the link and to be made an address of.
+static void frame6_rival(struct frame *f, uint8_t number)
 {
-	struct bed *b = bed6_create();
-	struct addr forged = LOCAL6;
+	struct addr router = LOCAL6;
+
+	router.byte[8] = number;
+	frame6_ra(f, &router, 1800);
+	add_prefix(f, ND_PREFIX_AUTONOMOUS | ND_PREFIX_ON_LINK, 10000, 10000);
+	f->byte[f->len - 9] = number;
+}
+
+static void forge(struct bed *b, uint32_t count)
+{
 	struct frame f;
 
-	advertise(b, &LOCAL6, 1800);
-	for (uint32_t i = 0; i < 100; i++) {
-		forged.byte[8] = (uint8_t)(i + 1);
-		frame6_ra(&f, &forged, 1800);
-		add_prefix(&f, ND_PREFIX_AUTONOMOUS | ND_PREFIX_ON_LINK, 10000, 10000);
-		f.byte[f.len - 9] = (uint8_t)i;
+	for (uint32_t i = 0; i < count; i++) {
+		frame6_rival(&f, (uint8_t)(i % 200 + 1));
 		in(b, &f);
+		bed_time(b, 2 * NS_PER_S);
 	}
 	assert_int_equal(b->net->ip6->port[0].router_count, IP6_ROUTERS_MAX);
 	assert_int_equal(b->net->ip6->port[0].prefix_count, IP6_PREFIXES_MAX);
 	assert_int_equal(b->net->ip6->port[0].address_count, IP6_ADDRESSES_MAX);
-	assert_true(addr_equal(hop_to(b, &FAR6), &LOCAL6));
+}
+
+static bool is_router(const struct bed *b, const struct addr *addr)
+{
+	const struct ip6_port *port = &b->net->ip6->port[0];
+
+	for (uint32_t i = 0; i < port->router_count; i++)
+		if (addr_equal(&port->router[i].addr, addr))
+			return true;
+	return false;
+}
+
+// A router that answered, an address that spoke, and what is configured.
+static void forged_advertisements_put_out_nothing_that_serves(void **state)
+{
+	struct bed *b = bed6_create();
+	struct net_path path;
+	struct frame f;
+
+	frame6_ra(&f, &SECOND6, 1800);
+	add_prefix(&f, ND_PREFIX_AUTONOMOUS | ND_PREFIX_ON_LINK, 10000, 10000);
+	in(b, &f);
+	const struct addr own = made(b)->addr;
+
+	assert_int_equal(net_path_find(b->net, &own, &FAR6, &path), 0);
+	b->net->neighbours.slot[path.neighbour].state = NEIGHBOUR_PENDING; // it was asked
+	bed6_told(b, &SECOND6, ND_SOLICITED | ND_OVERRIDE | ND_ROUTER, PEER_MAC);
+	forge(b, 100);
+	assert_true(addr_equal(hop_to(b, &FAR6), &SECOND6));
+	assert_true(addr_equal(hop_to(b, &THERE6), &THERE6)); // its prefix is still on the link
+	assert_true(ip6_is_ours(b->net, &own));
 	assert_true(ip6_is_ours(b->net, &OURS6));
+	bed_destroy(b);
+}
+
+static void a_router_that_comes_is_known_with_its_first_word_after_forged_ones(void **state)
+{
+	struct bed *b = bed6_create();
+	struct frame f;
+
+	forge(b, 100);
+	frame6_ra(&f, &SECOND6, 1800);
+	add_prefix(&f, ND_PREFIX_AUTONOMOUS | ND_PREFIX_ON_LINK, 10000, 10000);
+	in(b, &f);
+	assert_true(is_router(b, &SECOND6));
+	assert_true(addr_equal(hop_to(b, &THERE6), &THERE6));
+	assert_true(ipv6_in_prefix(&b->net->ip6->port[0].address[IP6_ADDRESSES_MAX - 1].addr,
+				   &PREFIX6, 64));
+	bed_destroy(b);
+}
+
+// Each is asked for on the link.
+static void no_more_than_one_address_a_second_gives_way(void **state)
+{
+	struct bed *b = bed6_create();
+	struct frame f;
+
+	forge(b, 20);
+	for (uint32_t i = 0; i < 20; i++) {
+		const struct addr last = b->net->ip6->port[0].address[IP6_ADDRESSES_MAX - 1].addr;
+
+		frame6_rival(&f, (uint8_t)(100 + i));
+		in(b, &f);
+		assert_int_equal(
+			!addr_equal(&b->net->ip6->port[0].address[IP6_ADDRESSES_MAX - 1].addr,
+				    &last),
+			i == 0 || i == 10);
+		bed_time(b, NS_PER_S / 10);
+	}
 	bed_destroy(b);
 }
 
@@ -376,7 +448,10 @@ int main(void)
 		cmocka_unit_test(the_link_has_the_mtu_and_times_that_routers_say),
 		cmocka_unit_test(an_advertisement_that_says_little_does_not_keep_us_on_the_link),
 		cmocka_unit_test(what_breaks_a_rule_of_validation_is_dropped),
-		cmocka_unit_test(forged_advertisements_fill_small_tables_and_nothing_else),
+		cmocka_unit_test(forged_advertisements_put_out_nothing_that_serves),
+		cmocka_unit_test(
+			a_router_that_comes_is_known_with_its_first_word_after_forged_ones),
+		cmocka_unit_test(no_more_than_one_address_a_second_gives_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
