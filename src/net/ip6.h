@@ -65,10 +65,11 @@ struct ip6_port {
 	uint16_t mtu_bytes; // of the link
 	uint8_t hop_limit;  // of what we send
 	uint8_t solicitations;
-	uint64_t solicit_ns;                  // when the next one leaves
-	uint64_t report_ns;                   // when an answer about our groups is due
-	uint64_t give_way_ns;                 // when a made address may give way to another
-	uint64_t reachable_ns, retransmit_ns; // RFC 4861 6.3.2
+	uint64_t solicit_ns;                     // when the next one leaves
+	uint64_t report_ns;                      // when an answer about our groups is due
+	uint64_t ask_tokens_ns, ask_refilled_ns; // of questions after new neighbours (nd_cache.c)
+	uint64_t give_way_ns;                    // when a made address may give way to another
+	uint64_t reachable_ns, retransmit_ns;    // RFC 4861 6.3.2
 };
 
 struct ip6_route {
@@ -148,6 +149,9 @@ void path6_lower_mtu(struct net *net, const struct addr *remote, uint32_t mtu_by
 uint64_t path6_age_mtu(struct net *net); // when it has to be called again
 void path6_large_sent(struct net *net, const struct addr *remote, uint32_t bytes);
 bool path6_was_sent(const struct net *net, const struct addr *remote, uint32_t bytes);
+
+// True when it is the next hop of a route, or a router.
+bool path6_is_hop(const struct net *net, uint16_t port_index, const struct addr *addr);
 
 // True when the port reaches the address without a router.
 bool path6_on_link(const struct net *net, uint16_t port_index, const struct addr *addr);

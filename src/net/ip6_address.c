@@ -205,6 +205,7 @@ static void add_link_local(struct net *net, uint16_t port_index)
 	p->reachable_ns = REACHABLE_NS;
 	p->retransmit_ns = RETRANSMIT_NS;
 	p->solicit_ns = p->report_ns = TIME_NEVER_NS;
+	p->ask_tokens_ns = NS_PER_S; // all of a second's
 	ip6_make_address(net, port_index, &prefix);
 }
 

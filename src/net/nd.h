@@ -54,6 +54,9 @@ uint64_t nd_router_next_ns(const struct ip6_port *port);
 // The default router of a port, or NULL.
 const struct addr *nd_router_of(const struct net *net, uint16_t port_index);
 
+// True when it is one of them, the default or not.
+bool nd_router_knows(const struct net *net, uint16_t port_index, const struct addr *addr);
+
 // The longest of the prefixes that routers say are on the link, which holds addr; 0: none.
 uint8_t nd_prefix_len(const struct net *net, uint16_t port_index, const struct addr *addr);
 
@@ -75,6 +78,9 @@ enum drop mld_query(struct net *net, const struct pkt *p, const struct arrival *
 void mld_tick(struct net *net, uint16_t port_index);
 
 // nd_cache.c. RFC 4861 7.3.2.
+// False: too many new ones were asked for lately, so this one is not (RFC 6583).
+bool nd_may_ask(struct net *net, const struct neighbour *n);
+
 // The first packet waits for this neighbour, which is PENDING now: asks for the first time.
 void nd_ask_everybody(struct net *net, struct neighbour *n);
 

@@ -21,6 +21,12 @@
 #define ASK_TRIES 3
 #define PROBE_TRIES 3
 
+// RFC 6583 7: whoever speaks to us in the names of a whole network of ours makes us ask for each.
+// So many new neighbours are asked for a second, up to three times each; and as many at once, as
+// when a server that was down comes back to its clients.
+#define ASKS_PER_S 256u
+#define ASK_COST_NS (NS_PER_S / ASKS_PER_S)
+
 // An entry that nobody sends to is forgotten after a while, as the table is for those in use.
 #define STALE_NS (600 * NS_PER_S)
 
@@ -45,6 +51,22 @@ static bool mac_is(const struct neighbour *n, const uint8_t mac[6])
 static bool is_known(const struct neighbour *n)
 {
 	return !(n->state & (NEIGHBOUR_NEW | NEIGHBOUR_PENDING | NEIGHBOUR_FAILED));
+}
+
+// Next hops of routes are few, and without them nothing goes anywhere.
+bool nd_may_ask(struct net *net, const struct neighbour *n)
+{
+	struct ip6_port *port = &net->ip6->port[n->port_index];
+	uint64_t earned_ns = net->env->now_ns - port->ask_refilled_ns;
+
+	port->ask_refilled_ns = net->env->now_ns;
+	port->ask_tokens_ns = MIN(port->ask_tokens_ns + MIN(earned_ns, NS_PER_S), NS_PER_S);
+	if (path6_is_hop(net, n->port_index, &n->addr))
+		return true;
+	if (port->ask_tokens_ns < ASK_COST_NS)
+		return false;
+	port->ask_tokens_ns -= ASK_COST_NS;
+	return true;
 }
 
 void nd_ask_everybody(struct net *net, struct neighbour *n)

@@ -142,6 +142,13 @@ static uint32_t index_of(const struct ip6_port *port, const struct addr *addr)
 	return i;
 }
 
+bool nd_router_knows(const struct net *net, uint16_t port_index, const struct addr *addr)
+{
+	const struct ip6_port *port = port_of(net, port_index);
+
+	return index_of(port, addr) < port->router_count;
+}
+
 // RFC 4861 6.3.6: those not known to be gone first, the others in turn.
 void nd_router_is_silent(struct net *net, const struct neighbour *n)
 {

@@ -306,6 +306,11 @@ static COLD void wait_for_answer(struct net *net, struct neighbour *n, struct pk
 		drop_unreachable(net, p, n);
 		return;
 	}
+	if (n->state == NEIGHBOUR_NEW && is_ip6(n) && !nd_may_ask(net, n)) {
+		n->used_ns = 0; // nothing is lost with it
+		pkt_drop(net->env, p, DROP_ND_ASKED_MANY);
+		return;
+	}
 	if (n->state == NEIGHBOUR_NEW) { // asked whether or not the packet finds a place
 		neighbour_become(net, n, NEIGHBOUR_PENDING, ASK_NS);
 		if (is_ip6(n))

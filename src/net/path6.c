@@ -67,6 +67,16 @@ bool path6_on_link(const struct net *net, uint16_t port_index, const struct addr
 	return false;
 }
 
+bool path6_is_hop(const struct net *net, uint16_t port_index, const struct addr *addr)
+{
+	const struct ip6 *ip6 = net->ip6;
+
+	for (uint32_t i = 0; i < ip6->route_count; i++)
+		if (ip6->route[i].port_index == port_index && addr_equal(&ip6->route[i].via, addr))
+			return true;
+	return nd_router_knows(net, port_index, addr);
+}
+
 int path6_add_gateway(struct net *net, uint16_t port_index, const struct addr *via)
 {
 	struct ip6_route r = {.via = *via, .port_index = port_index};

@@ -220,6 +220,39 @@ static void a_flood_of_names_leaves_the_neighbours_in_use(void **state)
 	bed_destroy(b);
 }
 
+// One packet to each of so many stations of the link; how many of them were asked for.
+static uint32_t send_to_many(struct bed *b, uint16_t first, uint16_t count)
+{
+	struct addr to = PEER6;
+	bool alone;
+
+	for (uint16_t i = first; i < first + count; i++) {
+		to.byte[12] = (uint8_t)(1 + i / 256);
+		to.byte[13] = (uint8_t)i;
+		send_to(b, &to);
+	}
+	return asked(b, &alone);
+}
+
+// RFC 6583 7
+static void so_many_new_neighbours_are_asked_for_a_second(void **state)
+{
+	struct bed *b = bed6_create_with(
+		PORT_TX_CHAINS, &(struct net_config){.no_dad = true, .neighbour_pkts_max = 1000});
+
+	assert_int_equal(send_to_many(b, 0, 300), 256);
+	assert_int_equal(bed_drops(b, DROP_ND_ASKED_MANY), 44);
+	b->env.now_ns += NS_PER_S / 2;
+	assert_int_equal(send_to_many(b, 256, 200), 128); // those that were refused too
+	assert_int_equal(bed_drops(b, DROP_ND_ASKED_MANY), 44 + 72);
+	assert_int_equal(path6_add_gateway(b->net, 0, &LOCAL6), 0);
+	assert_int_equal(send_to_many(b, 256 + 199, 1), 0);
+	send_to(b, &FAR6);
+	assert_int_equal(bed6_count(b, ICMP6_NEIGHBOUR_SOLICITATION, NULL), 1); // the gateway
+	bed_time(b, 10 * NS_PER_S);
+	bed_destroy(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -233,6 +266,7 @@ int main(void)
 		cmocka_unit_test(an_unasked_answer_makes_it_known_but_not_reachable),
 		cmocka_unit_test(a_question_from_another_station_makes_it_stale),
 		cmocka_unit_test(a_flood_of_names_leaves_the_neighbours_in_use),
+		cmocka_unit_test(so_many_new_neighbours_are_asked_for_a_second),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
