@@ -35,6 +35,7 @@ struct ip6_address {
 	uint64_t preferred_until_ns; // from then on it only answers (RFC 4862 5.5.4)
 	uint64_t valid_until_ns;     // from then on it is not ours
 	uint64_t heard_ns;           // when a router spoke of its prefix last
+	uint64_t tell_ns;            // when the other workers hear next that another has it
 	bool spoke;                  // something was sent from it
 };
 
@@ -46,7 +47,9 @@ struct ip6_router {
 	struct addr addr;
 	uint64_t until_ns;
 	uint64_t heard_ns; // when it spoke last
-	bool answered;     // when it was asked, as a neighbour
+	uint64_t tell_ns;  // when the other workers hear next what they know already
+	uint64_t told_hash;
+	bool answered; // when it was asked, as a neighbour
 };
 
 struct ip6_prefix {

@@ -208,17 +208,30 @@ static bool is_our_question(const struct net *net, const struct heard *h)
 	return h->nonce && memcmp(h->nonce, ours, sizeof(ours)) == 0;
 }
 
-// Somebody speaks of an address of ours as his, or asks whether he may have it, as we do.
-static enum drop conflict(struct net *net, const struct arrival *a, struct ip6_address *own)
+// What is said of an address that is ours changes nothing here, but others may not be as far: they
+// hear of it now and then.
+static bool tell_now(const struct net *net, struct ip6_address *own)
 {
-	if (own->state == IP6_TENTATIVE)
+	if (own->tell_ns > net->env->now_ns)
+		return false;
+	own->tell_ns = net->env->now_ns + ND_TELL_NS;
+	return true;
+}
+
+// Somebody speaks of an address of ours as his, or asks whether he may have it, as we do.
+static enum drop conflict(struct net *net, const struct arrival *a, struct ip6_address *own,
+			  struct nd_round *round)
+{
+	if (own->state == IP6_TENTATIVE) {
 		ip6_is_duplicate(net, a->port_index, own);
+		return DROP_ND_CONFLICT;
+	}
+	round->is_news = tell_now(net, own);
 	return DROP_ND_CONFLICT;
 }
 
-// answers: this worker is the one to answer.
 static enum drop solicitation(struct net *net, const struct pkt *p, const struct arrival *a,
-			      const struct heard *h, bool answers)
+			      const struct heard *h, struct nd_round *round)
 {
 	struct ip6_address *own = ip6_find_on(net, a->port_index, &h->target);
 	bool probe = ipv6_is_unspecified(&a->src);
@@ -226,27 +239,41 @@ static enum drop solicitation(struct net *net, const struct pkt *p, const struct
 	if (!own || own->state == IP6_DUPLICATE)
 		return DROP_ND_NOT_OURS;
 	if (own->state == IP6_TENTATIVE) // RFC 4862 5.4.3
-		return probe && !is_our_question(net, h) ? conflict(net, a, own) : DROP_ND_NOT_OURS;
+		return probe && !is_our_question(net, h) ? conflict(net, a, own, round)
+							 : DROP_ND_NOT_OURS;
 	// Who is of no prefix that is known to be on the link is answered, but is no neighbour:
 	// what goes to him goes where a route says (RFC 5942 4).
-	if (!probe && h->mac && path6_on_link(net, a->port_index, &a->src))
-		nd_learn(net, a->port_index, &a->src, h->mac);
-	if (answers)
+	if (probe)
+		round->is_news = tell_now(net, own);
+	else
+		round->is_news = h->mac && path6_on_link(net, a->port_index, &a->src) &&
+				 nd_learn(net, a->port_index, &a->src, h->mac);
+	if (round->is_first)
 		advertise(net, a, &h->target,
 			  h->mac ? h->mac : ((const struct eth_header *)pkt_at(p, 0))->src);
 	return DROP_OK;
 }
 
-static enum drop advertisement(struct net *net, const struct arrival *a, const struct heard *h)
+// What was asked for may be the answer to another worker's question. What comes unasked and says
+// what is known says nothing to the others either.
+static bool is_new_of(const struct neighbour *n, const struct heard *h)
+{
+	return h->flags & ND_SOLICITED || n->is_router != (bool)(h->flags & ND_ROUTER) ||
+	       (h->mac && !eth_equal(n->header, h->mac));
+}
+
+static enum drop advertisement(struct net *net, const struct arrival *a, const struct heard *h,
+			       struct nd_round *round)
 {
 	struct ip6_address *own = ip6_find_on(net, a->port_index, &h->target);
 	struct neighbour *n;
 
 	if (own && own->state != IP6_DUPLICATE)
-		return conflict(net, a, own);
+		return conflict(net, a, own, round);
 	n = neighbour_find(net, a->port_index, &h->target);
 	if (!n || n->state == NEIGHBOUR_FAILED || n->state == NEIGHBOUR_NEW)
 		return DROP_ND_UNASKED;
+	round->is_news = n->state == NEIGHBOUR_PENDING || is_new_of(n, h);
 	nd_answer(net, n,
 		  &(struct nd_answer){
 			  .mac = h->mac,
@@ -257,7 +284,8 @@ static enum drop advertisement(struct net *net, const struct arrival *a, const s
 	return DROP_OK;
 }
 
-static enum drop hear(struct net *net, const struct pkt *p, const struct arrival *a, bool answers)
+static enum drop hear(struct net *net, const struct pkt *p, const struct arrival *a,
+		      struct nd_round *round)
 {
 	const struct icmp6_header *icmp = pkt_at(p, a->l4_offset);
 	struct heard h;
@@ -271,33 +299,37 @@ static enum drop hear(struct net *net, const struct pkt *p, const struct arrival
 	if (icmp->type == ICMP6_MLD_QUERY)
 		return mld_query(net, p, a);
 	if (icmp->type == ICMP6_ROUTER_ADVERTISEMENT)
-		return nd_advertised(net, p, a);
+		return nd_advertised(net, p, a, round);
 	reason = read_message(p, a, &h);
 	if (reason != DROP_OK)
 		return reason;
-	return h.asks ? solicitation(net, p, a, &h, answers) : advertisement(net, a, &h);
+	return h.asks ? solicitation(net, p, a, &h, round) : advertisement(net, a, &h, round);
 }
 
 // What is of use to all workers, each of whom has neighbours and addresses of his own.
-static bool is_news(enum drop reason)
+static bool is_of_use(enum drop reason)
 {
 	return reason == DROP_OK || reason == DROP_ND_CONFLICT || reason == DROP_ND_UNASKED;
 }
 
 void nd_input(struct net *net, struct pkt *p, struct arrival *a)
 {
-	enum drop reason = hear(net, p, a, true);
+	struct nd_round round = {.is_first = true, .is_news = true};
+	enum drop reason = hear(net, p, a, &round);
 	enum handed what = reason == DROP_OK ? HANDED_ND_USED : HANDED_ND;
 
-	if (is_news(reason))
+	if (round.is_news && is_of_use(reason))
 		round_send(net, p, mesh_word(what, a->port_index, net->env->worker_index), reason);
+	else if (reason == DROP_OK)
+		pkt_consume(net->env, p);
 	else
 		pkt_drop(net->env, p, reason);
 }
 
 void nd_hear(struct net *net, struct pkt *p, struct arrival *a, uint16_t word)
 {
-	enum drop reason = hear(net, p, a, false);
+	struct nd_round round = {.is_first = false};
+	enum drop reason = hear(net, p, a, &round);
 	bool used = reason == DROP_OK || mesh_what(word) == HANDED_ND_USED;
 
 	round_send(net, p,

@@ -41,8 +41,18 @@ void nd_add_mac(const struct net *net, uint16_t port_index, struct pkt *p, uint8
 const struct nd_option *nd_find_option(const struct pkt *p, const struct arrival *a, uint32_t skip,
 				       uint8_t type, bool *whole);
 
+// Of a message that one worker received and that may go round all of them (net/round.c).
+struct nd_round {
+	bool is_first; // this worker received it: he is the one to answer
+	bool is_news; // it says something that the others need not know already; true to begin with
+};
+
+// What says the same again goes round no sooner than this, lest who repeats it fill the rings.
+#define ND_TELL_NS NS_PER_S
+
 // nd_router.c. What routers say (RFC 4861 6.3, RFC 4862 5.5). DROP_OK, or why it is not believed.
-enum drop nd_advertised(struct net *net, const struct pkt *p, const struct arrival *arrival);
+enum drop nd_advertised(struct net *net, const struct pkt *p, const struct arrival *arrival,
+			struct nd_round *round);
 
 // The link-local address is ours: routers may be asked from it.
 void nd_router_begin(struct net *net, uint16_t port_index);
@@ -87,8 +97,8 @@ void nd_ask_everybody(struct net *net, struct neighbour *n);
 // A packet is to be sent to it. True: it may, as the neighbour was known.
 bool nd_try(struct net *net, struct neighbour *n);
 
-// It said what its address is, without being asked (RFC 4861 7.2.3, 6.3.4).
-void nd_learn(struct net *net, uint16_t port_index, const struct addr *addr, const uint8_t mac[6]);
+// It said what its address is, without being asked (RFC 4861 7.2.3, 6.3.4). False: that was known.
+bool nd_learn(struct net *net, uint16_t port_index, const struct addr *addr, const uint8_t mac[6]);
 
 // What an advertisement says (RFC 4861 7.2.5); mac may be NULL.
 struct nd_answer {

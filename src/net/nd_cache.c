@@ -130,12 +130,14 @@ static void become_stale(struct net *net, struct neighbour *n, const uint8_t mac
 	neighbour_send_queue(net, n);
 }
 
-void nd_learn(struct net *net, uint16_t port_index, const struct addr *addr, const uint8_t mac[6])
+bool nd_learn(struct net *net, uint16_t port_index, const struct addr *addr, const uint8_t mac[6])
 {
 	struct neighbour *n = &net->neighbours.slot[neighbour_get(net, port_index, addr)];
 
-	if (!is_known(n) || !mac_is(n, mac))
-		become_stale(net, n, mac);
+	if (is_known(n) && mac_is(n, mac))
+		return false;
+	become_stale(net, n, mac);
+	return true;
 }
 
 // RFC 4861 7.2.5, of an entry that has no station's address yet.

@@ -349,7 +349,7 @@ static void take_mac(struct net *net, const struct arrival *a, const struct nd_o
 {
 	if (o->words != 1 || eth_is_group(o->mac))
 		return;
-	nd_learn(net, a->port_index, &a->src, o->mac);
+	(void)nd_learn(net, a->port_index, &a->src, o->mac);
 	neighbour_find(net, a->port_index, &a->src)->is_router = true;
 }
 
@@ -388,7 +388,27 @@ static enum drop check(const struct pkt *p, const struct arrival *a)
 	return whole ? DROP_OK : DROP_ND_MALFORMED;
 }
 
-enum drop nd_advertised(struct net *net, const struct pkt *p, const struct arrival *a)
+// What is the same, word for word, says nothing new to the others but how long it holds.
+static bool goes_round(const struct net *net, const struct pkt *p, const struct arrival *a)
+{
+	static const uint8_t no_key[16]; // who makes two alike puts the second off for a second
+	struct ip6_port *port = port_of(net, a->port_index);
+	uint64_t hash = hash_siphash(no_key, pkt_at(p, a->l4_offset), a->l4_len);
+	uint32_t index = index_of(port, &a->src);
+
+	if (index == port->router_count)
+		return true;
+	struct ip6_router *r = &port->router[index];
+
+	if (r->told_hash == hash && r->tell_ns > net->env->now_ns)
+		return false;
+	r->told_hash = hash;
+	r->tell_ns = net->env->now_ns + ND_TELL_NS;
+	return true;
+}
+
+enum drop nd_advertised(struct net *net, const struct pkt *p, const struct arrival *a,
+			struct nd_round *round)
 {
 	const struct nd_advertisement *h = pkt_at(p, a->l4_offset);
 	struct ip6_port *port = port_of(net, a->port_index);
@@ -407,6 +427,7 @@ enum drop nd_advertised(struct net *net, const struct pkt *p, const struct arriv
 	port->solicit_ns = TIME_NEVER_NS; // RFC 4861 6.3.7
 	take_router(net, port, &a->src, be16_get(h->lifetime_s));
 	take_options(net, p, a);
+	round->is_news = goes_round(net, p, a);
 	ip6_schedule(net);
 	return DROP_OK;
 }

@@ -131,6 +131,50 @@ static void what_a_router_says_all_know(void **state)
 	crew_destroy(c);
 }
 
+// How many hand-overs the frame costs that the first worker receives.
+static uint64_t handed(struct crew *c, struct frame *f)
+{
+	uint64_t before = crew_sum(c, COUNTER_handed_out_pkts);
+
+	crew_in(c, 0, f);
+	return crew_sum(c, COUNTER_handed_out_pkts) - before;
+}
+
+static void what_says_nothing_new_goes_no_round(void **state)
+{
+	static const uint8_t other_mac[6] = {2, 0, 0, 0, 0x20, 7};
+	struct crew *c = create_ready(CREW_SPREAD);
+	struct frame f;
+
+	frame6_asks(&f, &PEER6, PEER_MAC);
+	assert_int_equal(handed(c, &f), 3);
+	assert_int_equal(handed(c, &f), 0); // answered all the same
+	assert_int_equal(crew_sent(c), 2);
+	frame6_nd(&f, &PEER6, &ALL_NODES6,
+		  (struct nd_words){ICMP6_NEIGHBOUR_ADVERTISEMENT, ND_OVERRIDE, &PEER6, PEER_MAC});
+	assert_int_equal(handed(c, &f), 0);
+	frame6_nd(&f, &PEER6, &ALL_NODES6,
+		  (struct nd_words){ICMP6_NEIGHBOUR_ADVERTISEMENT, ND_OVERRIDE, &PEER6, other_mac});
+	assert_int_equal(handed(c, &f), 3);
+	assert_int_equal(handed(c, &f), 0);
+	frame6_ra(&f, 0, 0);
+	assert_int_equal(handed(c, &f), 3);
+	assert_int_equal(handed(c, &f), 0);
+	frame6_ra(&f, ND_PREFIX_AUTONOMOUS, 1000);
+	assert_int_equal(handed(c, &f), 3);
+	crew_time(c, 1100 * NS_PER_MS);
+	assert_int_equal(handed(c, &f), 3); // how long it holds
+	assert_int_equal(handed(c, &f), 0);
+	frame6_nd(&f, &OURS6, &ALL_NODES6,
+		  (struct nd_words){ICMP6_NEIGHBOUR_ADVERTISEMENT, 0, &OURS6, PEER_MAC});
+	memcpy(frame6_ip(&f)->src, &PEER6, 16);
+	frame6_finish(&f, ICMP6_AT);
+	assert_int_equal(handed(c, &f), 3); // a conflict
+	assert_int_equal(handed(c, &f), 0);
+	assert_int_equal(crew_drops(c, DROP_ND_CONFLICT), 2);
+	crew_destroy(c);
+}
+
 static void say(struct crew *c, uint32_t worker, prism_udp udp, uint32_t len)
 {
 	struct prism_endpoint to = {.port = 9};
@@ -393,6 +437,7 @@ int main(void)
 		cmocka_unit_test(an_answer_that_one_hears_lets_another_send_by_the_only_queue),
 		cmocka_unit_test(sockets_on_addresses_that_nobody_configured_are_told_apart),
 		cmocka_unit_test(listeners_on_addresses_that_nobody_configured_are_told_apart),
+		cmocka_unit_test(what_says_nothing_new_goes_no_round),
 		cmocka_unit_test(a_packet_too_big_reaches_who_sent_it),
 		cmocka_unit_test(a_flow_has_one_label_and_others_have_others),
 		cmocka_unit_test(a_segment_reaches_the_connections_worker),
