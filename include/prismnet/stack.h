@@ -28,6 +28,13 @@ struct prism_prefix {
 	uint8_t len; ///< bits; for IPv4 0..32, for IPv6 0..128
 };
 
+/// Whether a port believes what IPv6 routers of its link say: routes, prefixes, addresses.
+enum prism_router_advertisements {
+	PRISM_RA_AUTO, ///< where it has an IPv6 address
+	PRISM_RA_ON,   ///< and it speaks IPv6 also without one: from what routers say
+	PRISM_RA_OFF,
+};
+
 /// One port, as in the configuration file.
 struct prism_port_options {
 	const char *name;   ///< "p0", default "port"
@@ -41,6 +48,7 @@ struct prism_port_options {
 	uint16_t queue_pkts;             ///< descriptors a ring, 0: default
 	uint16_t vlan_id;                ///< 1..4094, 0: untagged
 	bool allow_default_route_device; ///< take a card that carries the machine's default route
+	uint16_t router_advertisements;  ///< enum prism_router_advertisements
 };
 
 struct prism_route {

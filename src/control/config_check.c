@@ -14,6 +14,7 @@
 #include "base/addr.h"
 #include "control/config_value.h"
 #include "control/schema.h"
+#include "core/start.h"
 #include "wire/ipv6.h"
 
 #define PREFIX_TEXT_BYTES (ADDR_TEXT_BYTES + 8)
@@ -268,18 +269,22 @@ static void check_next_hop(struct config *config, const struct prism_port_option
 			  "under addresses:");
 }
 
-// RFC 8200 5.
-static void check_mtu(struct config *config, const struct prism_port_options *port)
+static void check_ip6(struct config *config, const struct prism_port_options *port)
 {
-	for (uint32_t i = 0; i < port->address_count; i++) {
-		if (!port->mtu_bytes || port->mtu_bytes >= IPV6_MTU_BYTES_MIN ||
-		    is_v4(&port->addresses[i].addr))
-			continue;
+	const struct place place = config_place(config, &port->router_advertisements);
+	bool speaks = options_speak_ip6(port);
+
+	// RFC 8200 5.
+	if (speaks && port->mtu_bytes && port->mtu_bytes < IPV6_MTU_BYTES_MIN)
 		diag_hint(diag_add(&config->diags, config_place(config, &port->mtu_bytes),
 				   "`mtu: %u` is less than IPv6 needs", port->mtu_bytes),
 			  "1280 is the least; raise it, or remove the port's IPv6 addresses");
-		return;
-	}
+	if (!speaks && port->router_advertisements == PRISM_RA_OFF)
+		diag_hint(diag_add(&config->diags, place,
+				   "`router_advertisements: off` on a port that does not speak "
+				   "IPv6"),
+			  "give the port an IPv6 address under addresses:, or remove this: nobody "
+			  "is heard there");
 }
 
 static void check_ports(struct config *config)
@@ -295,7 +300,7 @@ static void check_ports(struct config *config)
 		}
 		check_kernel_addresses(config, port);
 		check_next_hop(config, port, &port->gateway);
-		check_mtu(config, port);
+		check_ip6(config, port);
 	}
 	if (config->options.port_count == 0 && config->diags.count == 0)
 		diag_hint(diag_add(&config->diags, (struct place){0}, "there is no port%s",

@@ -5,8 +5,6 @@
 
 #include "control/schema.h"
 
-#include <string.h>
-
 #include "base/limits.h"
 #include "control/config.h"
 #include "control/schema_table.h"
@@ -76,6 +74,14 @@ static const struct schema_field port_fields[] = {
 	 .absent = "none",
 	 .example = "198.18.0.1",
 	 .sentence = "where packets to other networks go"},
+	{.key = "router_advertisements",
+	 .kind = SCHEMA_CHOICE,
+	 WHERE(prism_port_options, router_advertisements),
+	 .choices = "auto on off",
+	 .fallback = "auto",
+	 .example = "auto",
+	 .sentence = "whether IPv6 routers of the link are believed; auto does where there is an "
+		     "IPv6 address, on needs none: routers give it one"},
 	{.key = "mtu",
 	 .kind = SCHEMA_NUMBER,
 	 WHERE(prism_port_options, mtu_bytes),
@@ -381,32 +387,3 @@ const struct schema_device schema_devices[] = {
 	{"vdev", "DEVICE[,OPTION=VALUE]", "any other DPDK virtual device"},
 };
 const uint32_t schema_device_count = COUNT_OF(schema_devices);
-
-const struct schema_section *schema_section_find(const char *key)
-{
-	for (uint32_t i = 0; i < schema_section_count; i++)
-		if (strcmp(schema_sections[i].key, key) == 0)
-			return &schema_sections[i];
-	return NULL;
-}
-
-const struct schema_field *schema_field_find(const struct schema_section *section, const char *key)
-{
-	for (uint32_t i = 0; i < section->field_count; i++)
-		if (strcmp(section->fields[i].key, key) == 0)
-			return &section->fields[i];
-	return NULL;
-}
-
-bool schema_word(const char *words, uint32_t n, const char **word, uint32_t *len)
-{
-	for (; n > 0; n--) {
-		words = strchr(words, ' ');
-		if (!words)
-			return false;
-		words++;
-	}
-	*word = words;
-	*len = (uint32_t)strcspn(words, " ");
-	return true;
-}

@@ -59,6 +59,8 @@ void options_fill(struct prism_options *o, const struct prism_options *given)
 
 bool options_speak_ip6(const struct prism_port_options *port)
 {
+	if (port->router_advertisements == PRISM_RA_ON)
+		return true;
 	for (uint32_t i = 0; i < port->address_count; i++) {
 		struct addr addr = addr_from_bytes(&port->addresses[i].addr);
 
@@ -90,6 +92,9 @@ static int check_port(const struct prism_options *o, uint32_t index)
 	if (port->kernel_address_count > PORT_ADDRESSES_MAX)
 		return refuse_port(index, "kernel_address_count", port->kernel_address_count,
 				   PORT_ADDRESSES_MAX);
+	if (port->router_advertisements > PRISM_RA_OFF)
+		return refuse_port(index, "router_advertisements", port->router_advertisements,
+				   PRISM_RA_OFF);
 	if (port->vlan_id > VLAN_ID_MAX)
 		return refuse_port(index, "vlan_id", port->vlan_id, VLAN_ID_MAX);
 	if (port->mtu_bytes && (port->mtu_bytes < MTU_BYTES_MIN || port->mtu_bytes > MTU_BYTES_MAX))

@@ -204,7 +204,9 @@ struct tcp_config worker_tcp_limits(const struct prism_options *o, uint32_t work
 static int add_port(struct prism_worker *w, struct port *port, const struct prism_port_options *o)
 {
 	struct net_port_config config = {.vlan_id = o->vlan_id,
-					 .gateway = internal_addr(&o->gateway)};
+					 .gateway = internal_addr(&o->gateway),
+					 .speaks_ip6 = options_speak_ip6(o),
+					 .no_routers = o->router_advertisements == PRISM_RA_OFF};
 
 	config.address_count = o->address_count;
 	for (uint32_t i = 0; i < o->address_count; i++) {

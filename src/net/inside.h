@@ -33,7 +33,8 @@ struct net_port {
 	uint16_t tx_segs_max; // 1 when the port does not take chains
 	uint8_t l2_len;       // bytes of ethernet header
 	uint8_t address_count;
-	bool is_plain; // no tag to write and nothing that the port finishes
+	bool is_plain;   // no tag to write and nothing that the port finishes
+	bool no_routers; // what IPv6 routers say is not believed
 	struct net_address address[PORT_ADDRESSES_MAX];
 };
 

@@ -108,8 +108,11 @@ struct ip6 {
 	struct ip6_large_sent large_sent[IP6_LARGE_SENT_SLOTS];
 };
 
-// ip6_address.c. An address of a port, with the memory for IPv6 when it is the first, and the
-// port's link-local address when it is the first there. 0 or a negative errno with err_set.
+// ip6_address.c. A port speaks IPv6 from now on: the memory for it when it is the first that does,
+// and its link-local address. 0 or a negative errno with err_set.
+int ip6_begin_port(struct net *net, uint16_t port_index);
+
+// Begins there and adds an address. 0 or a negative errno with err_set.
 int ip6_add_address(struct net *net, uint16_t port_index, const struct addr *addr, uint8_t len);
 void ip6_fini(struct net *net);
 

@@ -266,6 +266,19 @@ static bool make_again(struct net *net, uint16_t port_index, struct ip6_address 
 	return true;
 }
 
+int ip6_begin_port(struct net *net, uint16_t port_index)
+{
+	const struct port *port = net->port[port_index].port;
+
+	if (port->mtu_bytes < IPV6_MTU_BYTES_MIN) // RFC 8200 5
+		return err_set(ERR_MTU_BELOW_IPV6, "port %s has %u", port->name, port->mtu_bytes);
+	if (!begin(net))
+		return -ENOMEM;
+	if (net->ip6->port[port_index].address_count == 0)
+		add_link_local(net, port_index);
+	return 0;
+}
+
 int ip6_add_address(struct net *net, uint16_t port_index, const struct addr *addr, uint8_t len)
 {
 	const char *port_name = net->port[port_index].port->name;
@@ -274,13 +287,10 @@ int ip6_add_address(struct net *net, uint16_t port_index, const struct addr *add
 	if (len > 128 || !ipv6_is_host(addr))
 		return err_set(ERR_ADDRESS_NOT_HOST, "%s/%u on port %s", addr_format(addr, text),
 			       len, port_name);
-	if (net->port[port_index].port->mtu_bytes < IPV6_MTU_BYTES_MIN) // RFC 8200 5
-		return err_set(ERR_MTU_BELOW_IPV6, "port %s has %u", port_name,
-			       net->port[port_index].port->mtu_bytes);
-	if (!begin(net))
-		return -ENOMEM;
-	if (net->ip6->port[port_index].address_count == 0)
-		add_link_local(net, port_index);
+	int error = ip6_begin_port(net, port_index);
+
+	if (error)
+		return error;
 	if (ip6_find_on(net, port_index, addr)) // the link-local one, named by hand
 		return 0;
 	add(net, port_index, addr, len)->place = ++net->ip6->place_count;

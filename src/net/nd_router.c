@@ -67,7 +67,8 @@ void nd_router_begin(struct net *net, uint16_t port_index)
 {
 	struct ip6_port *port = port_of(net, port_index);
 
-	if (net->env->worker_index != 0 || net->config.dad_probes == 0)
+	if (net->env->worker_index != 0 || net->config.dad_probes == 0 ||
+	    net->port[port_index].no_routers)
 		return;
 	port->solicitations = 0;
 	port->solicit_ns = net->env->now_ns;
@@ -414,6 +415,8 @@ enum drop nd_advertised(struct net *net, const struct pkt *p, const struct arriv
 	struct ip6_port *port = port_of(net, a->port_index);
 	enum drop reason = check(p, a);
 
+	if (reason == DROP_OK && net->port[a->port_index].no_routers)
+		reason = DROP_ND_ROUTERS_OFF;
 	if (reason != DROP_OK)
 		return reason;
 	uint32_t reachable_ms = be32_get(h->reachable_ms), ask_ms = be32_get(h->retransmit_ms);

@@ -133,15 +133,19 @@ int net_add_port(struct net *net, struct port *port, const struct net_port_confi
 		.vlan_id = config->vlan_id & VLAN_ID_MASK,
 		.tx_segs_max = port->flags & PORT_TX_CHAINS ? MAX(port->tx_segs_max, 1) : 1,
 		.l2_len = sizeof(struct eth_header),
+		.no_routers = config->no_routers,
 	};
 	if (np->vlan_id)
 		np->l2_len += sizeof(struct vlan_tag);
 	np->is_plain =
 		!np->vlan_id && !(port->flags & (PORT_TX_IP_CHECKSUM | PORT_TX_UDP_CHECKSUM));
-	for (uint32_t i = 0; i < MIN(config->address_count, (uint32_t)PORT_ADDRESSES_MAX); i++) {
-		int error = add_address(net, np, &config->addresses[i].addr,
-					config->addresses[i].prefix_len);
+	int error = config->speaks_ip6 ? ip6_begin_port(net, (uint16_t)net->port_count) : 0;
 
+	if (error)
+		return error;
+	for (uint32_t i = 0; i < MIN(config->address_count, (uint32_t)PORT_ADDRESSES_MAX); i++) {
+		error = add_address(net, np, &config->addresses[i].addr,
+				    config->addresses[i].prefix_len);
 		if (error)
 			return error;
 	}

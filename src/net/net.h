@@ -42,6 +42,8 @@ struct net_port_config {
 	uint32_t address_count;
 	struct addr gateway; // default route through this port; any: none
 	uint16_t vlan_id;    // 0: untagged
+	bool speaks_ip6;     // also without an IPv6 address
+	bool no_routers;     // what IPv6 routers say is not believed
 };
 
 // All memory of the network comes from here, once. NULL with err_set. env and wheel outlive it.

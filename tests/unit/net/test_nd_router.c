@@ -288,6 +288,32 @@ static void the_link_has_the_mtu_and_times_that_routers_say(void **state)
 	bed_destroy(b);
 }
 
+static void a_port_that_believes_no_routers_asks_for_none(void **state)
+{
+	struct bed *b = bed6_create_with(PORT_TX_CHAINS, &(struct net_config){0});
+
+	b->net->port[0].no_routers = true;
+	bed_time(b, 20 * NS_PER_S);
+	assert_int_equal(bed6_count(b, ICMP6_ROUTER_SOLICITATION, NULL), 0);
+	advertise(b, &LOCAL6, 1800);
+	assert_int_equal(bed_drops(b, DROP_ND_ROUTERS_OFF), 1);
+	assert_null(hop_to(b, &FAR6));
+	bed_destroy(b);
+}
+
+static void a_port_without_an_address_has_what_routers_give_it(void **state)
+{
+	struct bed *b = bed_create_with(PORT_TX_CHAINS, &(struct net_config){.no_dad = true});
+	struct net_path path;
+
+	assert_int_equal(ip6_begin_port(b->net, 0), 0);
+	assert_int_equal(b->net->ip6->port[0].address_count, 1);
+	advertise_prefix(b, ND_PREFIX_AUTONOMOUS | ND_PREFIX_ON_LINK, 1000, 1000);
+	assert_int_equal(net_path_find(b->net, &NOBODY6, &THERE6, &path), 0);
+	assert_true(ipv6_in_prefix(&path.local, &PREFIX6, 64));
+	bed_destroy(b);
+}
+
 static void an_advertisement_that_says_little_does_not_keep_us_on_the_link(void **state)
 {
 	struct bed *b = bed6_create();
@@ -446,6 +472,8 @@ int main(void)
 		cmocka_unit_test(an_address_that_a_router_lets_us_make_is_asked_for_first),
 		cmocka_unit_test(prefixes_of_which_no_address_is_made),
 		cmocka_unit_test(the_link_has_the_mtu_and_times_that_routers_say),
+		cmocka_unit_test(a_port_that_believes_no_routers_asks_for_none),
+		cmocka_unit_test(a_port_without_an_address_has_what_routers_give_it),
 		cmocka_unit_test(an_advertisement_that_says_little_does_not_keep_us_on_the_link),
 		cmocka_unit_test(what_breaks_a_rule_of_validation_is_dropped),
 		cmocka_unit_test(forged_advertisements_put_out_nothing_that_serves),
