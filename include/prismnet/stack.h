@@ -48,6 +48,7 @@ struct prism_port_options {
 	uint16_t queue_pkts;             ///< descriptors a ring, 0: default
 	uint16_t vlan_id;                ///< 1..4094, 0: untagged
 	bool allow_default_route_device; ///< take a card that carries the machine's default route
+	bool dhcp;                       ///< a server of the link gives it an IPv4 address too
 	uint16_t router_advertisements;  ///< enum prism_router_advertisements
 };
 

@@ -63,4 +63,5 @@ enum timer_kind {
 	TIMER_PMTU,
 	TIMER_ND,
 	TIMER_IP6,
+	TIMER_DHCP,
 };

@@ -117,7 +117,11 @@ static void say_services(const struct run *run)
 		bool ip6 = strchr(text, ':') != NULL;
 		const char *open = ip6 ? "[" : "", *close = ip6 ? "]" : "";
 
-		if (strcmp(service->type, "http") == 0 && service->listen.port == 80)
+		if (everywhere && memcmp(&addr, &any, sizeof any) == 0)
+			printf("%s: port %u of the address that the link gives; prism stats --json "
+			       "tells which\n",
+			       service->type, service->listen.port);
+		else if (strcmp(service->type, "http") == 0 && service->listen.port == 80)
 			printf("http: try  curl http://%s%s%s/\n", open, text, close);
 		else if (strcmp(service->type, "http") == 0)
 			printf("http: try  curl http://%s%s%s:%u/\n", open, text, close,

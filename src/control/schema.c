@@ -61,6 +61,13 @@ static const struct schema_field port_fields[] = {
 	 .absent = "none",
 	 .example = "[198.18.0.2/24]",
 	 .sentence = "our addresses, IPv4 or IPv6, each with its prefix length"},
+	{.key = "dhcp",
+	 .kind = SCHEMA_BOOL,
+	 WHERE(prism_port_options, dhcp),
+	 .fallback = "false",
+	 .example = "false",
+	 .sentence = "a DHCP server of the link gives the port an IPv4 address, and a way to "
+		     "other networks"},
 	{.key = "kernel_addresses",
 	 .kind = SCHEMA_PREFIXES,
 	 WHERE(prism_port_options, kernel_addresses),

@@ -8,6 +8,7 @@
 #include "core/stack.h"
 
 #include "net/arp.h"
+#include "net/dhcp.h"
 #include "net/eth.h"
 #include "net/icmp.h"
 #include "net/icmp6.h"
@@ -150,6 +151,8 @@ void stack_handed(struct prism_worker *w, struct pkt **pkts, uint32_t count)
 			port_tx(&w->env, w->port[mesh_port(word)], pkts[i]);
 		} else if (what == HANDED_CONN || what == HANDED_BACK) {
 			tcp_note(w->tcp, pkts[i], word);
+		} else if (what == HANDED_LEASE) {
+			lease_hear(w->net, pkts[i], word);
 		} else if (what == HANDED_SYN) {
 			take_syn(w, pkts[i]);
 		} else if (what != HANDED_INPUT) {

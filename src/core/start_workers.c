@@ -14,6 +14,7 @@
 #include "base/time.h"
 #include "core/start.h"
 #include "core/team.h"
+#include "net/dhcp.h"
 #include "observe/shm.h"
 #include "pkt/pool.h"
 #include "pkt/pressure.h"
@@ -270,6 +271,24 @@ static void publish_table(const struct prism_worker *w)
 	cell_set(&row->retries, table.now.retries);
 }
 
+// The first worker's clients ask.
+static void publish_lease(const struct prism_worker *w, uint16_t port_index)
+{
+	const char *state = dhcp_state_name(w->net, port_index);
+	const struct lease *lease = lease_of(w->net, port_index);
+	struct shm_port *row = shm_port(w->prism->shm, port_index);
+	struct addr addr = addr_from_v4(lease->addr);
+	char text[sizeof(row->dhcp)] = "", of[ADDR_TEXT_BYTES];
+
+	if (state && lease->addr.raw)
+		snprintf(text, sizeof(text), "%s %s/%u", state, addr_format(&addr, of),
+			 lease->prefix_len);
+	else if (state)
+		snprintf(text, sizeof(text), "%s", state);
+	if (strcmp(text, row->dhcp) != 0)
+		memcpy(row->dhcp, text, sizeof(text));
+}
+
 static void publish_ports(const struct prism_worker *w)
 {
 	for (uint32_t i = 0; i < w->port_count; i++) {
@@ -280,6 +299,8 @@ static void publish_ports(const struct prism_worker *w)
 		cell_set(&row->rx_bytes, w->port[i]->rx_bytes);
 		cell_set(&row->tx_pkts, w->port[i]->tx_pkts);
 		cell_set(&row->tx_bytes, w->port[i]->tx_bytes);
+		if (w->env.worker_index == 0)
+			publish_lease(w, (uint16_t)i);
 	}
 }
 

@@ -205,6 +205,7 @@ static int add_port(struct prism_worker *w, struct port *port, const struct pris
 {
 	struct net_port_config config = {.vlan_id = o->vlan_id,
 					 .gateway = internal_addr(&o->gateway),
+					 .dhcp = o->dhcp,
 					 .speaks_ip6 = options_speak_ip6(o),
 					 .no_routers = o->router_advertisements == PRISM_RA_OFF};
 

@@ -71,6 +71,11 @@ void arp_request(struct net *net, uint16_t port_index, be32 target, const uint8_
 		ask(net, port_index, own->addr, target, mac);
 }
 
+void arp_probe(struct net *net, uint16_t port_index, be32 target)
+{
+	ask(net, port_index, (be32){0}, target, NULL);
+}
+
 static void announce_all(struct net *net)
 {
 	for (uint16_t i = 0; i < net->port_count; i++)
@@ -234,6 +239,12 @@ static bool is_our_mac(const struct net *net, const uint8_t mac[6])
 	return false;
 }
 
+// Who asks for one must hear who has it, whichever worker receives that.
+static bool has_no_address_yet(const struct net *net, uint16_t port_index)
+{
+	return net->port[port_index].has_dhcp && net->port[port_index].lease.addr.raw == 0;
+}
+
 static enum drop judge(struct net *net, const struct pkt *p, const struct arrival *arrival)
 {
 	const struct arp_packet *a = pkt_at(p, arrival->l3_offset);
@@ -241,11 +252,13 @@ static enum drop judge(struct net *net, const struct pkt *p, const struct arriva
 
 	if (!well_formed(p, arrival, a))
 		return DROP_ARP_MALFORMED;
+	if (UNLIKELY(net->dhcp) && !is_our_mac(net, a->sender_mac))
+		dhcp_heard(net, port_index, a->sender.raw ? a->sender : a->target);
 	if (a->sender.raw != 0 && net_is_ours(net, a->sender))
 		return is_our_mac(net, a->sender_mac) ? DROP_ARP_NOT_OURS // our own, come back
 						      : DROP_ARP_CONFLICT;
 	if (a->sender.raw != 0 && !net_on_link(net, port_index, a->sender))
-		return DROP_ARP_OFF_LINK;
+		return has_no_address_yet(net, port_index) ? DROP_ARP_NOT_OURS : DROP_ARP_OFF_LINK;
 	if (!net_is_ours(net, a->target))
 		return overheard(net, a, port_index);
 	return be16_get(a->operation) == ARP_REPLY ? answer(net, a, port_index) : DROP_OK;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "net/dhcp.h"
 #include "net/ip6.h"
 #include "net/neighbour.h"
 #include "net/net.h"
@@ -33,9 +34,12 @@ struct net_port {
 	uint16_t tx_segs_max; // 1 when the port does not take chains
 	uint8_t l2_len;       // bytes of ethernet header
 	uint8_t address_count;
-	bool is_plain;   // no tag to write and nothing that the port finishes
-	bool no_routers; // what IPv6 routers say is not believed
-	struct net_address address[PORT_ADDRESSES_MAX];
+	uint8_t configured_count; // of these; behind them one that is leased
+	bool is_plain;            // no tag to write and nothing that the port finishes
+	bool no_routers;          // what IPv6 routers say is not believed
+	bool has_dhcp;
+	struct lease lease;
+	struct net_address address[PORT_ADDRESSES_MAX + 1];
 };
 
 #define UDP_GENERATION_MAX 0xffffff
@@ -96,7 +100,8 @@ struct net {
 	uint64_t icmp_tokens; // in nanoseconds of the configured rate
 	uint64_t icmp_refilled_ns;
 	uint16_t ip_id[IP_ID_SLOTS];
-	struct ip6 *ip6; // NULL while no port has an IPv6 address
+	struct dhcp *dhcp; // a port's each; NULL: none asks, or another worker does
+	struct ip6 *ip6;   // NULL while no port has an IPv6 address
 };
 
 // An index below count (a power of two) that an outsider cannot predict.
@@ -160,6 +165,9 @@ bool net_is_broadcast_anywhere(const struct net *net, be32 a);
 
 // The address of the port to speak from to a on the same link: of a's network if there is one, else
 // the first. NULL when the port has none.
+// The port has one address more.
+void net_put_address(struct net *net, struct net_port *np, be32 addr, uint8_t len);
+
 const struct net_address *net_address_for(const struct net *net, uint16_t port_index, be32 a);
 
 // True when a is in a network that the port is connected to.

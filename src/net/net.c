@@ -73,6 +73,7 @@ void net_destroy(struct net *net)
 	reassembly_fini(net);
 	neighbours_fini(net);
 	ip6_fini(net);
+	dhcp_fini(net);
 	wheel_stop(net->wheel, &net->pmtu_timer);
 	wheel_stop(net->wheel, &net->announce_timer);
 	mem_unmap(net, sizeof(*net));
@@ -85,6 +86,19 @@ static void mark_special(struct net *net, be32 a)
 	net->special[octet / 64] |= UINT64_C(1) << (octet % 64);
 }
 
+void net_put_address(struct net *net, struct net_port *np, be32 addr, uint8_t len)
+{
+	uint32_t mask = route_mask(len);
+	be32 broadcast = len < 31 ? be32_of(be32_get(addr) | ~mask) : (be32){0};
+
+	ASSERT(np->address_count < ARRAY_COUNT(np->address));
+	mark_special(net, addr);
+	if (broadcast.raw)
+		mark_special(net, broadcast);
+	np->address[np->address_count++] =
+		(struct net_address){.addr = addr, .mask = mask, .broadcast = broadcast};
+}
+
 static int add_address(struct net *net, struct net_port *np, const struct addr *a, uint8_t len)
 {
 	char text[ADDR_TEXT_BYTES];
@@ -95,20 +109,14 @@ static int add_address(struct net *net, struct net_port *np, const struct addr *
 		return err_set(ERR_ADDRESS_NOT_HOST, "%s/%u on port %s", addr_format(a, text), len,
 			       np->port->name);
 	be32 v4 = addr_to_v4(a);
-	uint32_t mask = route_mask(len);
 	struct route route = {
 		.prefix = be32_get(v4), .port_index = (uint16_t)net->port_count, .len = len};
 
 	if (!route_add(&net->routes, &route))
 		return err_set(ERR_ROUTES_FULL, "%s/%u on port %s", addr_format(a, text), len,
 			       np->port->name);
-	mark_special(net, v4);
-	if (len < 31)
-		mark_special(net, be32_of(be32_get(v4) | ~mask));
-	np->address[np->address_count++] = (struct net_address){
-		.addr = v4,
-		.mask = mask,
-		.broadcast = len < 31 ? be32_of(be32_get(v4) | ~mask) : (be32){0}};
+	net_put_address(net, np, v4, len);
+	np->configured_count = np->address_count;
 	return 0;
 }
 
@@ -152,7 +160,9 @@ int net_add_port(struct net *net, struct port *port, const struct net_port_confi
 	neighbour_add_port(net, (uint16_t)net->port_count);
 	net->port_count++;
 	net->generation++;
-	return add_gateway(net, &config->gateway);
+	np->has_dhcp = config->dhcp;
+	error = config->dhcp ? dhcp_begin(net, (uint16_t)(net->port_count - 1)) : 0;
+	return error ? error : add_gateway(net, &config->gateway);
 }
 
 int net_add_route(struct net *net, const struct addr *prefix, uint8_t len, const struct addr *via)
@@ -232,7 +242,7 @@ static uint32_t place_of_ip6(const struct net *net, const struct addr *a)
 	if (!own || own->place == 0)
 		return 0;
 	for (uint32_t i = 0; i < net->port_count; i++)
-		before += net->port[i].address_count;
+		before += net->port[i].configured_count;
 	return before + own->place;
 }
 
@@ -245,7 +255,7 @@ uint32_t net_place(const struct net *net, const struct addr *a)
 	for (uint32_t i = 0; i < net->port_count; i++) {
 		const struct net_port *np = &net->port[i];
 
-		for (uint32_t k = 0; k < np->address_count; k++, place++)
+		for (uint32_t k = 0; k < np->configured_count; k++, place++)
 			if (np->address[k].addr.raw == addr_to_v4(a).raw)
 				return place + 1;
 	}

@@ -44,6 +44,7 @@ struct net_port_config {
 	uint16_t vlan_id;    // 0: untagged
 	bool speaks_ip6;     // also without an IPv6 address
 	bool no_routers;     // what IPv6 routers say is not believed
+	bool dhcp;           // a server gives it an IPv4 address
 };
 
 // All memory of the network comes from here, once. NULL with err_set. env and wheel outlive it.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What one hears of a neighbour is news to all workers, each of whom has neighbours of his own: the
 // packet goes round, from one to the next (port/mesh.h). Called by arp.c and nd.c, by each worker
-// that heard it; what he makes of it is theirs.
+// that heard it; what he makes of it is theirs. So does a note of lease.c.
 #include "net/inside.h"
 
 void round_send(struct net *net, struct pkt *p, uint16_t word, enum drop reason)
@@ -15,7 +15,7 @@ void round_send(struct net *net, struct pkt *p, uint16_t word, enum drop reason)
 	while (env->hands && next != mesh_from(word) && hands_stuck(env, next));
 	if (env->hands && next != mesh_from(word))
 		hands_give(env, p, next, word);
-	else if (what == HANDED_ARP_USED || what == HANDED_ND_USED)
+	else if (what == HANDED_ARP_USED || what == HANDED_ND_USED || what == HANDED_LEASE)
 		pkt_consume(env, p);
 	else
 		pkt_drop(env, p, reason);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The routing table: a sorted array, longest prefix first (RFC 1812 5.2.4.3, rule 2). Written by
-// net_add_port and net_add_route, read by path.c when a path is found anew.
+// net_add_port and net_add_route, and by lease.c, whose routes go again; read by path.c when a path
+// is found anew.
 //
-// Deliberately not here: metrics, multipath, removal. Routes come from the configuration.
+// Deliberately not here: metrics, multipath.
 #include "net/route.h"
 
 #include <string.h>
@@ -21,6 +22,20 @@ bool route_add(struct routes *t, const struct route *r)
 	t->route[at].prefix &= t->route[at].mask;
 	t->count++;
 	return true;
+}
+
+void route_remove(struct routes *t, const struct route *r)
+{
+	uint32_t at = 0, prefix = r->prefix & route_mask(r->len);
+
+	while (at < t->count &&
+	       (t->route[at].prefix != prefix || t->route[at].len != r->len ||
+		t->route[at].via.raw != r->via.raw || t->route[at].port_index != r->port_index))
+		at++;
+	if (at == t->count)
+		return;
+	t->count--;
+	memmove(&t->route[at], &t->route[at + 1], (t->count - at) * sizeof(*r));
 }
 
 const struct route *route_find(const struct routes *t, be32 a)

@@ -9,8 +9,8 @@
 #include "base/be.h"
 #include "base/limits.h"
 
-// Configured routes, and one for the network of each address.
-#define ROUTES_MAX (64 + PORTS_MAX * (PORT_ADDRESSES_MAX + 1))
+// Configured routes, one for the network of each address, a gateway's, and the two of a lease.
+#define ROUTES_MAX (64 + PORTS_MAX * (PORT_ADDRESSES_MAX + 3))
 
 struct route {
 	uint32_t prefix; // host order, bits beyond the mask are zero
@@ -27,6 +27,9 @@ struct routes {
 
 // Of equal prefixes the one added first wins. False when full.
 bool route_add(struct routes *routes, const struct route *route);
+
+// Of equal ones the one added first; nothing when there is none.
+void route_remove(struct routes *routes, const struct route *route);
 
 // The longest prefix that holds a, or NULL.
 const struct route *route_find(const struct routes *routes, be32 a);

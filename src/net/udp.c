@@ -22,6 +22,8 @@ enum drop udp_check(const struct pkt *p, const struct arrival *a)
 
 static COLD void no_socket(struct net *net, struct pkt *p, const struct arrival *a)
 {
+	if (dhcp_input(net, p, a))
+		return;
 	icmp_send_unreachable(net, p, a, ICMP_UNREACHABLE_PORT); // RFC 1122 4.1.3.1
 	pkt_drop(net->env, p, DROP_UDP_NO_SOCKET);
 }

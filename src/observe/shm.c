@@ -92,6 +92,7 @@ static const struct shm_field port_fields[] = {
 	BYTES(shm_port, device, SHM_TEXT, "device"),
 	BYTES(shm_port, mac, SHM_MAC, "ethernet address"),
 	NUMBER(shm_port, mtu_bytes, SHM_GAUGE, "bytes", "largest IP packet"),
+	BYTES(shm_port, dhcp, SHM_TEXT, "what its DHCP client does, and the address it has"),
 };
 
 static const struct shm_field port_totals_fields[] = {

@@ -108,6 +108,7 @@ struct shm_port { // "port"
 	char device[96];
 	uint8_t mac[8]; // six bytes and two of padding
 	uint64_t mtu_bytes;
+	char dhcp[40]; // what its client does, and what address it has; empty: it has none
 } CACHE_ALIGNED;
 
 struct shm_port_totals { // "port_totals", PORTS_MAX a worker

@@ -118,7 +118,7 @@ static void values_arrive_in_their_units(void **state)
 		"instance: t\nworkers: [3]\nidle: poll\n"
 		"ports:\n  - {name: a, device: 'tap:x', addresses: [198.18.0.2/24, 198.18.0.3/24],"
 		" gateway: 198.18.0.1, mtu: 9000, vlan: 7, queue: 512,"
-		" allow_default_route_device: true, router_advertisements: on}\n"
+		" allow_default_route_device: true, router_advertisements: on, dhcp: true}\n"
 		"routes: [{to: 0.0.0.0/0, via: 198.18.0.9}]\n"
 		"services:\n  - {type: discard, port: 9, address: 198.18.0.3}\n"
 		"limits: {connections: 1000}\n"
@@ -142,6 +142,7 @@ static void values_arrive_in_their_units(void **state)
 	assert_int_equal(o->ports[0].queue_pkts, 512);
 	assert_true(o->ports[0].allow_default_route_device);
 	assert_int_equal(o->ports[0].router_advertisements, PRISM_RA_ON);
+	assert_true(o->ports[0].dhcp);
 	assert_int_equal(o->routes[0].prefix.len, 0);
 	assert_string_equal(prism_addr_format(&o->routes[0].via, text), "198.18.0.9");
 	assert_int_equal(config->service_count, 1);

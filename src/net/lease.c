@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The address and the ways that a port has for a time (net/dhcp.h), of each worker. The first
+// worker, who asked for it, takes it by a call and tells the others by a note that goes round
+// (net/round.c); one that a full ring dropped is told again (dhcp.c). Calls net.c's table of
+// addresses and the routes.
+//
+// It stands behind the configured addresses of its port, and has no place among them (net_place):
+// they stay where they are whatever comes and goes.
+#include "net/dhcp.h"
+#include "net/inside.h"
+
+struct note {
+	struct lease lease;
+};
+
+static void add_routes(struct net *net, uint16_t port_index, const struct lease *l)
+{
+	const struct route link = {
+		.prefix = be32_get(l->addr), .port_index = port_index, .len = l->prefix_len};
+	const struct route elsewhere = {.via = l->router, .port_index = port_index};
+
+	(void)route_add(&net->routes, &link); // there is room for one address more of each port
+	if (l->router.raw)
+		(void)route_add(&net->routes, &elsewhere); // behind a configured one
+}
+
+static void remove_routes(struct net *net, uint16_t port_index, const struct lease *l)
+{
+	const struct route link = {
+		.prefix = be32_get(l->addr), .port_index = port_index, .len = l->prefix_len};
+	const struct route elsewhere = {.via = l->router, .port_index = port_index};
+
+	route_remove(&net->routes, &link);
+	if (l->router.raw)
+		route_remove(&net->routes, &elsewhere);
+}
+
+static void drop_lease(struct net *net, uint16_t port_index)
+{
+	struct net_port *np = &net->port[port_index];
+
+	if (np->lease.addr.raw == 0)
+		return;
+	remove_routes(net, port_index, &np->lease);
+	np->address[--np->address_count] = (struct net_address){0};
+	np->lease = (struct lease){0};
+}
+
+void lease_take(struct net *net, uint16_t port_index, const struct lease *l)
+{
+	struct net_port *np = &net->port[port_index];
+
+	if (np->lease.addr.raw == l->addr.raw && np->lease.router.raw == l->router.raw &&
+	    np->lease.prefix_len == l->prefix_len)
+		return;
+	drop_lease(net, port_index);
+	net->generation++; // paths are found anew
+	if (l->addr.raw == 0)
+		return;
+	np->lease = *l;
+	net_put_address(net, np, l->addr, l->prefix_len);
+	add_routes(net, port_index, l);
+}
+
+const struct lease *lease_of(const struct net *net, uint16_t port_index)
+{
+	return &net->port[port_index].lease;
+}
+
+static void send(struct net *net, struct pkt *p, uint16_t port_index, uint32_t from)
+{
+	round_send(net, p, mesh_word(HANDED_LEASE, port_index, from), DROP_OK);
+}
+
+void lease_tell(struct net *net, uint16_t port_index)
+{
+	struct pkt *p = net->env->hands ? net_alloc(net, POOL_CTRL) : NULL;
+
+	if (!p)
+		return;
+	*(struct note *)pkt_append(p, sizeof(struct note)) =
+		(struct note){net->port[port_index].lease};
+	counter_add(net->env, COUNTER_originated_pkts, 1);
+	send(net, p, port_index, net->env->worker_index);
+}
+
+void lease_hear(struct net *net, struct pkt *p, uint16_t word)
+{
+	const struct note *note = pkt_at(p, 0);
+
+	lease_take(net, mesh_port(word), &note->lease);
+	send(net, p, mesh_port(word), mesh_from(word));
+}

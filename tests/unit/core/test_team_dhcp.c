@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// DHCP of several workers: the first asks, whoever hears an answer hands it to him, and all have
+// the address that he got.
+#include <errno.h>
+
+#include "crew.h"
+
+#include "../net/bed_dhcp.h"
+
+static struct crew *create(enum crew_mode mode)
+{
+	struct prism_options o;
+
+	crew_options(&o);
+	o.ports[0].address_count = 0;
+	o.ports[0].dhcp = true;
+	struct crew *c = crew_create_with(&o, 4, mode);
+
+	crew_time(c, 10 * NS_PER_MS);
+	return c;
+}
+
+static struct net *net_of(struct crew *c, uint32_t worker)
+{
+	return c->worker[worker]->net;
+}
+
+// A server's message that this worker receives.
+static void say(struct crew *c, uint32_t worker, struct said w)
+{
+	struct frame f;
+
+	frame_said(&f, net_of(c, 0)->dhcp[0].xid, c->port[0].port.mac, w);
+	crew_in(c, worker, &f);
+}
+
+static void is_given_an_address(struct crew *c, uint32_t receiver)
+{
+	say(c, receiver, (struct said){DHCP_OFFER, SERVER, GIVEN, 3600});
+	say(c, receiver, (struct said){DHCP_ACK, SERVER, GIVEN, 3600});
+	assert_int_equal(net_of(c, 0)->dhcp[0].state, DHCP_PROBING);
+	crew_time(c, AFTER_PROBES_NS);
+	for (uint32_t i = 0; i < 4; i++)
+		assert_true(net_is_ours(net_of(c, i), GIVEN));
+}
+
+static void all_have_what_the_first_was_given(enum crew_mode mode, uint32_t receiver)
+{
+	struct crew *c = create(mode);
+	const struct addr any = {0}, far = addr_from_v4(FAR);
+	struct net_path path;
+
+	assert_int_equal(crew_sent(c), 1); // one asks
+	is_given_an_address(c, receiver);
+	for (uint32_t i = 0; i < 4; i++) {
+		assert_int_equal(net_path_find(net_of(c, i), &any, &far, &path), 0);
+		assert_true(addr_to_v4(&path.local).raw == GIVEN.raw);
+	}
+	crew_time(c, 4000 * NS_PER_S); // nobody renews it
+	for (uint32_t i = 0; i < 4; i++)
+		assert_false(net_is_ours(net_of(c, i), GIVEN));
+	assert_int_equal(crew_all_drops(c), crew_drops(c, DROP_ARP_UNREACHABLE));
+	crew_at_rest(c);
+	crew_destroy(c);
+}
+
+static void all_have_what_the_first_was_given_whoever_heard_it(void **state)
+{
+	all_have_what_the_first_was_given(CREW_SPREAD, 3);
+}
+
+static void all_have_what_the_first_was_given_behind_one_queue(void **state)
+{
+	all_have_what_the_first_was_given(CREW_FEW, 0);
+}
+
+static void an_address_that_somebody_has_is_declined_whoever_heard_it(void **state)
+{
+	struct crew *c = create(CREW_SPREAD);
+	struct frame f;
+
+	say(c, 1, (struct said){DHCP_OFFER, SERVER, GIVEN, 3600});
+	say(c, 1, (struct said){DHCP_ACK, SERVER, GIVEN, 3600});
+	frame_arp(&f, ARP_REPLY, PEER_MAC, GIVEN, IP(0, 0, 0, 0));
+	crew_in(c, 2, &f);
+	assert_int_equal(net_of(c, 0)->dhcp[0].state, DHCP_INIT);
+	crew_time(c, AFTER_PROBES_NS);
+	for (uint32_t i = 0; i < 4; i++)
+		assert_false(net_is_ours(net_of(c, i), GIVEN));
+	crew_destroy(c);
+}
+
+// A note that found no place is told again.
+static void who_missed_it_hears_it_again(void **state)
+{
+	struct crew *c = create(CREW_SPREAD);
+
+	is_given_an_address(c, 0);
+	lease_take(net_of(c, 2), 0, &(struct lease){0});
+	crew_time(c, 31 * NS_PER_S);
+	assert_true(net_is_ours(net_of(c, 2), GIVEN));
+	crew_destroy(c);
+}
+
+// It has no place among the configured addresses, and is not any.
+static void sockets_on_the_address_are_told_from_those_on_any(void **state)
+{
+	struct crew *c = create(CREW_SPREAD);
+	struct prism_endpoint here = {.port = 53};
+	struct addr given = addr_from_v4(GIVEN);
+	struct frame f;
+
+	is_given_an_address(c, 0);
+	memcpy(&here.addr, &given, 16);
+	crew_open_udp_at(c, 1, here);
+	crew_open_udp(c, 2, 53);
+	frame_udp(&f, PEER, GIVEN, 53, (struct run){"query", 5});
+	for (uint32_t i = 0; i < 4; i++)
+		crew_in(c, i, &f);
+	assert_int_equal(c->seen[1].count[PRISM_EVENT_DATAGRAM], 4);
+	assert_int_equal(c->seen[2].count[PRISM_EVENT_DATAGRAM], 0);
+	crew_destroy(c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(all_have_what_the_first_was_given_whoever_heard_it),
+		cmocka_unit_test(all_have_what_the_first_was_given_behind_one_queue),
+		cmocka_unit_test(an_address_that_somebody_has_is_declined_whoever_heard_it),
+		cmocka_unit_test(who_missed_it_hears_it_again),
+		cmocka_unit_test(sockets_on_the_address_are_told_from_those_on_any),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
