@@ -13,21 +13,13 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "pkt/pool.h"
+#include "port/frame.h"
 #include "wire/ecn.h"
 
 #define FRAMES_DEFAULT 1024
 #define MTU_DEFAULT_BYTES 1500
-#define ETH_HEADER_BYTES 18    // with one VLAN tag
-#define ETH_OVERHEAD_BYTES 24  // preamble 8, FCS 4, gap 12: what a frame costs besides its bytes
-#define ETH_FRAME_MIN_BYTES 60 // without FCS; shorter frames are padded (IEEE 802.3 3.2.8)
-#define ETH_TYPE_OFFSET 12
-
-struct frame {
-	uint64_t arrival_ns;
-	uint64_t order; // of equal times the earlier goes first
-	uint32_t len;
-	uint8_t bytes[];
-};
+#define ETH_HEADER_BYTES 18   // with one VLAN tag
+#define ETH_OVERHEAD_BYTES 24 // preamble 8, FCS 4, gap 12: what a frame costs besides its bytes
 
 // One way of the wire: from one end's tx to the other end's rx.
 struct way {
@@ -39,6 +31,7 @@ struct way {
 	uint64_t order;
 	uint32_t count; // frames under way
 	uint32_t free_count;
+	bool bad;       // a bad time for frames: burst_ppm
 	uint32_t *heap; // slots by arrival, heap[0] first
 	uint32_t *free; // slots without a frame
 	uint8_t *slots;
@@ -129,19 +122,6 @@ static void show(const struct pair *pair, int end, const struct frame *f, const 
 	pair->tap(pair->tap_context, &sight);
 }
 
-static void gather(struct frame *f, const struct pkt *p)
-{
-	f->len = 0;
-	for (const struct pkt *s = p; s; s = pkt_next(s)) {
-		memcpy(f->bytes + f->len, pkt_data(s), pkt_seg_len(s));
-		f->len += pkt_seg_len(s);
-	}
-	if (f->len < ETH_FRAME_MIN_BYTES) {
-		memset(f->bytes + f->len, 0, ETH_FRAME_MIN_BYTES - f->len);
-		f->len = ETH_FRAME_MIN_BYTES;
-	}
-}
-
 // More than so many bytes wait for the rate.
 static bool waiting_more(const struct way *way, uint64_t now_ns, uint32_t bytes)
 {
@@ -151,8 +131,7 @@ static bool waiting_more(const struct way *way, uint64_t now_ns, uint32_t bytes)
 	       (unsigned __int128)bytes * 8 * NS_PER_S;
 }
 
-// When the last bit of a frame of len bytes has left, if it may wait that long: the line is a
-// first-in first-out queue of queue_bytes that drains at the rate.
+// When the last bit of a frame of len bytes has left, if it may wait: a queue that drains at the rate.
 static bool leave_at(struct way *way, uint64_t now_ns, uint32_t len, uint64_t *leave_ns)
 {
 	const struct pair_faults *faults = &way->faults;
@@ -170,18 +149,12 @@ static bool leave_at(struct way *way, uint64_t now_ns, uint32_t len, uint64_t *l
 	return true;
 }
 
-// All flipped bits lie in one byte, which every 16-bit checksum sees: what the stack accepts after
-// this must be what was sent.
+// All flipped bits lie in one byte: every 16-bit checksum sees that.
 static void corrupt(struct pair *pair, struct frame *f)
 {
 	uint8_t flips = (uint8_t)(1 + rng_below(&pair->rng, 255));
 
 	f->bytes[rng_below(&pair->rng, f->len)] ^= flips;
-}
-
-static bool is_arp(const struct frame *f)
-{
-	return f->bytes[ETH_TYPE_OFFSET] == 0x08 && f->bytes[ETH_TYPE_OFFSET + 1] == 0x06;
 }
 
 // What a router on the way writes into the ECN field, the good one and the bad one.
@@ -221,7 +194,7 @@ static void launch(struct pair *pair, struct way *way, uint32_t slot, const char
 		return;
 	}
 	if (rng_chance_ppm(&pair->rng, faults->corrupt_ppm)) {
-		if (is_arp(f)) {
+		if (frame_is_arp(f)) {
 			way->stats.lost_corrupt++;
 			lose(pair, way, slot, "lost");
 			return;
@@ -257,8 +230,44 @@ static void duplicate(struct pair *pair, struct way *way, const struct frame *or
 	launch(pair, way, slot, "duplicate");
 }
 
+// Each frame of a good time may begin a bad one, and of a bad one a good one.
+static bool burst_takes(struct pair *pair, struct way *way)
+{
+	const struct pair_faults *faults = &way->faults;
+
+	if (!faults->burst_ppm)
+		return false;
+	if (rng_chance_ppm(&pair->rng, way->bad ? faults->burst_end_ppm : faults->burst_ppm))
+		way->bad = !way->bad;
+	return way->bad && rng_chance_ppm(&pair->rng, faults->burst_loss_ppm);
+}
+
+// Why the wire loses this frame whatever it carries, and where that is counted; NULL: it does not.
+static const char *loss_of(struct pair *pair, struct way *way, const struct frame *f,
+			   uint64_t **count)
+{
+	const struct pair_faults *faults = &way->faults;
+
+	if (faults->down) {
+		*count = &way->stats.lost_down;
+		return "down";
+	}
+	if (faults->mtu_bytes && f->len > ETH_HEADER_BYTES - 4u + faults->mtu_bytes) {
+		*count = &way->stats.lost_too_long;
+		return "too long";
+	}
+	if (burst_takes(pair, way)) {
+		*count = &way->stats.lost_burst;
+		return "lost";
+	}
+	*count = &way->stats.lost_random;
+	return rng_chance_ppm(&pair->rng, faults->loss_ppm) ? "lost" : NULL;
+}
+
 static void send_one(struct pair *pair, struct way *way, const struct pkt *p)
 {
+	uint64_t *count;
+
 	way->stats.sent++;
 	if (pkt_len(p) > pair->frame_bytes_max) {
 		way->stats.lost_too_long++;
@@ -271,14 +280,33 @@ static void send_one(struct pair *pair, struct way *way, const struct pkt *p)
 	uint32_t slot = way->free[--way->free_count];
 	struct frame *f = frame_at(pair, way, slot);
 
-	gather(f, p);
-	if (rng_chance_ppm(&pair->rng, way->faults.loss_ppm)) {
-		way->stats.lost_random++;
-		lose(pair, way, slot, "lost");
+	frame_gather(f, p);
+	const char *fate = loss_of(pair, way, f, &count);
+
+	if (fate) {
+		(*count)++;
+		lose(pair, way, slot, fate);
 		return;
 	}
 	if (rng_chance_ppm(&pair->rng, way->faults.duplicate_ppm))
 		duplicate(pair, way, f);
+	launch(pair, way, slot, "");
+}
+
+void pair_inject(struct pair *pair, int end, const void *bytes, uint32_t len)
+{
+	struct way *way = &pair->way[!end];
+
+	way->stats.sent++;
+	if (way->free_count == 0 || len > pair->frame_bytes_max || way->faults.down) {
+		way->stats.lost_queue++;
+		return;
+	}
+	uint32_t slot = way->free[--way->free_count];
+	struct frame *f = frame_at(pair, way, slot);
+
+	memcpy(f->bytes, bytes, len);
+	f->len = len;
 	launch(pair, way, slot, "");
 }
 
@@ -298,32 +326,6 @@ static uint16_t pair_tx(struct port *port, struct pkt **pkts, uint16_t count)
 	return taken;
 }
 
-// The bytes of a frame as a packet of the receiver: one segment, or a chain where its buffers are
-// smaller (as a card scatters). NULL when the pool does not have them.
-static struct pkt *scatter(struct pool *pool, const struct frame *f)
-{
-	struct pkt *head = NULL;
-	uint32_t done = 0;
-
-	do {
-		struct pkt *p = pkt_alloc(pool);
-
-		if (!p) {
-			pkt_free(head);
-			return NULL;
-		}
-		uint16_t len = (uint16_t)MIN(f->len - done, (uint32_t)pkt_tailroom(p));
-
-		memcpy(pkt_append(p, len), f->bytes + done, len);
-		done += len;
-		if (head)
-			pkt_chain(head, p);
-		else
-			head = p;
-	} while (done < f->len);
-	return head;
-}
-
 static uint16_t pair_rx(struct port *port, struct pkt **pkts, uint16_t count)
 {
 	struct end *end = port->driver;
@@ -337,7 +339,7 @@ static uint16_t pair_rx(struct port *port, struct pkt **pkts, uint16_t count)
 
 		if (f->arrival_ns > now_ns)
 			break;
-		pkts[n] = scatter(way->rx_pool, f);
+		pkts[n] = frame_scatter(way->rx_pool, f);
 		if (!pkts[n])
 			break; // waits in the card until buffers return
 		n++;
@@ -456,6 +458,11 @@ struct port *pair_port(struct pair *pair, int end)
 void pair_set_faults(struct pair *pair, int end, const struct pair_faults *faults)
 {
 	pair->way[end].faults = *faults;
+}
+
+const struct pair_faults *pair_faults(const struct pair *pair, int end)
+{
+	return &pair->way[end].faults;
 }
 
 void pair_set_tap(struct pair *pair, void (*tap)(void *context, const struct pair_sight *sight),

@@ -32,6 +32,12 @@ struct pair_faults {
 	uint32_t reorder_ppm;
 	uint32_t corrupt_ppm; // bits flip within one byte, in headers or payload
 	uint32_t refuse_ppm;  // the sender's transmit ring is full for this call
+	// Losses in bursts (Gilbert 1960, Elliott 1963): a good and a bad time take turns.
+	uint32_t burst_ppm;      // of frames in a good time: a bad one begins with it
+	uint32_t burst_end_ppm;  // of frames in a bad time: the good one begins with it
+	uint32_t burst_loss_ppm; // of frames in a bad time are lost
+	uint16_t mtu_bytes;      // longer frames are lost; 0: what the wire was made for
+	bool down;               // nothing gets through
 };
 
 struct pair_stats {
@@ -39,6 +45,8 @@ struct pair_stats {
 	uint64_t duplicated;           // made by the wire
 	uint64_t delivered;            // handed to the receiver
 	uint64_t lost_random;          // by loss_ppm
+	uint64_t lost_burst;           // in a bad time
+	uint64_t lost_down;            // the wire was down
 	uint64_t lost_queue;           // by queue_bytes or frames_max
 	uint64_t lost_too_long;        // longer than the MTU
 	uint64_t lost_corrupt;         // ARP hit by corruption: the FCS is the only checksum it has
@@ -54,7 +62,7 @@ struct pair_sight {
 	uint32_t len;
 	int end; // who sent it, 0 or 1
 	const char *
-		fate; // "", "lost", "queue full", "too long", "corrupted", "duplicate", "reordered"
+		fate; // "", "lost", "down", "queue full", "too long", "corrupted", "duplicate", ...
 };
 
 struct pair_config {
@@ -78,6 +86,7 @@ void pair_destroy(struct pair *pair);
 struct port *pair_port(struct pair *pair, int end);
 
 void pair_set_faults(struct pair *pair, int end, const struct pair_faults *faults);
+const struct pair_faults *pair_faults(const struct pair *pair, int end);
 
 // Where the packets that this end receives come from.
 void pair_set_rx_pool(struct pair *pair, int end, struct pool *pool);
@@ -85,6 +94,9 @@ void pair_set_rx_pool(struct pair *pair, int end, struct pool *pool);
 // Shows every frame that enters the wire; NULL to stop.
 void pair_set_tap(struct pair *pair, void (*tap)(void *context, const struct pair_sight *sight),
 		  void *context);
+
+// A frame that something on the way makes for this end: it joins what comes to it from now on.
+void pair_inject(struct pair *pair, int end, const void *bytes, uint32_t len);
 
 // When the next frame arrives at either end; TIME_NEVER_NS when the wire is empty.
 uint64_t pair_next_ns(const struct pair *pair);

@@ -80,7 +80,8 @@ static void assert_conserved(const struct wire *w)
 {
 	const struct pair_stats *s = pair_stats(w->pair, 0);
 
-	assert_int_equal(s->sent + s->duplicated, s->delivered + s->lost_random + s->lost_queue +
+	assert_int_equal(s->sent + s->duplicated, s->delivered + s->lost_random + s->lost_burst +
+							  s->lost_down + s->lost_queue +
 							  s->lost_too_long + s->lost_corrupt +
 							  pair_in_flight(w->pair, 0));
 }
@@ -246,6 +247,81 @@ static void faults_happen_at_about_their_rates(void **state)
 	assert_in_range(s->corrupted, 450, 680);
 	assert_in_range(backwards, 250, 1200);
 	assert_int_equal(received, s->delivered);
+	wire_end(&w);
+}
+
+static void bad_times_take_frames_in_bursts(void **state)
+{
+	uint64_t now_ns = 0;
+	struct wire w = wire_make(&now_ns, &(struct pair_faults){.burst_ppm = 10000,
+								 .burst_end_ppm = 100000,
+								 .burst_loss_ppm = 1000000});
+	uint64_t lost_runs = 0, lost = 0;
+	int64_t last = -1;
+
+	for (uint32_t i = 0; i < 20000; i++) {
+		send_numbered(&w, i, 100);
+		for (int64_t n; (n = receive_numbered(&w)) >= 0; last = n) {
+			lost_runs += n != last + 1;
+			lost += (uint64_t)(n - last - 1);
+		}
+	}
+	assert_conserved(&w);
+	// One frame of a hundred begins a bad time of ten: one of eleven is lost, ten in a row.
+	assert_in_range(pair_stats(w.pair, 0)->lost_burst, 1400, 2300);
+	assert_in_range(lost / lost_runs, 8, 12);
+	wire_end(&w);
+}
+
+static void wire_that_is_down_loses_all_until_it_is_up(void **state)
+{
+	uint64_t now_ns = 0;
+	struct pair_faults faults = {.down = true};
+	struct wire w = wire_make(&now_ns, &faults);
+
+	send_numbered(&w, 1, 100);
+	assert_int_equal(receive_numbered(&w), -1);
+	assert_int_equal(pair_stats(w.pair, 0)->lost_down, 1);
+	pair_set_faults(w.pair, 0, &(struct pair_faults){0});
+	send_numbered(&w, 2, 100);
+	assert_int_equal(receive_numbered(&w), 2);
+	assert_conserved(&w);
+	wire_end(&w);
+}
+
+static const char *seen_fate;
+
+static void see_fate(void *context, const struct pair_sight *sight)
+{
+	seen_fate = sight->fate;
+}
+
+static void lowered_mtu_loses_longer_frames_and_shows_them(void **state)
+{
+	uint64_t now_ns = 0;
+	struct wire w = wire_make(&now_ns, &(struct pair_faults){.mtu_bytes = 1000});
+
+	pair_set_tap(w.pair, see_fate, NULL);
+	send_numbered(&w, 1, 1014); // ethernet's header and 1,000 bytes
+	assert_string_equal(seen_fate, "");
+	assert_int_equal(receive_numbered(&w), 1);
+	send_numbered(&w, 2, 1015);
+	assert_string_equal(seen_fate, "too long");
+	assert_int_equal(receive_numbered(&w), -1);
+	assert_int_equal(pair_stats(w.pair, 0)->lost_too_long, 1);
+	assert_conserved(&w);
+	wire_end(&w);
+}
+
+static void injected_frame_arrives_at_the_end_it_is_for(void **state)
+{
+	uint64_t now_ns = 0;
+	uint8_t frame[60] = {7};
+	struct wire w = wire_make(&now_ns, &(struct pair_faults){0});
+
+	pair_inject(w.pair, 1, frame, sizeof(frame));
+	assert_int_equal(receive_numbered(&w), 7);
+	assert_conserved(&w);
 	wire_end(&w);
 }
 
@@ -429,6 +505,10 @@ int main(void)
 		cmocka_unit_test(long_queue_marks_who_takes_marks),
 		cmocka_unit_test(mangled_fields_are_anything),
 		cmocka_unit_test(faults_happen_at_about_their_rates),
+		cmocka_unit_test(bad_times_take_frames_in_bursts),
+		cmocka_unit_test(wire_that_is_down_loses_all_until_it_is_up),
+		cmocka_unit_test(lowered_mtu_loses_longer_frames_and_shows_them),
+		cmocka_unit_test(injected_frame_arrives_at_the_end_it_is_for),
 		cmocka_unit_test(same_seed_gives_the_same_wire_and_another_seed_another),
 		cmocka_unit_test(corruption_stays_within_one_byte),
 		cmocka_unit_test(refusing_wire_leaves_packets_with_the_sender),
