@@ -21,6 +21,7 @@
 #include "base/limits.h"
 #include "dpdk/compat.h"
 #include "dpdk/eal.h"
+#include "dpdk/pool_plain.h"
 #include "pkt/pkt.h"
 
 static_assert(PKT_HEADROOM_BYTES == RTE_PKTMBUF_HEADROOM, "drivers leave the room we count on");
@@ -90,6 +91,8 @@ struct pool *pool_create(const struct pool_config *config)
 	ASSERT(config->room_bytes >= PKT_HEADROOM_BYTES);
 	struct rte_pktmbuf_pool_private room = {.mbuf_data_room_size = config->room_bytes};
 
+	if (config->plain)
+		return (struct pool *)pool_plain_create(config);
 	if (need_kinds(config))
 		return NULL;
 	struct rte_mempool *pool = create_empty(config);
@@ -112,7 +115,10 @@ struct pool *pool_create(const struct pool_config *config)
 
 void pool_destroy(struct pool *pool)
 {
-	rte_mempool_free(to_mempool(pool));
+	if (pool && pool_is_plain(to_mempool(pool)))
+		pool_plain_destroy(to_mempool(pool));
+	else
+		rte_mempool_free(to_mempool(pool));
 }
 
 // The state of a packet just drawn, without touching its second cache line.

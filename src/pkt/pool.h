@@ -17,6 +17,7 @@ struct pool_config {
 	uint16_t room_bytes; // a packet's buffer, PKT_HEADROOM_BYTES included
 	int numa_node;       // -1 for any
 	bool shared;         // several threads get and put, and none ever waits for another
+	bool plain;          // one thread's, of plain heap whatever the platform, started or not
 };
 
 // A pool, or NULL with err_set. A shared one is lock-free (docs/adr/0010) or is not made.

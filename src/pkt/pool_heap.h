@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What only the heap allocator can do, for tests.
+// What only pools of plain heap can do, for tests and simulations.
 #pragma once
 
 #include <stdint.h>
 
-// From now on requests for packets, of any pool, are refused by chance; 0: none is.
+// From now on requests for packets, of any plain pool, are refused by chance; 0: none is.
 void pool_heap_fail(uint32_t ppm, uint64_t seed);
 
 // From now on requests are counted, and number n is refused, alone; 0: no more. How many there were
