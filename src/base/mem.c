@@ -31,13 +31,22 @@ static size_t mapped_bytes(size_t bytes)
 	return bits_round_up(bytes, page_bytes(bytes));
 }
 
-// Maps a page more than asked for and gives back what lies before and after the aligned part.
+static void *map(size_t size)
+{
+	void *raw = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return raw == MAP_FAILED ? NULL : raw;
+}
+
+// Maps a page more than asked for, where pages are larger than the kernel's, and gives back what
+// lies before and after the aligned part.
 static void *map_aligned(size_t size, size_t align)
 {
-	char *raw = mmap(NULL, size + align, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			 -1, 0);
+	if (align <= PAGE_BYTES)
+		return map(size);
+	char *raw = map(size + align);
 
-	if (raw == MAP_FAILED)
+	if (!raw)
 		return NULL;
 	size_t before = -(uintptr_t)raw & (align - 1);
 	char *start = raw + before;

@@ -272,9 +272,11 @@ static int create_parts(struct prism_worker *w, const struct worker_config *conf
 		tcp.shared = team_tcp(config->team);
 	}
 
-	w->own = mem_map("a worker's own counters", sizeof(*w->own));
-	if (!w->own)
-		return -1;
+	if (!config->counters || !config->trace) {
+		w->own = mem_map("a worker's own counters", sizeof(*w->own));
+		if (!w->own)
+			return -1;
+	}
 	init_env(w, config);
 	w->wheel = wheel_create(config->now_ns);
 	if (!w->wheel)
