@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # A thin door: each target is one command a reader can type by hand. Meson does the work.
 
-.PHONY: help build run test bench bench-sync bench-workers bench-millions grid flood hostile prove fuzz format install clean
+.PHONY: help build run test bench bench-sync bench-workers bench-millions grid flood hostile prove fuzz soak format install clean
 
 help:
 	@echo 'make build    the prism command, left at build/prism'
@@ -16,6 +16,7 @@ help:
 	@echo 'make hostile  nmap, hping3, thc-ipv6, noise, captures (CAPTURES=folder), under sanitizers'
 	@echo 'make prove    the lock-free files: every interleaving, models, histories, stalls, mutants'
 	@echo 'make fuzz     60 seconds on each fuzz target (SECONDS_EACH=... to change)'
+	@echo 'make soak     100,000 simulated seeds, then an hour of fuzzing (SEEDS=... HOURS=... to change)'
 	@echo 'make format   clang-format on the C files that differ from the last commit (ALL=1: on all)'
 	@echo 'make install  library, headers, command and manual pages (PREFIX=, DESTDIR=)'
 	@echo 'make clean    remove build/'
@@ -76,6 +77,11 @@ prove:
 fuzz:
 	@devtools/setup build test
 	@devtools/run-fuzz $(or $(SECONDS_EACH),60)
+
+soak:
+	@devtools/setup build test
+	@devtools/run-tests --build gcc
+	@devtools/soak $(or $(SEEDS),100000) $(or $(HOURS),1)
 
 format:
 	@devtools/format $(if $(ALL),--all)

@@ -63,6 +63,20 @@ static const struct cli_option rebalance_options[] = {
 	{"instance", 'n', "NAME", "which instance, when there are several"},
 };
 
+// The order is sim.c's.
+static const struct cli_option sim_options[] = {
+	{"seed", 's', "NUMBER", "which run, default 1"},
+	{"seeds", 'S', "FIRST-LAST", "many runs, one a seed"},
+	{"swarm", 'w', NULL, "each seed draws which faults, events and API calls are on at all"},
+	{"shrink", 'x', NULL, "make the first run that fails smaller, and print what is left"},
+	{"duration", 'd', "TIME", "begin no run after so long; without --seeds: as many as fit"},
+	{"capture", 'c', "FILE", "write what crossed the links in the first run, as pcapng"},
+	{"folder", 'o', "FOLDER", "where files of failed runs go, default here"},
+	{"keys", 'k', NULL, "what may stand in a scenario"},
+	{"json", 'j', NULL, "the runs and totals as JSON"},
+	{"quiet", 'q', NULL, "failures and totals only"},
+};
+
 static const struct cli_option help_options[] = {
 	{"man", 'm', NULL, "the manual page, as scdoc source"},
 };
@@ -117,6 +131,17 @@ const struct cli_command cli_commands[] = {
 	 .more = "TARGET is http://ADDRESS[:PORT]/PATH or ADDRESS:PORT. It speaks to any server "
 		 "and compares every byte of every answer. Ends with requests a second, latencies "
 		 "and errors by kind; the exit code is 1 when there was any error."},
+	{.name = "sim",
+	 .arguments = "[SCENARIO]",
+	 .words = "FILE",
+	 .run = cmd_sim,
+	 OPTIONS(sim_options),
+	 .sentence = "simulate hosts, links, faults and applications in virtual time, by seed",
+	 .more = "SCENARIO is a YAML file; without one, all is drawn from the seed. Each host is a "
+		 "whole Prism; every byte is compared, every packet accounted for, every "
+		 "connection and buffer gone at the end, or the run has failed. A failed run "
+		 "leaves sim-SEED.pcapng and sim-SEED.trace, and runs the same way again. The exit "
+		 "code is 1 when any run failed."},
 	{.name = "top",
 	 .arguments = "",
 	 .run = cmd_top,

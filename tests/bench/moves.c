@@ -20,12 +20,12 @@
 #include <string.h>
 #include <time.h>
 
-#include "../sim/flow.h"
 #include "base/bits.h"
 #include "base/time.h"
 #include "core/worker.h"
 #include "duo.h"
 #include "observe/counter.h"
+#include "sim/flow.h"
 
 #define WORKERS 2
 #define ASKERS 32

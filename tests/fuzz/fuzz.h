@@ -5,7 +5,7 @@
 #include <prismnet/prism.h>
 
 #include "../script/seg.h"
-#include "../support/world.h"
+#include "sim/world.h"
 
 // The bytes an input still has; reading beyond the end gives zeros.
 struct fuzz {

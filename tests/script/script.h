@@ -5,9 +5,9 @@
 
 #include <prismnet/prism.h>
 
-#include "../support/world.h"
 #include "seg.h"
 #include "seg_ip.h"
+#include "sim/world.h"
 
 #define SCRIPT_LINE_BYTES 512
 #define SCRIPT_CONNS 64

@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "base/time.h"
-#include "flow.h"
+#include "sim/flow.h"
 
 #define CHUNK_BYTES 8192
 #define SEEDS 16

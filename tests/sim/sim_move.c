@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/time.h"
-#include "flow.h"
+#include "sim/flow.h"
 
 #define WORKERS 2
 #define ASKERS 32

@@ -14,9 +14,9 @@
 #include <prismnet/prism.h>
 #include <cmocka.h>
 
-#include "../../support/world.h"
 #include "base/err.h"
 #include "base/time.h"
+#include "sim/world.h"
 #include "tcp/conn.h"
 #include "tcp/shared.h"
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Two stacks, one wire, one clock. Time jumps from one thing that happens to the next, so an hour
-// of back-off costs nothing; the same seed gives the same run to the last bit.
-#include "world.h"
+// Stacks, links, switches, one clock. Time jumps from one thing that happens to the next, so an
+// hour of back-off costs nothing; the same seed gives the same run to the last bit. Called by
+// sim/run.c and by tests; calls the worker's turn (core/worker.h), the wire (port/pair.h) and
+// sim/bridge.h.
+#include "sim/world.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,16 +16,17 @@
 #include "core/start.h"
 #include "pkt/pool.h"
 #include "port/port.h"
+#include "sim/too_big.h"
 
 // What the clock moves when something is due now and nothing came of it: a stalled worker, a frame
 // that waits for a buffer. It doubles every 16 times, to a millisecond.
 #define NUDGE_NS 1000
 
+#define FRAME_OVERHEAD_BYTES 18 // ethernet's header with one VLAN tag
+
 // Steps in a row in which time moves by nudges only and nothing happens: more is a stack that
 // claims to have work and has none.
 #define IDLE_STEPS_MAX 20000
-
-#define START_NS (1000 * NS_PER_S)
 
 static uint64_t mix(uint64_t hash, uint64_t word)
 {
@@ -43,18 +46,32 @@ static uint64_t mix_bytes(uint64_t hash, const uint8_t *bytes, uint32_t len)
 	return mix(hash, word);
 }
 
+// A router on the way says so, if this world has one.
+static void tell_too_big(const struct wire *wire, const struct pair_sight *sight)
+{
+	uint8_t answer[TOO_BIG_BYTES_MAX];
+	uint16_t mtu_bytes = pair_faults(wire->pair, sight->end)->mtu_bytes;
+	uint32_t len = mtu_bytes ? too_big_answer(sight->bytes, sight->len, mtu_bytes, answer) : 0;
+
+	if (len)
+		pair_inject(wire->pair, sight->end, answer, len);
+}
+
 static void see(void *context, const struct pair_sight *sight)
 {
-	struct world *world = context;
+	const struct wire *wire = context;
+	struct world *world = wire->world;
 
 	world->hash = mix(world->hash, sight->arrival_ns);
-	world->hash = mix(world->hash, (uint64_t)(sight->end + 1));
+	world->hash = mix(world->hash, (uint64_t)(sight->end + 1) + 2 * wire->index);
 	world->hash = mix_bytes(world->hash, sight->bytes, sight->len);
-	struct pcapng_frame frame = {(uint32_t)sight->end, sight->now_ns, sight->bytes, sight->len,
-				     sight->fate};
+	struct pcapng_frame frame = {wire->index,  sight->end, sight->now_ns,
+				     sight->bytes, sight->len, sight->fate};
 
 	if (world->capture)
 		pcapng_write(world->capture, &frame);
+	if (world->tells_too_big && strcmp(sight->fate, "too long") == 0)
+		tell_too_big(wire, sight);
 }
 
 void world_config_init(struct world_config *config)
@@ -102,7 +119,7 @@ static _Noreturn void give_up(const char *what)
 static void create_pools(struct node *node, const struct world_config *config)
 {
 	static const char *const names[POOL_KINDS] = {"rx", "tx", "head", "ctrl"};
-	uint16_t frame_bytes = (uint16_t)(config->mtu_bytes + 18);
+	uint16_t frame_bytes = (uint16_t)(config->mtu_bytes + FRAME_OVERHEAD_BYTES);
 	uint16_t room_bytes[POOL_KINDS] = {
 		[POOL_RX] = config->rx_room_bytes ? config->rx_room_bytes : frame_bytes,
 		[POOL_TX] = MAX(frame_bytes, 2048),
@@ -115,7 +132,8 @@ static void create_pools(struct node *node, const struct world_config *config)
 					   .pkts = config->pool_pkts[kind],
 					   .room_bytes =
 						   (uint16_t)(PKT_FRONT_BYTES + room_bytes[kind]),
-					   .numa_node = -1};
+					   .numa_node = -1,
+					   .plain = config->plain};
 
 		node->pool[kind] = pool_create(&pool);
 		if (!node->pool[kind])
@@ -128,7 +146,7 @@ static struct port *port_of(struct world *world, int index, uint32_t w,
 			    const struct world_config *config)
 {
 	struct node *node = &world->node[index];
-	struct port *end = pair_port(world->pair, index);
+	struct port *end = node->end;
 
 	if (node->worker_count == 1)
 		return end;
@@ -186,8 +204,7 @@ static void create_workers(struct world *world, int index, const struct world_co
 		node->team = team_create(&options, node->worker_count, worker.secret);
 		if (!node->team)
 			give_up("team");
-		spread_init(&node->spread, pair_port(world->pair, index), node->worker_count,
-			    config->seed);
+		spread_init(&node->spread, node->end, node->worker_count, config->seed);
 	}
 	for (uint32_t w = 0; w < node->worker_count; w++)
 		create_worker(world, index, w, config, &worker);
@@ -210,31 +227,106 @@ static void settle_addresses(struct world *world)
 		world_step(world, until_ns, take_nothing, NULL);
 }
 
+static struct pool *create_switch_pool(const struct world_config *config)
+{
+	struct pool_config pool = {.name = "switch",
+				   .pkts = 64,
+				   .room_bytes = (uint16_t)(PKT_FRONT_BYTES + config->mtu_bytes +
+							    FRAME_OVERHEAD_BYTES),
+				   .numa_node = -1,
+				   .plain = config->plain};
+	struct pool *made = pool_create(&pool);
+
+	if (!made)
+		give_up("a switch's pool");
+	return made;
+}
+
+static struct pool *pool_of_end(struct world *world, uint32_t end)
+{
+	return end >= WORLD_SWITCH ? world->bridge[end - WORLD_SWITCH].pool
+				   : world->node[end].pool[POOL_RX];
+}
+
+static void join(struct world *world, const struct wire *wire, int which)
+{
+	struct port *port = pair_port(wire->pair, which);
+	uint32_t end = wire->end[which], other = wire->end[!which];
+
+	if (end < WORLD_SWITCH) {
+		world->node[end].end = port;
+		memcpy(world->hosts.mac[end], port->mac, 6);
+		return;
+	}
+	struct bridge *b = &world->bridge[end - WORLD_SWITCH];
+
+	ASSERT(b->port_count < BRIDGE_PORTS_MAX);
+	b->host[b->port_count] = other < WORLD_SWITCH ? (int)other : -1;
+	b->port[b->port_count++] = port;
+}
+
+static void create_wire(struct world *world, const struct world_config *config,
+			const struct world_link *link)
+{
+	struct wire *wire = &world->wire[world->wire_count];
+	char name[16] = "w"; // of the first: its addresses are known to tests
+	struct pair_config pair = {
+		.name = name,
+		.seed = config->seed + world->wire_count,
+		.now_ns = &world->now_ns,
+		.mtu_bytes = config->mtu_bytes,
+		.frames_max = config->frames_max,
+		.rx_pool = {pool_of_end(world, link->end[0]), pool_of_end(world, link->end[1])},
+		.faults = {link->faults[0], link->faults[1]}};
+
+	if (world->wire_count)
+		snprintf(name, sizeof(name), "w%u", world->wire_count);
+	wire->world = world;
+	wire->index = world->wire_count++;
+	memcpy(wire->end, link->end, sizeof(wire->end));
+	wire->pair = pair_create(&pair);
+	if (!wire->pair)
+		give_up("pair");
+	pair_set_tap(wire->pair, see, wire);
+	for (int which = 0; which < 2; which++)
+		join(world, wire, which);
+}
+
+static void create_wires(struct world *world, const struct world_config *config)
+{
+	struct world_link alone = {
+		.name = "a-b", .end = {0, 1}, .faults = {config->faults[0], config->faults[1]}};
+	const struct world_link *links = config->links ? config->links : &alone;
+	uint32_t link_count = config->links ? config->link_count : 1;
+	const char *names[WORLD_LINKS_MAX];
+
+	for (uint32_t i = 0; i < link_count; i++) {
+		create_wire(world, config, &links[i]);
+		names[i] = links[i].name;
+	}
+	world->pair = world->wire[0].pair;
+	if (config->capture)
+		world->capture = pcapng_create(config->capture, names, link_count);
+}
+
 struct world *world_create(const struct world_config *config)
 {
 	struct world *world = calloc(1, sizeof(*world));
 
 	if (!world)
 		give_up("memory");
-	world->now_ns = START_NS;
+	world->now_ns = WORLD_START_NS;
 	world->node_count = config->node_count ? config->node_count : 2;
-	for (int i = 0; i < 2; i++)
+	world->tells_too_big = config->tells_too_big;
+	world->hosts.count = (uint32_t)MAX(world->node_count, 2);
+	for (uint32_t i = 0; i < world->hosts.count; i++)
 		create_pools(&world->node[i], config);
-	struct pair_config pair = {
-		.name = "w",
-		.seed = config->seed,
-		.now_ns = &world->now_ns,
-		.mtu_bytes = config->mtu_bytes,
-		.frames_max = config->frames_max,
-		.rx_pool = {world->node[0].pool[POOL_RX], world->node[1].pool[POOL_RX]},
-		.faults = {config->faults[0], config->faults[1]}};
-
-	world->pair = pair_create(&pair);
-	if (!world->pair)
-		give_up("pair");
-	if (config->capture)
-		world->capture = pcapng_create(config->capture);
-	pair_set_tap(world->pair, see, world);
+	world->bridge_count = config->switch_count;
+	for (uint32_t i = 0; i < world->bridge_count; i++) {
+		world->bridge[i].pool = create_switch_pool(config);
+		world->bridge[i].hosts = &world->hosts;
+	}
+	create_wires(world, config);
 	for (int i = 0; i < world->node_count; i++)
 		create_workers(world, i, config);
 	if (config->ip6)
@@ -258,16 +350,20 @@ static void destroy_node(struct node *node)
 
 bool world_destroy(struct world *world)
 {
+	int node_count = (int)world->hosts.count;
 	bool whole = true;
 
 	for (int i = 0; i < world->node_count; i++)
 		destroy_node(&world->node[i]);
-	pair_destroy(world->pair);
-	for (int i = 0; i < 2; i++)
+	for (uint32_t i = 0; i < world->wire_count; i++)
+		pair_destroy(world->wire[i].pair);
+	for (int i = 0; i < node_count; i++)
 		whole &= world_buffers_out(world, i) == 0;
-	for (int i = 0; whole && i < 2; i++)
+	for (int i = 0; whole && i < node_count; i++)
 		for (int kind = 0; kind < POOL_KINDS; kind++)
 			pool_destroy(world->node[i].pool[kind]);
+	for (uint32_t i = 0; i < world->bridge_count; i++)
+		pool_destroy(world->bridge[i].pool);
 	pcapng_close(world->capture);
 	free(world);
 	return whole;
@@ -321,8 +417,10 @@ static uint64_t node_next_ns(const struct world *world, const struct node *node)
 
 static uint64_t next_ns(const struct world *world, uint64_t until_ns)
 {
-	uint64_t next = MIN(until_ns, pair_next_ns(world->pair));
+	uint64_t next = until_ns;
 
+	for (uint32_t i = 0; i < world->wire_count; i++)
+		next = MIN(next, pair_next_ns(world->wire[i].pair));
 	for (int i = 0; i < world->node_count; i++)
 		next = MIN(next, node_next_ns(world, &world->node[i]));
 	return next;
@@ -367,6 +465,8 @@ bool world_turn(struct world *world,
 {
 	bool happened = false;
 
+	for (uint32_t i = 0; i < world->bridge_count; i++)
+		happened |= bridge_turn(&world->bridge[i]);
 	for (int i = 0; i < world->node_count; i++)
 		for (uint32_t w = 0; w < world->node[i].worker_count; w++)
 			happened |= worker_takes_turn(world, i, w, take, context);
@@ -390,49 +490,4 @@ bool world_step(struct world *world, uint64_t until_ns,
 	if (world->idle_steps > IDLE_STEPS_MAX)
 		world->failure = "a stack has work and does nothing";
 	return !world->failure;
-}
-
-static void write_record(FILE *f, int node, const struct trace_record *r)
-{
-	const struct event_info *info = &event_infos[r->event < EVENT_COUNT ? r->event : 0];
-
-	fprintf(f, "%12.6f node %d ", ((double)r->time_ns - (double)START_NS) / 1e9, node);
-	if (r->subject != TRACE_NO_SUBJECT)
-		fprintf(f, "#%u ", r->subject);
-	fprintf(f, "%s: ", info->name);
-	for (const char *c = info->sentence; *c; c++) {
-		if (c[0] == '%' && (c[1] == 'a' || c[1] == 'b'))
-			fprintf(f, "%llu", (unsigned long long)(*++c == 'a' ? r->a : r->b));
-		else
-			fputc(*c, f);
-	}
-	fputc('\n', f);
-}
-
-void world_write_trace(const struct world *world, const char *path)
-{
-	FILE *f = fopen(path, "w");
-	uint64_t at[2];
-
-	if (!f)
-		return;
-	for (int i = 0; i < 2; i++) {
-		uint64_t written = world->node[i].trace.written;
-
-		at[i] = written > TRACE_RECORDS ? written - TRACE_RECORDS : 0;
-	}
-	for (;;) {
-		const struct trace_record *r[2] = {NULL, NULL};
-
-		for (int i = 0; i < 2; i++)
-			if (at[i] < world->node[i].trace.written)
-				r[i] = &world->node[i].trace.record[at[i] & (TRACE_RECORDS - 1)];
-		if (!r[0] && !r[1])
-			break;
-		int earlier = !r[0] || (r[1] && r[1]->time_ns < r[0]->time_ns);
-
-		write_record(f, earlier, r[earlier]);
-		at[earlier]++;
-	}
-	fclose(f);
 }

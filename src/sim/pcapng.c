@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A pcapng writer in three block types: section header, interface description, enhanced packet.
-// Called by the simulator and the script runner for a run that failed.
-#include "pcapng.h"
+// Called by world.c for a run that failed, of the simulator or of a packet script. Numbers are in
+// the byte order of this machine, as the section header says.
+#include "sim/pcapng.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,21 +47,30 @@ static void put_section(FILE *f)
 	put32(f, 28);
 }
 
-static void put_interface(FILE *f)
+static void put_option(FILE *f, uint16_t code, const void *bytes, uint16_t len)
 {
-	put32(f, 1);
-	put32(f, 32);
-	put16(f, 1); // LINKTYPE_ETHERNET
-	put16(f, 0);
-	put32(f, 0); // no snap length
-	put16(f, 9); // if_tsresol: 10^-9 s
-	put16(f, 1);
-	put32(f, 9);
-	put32(f, 0); // opt_endofopt
-	put32(f, 32);
+	put16(f, code);
+	put16(f, len);
+	put_padded(f, bytes, len);
 }
 
-struct pcapng *pcapng_create(const char *path)
+static void put_interface(FILE *f, const char *name)
+{
+	uint16_t name_len = (uint16_t)strlen(name);
+	uint32_t block_bytes = 32 + 4 + padded(name_len);
+
+	put32(f, 1);
+	put32(f, block_bytes);
+	put16(f, 1); // LINKTYPE_ETHERNET
+	put16(f, 0);
+	put32(f, 0);                      // no snap length
+	put_option(f, 2, name, name_len); // if_name
+	put_option(f, 9, "\x09", 1);      // if_tsresol: 10^-9 s
+	put32(f, 0);                      // opt_endofopt
+	put32(f, block_bytes);
+}
+
+struct pcapng *pcapng_create(const char *path, const char *const *names, uint32_t count)
 {
 	struct pcapng *capture = calloc(1, sizeof(*capture));
 
@@ -72,8 +82,8 @@ struct pcapng *pcapng_create(const char *path)
 		return NULL;
 	}
 	put_section(capture->file);
-	put_interface(capture->file);
-	put_interface(capture->file);
+	for (uint32_t i = 0; i < count; i++)
+		put_interface(capture->file, names[i]);
 	return capture;
 }
 
@@ -88,8 +98,9 @@ void pcapng_close(struct pcapng *capture)
 void pcapng_write(struct pcapng *capture, const struct pcapng_frame *frame)
 {
 	FILE *f = capture->file;
+	uint32_t flags = frame->back ? 1 : 2; // inbound, outbound: as the first end sees it
 	uint32_t comment_len = (uint32_t)strlen(frame->comment);
-	uint32_t options_bytes = comment_len ? 4 + padded(comment_len) + 4 : 0;
+	uint32_t options_bytes = 8 + (comment_len ? 4 + padded(comment_len) : 0) + 4;
 	uint32_t block_bytes = 32 + padded(frame->len) + options_bytes;
 
 	put32(f, 6);
@@ -100,11 +111,9 @@ void pcapng_write(struct pcapng *capture, const struct pcapng_frame *frame)
 	put32(f, frame->len);
 	put32(f, frame->len);
 	put_padded(f, frame->bytes, frame->len);
-	if (comment_len) {
-		put16(f, 1); // opt_comment
-		put16(f, (uint16_t)comment_len);
-		put_padded(f, frame->comment, comment_len);
-		put32(f, 0);
-	}
+	put_option(f, 2, &flags, sizeof(flags)); // epb_flags
+	if (comment_len)
+		put_option(f, 1, frame->comment, (uint16_t)comment_len); // opt_comment
+	put32(f, 0);
 	put32(f, block_bytes);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Called by world.c. A queue that is full makes packets wait in the port below, in order.
-#include "spread.h"
+// Queues on a port that has none. Called by world.c, which gives each worker of a node one; calls
+// the port below. A queue that is full makes packets wait in the port below, in order. Which queue
+// a packet goes to is drawn from the seed.
+#include "sim/spread.h"
 
 static void refill(struct spread *s)
 {
