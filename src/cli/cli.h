@@ -72,6 +72,7 @@ int cmd_explain(int argc, char **argv);
 int cmd_top(int argc, char **argv);
 int cmd_stats(int argc, char **argv);
 int cmd_load(int argc, char **argv);
+int cmd_replay(int argc, char **argv);
 int cmd_sim(int argc, char **argv);
 int cmd_rebalance(int argc, char **argv);
 int cmd_completion(int argc, char **argv);

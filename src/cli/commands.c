@@ -71,10 +71,22 @@ static const struct cli_option sim_options[] = {
 	{"shrink", 'x', NULL, "make the first run that fails smaller, and print what is left"},
 	{"duration", 'd', "TIME", "begin no run after so long; without --seeds: as many as fit"},
 	{"capture", 'c', "FILE", "write what crossed the links in the first run, as pcapng"},
+	{"at", 'a', "HOST", "of that only what this host sends and receives, when it does"},
 	{"folder", 'o', "FOLDER", "where files of failed runs go, default here"},
 	{"keys", 'k', NULL, "what may stand in a scenario"},
 	{"json", 'j', NULL, "the runs and totals as JSON"},
 	{"quiet", 'q', NULL, "failures and totals only"},
+};
+
+// The order is replay.c's.
+static const struct cli_option replay_options[] = {
+	{"as", 'a', "SIDE", "whom Prism takes the place of: server (default) or client"},
+	{"flow", 'f', "NUMBER", "which connection of the file, from 1"},
+	{"list", 'l', NULL, "the connections of the file"},
+	{"tolerance", 't', "TIME", "an answer so much earlier or later is the same, default 1ms"},
+	{"strict", 'S', NULL, "windows and options of the handshake count, too"},
+	{"json", 'j', NULL, "all of it as JSON"},
+	{"quiet", 'q', NULL, "what differs and the summary only"},
 };
 
 static const struct cli_option help_options[] = {
@@ -142,6 +154,17 @@ const struct cli_command cli_commands[] = {
 		 "connection and buffer gone at the end, or the run has failed. A failed run "
 		 "leaves sim-SEED.pcapng and sim-SEED.trace, and runs the same way again. The exit "
 		 "code is 1 when any run failed."},
+	{.name = "replay",
+	 .arguments = "CAPTURE",
+	 .words = "FILE",
+	 .run = cmd_replay,
+	 OPTIONS(replay_options),
+	 .sentence = "feed one side of a captured connection to the stack, and compare its answers",
+	 .more = "CAPTURE is a pcap or pcapng file (ethernet, raw IP, Linux cooked). The peer's "
+		 "segments arrive when they were captured, in virtual time; Prism's application "
+		 "writes and closes when the captured one did. Each answer is shown beside the "
+		 "captured one: same, or how it differs. Sequence numbers and timestamps are "
+		 "compared relative to their first. The exit code is 1 when anything differs."},
 	{.name = "top",
 	 .arguments = "",
 	 .run = cmd_top,

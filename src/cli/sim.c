@@ -12,12 +12,13 @@
 
 #include "cli/cli.h"
 #include "cli/sim.h"
+#include "control/suggest.h"
 #include "control/units.h"
 #include "sim/plan_file.h"
 #include "sim/shrink.h"
 
 // The order is commands.c's.
-enum { SEED, SEEDS, SWARM, SHRINK, DURATION, CAPTURE, FOLDER, KEYS, JSON, QUIET };
+enum { SEED, SEEDS, SWARM, SHRINK, DURATION, CAPTURE, AT, FOLDER, KEYS, JSON, QUIET };
 
 // Every eighth run is made twice and must be the same: a seed that does not replay is worth
 // nothing.
@@ -135,14 +136,34 @@ static int shrink(struct first_failure *f, const struct batch *batch)
 	return CLI_OK;
 }
 
+static bool find_host(const struct plan *plan, const char *name, uint32_t *at)
+{
+	struct suggest suggest = {.word = name};
+	char remedy[128] = "name one of the scenario's hosts";
+
+	for (uint32_t i = 0; i < plan->host_count; i++) {
+		suggest_offer(&suggest, plan->host[i].name);
+		if (strcmp(plan->host[i].name, name) != 0)
+			continue;
+		*at = i + 1;
+		return true;
+	}
+	if (suggest.best)
+		snprintf(remedy, sizeof(remedy), "did you mean `%s`?", suggest.best);
+	cli_error(CLI_USAGE, NULL, remedy, "there is no host `%s`", name);
+	return false;
+}
+
 // One run that is written down whatever comes of it.
-static int capture(const struct batch *batch, const char *path)
+static int capture(const struct batch *batch, const char *path, const char *host)
 {
 	static struct plan plan;
 	struct run_paths paths = {.capture = path};
 	struct run_result result;
 
 	batch_plan(batch, batch->first, &plan);
+	if (host && !find_host(&plan, host, &paths.capture_at))
+		return CLI_USAGE;
 	batch_run_one(&plan, batch->first, &paths, &result);
 	if (access(path, R_OK) == 0)
 		return CLI_OK;
@@ -160,8 +181,12 @@ static int run(struct first_failure *f, const struct batch *batch, const char *c
 		return cli_error(CLI_ENVIRONMENT, strerror(-error),
 				 "raise the limit of processes or of memory",
 				 "a simulation could not be started");
-	if (values[CAPTURE] && capture(batch, values[CAPTURE]) != CLI_OK)
-		return CLI_FAILED;
+	if (values[CAPTURE]) {
+		int captured = capture(batch, values[CAPTURE], values[AT]);
+
+		if (captured != CLI_OK)
+			return captured;
+	}
 	if (values[SHRINK] && f->result.failed && shrink(f, batch) != CLI_OK)
 		return CLI_FAILED;
 	if (f->report.runs || totals.runs != 1)

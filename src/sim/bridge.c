@@ -61,6 +61,10 @@ static void take(struct bridge *b, uint32_t from, struct pkt *p)
 	int to = eth_is_group(eth->dst) ? -1 : station_port(b, eth->dst);
 
 	learn(b, eth->src, from);
+	if (b->look && b->look(b->look_context, from, pkt_data(p), pkt_len(p))) {
+		pkt_free(p);
+		return;
+	}
 	for (uint32_t i = 0; i < b->port_count; i++)
 		if (i != from && (to < 0 || i == (uint32_t)to))
 			hand_on(b, i, p);

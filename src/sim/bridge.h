@@ -24,6 +24,9 @@ struct bridge {
 	uint32_t port_count;
 	struct pool *pool; // where its frames lie
 	const struct bridge_hosts *hosts;
+	// Sees each frame that arrives; true: it goes no further. NULL: nobody looks.
+	bool (*look)(void *context, uint32_t port, const uint8_t *frame, uint32_t len);
+	void *look_context;
 	uint64_t parted; // frames not handed on because of hosts->apart
 	struct {
 		uint8_t mac[6];

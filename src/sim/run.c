@@ -226,6 +226,7 @@ bool run_plan(const struct plan *plan, uint64_t seed, const struct run_paths *pa
 	pattern_init();
 	configure(&config, plan, seed);
 	config.capture = paths ? paths->capture : NULL;
+	config.capture_at = paths ? paths->capture_at : 0;
 	pool_heap_fail(0, 0);
 	r.world = r.flows.world = current = world_create(&config);
 	r.waited_ns = r.world->now_ns;

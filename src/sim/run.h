@@ -27,6 +27,7 @@ struct run_result {
 // Where a run is written down.
 struct run_paths {
 	const char *capture, *trace; // NULL: not
+	uint32_t capture_at;         // as in struct world_config
 };
 
 // Runs it. False when something was broken: result->failure says what, and the stacks are left as

@@ -11,12 +11,11 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "base/hash.h"
 #include "base/time.h"
 #include "core/start.h"
 #include "pkt/pool.h"
 #include "port/port.h"
-#include "sim/too_big.h"
+#include "sim/world_see.h"
 
 // What the clock moves when something is due now and nothing came of it: a stalled worker, a frame
 // that waits for a buffer. It doubles every 16 times, to a millisecond.
@@ -27,52 +26,6 @@
 // Steps in a row in which time moves by nudges only and nothing happens: more is a stack that
 // claims to have work and has none.
 #define IDLE_STEPS_MAX 20000
-
-static uint64_t mix(uint64_t hash, uint64_t word)
-{
-	return hash_fold(hash ^ word, UINT64_C(0x9e3779b97f4a7c15));
-}
-
-static uint64_t mix_bytes(uint64_t hash, const uint8_t *bytes, uint32_t len)
-{
-	uint64_t word = 0;
-
-	for (; len >= sizeof(word); bytes += sizeof(word), len -= (uint32_t)sizeof(word)) {
-		memcpy(&word, bytes, sizeof(word));
-		hash = mix(hash, word);
-	}
-	word = len;
-	memcpy((uint8_t *)&word + 1, bytes, len);
-	return mix(hash, word);
-}
-
-// A router on the way says so, if this world has one.
-static void tell_too_big(const struct wire *wire, const struct pair_sight *sight)
-{
-	uint8_t answer[TOO_BIG_BYTES_MAX];
-	uint16_t mtu_bytes = pair_faults(wire->pair, sight->end)->mtu_bytes;
-	uint32_t len = mtu_bytes ? too_big_answer(sight->bytes, sight->len, mtu_bytes, answer) : 0;
-
-	if (len)
-		pair_inject(wire->pair, sight->end, answer, len);
-}
-
-static void see(void *context, const struct pair_sight *sight)
-{
-	const struct wire *wire = context;
-	struct world *world = wire->world;
-
-	world->hash = mix(world->hash, sight->arrival_ns);
-	world->hash = mix(world->hash, (uint64_t)(sight->end + 1) + 2 * wire->index);
-	world->hash = mix_bytes(world->hash, sight->bytes, sight->len);
-	struct pcapng_frame frame = {wire->index,  sight->end, sight->now_ns,
-				     sight->bytes, sight->len, sight->fate};
-
-	if (world->capture)
-		pcapng_write(world->capture, &frame);
-	if (world->tells_too_big && strcmp(sight->fate, "too long") == 0)
-		tell_too_big(wire, sight);
-}
 
 void world_config_init(struct world_config *config)
 {
@@ -287,7 +240,7 @@ static void create_wire(struct world *world, const struct world_config *config,
 	wire->pair = pair_create(&pair);
 	if (!wire->pair)
 		give_up("pair");
-	pair_set_tap(wire->pair, see, wire);
+	pair_set_tap(wire->pair, world_see, wire);
 	for (int which = 0; which < 2; which++)
 		join(world, wire, which);
 }
@@ -305,8 +258,10 @@ static void create_wires(struct world *world, const struct world_config *config)
 		names[i] = links[i].name;
 	}
 	world->pair = world->wire[0].pair;
+	world->capture_at = config->capture_at;
 	if (config->capture)
-		world->capture = pcapng_create(config->capture, names, link_count);
+		world->capture =
+			pcapng_create(config->capture, names, config->capture_at ? 1 : link_count);
 }
 
 struct world *world_create(const struct world_config *config)
@@ -448,8 +403,9 @@ static bool worker_takes_turn(struct world *world, int index, uint32_t w,
 	for (int i = 0; i < n; i++) {
 		const struct prism_event *e = &node->events[i];
 
-		world->hash = mix(world->hash, (uint64_t)e->type << 32 | e->len);
-		world->hash = mix(world->hash, e->user ^ (uint64_t)e->reason << 48 ^ e->cookie);
+		world->hash = world_mix(world->hash, (uint64_t)e->type << 32 | e->len);
+		world->hash =
+			world_mix(world->hash, e->user ^ (uint64_t)e->reason << 48 ^ e->cookie);
 		take(context, index, e);
 	}
 	return n > 0 ||

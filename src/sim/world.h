@@ -65,6 +65,7 @@ struct world_config {
 	uint32_t link_count, switch_count;
 	struct pair_faults faults[2]; // of that one wire
 	const char *capture;          // where to write a pcapng, or NULL
+	uint32_t capture_at; // node n - 1 alone, as it sees its link; 0: all links, as frames enter
 };
 
 struct world;
@@ -92,6 +93,7 @@ struct world {
 	bool tells_too_big;
 	uint32_t acting; // the worker of the node whose event take is given
 	struct pcapng *capture;
+	uint32_t capture_at;
 	const char *failure; // a law that was broken, or NULL
 };
 
