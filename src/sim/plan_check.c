@@ -59,6 +59,12 @@ static void check_links(struct plan_file *f)
 				  "leave it out: frames would go round for ever");
 		above[root_of(above, a)] = root_of(above, b);
 	}
+	for (uint32_t i = plan->host_count; i < end_count; i++)
+		if (links_of[i] > BRIDGE_PORTS_MAX)
+			diag_hint(diag_add(&f->diags, f->link_place[0],
+					   "switch `%s` has %u links",
+					   plan->switches[i - plan->host_count], links_of[i]),
+				  "it has %d ports: add another switch", BRIDGE_PORTS_MAX);
 	for (uint32_t i = 0; i < plan->host_count; i++) {
 		if (links_of[i] != 1)
 			diag_hint(diag_add(&f->diags, f->host_place[i],

@@ -70,7 +70,7 @@ static void unknown_keys_and_names_are_met_by_suggestions(void **state)
 {
 	expect_refusal("links: [{between: [a, b], los: 1%}]\n" APPS, 1,
 		       "unknown key `los` in `links`", "did you mean `loss`?");
-	expect_refusal(APPS "evnts: []\n", 2, "unknown key `evnts`", "`events`");
+	expect_refusal(APPS "hostz: []\n", 2, "unknown key `hostz`", "`hosts`");
 	expect_refusal("hosts: [client, b]\napplications: [{type: bulk, from: clent, to: b}]\n", 2,
 		       "there is no host `clent`", "`client`");
 	expect_refusal("applications:\n  - {type: bulq, from: a, to: b}\n", 2,
@@ -113,6 +113,20 @@ static void contradictions_are_found(void **state)
 	expect_refusal(APPS "events: [{do: down, link: a-b, at: 2s, until: 1s}]\n", 2,
 		       "ends before it begins", "until");
 	expect_refusal("mtu: 1500B\n", 0, "nobody does anything", "applications");
+}
+
+static void switch_has_so_many_ports_and_no_more(void **state)
+{
+	char text[4096] = "switches: [s, t]\nhosts: [";
+	size_t len = strlen(text);
+
+	for (int i = 0; i < 16; i++)
+		len += (size_t)sprintf(text + len, "h%d,", i);
+	len += (size_t)sprintf(text + len, "]\nlinks:\n  - {between: [s, t]}\n");
+	for (int i = 0; i < 16; i++)
+		len += (size_t)sprintf(text + len, "  - {between: [h%d, s]}\n", i);
+	sprintf(text + len, "applications: [{type: bulk, from: h0, to: h1}]\n");
+	expect_refusal(text, 4, "switch `s` has 17 links", "16 ports");
 }
 
 static void missing_file_says_where_to_begin(void **state)
@@ -186,6 +200,7 @@ int main(void)
 		cmocka_unit_test(numbers_need_their_units_and_ranges),
 		cmocka_unit_test(keys_of_another_type_are_refused),
 		cmocka_unit_test(contradictions_are_found),
+		cmocka_unit_test(switch_has_so_many_ports_and_no_more),
 		cmocka_unit_test(missing_file_says_where_to_begin),
 		cmocka_unit_test(every_drawn_plan_reads_back_as_it_was_written),
 		cmocka_unit_test(swarm_leaves_out_and_adds_nothing),
