@@ -20,9 +20,9 @@
 // The order is commands.c's.
 enum { SEED, SEEDS, SWARM, SHRINK, DURATION, CAPTURE, AT, FOLDER, KEYS, JSON, QUIET };
 
-// Every eighth run is made twice and must be the same: a seed that does not replay is worth
+// Every sixteenth run is made twice and must be the same: a seed that does not replay is worth
 // nothing.
-#define REPEAT_EVERY 8
+#define REPEAT_EVERY 16
 
 // Shrinking stops after so long: what is left is small enough to read.
 #define SHRINK_SECONDS_MAX 120

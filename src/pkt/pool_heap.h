@@ -8,5 +8,5 @@
 void pool_heap_fail(uint32_t ppm, uint64_t seed);
 
 // From now on requests are counted, and number n is refused, alone; 0: no more. How many there were
-// since it was asked last. One thread's.
+// since it was asked last. One thread's; only where every pool is plain heap.
 uint64_t pool_heap_fail_nth(uint64_t n);

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,14 +95,6 @@ static void repeat(const struct plan *plan, struct run_result *result, struct pr
 	}
 }
 
-// A world is ten megabytes of zeros of which little is used: fresh pages are cheaper than clearing
-// those of the world before. What packets are made of stays.
-static void prepare_heap(void)
-{
-	mallopt(M_MMAP_THRESHOLD, 1 << 20);
-	mallopt(M_TRIM_THRESHOLD, 1 << 28);
-}
-
 // Until a run fails, time is up, or all are done.
 static _Noreturn void child(const struct batch *batch, uint64_t first, double end_s, int fd)
 {
@@ -112,7 +103,6 @@ static _Noreturn void child(const struct batch *batch, uint64_t first, double en
 	struct run_result result;
 
 	assert_set_hook(run_last_words);
-	prepare_heap();
 	for (uint64_t seed = first; seed <= batch->last; seed++) {
 		progress->seed = seed;
 		batch_plan(batch, seed, &plan);

@@ -155,10 +155,10 @@ static void draw_apps(struct rng *rng, struct plan *plan)
 	}
 }
 
-// Half of the worlds have one worker a host; in half of the others connections move.
+// A quarter of the worlds have several workers a host; in half of them connections move.
 static void draw_workers(struct rng *rng, struct plan *plan)
 {
-	if (coin(rng))
+	if (rng_below(rng, 4) != 0)
 		return;
 	for (int i = 0; i < 2; i++) {
 		plan->host[i].workers = 1 + (uint32_t)rng_below(rng, WORLD_WORKERS_MAX);

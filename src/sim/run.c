@@ -109,9 +109,12 @@ static bool wires_are_whole(const struct world *world)
 static const char *step(struct run *r, uint64_t until_ns)
 {
 	struct world *world = r->world;
+	uint64_t plan_ns = MIN(flows_next_ns(&r->flows), r->schedule.change_ns);
 
 	*r->step = world->steps;
-	until_ns = MIN(until_ns, MIN(flows_next_ns(&r->flows), r->schedule.change_ns));
+	until_ns = MIN(until_ns, plan_ns);
+	if (plan_ns != TIME_NEVER_NS)
+		r->waited_ns = until_ns;
 	world_step(world, until_ns, flows_take, &r->flows);
 	schedule_run(&r->schedule);
 	flows_act(&r->flows);
@@ -125,12 +128,10 @@ static const char *step(struct run *r, uint64_t until_ns)
 
 // When patience ends: not while faults are still to come or go, nor while applications mean to go
 // on later.
-static bool hopeless(struct run *r)
+static bool hopeless(const struct run *r)
 {
 	uint64_t now_ns = r->world->now_ns;
 
-	if (r->schedule.change_ns != TIME_NEVER_NS || flows_next_ns(&r->flows) != TIME_NEVER_NS)
-		r->waited_ns = now_ns;
 	return now_ns > MAX(r->flows.event_ns, r->waited_ns) + PATIENCE_NS ||
 	       now_ns > r->schedule.start_ns + RUN_NS_MAX;
 }

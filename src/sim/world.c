@@ -69,6 +69,16 @@ static _Noreturn void give_up(const char *what)
 	abort();
 }
 
+static void *zeros(size_t count, size_t bytes)
+{
+	void *memory =
+		aligned_alloc(CACHE_LINE_BYTES, bits_round_up(count * bytes, CACHE_LINE_BYTES));
+
+	if (!memory)
+		give_up("memory");
+	return memset(memory, 0, count * bytes);
+}
+
 static void create_pools(struct node *node, const struct world_config *config)
 {
 	static const char *const names[POOL_KINDS] = {"rx", "tx", "head", "ctrl"};
@@ -154,6 +164,8 @@ static void create_workers(struct world *world, int index, const struct world_co
 	memcpy(worker.secret, &config->seed, sizeof(config->seed));
 	node->worker_count = MAX(config->workers[index], 1u);
 	if (node->worker_count > 1) {
+		node->more_counters = zeros(node->worker_count, sizeof(*node->more_counters));
+		node->more_trace = zeros(node->worker_count, sizeof(*node->more_trace));
 		node->team = team_create(&options, node->worker_count, worker.secret);
 		if (!node->team)
 			give_up("team");
@@ -266,14 +278,13 @@ static void create_wires(struct world *world, const struct world_config *config)
 
 struct world *world_create(const struct world_config *config)
 {
-	struct world *world = calloc(1, sizeof(*world));
+	struct world *world = zeros(1, sizeof(*world));
 
-	if (!world)
-		give_up("memory");
 	world->now_ns = WORLD_START_NS;
 	world->node_count = config->node_count ? config->node_count : 2;
 	world->tells_too_big = config->tells_too_big;
 	world->hosts.count = (uint32_t)MAX(world->node_count, 2);
+	world->node = zeros(world->hosts.count, sizeof(*world->node));
 	for (uint32_t i = 0; i < world->hosts.count; i++)
 		create_pools(&world->node[i], config);
 	world->bridge_count = config->switch_count;
@@ -301,6 +312,8 @@ static void destroy_node(struct node *node)
 	if (node->team)
 		team_destroy(node->team);
 	spread_fini(&node->spread);
+	free(node->more_counters);
+	free(node->more_trace);
 }
 
 bool world_destroy(struct world *world)
@@ -320,6 +333,7 @@ bool world_destroy(struct world *world)
 	for (uint32_t i = 0; i < world->bridge_count; i++)
 		pool_destroy(world->bridge[i].pool);
 	pcapng_close(world->capture);
+	free(world->node);
 	free(world);
 	return whole;
 }

@@ -30,10 +30,10 @@ struct node {
 	uint32_t worker_count;
 	struct team *team; // of several
 	struct spread spread;
-	struct port *end;                                 // of its link
-	struct port *relay[WORLD_WORKERS_MAX];            // of those without a queue
-	struct counters more_counters[WORLD_WORKERS_MAX]; // of all but the first
-	struct trace more_trace[WORLD_WORKERS_MAX];
+	struct port *end;                      // of its link
+	struct port *relay[WORLD_WORKERS_MAX]; // of those without a queue
+	struct counters *more_counters;        // of all but the first, by its number
+	struct trace *more_trace;
 	struct pool *pool[POOL_KINDS];
 	struct counters counters; // of the first
 	struct trace trace;
@@ -88,7 +88,7 @@ struct world {
 	struct bridge bridge[WORLD_SWITCHES_MAX];
 	uint32_t bridge_count;
 	struct bridge_hosts hosts;
-	struct node node[WORLD_NODES_MAX];
+	struct node *node; // two at least
 	int node_count;
 	bool tells_too_big;
 	uint32_t acting; // the worker of the node whose event take is given
