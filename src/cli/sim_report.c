@@ -87,8 +87,8 @@ static void write_down(struct sim_report *report, const struct run_result *faile
 		json_object_set_new(json, "trace", json_string(trace));
 		return;
 	}
-	printf("  see %s and %s\n  again: prism sim %s --seed %" PRIu64 "%s\n", capture, trace,
-	       report->scenario ? report->scenario : "", failed->seed,
+	printf("  see %s and %s\n  again: prism sim%s%s --seed %" PRIu64 "%s\n", capture, trace,
+	       report->scenario ? " " : "", report->scenario ? report->scenario : "", failed->seed,
 	       report->batch->plan && report->batch->plan->swarm ? " --swarm" : "");
 }
 
