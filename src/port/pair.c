@@ -131,7 +131,7 @@ static bool waiting_more(const struct way *way, uint64_t now_ns, uint32_t bytes)
 	       (unsigned __int128)bytes * 8 * NS_PER_S;
 }
 
-// When the last bit of a frame of len bytes has left, if it may wait: a queue that drains at the rate.
+// When the last bit of a frame of len bytes has left, if it may wait so long.
 static bool leave_at(struct way *way, uint64_t now_ns, uint32_t len, uint64_t *leave_ns)
 {
 	const struct pair_faults *faults = &way->faults;

@@ -69,6 +69,7 @@ static void draw_congestion(struct rng *rng, struct prism_options *o)
 	o->congestion = (enum prism_congestion)(rng_below(rng, 4) % 3); // cubic twice as often
 	o->fixed_window_bytes = (uint32_t)log_uniform(rng, 4096, 1 << 20);
 	o->sack_off = rng_below(rng, 4) == 0;
+	o->pacing = rng_below(rng, 3) == 0;
 }
 
 static void draw_options(struct rng *rng, struct prism_options *o)
@@ -97,6 +98,21 @@ static void draw_side(struct rng *rng, struct plan_side *side, uint64_t bytes_ma
 		side->hold_ns = log_uniform(rng, NS_PER_MS, 2 * NS_PER_S);
 	if (rng_below(rng, 8) == 0)
 		side->pause_ns = log_uniform(rng, NS_PER_MS, 40 * NS_PER_S);
+}
+
+// Congestion marks: who asks for them and agrees, a router that makes them, and one that writes
+// into the field what it likes.
+static void draw_marks(struct rng *rng, struct plan *plan)
+{
+	for (int end = 0; end < 2; end++) {
+		struct pair_faults *faults = &plan->link[0].faults[end];
+
+		plan->host[end].ecn = rng_below(rng, 4) ? PRISM_ECN_ON : 2 * coin(rng);
+		if (faults->rate_bits_s && coin(rng))
+			faults->mark_bytes = (uint32_t)log_uniform(rng, 1, faults->queue_bytes);
+		if (rng_below(rng, 4) == 0)
+			faults->mangle_ppm = maybe_ppm(rng, 1000000);
+	}
 }
 
 static void draw_app(struct rng *rng, struct plan_app *app, uint64_t bytes_max)
@@ -217,6 +233,7 @@ void plan_draw(struct plan *plan, uint64_t seed)
 	plan->heal_ns = log_uniform(&rng, 100 * NS_PER_MS, 20 * NS_PER_S);
 	draw_hardship(&rng, plan);
 	draw_workers(&rng, plan);
+	draw_marks(&rng, plan);
 	draw_events(&rng, plan);
 	draw_apps(&rng, plan);
 }

@@ -72,6 +72,7 @@ struct plan_host {
 	char name[PLAN_NAME_BYTES];
 	uint32_t workers;
 	bool few_queues; // only the first worker has one
+	uint32_t ecn;    // enum prism_ecn
 };
 
 struct plan_link {

@@ -29,6 +29,8 @@ static const struct field host[] = {
 	{NUMBER("workers", plan_host, workers, 1, WORLD_WORKERS_MAX), SAY("2", "of this host")},
 	{BOOL("few_queues", plan_host, few_queues),
 	 SAY("true", "only the first worker has a queue; else any packet comes to any worker")},
+	{CHOICE("ecn", plan_host, ecn, "passive on off"),
+	 SAY("on", "whether it asks for congestion marks and agrees to them (RFC 3168)")},
 };
 
 static const struct field faults[] = {
@@ -38,6 +40,9 @@ static const struct field faults[] = {
 	 SAY("1ms", "a frame waits up to so much longer; order is kept")},
 	{SIZE("queue", pair_faults, queue_bytes, 0, GIB),
 	 SAY("64KiB", "waiting for the rate; more is lost. 0: no limit")},
+	{SIZE("mark", pair_faults, mark_bytes, 0, GIB),
+	 SAY("16KiB", "behind so many waiting bytes congestion is marked (RFC 3168). 0: never")},
+	{PPM("mangle", pair_faults, mangle_ppm), SAY("1%", "frames whose mark becomes anything")},
 	{PPM("loss", pair_faults, loss_ppm), SAY("0.1%", "frames lost at random")},
 	{PPM("burst", pair_faults, burst_ppm),
 	 SAY("0.1%", "frames with which a bad time begins (Gilbert-Elliott)")},
@@ -132,6 +137,8 @@ static const struct field tcp[] = {
 	 SAY("on", "selective acknowledgments (RFC 2018)")},
 	{CHOICE("congestion_control", prism_options, congestion, "cubic newreno none"),
 	 SAY("cubic", "how a sender finds its speed")},
+	{CHOICE("pacing", prism_options, pacing, "off on"),
+	 SAY("on", "a window leaves over a round trip and not at once")},
 	{SIZE("fixed_window", prism_options, fixed_window_bytes, 0, GIB),
 	 SAY("1MiB", "with congestion_control none: bytes in flight")},
 };

@@ -62,6 +62,7 @@ static void configure(struct world_config *config, const struct plan *plan, uint
 	for (uint32_t i = 0; i < plan->host_count; i++) {
 		config->workers[i] = plan->host[i].workers;
 		config->few_queues[i] = plan->host[i].few_queues;
+		config->ecn[i] = (enum prism_ecn)plan->host[i].ecn;
 	}
 	for (int kind = 0; plan->buffers && kind < POOL_KINDS; kind++)
 		config->pool_pkts[kind] = plan->buffers;

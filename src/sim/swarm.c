@@ -15,6 +15,8 @@ static void draw_faults(struct rng *rng, struct plan *plan)
 {
 	struct pair_faults in = {.rate_bits_s = coin(rng),
 				 .jitter_ns = coin(rng),
+				 .mark_bytes = coin(rng),
+				 .mangle_ppm = coin(rng),
 				 .loss_ppm = coin(rng),
 				 .burst_ppm = coin(rng),
 				 .duplicate_ppm = coin(rng),
@@ -28,6 +30,8 @@ static void draw_faults(struct rng *rng, struct plan *plan)
 
 			f->rate_bits_s *= in.rate_bits_s;
 			f->jitter_ns *= in.jitter_ns;
+			f->mark_bytes *= in.mark_bytes;
+			f->mangle_ppm *= in.mangle_ppm;
 			f->loss_ppm *= in.loss_ppm;
 			f->burst_ppm *= in.burst_ppm;
 			f->duplicate_ppm *= in.duplicate_ppm;
@@ -96,5 +100,6 @@ void plan_swarm(struct plan *plan, uint64_t seed)
 	plan->move_ppm *= coin(&rng);
 	plan->options.keepalive_ns *= coin(&rng);
 	plan->options.sack_off &= coin(&rng);
+	plan->options.pacing &= coin(&rng);
 	plan->swarm = false;
 }

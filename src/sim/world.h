@@ -49,12 +49,13 @@ struct world_link {
 
 struct world_config {
 	uint64_t seed;
-	uint32_t workers[WORLD_NODES_MAX]; // of each node; 0: one
-	bool ip6;                          // each node has an IPv6 address too
-	bool few_queues[WORLD_NODES_MAX];  // only the first of them has one; else packets come to
-					   // any
-	int node_count;                    // 1: end 1 of the wire is the caller's; 0: two
-	struct prism_options options;      // limits of all stacks; ports are the world's own
+	uint32_t workers[WORLD_NODES_MAX];   // of each node; 0: one
+	bool ip6;                            // each node has an IPv6 address too
+	bool few_queues[WORLD_NODES_MAX];    // only the first of them has one; else packets come to
+					     // any
+	enum prism_ecn ecn[WORLD_NODES_MAX]; // of each node; PRISM_ECN_PASSIVE: as options say
+	int node_count;                      // 1: end 1 of the wire is the caller's; 0: two
+	struct prism_options options;        // limits of all stacks; ports are the world's own
 	uint16_t mtu_bytes;
 	uint32_t frames_max;
 	uint32_t pool_pkts[POOL_KINDS];

@@ -358,6 +358,7 @@ static COLD bool answers_cookie(const struct tcp *tcp, struct half_open *h, cons
 	h->iss = iss;
 	h->has_scale &= h->has_ts;
 	h->has_sack &= h->has_ts;
+	h->has_ecn &= h->has_ts;
 	h->began_ns = 0; // which of the two SYNs it was that arrived is not known
 	return true;
 }
