@@ -228,7 +228,10 @@ static struct ip6_address *least_useful(struct ip6_port *p)
 static void make_room(struct net *net, struct ip6_port *p)
 {
 	uint64_t now_ns = net->env->now_ns;
-	struct ip6_address *a = p->give_way_ns <= now_ns ? least_useful(p) : NULL;
+	// Of several workers each knows of his own connections alone, and another may speak from
+	// it.
+	bool may = p->give_way_ns <= now_ns && net->env->worker_count <= 1;
+	struct ip6_address *a = may ? least_useful(p) : NULL;
 
 	if (!a)
 		return;

@@ -61,8 +61,7 @@ static void check_links(struct plan_file *f)
 	}
 	for (uint32_t i = plan->host_count; i < end_count; i++)
 		if (links_of[i] > BRIDGE_PORTS_MAX)
-			diag_hint(diag_add(&f->diags, f->link_place[0],
-					   "switch `%s` has %u links",
+			diag_hint(diag_add(&f->diags, f->link_place[0], "switch `%s` has %u links",
 					   plan->switches[i - plan->host_count], links_of[i]),
 				  "it has %d ports: add another switch", BRIDGE_PORTS_MAX);
 	for (uint32_t i = 0; i < plan->host_count; i++) {
@@ -117,6 +116,14 @@ void plan_check(struct plan_file *f)
 {
 	const struct plan *plan = f->plan;
 
+	if (plan->host_count < 2) {
+		diag_hint(diag_add(&f->diags,
+				   plan->host_count ? f->host_place[0] : (struct place){0},
+				   "a scenario of %u hosts: nobody has anybody to talk to",
+				   plan->host_count),
+			  "two at least, for example hosts: [a, b]");
+		return;
+	}
 	check_names(f);
 	check_links(f);
 	for (uint32_t i = 0; i < plan->app_count; i++)

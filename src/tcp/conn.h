@@ -284,6 +284,8 @@ struct tcp {
 	struct half_open *half_open;
 	uint32_t half_open_free, half_open_count;
 	uint32_t half_open_oldest, half_open_newest;
+	uint32_t reopen_next;      // slot to look at because pressure fell; NO_INDEX: none
+	uint8_t pressure_seen;     // enum pressure of the last flush
 	uint64_t cookies_until_ns; // an ACK of nobody may answer one (cookie.h)
 
 	struct time_wait *time_wait; // a ring: all wait equally long, so the oldest ends first

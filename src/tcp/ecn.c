@@ -69,6 +69,10 @@ static void echo_comes(struct tcp *tcp, struct conn *c, const struct segment *s)
 	};
 
 	counter_add(tcp->env, COUNTER_tcp_ecn_echoes_in, 1);
+	// That there was a mark makes what was reduced meanwhile right, whatever is found out about
+	// the loss it was reduced for.
+	if (conn_is(c, CONN_TROUBLE))
+		trouble_of(tcp, c)->undo.una = 0;
 	if (is_old_news(c, s))
 		return;
 	ecn_reduced(c);
@@ -76,8 +80,6 @@ static void echo_comes(struct tcp *tcp, struct conn *c, const struct segment *s)
 		return;
 	counter_add(tcp->env, COUNTER_tcp_ecn_reductions, 1);
 	cc_of(c)->on_mark(c, &sample);
-	if (conn_is(c, CONN_TROUBLE))
-		trouble_of(tcp, c)->undo.una = 0; // the mark was no mistake
 }
 
 // First CWR, then CE: one segment may bring both. RFC 3168 R17, R18, R21, R23.

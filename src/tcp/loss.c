@@ -73,7 +73,9 @@ static void enter_recovery(struct tcp *tcp, struct conn *c, struct trouble *t,
 	counter_add(tcp->env, COUNTER_tcp_fast_retransmits, 1);
 	remember(c, t);
 	begin_prr(c, t, news);
-	if (!cc_window_was_marked(c, c->snd.una)) // RFC 3168 6.1.2: once; RFC 8511 R4
+	// RFC 3168 6.1.2: once; RFC 8511 R4. What is lost begins at una: the segment with CWR is of
+	// the next window already.
+	if (!cc_window_was_marked(c, c->snd.una + 1))
 		cc_of(c)->on_loss(c, &s);
 	ecn_reduced(c);
 	c->cc.cwnd_bytes = (uint32_t)MAX(loss_in_flight(tcp, c), (uint64_t)c->mss_bytes);

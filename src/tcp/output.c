@@ -386,7 +386,7 @@ static bool ack_due(const struct conn *c)
 
 bool output_window_update_due(const struct tcp *tcp, const struct conn *c)
 {
-	uint32_t limit = window_limit(tcp, c);
+	uint32_t limit = window_limit_now(tcp, c);
 	uint32_t step = MIN(limit / 2, MAX((uint32_t)c->mss_bytes, limit / 4));
 
 	return conn_in(c, STATES_RECEIVING) && window_free(tcp, c) >= c->rcv.wnd + step;

@@ -142,6 +142,7 @@ struct tcp *tcp_create(const struct tcp_config *config, struct env *env, struct 
 		return NULL;
 	}
 	init_lists(tcp);
+	tcp->reopen_next = NO_INDEX;
 	isn_init(env);
 	sendq_init(tcp);
 	trouble_init(tcp);
@@ -224,10 +225,43 @@ static void tend_tables(struct tcp *tcp)
 		table_tend(tcp->table6, tcp->worker);
 }
 
+// Slots looked at in a turn when pressure fell.
+#define REOPEN_SLOTS 256
+
+// What was taken under pressure opened no window, and whose text was all taken is looked at by
+// nobody any more: some slots a turn are asked.
+static COLD void reopen_some(struct tcp *tcp)
+{
+	uint32_t count = tcp->shared->conn_count;
+	uint32_t end = MIN(tcp->reopen_next + REOPEN_SLOTS, count);
+
+	for (; tcp->reopen_next < end; tcp->reopen_next++) {
+		struct conn *c = &tcp->conn[tcp->reopen_next];
+
+		if (conn_worker(c) == tcp->worker && output_window_update_due(tcp, c)) {
+			conn_set(c, CONN_ACK_NOW);
+			conn_mark(tcp, c);
+		}
+	}
+	if (tcp->reopen_next == count)
+		tcp->reopen_next = NO_INDEX;
+}
+
+static COLD void pressure_changed(struct tcp *tcp)
+{
+	if (pressure_of(tcp->env) < tcp->pressure_seen)
+		tcp->reopen_next = 0;
+	tcp->pressure_seen = (uint8_t)pressure_of(tcp->env);
+}
+
 void tcp_flush(struct tcp *tcp)
 {
 	epoch_quiescent(&tcp->shared->epoch, tcp->reader);
 	pressure_look(tcp->env);
+	if (UNLIKELY(pressure_of(tcp->env) != tcp->pressure_seen))
+		pressure_changed(tcp);
+	if (UNLIKELY(tcp->reopen_next != NO_INDEX))
+		reopen_some(tcp);
 	if (UNLIKELY(!tcp->is_alone))
 		tend_tables(tcp);
 	if (UNLIKELY(tcp->owing))
@@ -239,7 +273,8 @@ void tcp_flush(struct tcp *tcp)
 bool tcp_busy(const struct tcp *tcp)
 {
 	return tcp->flush.head != NO_INDEX || tcp->births.head != NO_INDEX ||
-	       tcp->ready.head != NO_INDEX || tcp->data.head || room_due(tcp);
+	       tcp->ready.head != NO_INDEX || tcp->data.head || room_due(tcp) ||
+	       tcp->reopen_next != NO_INDEX;
 }
 
 struct epoch *tcp_epoch(struct tcp *tcp)

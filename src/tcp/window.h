@@ -12,14 +12,20 @@ static inline uint32_t window_limit(const struct tcp *tcp, const struct conn *c)
 	return MIN(tcp->config.receive_bytes_max, UINT32_C(65535) << c->rcv_scale);
 }
 
-// Room for more, by the true size of what is held. Each step of pressure halves what may be held,
-// down to two segments, so that no peer comes to stand still by it.
-static inline uint32_t window_free(const struct tcp *tcp, const struct conn *c)
+// The most it may offer now: each step of pressure halves it, down to two segments, so that no peer
+// comes to stand still by it. When pressure falls tcp_flush looks whose window may open again.
+static inline uint32_t window_limit_now(const struct tcp *tcp, const struct conn *c)
 {
 	uint32_t limit = window_limit(tcp, c);
-	uint32_t least = MIN(limit, 2u * c->mss_bytes);
 
-	limit = MAX(limit >> pressure_of(tcp->env), least);
+	return MAX(limit >> pressure_of(tcp->env), MIN(limit, 2u * c->mss_bytes));
+}
+
+// Room for more, by the true size of what is held.
+static inline uint32_t window_free(const struct tcp *tcp, const struct conn *c)
+{
+	uint32_t limit = window_limit_now(tcp, c);
+
 	return limit - MIN(c->rcv.charged, limit);
 }
 
@@ -30,7 +36,7 @@ static inline uint32_t window_free(const struct tcp *tcp, const struct conn *c)
 // RFC 7323 R8
 static inline uint16_t window_offer(const struct tcp *tcp, struct conn *c)
 {
-	uint32_t limit = window_limit(tcp, c);
+	uint32_t limit = window_limit_now(tcp, c);
 	uint32_t room = window_free(tcp, c);
 	uint32_t told = (c->rcv.wnd + (UINT32_C(1) << c->rcv_scale) - 1) >> c->rcv_scale;
 	uint32_t units = told;

@@ -94,7 +94,7 @@ class Strangers(Target):
 
     def ping(self, host):
         done = self.run("ping", "-c", "5", "-i", "0.05", "-w", "10", host, ns=self.ns)
-        return ", 0 received" not in done.stdout
+        return " received" in done.stdout and ", 0 received" not in done.stdout
 
     def page(self, host):
         at = f"[{host}]" if ":" in host else host
@@ -121,12 +121,12 @@ class Strangers(Target):
         return subprocess.run(self.inside(kwargs["ns"], *command), input=stdin, text=True,
                               capture_output=True, timeout=60)
 
-    def attack(self, words):
+    def attack(self, words, asks):
         """One command for its time, Prism questioned meanwhile."""
         process = self.start(*self.inside(self.ns, "nice", "-n", "19", *words), stdin=subprocess.DEVNULL,
                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         begin = time.monotonic()
-        good = self.answers(f"during {' '.join(words)}")
+        good = not asks or self.answers(f"during {' '.join(words)}")
         while process.poll() is None and time.monotonic() < begin + self.seconds:
             time.sleep(0.05)
         if process.poll() is None:
@@ -148,8 +148,9 @@ class Strangers(Target):
             return
         before = self.stats()["counters"]["rx_pkts"]
         good = 0
-        for text in TOOLS[name]:
-            good += self.attack(self.words(text))
+        for i, text in enumerate(TOOLS[name]):
+            # Who has little time asks during every third.
+            good += self.attack(self.words(text), self.seconds >= 1 or i % 3 == 0)
         came = self.stats()["counters"]["rx_pkts"] - before
         self.check(f"{name}: {good} of {len(TOOLS[name])} commands leave all answering",
                    good == len(TOOLS[name]), f"{came} packets came")

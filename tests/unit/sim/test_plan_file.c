@@ -98,6 +98,12 @@ static void keys_of_another_type_are_refused(void **state)
 		       "`mtu` means nothing with do: down", "do: mtu");
 }
 
+static void one_host_is_too_few(void **state)
+{
+	(void)state;
+	expect_refusal("hosts: [a]\n", 1, "a scenario of 1 hosts", "two at least");
+}
+
 static void contradictions_are_found(void **state)
 {
 	expect_refusal("hosts: [a, b, c]\n" APPS, 1, "host `c` has 0 links", "switch");
@@ -199,6 +205,7 @@ int main(void)
 		cmocka_unit_test(unknown_keys_and_names_are_met_by_suggestions),
 		cmocka_unit_test(numbers_need_their_units_and_ranges),
 		cmocka_unit_test(keys_of_another_type_are_refused),
+		cmocka_unit_test(one_host_is_too_few),
 		cmocka_unit_test(contradictions_are_found),
 		cmocka_unit_test(switch_has_so_many_ports_and_no_more),
 		cmocka_unit_test(missing_file_says_where_to_begin),

@@ -133,6 +133,33 @@ static void a_window_never_moves_back_under_pressure(void **state)
 	duo_destroy(d);
 }
 
+// All was taken while pressure was on, so that nothing is left that would open the window.
+static void a_window_that_pressure_held_shut_opens_when_it_falls(void **state)
+{
+	(void)state;
+	for (enum pressure level = PRESSURE_SHRINK; level <= PRESSURE_REFUSE; level++) {
+		struct duo *d = duo_create();
+		uint64_t before;
+
+		duo_open(d);
+		d->host[0].app.to_send = 8 << 20;
+		d->host[1].app.hold = true;
+		duo_run(d, 100 * NS_PER_MS);
+		assert_int_equal(duo_conn(d, 1)->rcv.wnd >> 16, 0);
+		pressure_force(&d->host[1].env, level);
+		app_release(&d->host[1]);
+		before = d->host[1].app.received;
+		d->host[1].app.hold = false;
+		pressure_force(&d->host[1].env, PRESSURE_NONE);
+		duo_run(d, 20 * NS_PER_MS);
+		assert_true(d->host[1].app.received > before);
+		assert_int_equal(duo_count(d, 0, COUNTER_tcp_zero_window_probes), 0);
+		duo_run(d, 10 * NS_PER_S);
+		assert_int_equal(d->host[1].app.received, 8 << 20);
+		duo_destroy(d);
+	}
+}
+
 static void a_handshake_is_not_kept_under_pressure(void **state)
 {
 	struct duo *d = duo_create();
@@ -184,6 +211,7 @@ int main(void)
 		cmocka_unit_test(the_smallest_pools_have_steps_too),
 		cmocka_unit_test(windows_shrink_step_by_step_and_all_arrives),
 		cmocka_unit_test(a_window_never_moves_back_under_pressure),
+		cmocka_unit_test(a_window_that_pressure_held_shut_opens_when_it_falls),
 		cmocka_unit_test(a_handshake_is_not_kept_under_pressure),
 		cmocka_unit_test(who_has_not_answered_is_not_asked_again_under_pressure),
 	};
