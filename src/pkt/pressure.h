@@ -4,7 +4,7 @@
 //
 //   NONE    less than a half
 //   SHRINK  half: receive windows open less far
-//   SHED    seven eighths: handshakes are not kept, SYNs have cookies, early text gives way
+//   SHED    seven eighths: handshakes are not kept, SYNs have cookies, early text gets no room
 //   REFUSE  all: nothing new is begun
 //
 // A step is left when a sixteenth less is held than led to it. Each change is an event and counted.
