@@ -241,11 +241,13 @@ static inline bool pkt_half_held(const struct env *env)
 	return env->kept_pkts >= env->kept_pkts_max / 2;
 }
 
-// Before that, what could be sent again without loss of order gives way: one buffer earlier even in
-// the smallest pool, for the segment that all this text waits for.
+// Before that, what could be sent again without loss of order gives way: a sixteenth before the
+// step that sheds, so that it alone neither leads there nor stays there; and one buffer earlier
+// even in the smallest pool, for the segment that all this text waits for.
 static inline bool pkt_early_short(const struct env *env)
 {
-	return env->kept_pkts + 1 >= env->kept_pkts_max - env->kept_pkts_max / 8;
+	return env->kept_pkts + 1 >=
+	       env->kept_pkts_max - env->kept_pkts_max / 8 - env->kept_pkts_max / 16;
 }
 
 // Half of the reserve is gone too: nothing is kept, whoever it is for.

@@ -9,7 +9,7 @@
 
 #define LEVELS 4
 
-// What leads to a step. The last two are pkt_early_short's and pkt_short's.
+// What leads to a step. The last is pkt_short's; early text stops before the one before it.
 static uint32_t threshold_pkts(const struct env *env, uint32_t level)
 {
 	const uint32_t max = env->kept_pkts_max;

@@ -37,6 +37,7 @@
 // nothing makes room, as in Linux: of those that exist most were heard of by then, and who comes
 // later has a cookie.
 #define SYN_ACK_RETRANSMITS_CROWDED 2
+#define SYN_ACK_RETRANSMITS_SHED 1
 
 // The list of all half-open connections, oldest first.
 static void line_up(struct tcp *tcp, struct half_open *h)
@@ -94,11 +95,11 @@ static void arm(struct tcp *tcp, struct half_open *h)
 	wheel_arm(tcp->wheel, &h->timer, tcp->env->now_ns + delay_ns);
 }
 
-// Under pressure who did not answer in a second is not waited for: a cookie is as good.
+// Under pressure who was asked twice is not waited for: whoever tries again has a cookie.
 static uint8_t retransmits_max(const struct tcp *tcp)
 {
 	if (pressure_of(tcp->env) >= PRESSURE_SHED)
-		return 0;
+		return SYN_ACK_RETRANSMITS_SHED;
 	return tcp->half_open_count > tcp->config.half_open_max / 2 ? SYN_ACK_RETRANSMITS_CROWDED
 								    : SYN_ACK_RETRANSMITS_MAX;
 }

@@ -393,13 +393,14 @@ bool output_window_update_due(const struct tcp *tcp, const struct conn *c)
 }
 
 // Text that cannot go: is it the window (probe), or the network (ACKs will come)? And where neither
-// text nor the peer's window fills half of cwnd, it is not cwnd that limits (RFC 9438 5.8), nor the
-// rate at which it is filled.
+// text nor the peer's window fills half of cwnd, it is not cwnd that limits (RFC 9438 5.8).
 static inline void wait_for_window(struct tcp *tcp, struct conn *c)
 {
 	if (c->snd.nxt < c->snd.end && conn_outstanding(c) == 0)
 		timers_window_closed(tcp, c);
-	if (2 * loss_in_flight(tcp, c) < c->cc.cwnd_bytes && !c->pace_waits)
+	uint64_t used = loss_in_flight(tcp, c) + (c->pace_waits ? pace_waiting_bytes(c) : 0);
+
+	if (2 * used < c->cc.cwnd_bytes)
 		conn_set(c, CONN_APP_LIMITED);
 	else
 		conn_unset(c, CONN_APP_LIMITED);

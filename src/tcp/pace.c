@@ -58,14 +58,14 @@ static bool has_rate(const struct conn *c)
 		 c->cc.cwnd_bytes <= INITIAL_SEGS * (uint32_t)c->mss_bytes);
 }
 
-// How long until it is due, and no longer than a round trip: what is further away was written down
-// before the clock of 32 bits went round.
+// How long until it is due. pace_sent writes down a round trip at most, which may have become
+// shorter since: what is further away was written down before the clock of 32 bits went round.
 static uint64_t wait_ns(const struct tcp *tcp, const struct conn *c)
 {
 	int32_t units = (int32_t)(c->pace_next - now_units(tcp));
 	uint64_t ns = units > 0 ? (uint64_t)units << UNIT_SHIFT : 0;
 
-	return ns > round_trip_ns(c) ? 0 : ns;
+	return ns > 2 * round_trip_ns(c) ? 0 : ns;
 }
 
 bool pace_holds(struct tcp *tcp, struct conn *c)
@@ -83,7 +83,7 @@ bool pace_holds(struct tcp *tcp, struct conn *c)
 void pace_sent(struct tcp *tcp, struct conn *c, uint64_t bytes)
 {
 	uint32_t now = now_units(tcp), burst = (uint32_t)(BURST_NS >> UNIT_SHIFT);
-	uint64_t ns;
+	uint64_t ns, owed_ns;
 
 	if (!has_rate(c)) {
 		c->pace_next = now;
@@ -94,17 +94,29 @@ void pace_sent(struct tcp *tcp, struct conn *c, uint64_t bytes)
 		c->pace_next = now;
 	else if (wait_ns(tcp, c) == 0 && now - c->pace_next > burst)
 		c->pace_next = now - burst;
-	c->pace_next += (uint32_t)(MIN(ns, round_trip_ns(c)) >> UNIT_SHIFT);
+	owed_ns = wait_ns(tcp, c);
+	if (owed_ns + ns > round_trip_ns(c)) // retransmissions are not held, and add up
+		ns = round_trip_ns(c) - MIN(owed_ns, round_trip_ns(c));
+	c->pace_next += (uint32_t)(ns >> UNIT_SHIFT);
 }
 
 uint32_t pace_packet_bytes(const struct conn *c, uint32_t bytes_max)
 {
 	uint64_t bytes, mss = c->mss_bytes;
 
-	if (!has_rate(c) || bytes_max <= mss)
+	if (bytes_max <= mss)
 		return bytes_max;
-	bytes = MIN(bytes_a_round_trip(c) * BURST_NS / round_trip_ns(c), (uint64_t)bytes_max);
+	bytes = bytes_max;
+	if (has_rate(c))
+		bytes = MIN(bytes_a_round_trip(c) * BURST_NS / round_trip_ns(c), bytes);
 	return (uint32_t)MAX(bytes - bytes % mss, mss);
+}
+
+uint64_t pace_waiting_bytes(const struct conn *c)
+{
+	uint64_t edge = MIN(c->snd.una + c->snd.wnd, c->snd.end);
+
+	return edge > c->snd.nxt ? edge - c->snd.nxt : 0;
 }
 
 void pace_fires(struct tcp *tcp, struct conn *c)

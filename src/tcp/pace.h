@@ -13,6 +13,9 @@ void pace_sent(struct tcp *tcp, struct conn *c, uint64_t bytes);
 // The most that one packet should carry, of what it may.
 uint32_t pace_packet_bytes(const struct conn *c, uint32_t bytes_max);
 
+// What both sides' windows but cwnd would let go now: it is the rate that holds it.
+uint64_t pace_waiting_bytes(const struct conn *c);
+
 // The connection's timer fired: what waited may be due.
 void pace_fires(struct tcp *tcp, struct conn *c);
 

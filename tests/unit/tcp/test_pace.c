@@ -95,12 +95,45 @@ static void what_was_written_down_long_ago_holds_nobody(void **state)
 	struct conn *c = peer_conn(b);
 
 	(void)state;
-	for (uint32_t ahead = 1 << 21; ahead; ahead <<= 1) {
+	for (uint32_t ahead = 1 << 22; ahead; ahead <<= 1) {
 		c->pace_next = (uint32_t)(b->env.now_ns >> 6) + ahead;
 		assert_false(pace_holds(b->tcp, c));
 	}
 	c->pace_next = (uint32_t)(b->env.now_ns >> 6) + (1 << 20); // 67 ms
 	assert_true(pace_holds(b->tcp, c));
+	peer_destroy(b);
+}
+
+// Retransmissions are not held, and are counted.
+static void a_debt_is_a_round_trip_at_most_and_is_not_forgiven(void **state)
+{
+	struct peer *b = paced_peer();
+	struct conn *c = peer_conn(b);
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		pace_sent(b->tcp, c, c->cc.cwnd_bytes);
+		assert_true(pace_holds(b->tcp, c));
+	}
+	uint64_t owed_ns = (uint64_t)(c->pace_next - (uint32_t)(b->env.now_ns >> 6)) << 6;
+
+	assert_in_range(owed_ns, c->rtt.srtt_us * NS_PER_US - 64, c->rtt.srtt_us * NS_PER_US);
+	peer_destroy(b);
+}
+
+// What is held back by the rate alone does not fill a window that is much larger.
+static void a_paced_sender_of_little_is_limited_by_its_application(void **state)
+{
+	struct peer *b = paced_peer();
+	struct conn *c = peer_conn(b);
+
+	(void)state;
+	assert_true(c->pace_waits);
+	c->cc.cwnd_bytes = 10000000;
+	conn_mark(b->tcp, c);
+	peer_time(b, 100);
+	assert_true(c->pace_waits);
+	assert_true(conn_is(c, CONN_APP_LIMITED));
 	peer_destroy(b);
 }
 
@@ -120,7 +153,7 @@ static void a_packet_that_the_port_cuts_is_a_burst_at_most(void **state)
 	c.cc.cwnd_bytes = 10000;
 	assert_int_equal(pace_packet_bytes(&c, 64000), 1000);
 	c.rtt.srtt_us = 0; // no rate yet
-	assert_int_equal(pace_packet_bytes(&c, 64000), 64000);
+	assert_int_equal(pace_packet_bytes(&c, 64400), 64000);
 }
 
 static void a_closed_connection_waits_for_nothing(void **state)
@@ -144,6 +177,8 @@ int main(void)
 		cmocka_unit_test(a_window_that_leaves_over_time_grows),
 		cmocka_unit_test(an_ack_of_many_segments_counts_whole),
 		cmocka_unit_test(what_was_written_down_long_ago_holds_nobody),
+		cmocka_unit_test(a_debt_is_a_round_trip_at_most_and_is_not_forgiven),
+		cmocka_unit_test(a_paced_sender_of_little_is_limited_by_its_application),
 		cmocka_unit_test(a_packet_that_the_port_cuts_is_a_burst_at_most),
 		cmocka_unit_test(a_closed_connection_waits_for_nothing),
 	};

@@ -172,7 +172,7 @@ static void a_thousand_holders_stop_nobody_else(void **state)
 	peer_destroy(b);
 }
 
-enum { HOLES = 14, HOLES_EARLY_MAX = 55 };
+enum { HOLES = 14, HOLES_EARLY_MAX = 51 };
 
 static void open_from(struct peer *b, uint16_t port)
 {
