@@ -235,7 +235,7 @@ int cmd_replay(int argc, char **argv)
 
 		code = flow ? replay_flow(&capture, flow, &config, values) : CLI_USAGE;
 	}
-	free(flows.flow);
+	flow_list_free(&flows);
 	capture_free(&capture);
 	return code;
 }

@@ -165,10 +165,10 @@ static int capture(const struct batch *batch, const char *path, const char *host
 	if (host && !find_host(&plan, host, &paths.capture_at))
 		return CLI_USAGE;
 	batch_run_one(&plan, batch->first, &paths, &result);
-	if (access(path, R_OK) == 0)
+	if (!result.unwritten && access(path, R_OK) == 0)
 		return CLI_OK;
-	return cli_error(CLI_FAILED, "the file could not be made", "name another place",
-			 "no capture at %s", path);
+	return cli_error(CLI_FAILED, "the file could not be made, or not be written whole",
+			 "name another place, or make room there", "no capture at %s", path);
 }
 
 static int run(struct first_failure *f, const struct batch *batch, const char *const *values)

@@ -83,12 +83,18 @@ static void write_down(struct sim_report *report, const struct run_result *faile
 	batch_plan(report->batch, failed->seed, &plan);
 	batch_run_one(&plan, failed->seed, &paths, &result);
 	if (json) {
-		json_object_set_new(json, "capture", json_string(capture));
-		json_object_set_new(json, "trace", json_string(trace));
+		json_object_set_new(json, "capture",
+				    result.unwritten ? json_null() : json_string(capture));
+		json_object_set_new(json, "trace",
+				    result.unwritten ? json_null() : json_string(trace));
 		return;
 	}
-	printf("  see %s and %s\n  again: prism sim%s%s --seed %" PRIu64 "%s\n", capture, trace,
-	       report->scenario ? " " : "", report->scenario ? report->scenario : "", failed->seed,
+	if (result.unwritten)
+		printf("  its capture and trace could not be written to %s\n", report->folder);
+	else
+		printf("  see %s and %s\n", capture, trace);
+	printf("  again: prism sim%s%s --seed %" PRIu64 "%s\n", report->scenario ? " " : "",
+	       report->scenario ? report->scenario : "", failed->seed,
 	       report->batch->plan && report->batch->plan->swarm ? " --swarm" : "");
 }
 

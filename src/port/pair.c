@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// pair: two ports joined by a faulty wire. Called through port_ops by port_rx and port_tx_flush;
-// the simulator also sets faults and time.
+// pair: two ports joined by a faulty wire. Called through port_ops, by simulators for its faults.
 //
 // Each direction keeps the frames under way in slots and their order of arrival in a binary heap
 // of slot numbers: insertion and removal are O(log n), and reordering is nothing but a later time.
@@ -293,14 +292,14 @@ static void send_one(struct pair *pair, struct way *way, const struct pkt *p)
 	launch(pair, way, slot, "");
 }
 
-void pair_inject(struct pair *pair, int end, const void *bytes, uint32_t len)
+bool pair_inject(struct pair *pair, int end, const void *bytes, uint32_t len)
 {
 	struct way *way = &pair->way[!end];
 
 	way->stats.sent++;
 	if (way->free_count == 0 || len > pair->frame_bytes_max || way->faults.down) {
 		way->stats.lost_queue++;
-		return;
+		return false;
 	}
 	uint32_t slot = way->free[--way->free_count];
 	struct frame *f = frame_at(pair, way, slot);
@@ -308,6 +307,7 @@ void pair_inject(struct pair *pair, int end, const void *bytes, uint32_t len)
 	memcpy(f->bytes, bytes, len);
 	f->len = len;
 	launch(pair, way, slot, "");
+	return true;
 }
 
 static uint16_t pair_tx(struct port *port, struct pkt **pkts, uint16_t count)

@@ -96,7 +96,9 @@ void pair_set_tap(struct pair *pair, void (*tap)(void *context, const struct pai
 		  void *context);
 
 // A frame that something on the way makes for this end: it joins what comes to it from now on.
-void pair_inject(struct pair *pair, int end, const void *bytes, uint32_t len);
+// False when it is too long, the link is down, or as much as a link holds is on its way: then it is
+// lost.
+bool pair_inject(struct pair *pair, int end, const void *bytes, uint32_t len);
 
 // When the next frame arrives at either end; TIME_NEVER_NS when the wire is empty.
 uint64_t pair_next_ns(const struct pair *pair);

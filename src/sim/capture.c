@@ -299,13 +299,20 @@ static bool parse(struct reader *r)
 		      "neither pcap nor pcapng");
 }
 
+static bool cannot(struct capture *capture, const char *what, const char *remedy)
+{
+	snprintf(capture->error, sizeof(capture->error), "cannot be read: %s", what);
+	snprintf(capture->remedy, sizeof(capture->remedy), "%s", remedy);
+	return false;
+}
+
 bool capture_parse(struct capture *capture, const uint8_t *bytes, size_t len)
 {
 	struct reader *r = calloc(1, sizeof(*r));
 	bool good = false;
 
 	if (!r)
-		return false;
+		return cannot(capture, "out of memory", "use a smaller file");
 	r->capture = capture;
 	r->bytes = bytes;
 	r->len = len;
@@ -314,13 +321,6 @@ bool capture_parse(struct capture *capture, const uint8_t *bytes, size_t len)
 	if (good && capture->count)
 		qsort(capture->packet, capture->count, sizeof(*capture->packet), by_time);
 	return good;
-}
-
-static bool cannot(struct capture *capture, const char *what, const char *remedy)
-{
-	snprintf(capture->error, sizeof(capture->error), "cannot be read: %s", what);
-	snprintf(capture->remedy, sizeof(capture->remedy), "%s", remedy);
-	return false;
 }
 
 bool capture_read(struct capture *capture, const char *path)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "wire/eth.h"
 #include "wire/ipv4.h"
 #include "wire/ipv6.h"
@@ -201,14 +202,54 @@ static bool opens(const struct tcp_segment *s)
 	return (s->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 }
 
-// The flow this segment is of: a known one, unless it begins a new one on the same ports.
-static struct tcp_flow *flow_of(struct flow_list *list, const struct addr addr[2],
-				const uint16_t port[2])
+// ---- flows by addresses and ports
+
+// The same for both directions. Nobody chooses them to hurt us: it is our own file.
+static uint32_t slot_of(const struct addr addr[2], const uint16_t port[2])
 {
-	for (uint32_t i = list->count; i-- > 0;)
-		if (side_of(&list->flow[i], addr, port) >= 0)
-			return &list->flow[i];
-	return NULL;
+	static const uint8_t key[16] = "prism replay";
+	struct {
+		struct addr addr;
+		uint16_t port;
+	} end[2] = {{addr[0], port[0]}, {addr[1], port[1]}};
+
+	return (uint32_t)(hash_siphash(key, &end[0], sizeof(struct addr) + sizeof(uint16_t)) +
+			  hash_siphash(key, &end[1], sizeof(struct addr) + sizeof(uint16_t)));
+}
+
+// The slot of these addresses and ports, or the free one where they belong.
+static uint32_t *slot_find(const struct flow_list *list, const struct addr addr[2],
+			   const uint16_t port[2])
+{
+	uint32_t i = slot_of(addr, port) & list->slot_mask;
+
+	while (list->slot[i] && side_of(&list->flow[list->slot[i] - 1], addr, port) < 0)
+		i = (i + 1) & list->slot_mask;
+	return &list->slot[i];
+}
+
+// Room for one more flow, and twice as many slots as flows.
+static bool grow(struct flow_list *list)
+{
+	uint32_t count_max = list->count_max ? 2 * list->count_max : 64;
+
+	if (list->count < list->count_max)
+		return true;
+	void *grown = realloc(list->flow, count_max * sizeof(*list->flow));
+
+	if (grown)
+		list->flow = grown;
+	uint32_t *slot = grown ? calloc(2 * (size_t)count_max, sizeof(*slot)) : NULL;
+
+	if (!slot)
+		return false;
+	free(list->slot);
+	list->slot = slot;
+	list->slot_mask = 2 * count_max - 1;
+	list->count_max = count_max;
+	for (uint32_t i = 0; i < list->count; i++)
+		*slot_find(list, list->flow[i].addr, list->flow[i].port) = i + 1;
+	return true;
 }
 
 static struct tcp_flow *flow_add(struct flow_list *list, const struct tcp_segment *s,
@@ -217,21 +258,39 @@ static struct tcp_flow *flow_add(struct flow_list *list, const struct tcp_segmen
 	// Who answers a SYN that was not captured did not open.
 	int opener = (s->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
 
-	if (list->count == list->count_max) {
-		uint32_t count_max = list->count_max ? 2 * list->count_max : 64;
-		void *grown = realloc(list->flow, count_max * sizeof(*list->flow));
-
-		if (!grown)
-			return NULL;
-		list->flow = grown;
-		list->count_max = count_max;
-	}
+	if (!grow(list))
+		return NULL;
 	struct tcp_flow *flow = &list->flow[list->count++];
+	uint32_t *slot = slot_find(list, addr, port);
 
+	if (*slot)
+		list->flow[*slot - 1].end = list->at;
+	*slot = list->count;
 	*flow = (struct tcp_flow){.addr = {addr[opener], addr[!opener]},
 				  .port = {port[opener], port[!opener]},
-				  .first_number = s->number};
+				  .first_number = s->number,
+				  .first = list->at,
+				  .end = UINT32_MAX};
 	return flow;
+}
+
+// The flow this segment is of: a known one, unless it begins a new one on the same ports.
+static struct tcp_flow *flow_of(struct flow_list *list, const struct tcp_segment *s,
+				const struct addr addr[2], const uint16_t port[2])
+{
+	uint32_t index = list->count ? *slot_find(list, addr, port) : 0;
+	struct tcp_flow *flow = index ? &list->flow[index - 1] : NULL;
+
+	if (!flow || (opens(s) && flow->has_syn && s->seq != flow->isn))
+		return flow_add(list, s, addr, port);
+	return flow;
+}
+
+void flow_list_free(struct flow_list *list)
+{
+	free(list->flow);
+	free(list->slot);
+	*list = (struct flow_list){0};
 }
 
 bool dissect_flows(const struct capture *capture, struct flow_list *list)
@@ -242,17 +301,19 @@ bool dissect_flows(const struct capture *capture, struct flow_list *list)
 
 	*list = (struct flow_list){0};
 	for (uint32_t i = 0; i < capture->count; i++) {
+		list->at = i;
 		if (!read_packet(&capture->packet[i], &s, addr, port)) {
 			list->skipped++;
 			continue;
 		}
-		struct tcp_flow *flow = flow_of(list, addr, port);
+		struct tcp_flow *flow = flow_of(list, &s, addr, port);
 
 		if (!flow)
-			flow = flow_add(list, &s, addr, port);
-		if (!flow)
 			return false;
-		flow->has_syn |= opens(&s);
+		if (opens(&s)) {
+			flow->has_syn = true;
+			flow->isn = s.seq;
+		}
 		flow->segments++;
 		flow->bytes += s.len;
 	}
@@ -312,7 +373,7 @@ bool dissect_segments(const struct capture *capture, const struct tcp_flow *flow
 			continue;
 		int side = side_of(flow, addr, port);
 
-		if (side < 0)
+		if (side < 0 || i < flow->first || i >= flow->end)
 			continue;
 		s.from_opener = side == 0;
 		if (!add_pieces(list, &s, mss_max))

@@ -29,7 +29,9 @@ struct tcp_flow {
 	struct addr addr[2]; // of who opened, and of the other
 	uint16_t port[2];
 	bool has_syn;
+	uint32_t isn;          // of the opener's SYN
 	uint32_t first_number; // packet
+	uint32_t first, end;   // places in the capture: from end on others have these ports
 	uint32_t segments;
 	uint64_t bytes; // of payload, what was sent again included
 };
@@ -37,6 +39,9 @@ struct tcp_flow {
 struct flow_list {
 	struct tcp_flow *flow;
 	uint32_t count, count_max;
+	uint32_t *slot; // by addresses and ports, the latest flow's index and 1
+	uint32_t slot_mask;
+	uint32_t at;      // place in the capture
 	uint32_t skipped; // packets that are not TCP, or fragments, or too short to tell
 };
 
@@ -45,8 +50,10 @@ struct segment_list {
 	uint32_t count, count_max;
 };
 
-// All connections, in the order in which they begin.
+// All connections, in the order in which they begin. False without memory; flow_list_free either
+// way.
 bool dissect_flows(const struct capture *capture, struct flow_list *list);
+void flow_list_free(struct flow_list *list);
 
 // The segments of one of them; longer ones than mss_max cut into such pieces.
 bool dissect_segments(const struct capture *capture, const struct tcp_flow *flow, uint32_t mss_max,

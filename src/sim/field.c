@@ -123,6 +123,8 @@ static enum units_result read_ppm(const char *text, uint64_t *ppm)
 		*ppm = number;
 		return UNITS_OK;
 	}
+	if (number > UINT32_MAX)
+		return UNITS_TOO_LARGE;
 	*ppm = number * scale;
 	if (*end == '.')
 		for (end++; *end >= '0' && *end <= '9'; end++) {

@@ -4,6 +4,7 @@
 // step; what happens then is flow.c's and flow_act.c's.
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "base/time.h"
 #include "sim/flow.h"
 
@@ -68,6 +69,7 @@ void flows_make(struct flows *flows, const struct plan *plan, uint64_t seed)
 {
 	rng_seed(&flows->rng, seed);
 	flows->flow = calloc(MAX(plan_connections(plan), 1u), sizeof(*flows->flow));
+	ASSERT(flows->flow);
 	flows->move_ppm = plan->move_ppm;
 	for (uint32_t a = 0; a < plan->app_count; a++)
 		for (uint32_t i = 0; i < plan->app[a].connections; i++)

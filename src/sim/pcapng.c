@@ -87,12 +87,13 @@ struct pcapng *pcapng_create(const char *path, const char *const *names, uint32_
 	return capture;
 }
 
-void pcapng_close(struct pcapng *capture)
+bool pcapng_close(struct pcapng *capture)
 {
-	if (!capture)
-		return;
-	fclose(capture->file);
+	bool good = ferror(capture->file) == 0;
+
+	good &= fclose(capture->file) == 0;
 	free(capture);
+	return good;
 }
 
 void pcapng_write(struct pcapng *capture, const struct pcapng_frame *frame)

@@ -10,7 +10,9 @@ struct pcapng;
 
 // With an interface for each of count names. NULL when the file cannot be made; errno says why.
 struct pcapng *pcapng_create(const char *path, const char *const *names, uint32_t count);
-void pcapng_close(struct pcapng *capture);
+
+// False when not all could be written, a disk that is full: the file is no good then.
+bool pcapng_close(struct pcapng *capture);
 
 struct pcapng_frame {
 	uint32_t interface;

@@ -200,7 +200,8 @@ static uint32_t play(struct replay_under_way *r, uint32_t first)
 
 		if (replay_is_own(r->config, s))
 			continue;
-		pair_inject(r->world->wire[0].pair, 0, frame, replay_frame(r, s, frame));
+		if (!pair_inject(r->world->wire[0].pair, 0, frame, replay_frame(r, s, frame)))
+			r->replay->failure = "more segments at one moment than a link can hold";
 	}
 	if (!world_step(r->world, r->world->now_ns, take, r))
 		r->replay->failure = r->world->failure;
@@ -259,17 +260,21 @@ static const char *find_isns(struct replay_under_way *r)
 	return own && peer ? NULL : "the handshake was not captured";
 }
 
+// Of what the captured side said it takes, and no less than what it was sent.
 static uint16_t mtu_of(const struct replay_config *config)
 {
-	uint32_t mtu_bytes = 0;
+	uint32_t headers_bytes = config->ip6 ? 60 : 40, mtu_bytes = config->ip6 ? 1280 : 296;
 
 	for (uint32_t i = 0; i < config->segments->count; i++) {
 		const struct tcp_segment *s = &config->segments->segment[i];
 
-		if (replay_is_own(config, s) && s->mss)
-			mtu_bytes = s->mss + (config->ip6 ? 60u : 40u);
+		if (!replay_is_own(config, s))
+			mtu_bytes =
+				MAX(mtu_bytes, s->len + headers_bytes + replay_options_bytes(s));
+		else if (s->mss)
+			mtu_bytes = MAX(mtu_bytes, s->mss + headers_bytes);
 	}
-	return (uint16_t)MIN(MAX(mtu_bytes, config->ip6 ? 1280u : 296u), 9216u);
+	return (uint16_t)MIN(mtu_bytes, 9216u);
 }
 
 static struct world *create_world(const struct replay_config *config)

@@ -73,6 +73,9 @@ struct replay_under_way {
 uint32_t replay_frame(struct replay_under_way *r, const struct tcp_segment *s,
 		      uint8_t frame[REPLAY_FRAME_BYTES_MAX]);
 
+// Of which so many are TCP's options.
+uint32_t replay_options_bytes(const struct tcp_segment *s);
+
 // Prism's segments beside the captured ones: fills replay's lines (replay_compare.c).
 bool replay_compare(struct replay_under_way *r);
 

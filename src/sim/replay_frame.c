@@ -3,6 +3,7 @@
 // numbers as they were, and those that answer Prism's (ACK, SACK, timestamp echo) moved to Prism's.
 // Called by replay.c when a segment's time has come. RFC 9293 3.1, RFC 7323 2 and 3, RFC 2018 3.
 #include "sim/replay.h"
+#include "tcp/options.h"
 #include "wire/eth.h"
 #include "wire/ipv4.h"
 #include "wire/ipv6.h"
@@ -56,12 +57,12 @@ static uint32_t stamp_of(const struct replay_under_way *r, const struct tcp_segm
 
 // What Prism said in the place of the segment whose timestamp is echoed: of text that was sent
 // again, the same transmission. Else its last word.
-static uint32_t echo_of(struct replay_under_way *r, uint32_t echo)
+static uint32_t echo_of(struct replay_under_way *r, const struct tcp_segment *echoing)
 {
 	const struct segment_list *list = r->config->segments;
-	uint32_t nth = 0;
+	uint32_t end = (uint32_t)(echoing - list->segment), echo = echoing->ts_echo, nth = 0;
 
-	for (uint32_t i = r->echoed; i < list->count; i++) {
+	for (uint32_t i = MAX(r->echoed, back(end)); i < end; i++) {
 		const struct tcp_segment *s = &list->segment[i];
 
 		if (!replay_is_own(r->config, s) || s->ts_value != echo)
@@ -76,8 +77,25 @@ static uint32_t echo_of(struct replay_under_way *r, uint32_t echo)
 	return stamp_of(r, &list->segment[0], UINT32_MAX);
 }
 
+// Aligned as they are here, options that were packed tighter may be too many.
+static uint32_t sacks_that_fit(const struct tcp_segment *s, uint32_t before_bytes)
+{
+	return MIN(s->sack_count, (TCP_OPTIONS_BYTES_MAX - 4 - before_bytes) / 8);
+}
+
+uint32_t replay_options_bytes(const struct tcp_segment *s)
+{
+	uint32_t bytes = (s->mss ? 4u : 0) + (s->has_scale ? 4u : 0) +
+			 (s->sack_permitted ? 4u : 0) + (s->has_timestamps ? 12u : 0);
+	uint32_t sack_count = sacks_that_fit(s, bytes);
+
+	return bytes + (sack_count ? 4 + 8 * sack_count : 0);
+}
+
 static uint8_t *put_options(struct replay_under_way *r, const struct tcp_segment *s, uint8_t *at)
 {
+	const uint8_t *start = at;
+
 	if (s->mss) {
 		*at++ = TCP_OPTION_MSS;
 		*at++ = 4;
@@ -98,17 +116,19 @@ static uint8_t *put_options(struct replay_under_way *r, const struct tcp_segment
 		memcpy(at, (uint8_t[]){TCP_OPTION_NOP, TCP_OPTION_NOP, TCP_OPTION_TIMESTAMPS, 10},
 		       4);
 		put32(at + 4, s->ts_value);
-		put32(at + 8, s->ts_echo ? echo_of(r, s->ts_echo) : 0);
+		put32(at + 8, s->ts_echo ? echo_of(r, s) : 0);
 		at += 12;
 	}
-	if (s->sack_count) {
+	uint32_t sack_count = sacks_that_fit(s, (uint32_t)(at - start));
+
+	if (sack_count) {
 		memcpy(at,
 		       (uint8_t[]){TCP_OPTION_NOP, TCP_OPTION_NOP, TCP_OPTION_SACK,
-				   (uint8_t)(2 + 8 * s->sack_count)},
+				   (uint8_t)(2 + 8 * sack_count)},
 		       4);
 		at += 4;
 	}
-	for (uint32_t i = 0; i < s->sack_count; i++, at += 8) {
+	for (uint32_t i = 0; i < sack_count; i++, at += 8) {
 		put32(at, to_prism(r, s->sack[i][0]));
 		put32(at + 4, to_prism(r, s->sack[i][1]));
 	}

@@ -217,6 +217,21 @@ static const char *run_all(struct run *r, struct run_result *result)
 	return failure ? failure : judge_end(r, result);
 }
 
+// False when a file that was asked for could not be written whole.
+static bool write_down(void)
+{
+	bool good = true;
+
+	if (!current)
+		return true;
+	if (current_paths.trace)
+		good = world_write_trace(current, current_paths.trace);
+	if (current_paths.capture)
+		good &= current->capture && pcapng_close(current->capture);
+	current->capture = NULL;
+	return good;
+}
+
 bool run_plan(const struct plan *plan, uint64_t seed, const struct run_paths *paths,
 	      struct run_result *result, uint64_t *steps)
 {
@@ -243,9 +258,10 @@ bool run_plan(const struct plan *plan, uint64_t seed, const struct run_paths *pa
 		result->failed = true;
 		snprintf(result->failure, sizeof(result->failure), "%s", failure);
 		judge_describe(&r, result);
-		run_last_words();
+		result->unwritten = !write_down();
 		return false;
 	}
+	result->unwritten = !write_down();
 	flows_free(&r.flows);
 	current = NULL;
 	result->failed = !world_destroy(r.world);
@@ -257,10 +273,5 @@ bool run_plan(const struct plan *plan, uint64_t seed, const struct run_paths *pa
 
 void run_last_words(void)
 {
-	if (!current)
-		return;
-	if (current_paths.trace)
-		world_write_trace(current, current_paths.trace);
-	pcapng_close(current->capture);
-	current->capture = NULL;
+	write_down();
 }

@@ -20,6 +20,7 @@ struct run_result {
 	uint64_t stall_ns;     // the longest time a connection went without progress
 	uint32_t connections;
 	bool failed;
+	bool unwritten;                  // the capture or the trace that were asked for
 	char failure[RUN_FAILURE_BYTES]; // what was broken: the same words for the same cause
 	char detail[RUN_DETAIL_BYTES];   // of this very run, lines
 };

@@ -332,7 +332,8 @@ bool world_destroy(struct world *world)
 			pool_destroy(world->node[i].pool[kind]);
 	for (uint32_t i = 0; i < world->bridge_count; i++)
 		pool_destroy(world->bridge[i].pool);
-	pcapng_close(world->capture);
+	if (world->capture)
+		pcapng_close(world->capture);
 	free(world->node);
 	free(world);
 	return whole;

@@ -138,4 +138,4 @@ uint64_t world_counter(const struct world *world, int node, enum counter which);
 uint64_t world_drops(const struct world *world, int node, enum drop *most);
 
 // The records of all traces in words, oldest first (world_trace.c).
-void world_write_trace(const struct world *world, const char *path);
+bool world_write_trace(const struct world *world, const char *path);

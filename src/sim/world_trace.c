@@ -92,14 +92,14 @@ static const struct trace_record *record_at(const struct cursor *c)
 	return c->at < c->trace->written ? &c->trace->record[c->at & (TRACE_RECORDS - 1)] : NULL;
 }
 
-void world_write_trace(const struct world *world, const char *path)
+bool world_write_trace(const struct world *world, const char *path)
 {
 	struct cursor cursors[WORLD_NODES_MAX * WORLD_WORKERS_MAX];
 	uint32_t count = cursors_of(world, cursors);
 	FILE *f = fopen(path, "w");
 
 	if (!f)
-		return;
+		return false;
 	for (;;) {
 		const struct trace_record *first = NULL;
 		struct cursor *of = NULL;
@@ -117,5 +117,7 @@ void world_write_trace(const struct world *world, const char *path)
 		write_record(f, of->node, of->worker, first);
 		of->at++;
 	}
-	fclose(f);
+	bool good = ferror(f) == 0;
+
+	return fclose(f) == 0 && good;
 }

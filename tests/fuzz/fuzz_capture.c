@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				look_at(&segments);
 			free(segments.segment);
 		}
-	free(flows.flow);
+	flow_list_free(&flows);
 	capture_free(&capture);
 	return 0;
 }

@@ -57,7 +57,8 @@ _Noreturn void script_fail(const struct script *sc, const char *format, ...)
 	va_end(args);
 	printf("\n#   at %.6f s: %s\n", (double)(sc->world->now_ns - sc->start_ns) / 1e9, sc->text);
 	fflush(stdout);
-	pcapng_close(sc->world->capture);
+	if (sc->world->capture)
+		pcapng_close(sc->world->capture);
 	_exit(1);
 }
 

@@ -101,6 +101,13 @@ class Command(unittest.TestCase):
                             if kind == 6)
         self.assertIn(b"down", comments)
 
+    def test_a_capture_that_cannot_be_written_is_told(self):
+        for place in "/dev/full", "no/such/folder/flap.pcapng":
+            done = subprocess.run([PRISM, "sim", self.example("flap.yaml"), "--capture", place],
+                                  cwd=self.place, capture_output=True, text=True)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(f"no capture at {place}", done.stderr)
+
     def test_wrong_usage_ends_with_2_and_a_remedy(self):
         pathlib.Path(self.place, "bad.yaml").write_text(
             "links: [{between: [a, b], los: 1%}]\napplications: [{type: bulk}]\n")

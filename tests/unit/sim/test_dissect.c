@@ -48,7 +48,7 @@ static void dissect(struct capture_packet *packet, uint32_t mss_max)
 
 static void drop(void)
 {
-	free(flows.flow);
+	flow_list_free(&flows);
 	free(segments.segment);
 }
 
@@ -115,6 +115,61 @@ static void cut_payload_keeps_its_length(void **state)
 	drop();
 }
 
+// A SYN with this number, of a connection between the same two ports each time.
+static struct capture_packet syn_of(uint8_t bytes[sizeof(ip4)], uint8_t seq, uint32_t number)
+{
+	memcpy(bytes, ip4, sizeof(ip4));
+	bytes[27] = seq;
+	bytes[33] = TCP_SYN;
+	return (struct capture_packet){.bytes = bytes,
+				       .number = number,
+				       .len = sizeof(ip4),
+				       .wire_len = sizeof(ip4),
+				       .link_type = LINK_RAW};
+}
+
+static void new_number_in_a_syn_is_another_connection_on_the_same_ports(void **state)
+{
+	static uint8_t bytes[4][sizeof(ip4)];
+	struct capture_packet packets[] = {syn_of(bytes[0], 1, 1), syn_of(bytes[1], 1, 2),
+					   syn_of(bytes[2], 9, 3), syn_of(bytes[3], 9, 4)};
+	struct capture capture = {.packet = packets, .count = 4};
+
+	assert_true(dissect_flows(&capture, &flows));
+	assert_int_equal(flows.count, 2);
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_int_equal(flows.flow[i].segments, 2);
+		assert_int_equal(flows.flow[i].first_number, 1 + 2 * i);
+		assert_true(dissect_segments(&capture, &flows.flow[i], 1460, &segments));
+		assert_int_equal(segments.count, 2);
+		assert_int_equal(segments.segment[0].seq, i ? 9 : 1);
+		free(segments.segment);
+	}
+	flow_list_free(&flows);
+}
+
+static void thousands_of_connections_are_found_again(void **state)
+{
+	enum { PORTS = 5000 };
+	struct capture_packet *packets = calloc(2 * PORTS, sizeof(*packets));
+	uint8_t(*bytes)[sizeof(ip4)] = calloc(2 * PORTS, sizeof(*bytes));
+
+	for (uint32_t i = 0; i < 2 * PORTS; i++) {
+		packets[i] = syn_of(bytes[i], 1, i + 1);
+		bytes[i][20] = (uint8_t)(i % PORTS >> 8);
+		bytes[i][21] = (uint8_t)(i % PORTS);
+	}
+	struct capture capture = {.packet = packets, .count = 2 * PORTS};
+
+	assert_true(dissect_flows(&capture, &flows));
+	assert_int_equal(flows.count, PORTS);
+	for (uint32_t i = 0; i < PORTS; i++)
+		assert_int_equal(flows.flow[i].segments, 2);
+	flow_list_free(&flows);
+	free(packets);
+	free(bytes);
+}
+
 static void every_shorter_packet_is_skipped_or_a_segment(void **state)
 {
 	for (uint32_t len = 0; len < sizeof(ip4); len++) {
@@ -173,6 +228,8 @@ int main(void)
 		cmocka_unit_test(vlan_tag_is_passed_over),
 		cmocka_unit_test(segment_has_its_numbers_and_options),
 		cmocka_unit_test(cut_payload_keeps_its_length),
+		cmocka_unit_test(new_number_in_a_syn_is_another_connection_on_the_same_ports),
+		cmocka_unit_test(thousands_of_connections_are_found_again),
 		cmocka_unit_test(every_shorter_packet_is_skipped_or_a_segment),
 		cmocka_unit_test(what_a_card_cuts_later_is_cut_here),
 		cmocka_unit_test(ip6_is_read_too),
