@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # A thin door: each target is one command a reader can type by hand. Meson does the work.
 
-.PHONY: help build run test bench bench-sync bench-workers bench-millions grid flood hostile prove fuzz soak format install clean
+.PHONY: help build run test bench bench-sync bench-workers bench-millions bench-features grid flood hostile prove fuzz soak format install clean
 
 help:
 	@echo 'make build    the prism command, left at build/prism'
@@ -11,6 +11,7 @@ help:
 	@echo 'make bench-sync  flow table, rings and counters beside those of others'
 	@echo 'make bench-workers  one worker and two on the same work'
 	@echo 'make bench-millions  8,000,000 connections in the table (8 GiB; CONNECTIONS=... to change)'
+	@echo 'make bench-features  what each feature of TCP costs, in instructions a segment'
 	@echo 'make grid     TCP beside Linux over an impaired wire (QUICK=1: some cells, BUDGET=minutes)'
 	@echo 'make flood    clients of Prism beside 13 floods of forged frames (RATE=... a second)'
 	@echo 'make hostile  nmap, hping3, thc-ipv6, noise, captures (CAPTURES=folder), under sanitizers'
@@ -53,6 +54,11 @@ bench-millions:
 	@devtools/setup build run test bench
 	@devtools/build
 	@tests/bench/millions/run $(CONNECTIONS)
+
+bench-features:
+	@devtools/setup build run test bench
+	@devtools/build
+	@tests/bench/features/run
 
 grid:
 	@devtools/setup build run test bench

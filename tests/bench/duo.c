@@ -16,7 +16,7 @@ void duo_must(bool good, const char *what)
 	exit(1);
 }
 
-static struct prism *open_side(const char *device, const char *address,
+static struct prism *open_side(const char *device, const char *address, const char *address6,
 			       const struct prism_options *limits)
 {
 	struct prism_options o = *limits;
@@ -29,6 +29,11 @@ static struct prism *open_side(const char *device, const char *address,
 	o.ports[0].address_count = 1;
 	o.ports[0].addresses[0].len = 24;
 	prism_addr_parse(address, &o.ports[0].addresses[0].addr);
+	if (address6) {
+		o.ports[0].address_count = 2;
+		o.ports[0].addresses[1].len = 64;
+		prism_addr_parse(address6, &o.ports[0].addresses[1].addr);
+	}
 	struct prism *prism = prism_open(&o);
 
 	duo_must(prism != NULL, "bench");
@@ -40,8 +45,8 @@ void duo_open(struct duo *duo, const char *name, const struct prism_options *lim
 	char device[64];
 
 	snprintf(device, sizeof(device), "pair:%s,frames_max=4096", name);
-	duo->prism[SERVER] = open_side(device, DUO_SERVER, limits);
-	duo->prism[CLIENT] = open_side(device, DUO_CLIENT, limits);
+	duo->prism[SERVER] = open_side(device, DUO_SERVER, duo->ip6 ? DUO_SERVER6 : NULL, limits);
+	duo->prism[CLIENT] = open_side(device, DUO_CLIENT, duo->ip6 ? DUO_CLIENT6 : NULL, limits);
 	for (int i = 0; i < 2; i++)
 		duo->worker[i] = prism_worker_get(duo->prism[i], 0);
 	duo->now_ns = MAX(prism_now_ns(duo->worker[SERVER]), prism_now_ns(duo->worker[CLIENT]));

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Hand-over of pointers through a ring of 1024, beside rte_ring (single producer, single consumer)
 // and ck_ring (spsc), which has no bursts: it does one after the other. One thread that puts and
-// takes; a thread that puts and one on the other core that takes; one item there and back. And a
-// counter's increment beside a relaxed atomic add and, as what the machine can do, an addition that
-// threads know nothing of: of one counter, and of sixteen in turn.
+// takes; a thread that puts and one on the other core that takes; one item there and back. Who has
+// to wait pauses between two looks, whoever's ring it is, as whoever spins should: a look takes the
+// line away from who is about to write it. And a counter's increment beside a relaxed atomic add
+// and, as what the machine can do, an addition that threads know nothing of: of one counter, and of
+// sixteen in turn.
 #include <pthread.h>
 #include <stdio.h>
 
 #include <ck_ring.h>
+#include <rte_pause.h>
 #include <rte_ring.h>
 
 #include "base/bits.h"
@@ -106,16 +109,23 @@ static struct {
 		for (uint32_t done = 0; done < ITEMS; done += burst) { \
 			uint32_t n = kind##_put(0, items, burst); \
 \
-			while (n < burst) \
+			while (n < burst) { \
+				rte_pause(); \
 				n += kind##_put(0, items + n, burst - n); \
+			} \
 		} \
 	} \
 	HOT_INLINE void kind##_receive(uint32_t burst) \
 	{ \
 		void *items[BURST_MAX]; \
 \
-		for (uint32_t done = 0; done < ITEMS;) \
-			done += kind##_take(0, items, burst); \
+		for (uint32_t done = 0; done < ITEMS;) { \
+			uint32_t n = kind##_take(0, items, burst); \
+\
+			done += n; \
+			if (n == 0) \
+				rte_pause(); \
+		} \
 	} \
 	static void kind##_trips(void) \
 	{ \
@@ -124,7 +134,7 @@ static struct {
 		for (uint32_t i = 0; i < TRIPS; i++) { \
 			kind##_put(0, &item, 1); \
 			while (kind##_take(1, &item, 1) == 0) \
-				; \
+				rte_pause(); \
 		} \
 	} \
 	static void kind##_return(void) \
@@ -133,7 +143,7 @@ static struct {
 \
 		for (uint32_t i = 0; i < TRIPS; i++) { \
 			while (kind##_take(0, &item, 1) == 0) \
-				; \
+				rte_pause(); \
 			kind##_put(1, &item, 1); \
 		} \
 	}
