@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Tools that probe and attack stacks, against Prism.
 
-    strangers.py PRISM FLOOD [--seconds N] [--captures FOLDER] [TOOL...]
+    strangers.py PRISM FLOOD [--seconds N] [--every N] [--captures FOLDER] [TOOL...]
 
 Scanners, packet forgers and fuzzers of others, one after the other, each for so many seconds at
-most, and our own noise (tests/hostile). Before, during and after each of them Prism answers ping,
+most, and our own noise (tests/hostile); with --every a sample of each. Before, during and after each of them Prism answers ping,
 http and echo, and accounts for every packet. Captures are replayed as they are and with their
 addresses and checksums made Prism's. Exits 77 with the reason where it cannot run.
 """
@@ -88,9 +88,10 @@ PROGRAMS = {"nmap": "nmap", "hping3": "hping3", "thc-ipv6": "atk6-fuzz_ip6", "nd
 
 
 class Strangers(Target):
-    def __init__(self, prism, flood, seconds, captures):
+    def __init__(self, prism, flood, seconds, every, captures):
         super().__init__("strangers", prism)
         self.program, self.seconds, self.captures = os.path.abspath(flood), seconds, captures
+        self.every = every
 
     def ping(self, host):
         done = self.run("ping", "-c", "5", "-i", "0.05", "-w", "10", host, ns=self.ns)
@@ -121,12 +122,12 @@ class Strangers(Target):
         return subprocess.run(self.inside(kwargs["ns"], *command), input=stdin, text=True,
                               capture_output=True, timeout=60)
 
-    def attack(self, words, asks):
+    def attack(self, words):
         """One command for its time, Prism questioned meanwhile."""
         process = self.start(*self.inside(self.ns, "nice", "-n", "19", *words), stdin=subprocess.DEVNULL,
                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         begin = time.monotonic()
-        good = not asks or self.answers(f"during {' '.join(words)}")
+        good = self.answers(f"during {' '.join(words)}")
         while process.poll() is None and time.monotonic() < begin + self.seconds:
             time.sleep(0.05)
         if process.poll() is None:
@@ -148,12 +149,12 @@ class Strangers(Target):
             return
         before = self.stats()["counters"]["rx_pkts"]
         good = 0
-        for i, text in enumerate(TOOLS[name]):
-            # Who has little time asks during every third.
-            good += self.attack(self.words(text), self.seconds >= 1 or i % 3 == 0)
+        commands = TOOLS[name][::self.every]
+        for text in commands:
+            good += self.attack(self.words(text))
         came = self.stats()["counters"]["rx_pkts"] - before
-        self.check(f"{name}: {good} of {len(TOOLS[name])} commands leave all answering",
-                   good == len(TOOLS[name]), f"{came} packets came")
+        self.check(f"{name}: {good} of {len(commands)} commands leave all answering",
+                   good == len(commands), f"{came} packets came")
         self.check(f"{name}: Prism answers after it", self.answers(f"after {name}"))
 
     def replay(self, capture):
@@ -205,6 +206,7 @@ def main():
         t.all_back(free, 60)
         t.check("no sanitizer speaks", "Sanitizer" not in t.log() and "runtime error" not in t.log())
     return conduct(Strangers(sys.argv[1], sys.argv[2], float(option(words, "--seconds", "1")),
+                             int(option(words, "--every", "1")),
                              option(words, "--captures", "")), [steps])
 
 
