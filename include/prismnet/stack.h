@@ -106,6 +106,8 @@ struct prism_options {
 	enum prism_ecn ecn; ///< of all connections, until PRISM_TCP_ECN; default PRISM_ECN_PASSIVE
 	uint32_t pacing;    ///< 1: windows leave over a round trip and not at once, until
 			    ///< PRISM_TCP_PACING
+	uint32_t pmtu_probing_off; ///< 1: packets stay as large as they were, although a path
+				   ///< loses large ones and tells nobody (RFC 8899)
 };
 
 /// Fills in sizes and defaults. Thread: any. Blocks: never.

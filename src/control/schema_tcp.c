@@ -85,6 +85,13 @@ const struct schema_field schema_tcp_fields[SCHEMA_TCP_FIELDS] = {
 	 .example = "off",
 	 .sentence =
 		 "on sends a window over a round trip, in small bursts, and not as soon as it may"},
+	{.key = "pmtu_probing",
+	 .kind = SCHEMA_CHOICE,
+	 WHERE(prism_options, pmtu_probing_off),
+	 .choices = "on off",
+	 .fallback = "on",
+	 .example = "on",
+	 .sentence = "smaller packets where large ones are lost and nobody says so (RFC 8899)"},
 	{.key = "congestion_control",
 	 .kind = SCHEMA_CHOICE,
 	 WHERE(prism_options, congestion),

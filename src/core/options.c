@@ -129,6 +129,7 @@ static const struct {
 	RANGE(sack_off, 0, 1),
 	RANGE(ecn, 0, PRISM_ECN_OFF),
 	RANGE(pacing, 0, 1),
+	RANGE(pmtu_probing_off, 0, 1),
 	RANGE(fixed_window_bytes, 1, 1u << 30),
 #undef RANGE
 };

@@ -195,6 +195,7 @@ struct tcp_config worker_tcp_limits(const struct prism_options *o, uint32_t work
 		.sack_off = o->sack_off,
 		.ecn = o->ecn,
 		.paces = o->pacing,
+		.pmtu_off = o->pmtu_probing_off,
 		.fixed_window_bytes = o->fixed_window_bytes,
 		.address_count = address_count(o),
 		.has_ip6 = has_ip6(o),

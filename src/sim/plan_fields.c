@@ -137,6 +137,8 @@ static const struct field tcp[] = {
 	 SAY("on", "selective acknowledgments (RFC 2018)")},
 	{CHOICE("congestion_control", prism_options, congestion, "cubic newreno none"),
 	 SAY("cubic", "how a sender finds its speed")},
+	{CHOICE("pmtu_probing", prism_options, pmtu_probing_off, "on off"),
+	 SAY("off", "smaller packets where large ones are lost and nobody says so")},
 	{CHOICE("pacing", prism_options, pacing, "off on"),
 	 SAY("on", "a window leaves over a round trip and not at once")},
 	{SIZE("fixed_window", prism_options, fixed_window_bytes, 0, GIB),

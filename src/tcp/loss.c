@@ -11,11 +11,9 @@
 // gets there, PRR (RFC 9937), here.
 //
 // A recovery was for nothing when all it sent again was there already, or when the ACK that ends
-// it, or begins the way back, echoes a timestamp from before anything was sent again (RFC 4015, RFC
-// 3522). Then cwnd is what it was.
+// it echoes a timestamp from before that (RFC 4015, RFC 3522). Then cwnd is what it was.
 //
-// Without a record (trouble.h) text goes again at the timer's word only, a segment with each ACK,
-// until nothing is outstanding.
+// Without a record (trouble.h) text goes again when the timer says, a segment with each ACK.
 #include "tcp/loss.h"
 
 #include "observe/counter.h"
@@ -23,6 +21,7 @@
 #include "tcp/cc.h"
 #include "tcp/ecn.h"
 #include "tcp/isn.h"
+#include "tcp/pmtu.h"
 #include "tcp/rack.h"
 #include "tcp/rtt.h"
 #include "tcp/scoreboard.h"
@@ -301,7 +300,9 @@ static bool conclude(struct tcp *tcp, struct conn *c, struct trouble *t,
 	if (conn_is(c, CONN_AFTER_RTO) && (c->snd.una > t->recover || conn_outstanding(c) == 0))
 		conn_unset(c, CONN_AFTER_RTO);
 	find_lost(tcp, c, t, news);
-	if (t->lost_bytes > lost_before && !conn_is(c, CONN_RECOVERY | CONN_AFTER_RTO))
+	if (pmtu_hears(tcp, c, t, lost_before))
+		conn_set(c, CONN_RTX_NOW);
+	else if (t->lost_bytes > lost_before && !conn_is(c, CONN_RECOVERY | CONN_AFTER_RTO))
 		enter_recovery(tcp, c, t, news);
 	if (conn_is(c, CONN_AFTER_RTO) && is_stuck(tcp, c, t))
 		conn_set(c, CONN_RTX_NOW);

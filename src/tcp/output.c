@@ -20,6 +20,7 @@
 #include "tcp/loss.h"
 #include "tcp/open.h"
 #include "tcp/pace.h"
+#include "tcp/pmtu.h"
 #include "tcp/sack.h"
 #include "tcp/sendq.h"
 #include "tcp/state.h"
@@ -27,46 +28,6 @@
 #include "tcp/window.h"
 
 #define TCP_PROTOCOL 6
-
-// RFC 9293 3.7.1: MTU less the fixed headers of IP and TCP.
-static uint32_t fixed_headers(const struct net_path *path)
-{
-	return (addr_is_v4(&path->remote) ? 20 : 40) + TCP_HEADER_BYTES;
-}
-
-uint16_t output_mss_to_offer(const struct tcp *tcp, const struct net_path *path)
-{
-	// RFC 9293 MUST-67: what can be received, by the MTU of the interface.
-	uint32_t mss = path->mtu_bytes - fixed_headers(path);
-
-	return (uint16_t)(tcp->config.mss_max ? MIN(mss, (uint32_t)tcp->config.mss_max) : mss);
-}
-
-void output_set_mss(const struct tcp *tcp, struct conn *c, uint16_t peer_mss)
-{
-	uint32_t mss = MIN(peer_mss, output_mss_to_offer(tcp, &c->path));
-
-	mss = MAX(mss, UINT32_C(64));
-	c->mss_bytes = (uint16_t)(mss - output_options_bytes(c));
-	c->full_bytes = (uint16_t)(mss + fixed_headers(&c->path));
-}
-
-COLD void output_mtu_changed(struct tcp *tcp, struct conn *c)
-{
-	uint16_t before = c->mss_bytes;
-
-	if (!conn_in(c, STATES_SYNCHRONIZED))
-		return;
-	output_set_mss(tcp, c, (uint16_t)(before + output_options_bytes(c)));
-	if (c->mss_bytes >= before)
-		return;
-	cc_mss_changed(c, before);
-	if (conn_outstanding(c)) {
-		loss_resend_all(tcp, c);
-		conn_set(c, CONN_RTX_NOW);
-	}
-	conn_mark(tcp, c);
-}
 
 // Puts TCP's header in front of p and sends it. RFC 9293 MUST-2: net_output fills in the checksum.
 // RFC 7323 R11
@@ -102,7 +63,7 @@ static void send_segment(struct tcp *tcp, struct conn *c, struct pkt *p, uint64_
 			   .dscp = c->dscp, // RFC 9293 MUST-48
 			   .ttl = c->ttl,   // RFC 9293 MUST-49
 			   .ecn = ecn.field,
-			   .dont_fragment = true,
+			   .dont_fragment = true, // RFC 8899 R1
 			   .l4_header_len = header_len,
 			   .l4_header_sum = sum,
 			   .checksum_offset = TCP_CHECKSUM_OFFSET,
@@ -372,6 +333,28 @@ static COLD void send_keepalive(struct tcp *tcp, struct conn *c)
 		conn_unset(c, CONN_PROBE);
 }
 
+// One packet larger than the others (pmtu.c), and so whole.
+static COLD bool send_mtu_probe(struct tcp *tcp, struct conn *c)
+{
+	struct trouble *t = trouble_of(tcp, c);
+	uint32_t bytes = pmtu_probe_bytes(c, t, cwnd_room(tcp, c));
+	uint16_t mss = c->mss_bytes;
+
+	if (bytes == 0)
+		return true;
+	c->mss_bytes = (uint16_t)bytes;
+	bytes = (uint32_t)send_text(tcp, c, c->snd.nxt, bytes);
+	c->mss_bytes = mss;
+	if (bytes == 0)
+		return false;
+	pmtu_probe_sent(c, t, bytes);
+	c->snd.nxt += bytes;
+	loss_text_sent(tcp, c, bytes);
+	timers_segment_sent(tcp, c);
+	note_text_sent(tcp, c);
+	return true;
+}
+
 static bool fin_due(const struct conn *c)
 {
 	return conn_is(c, CONN_FIN_QUEUED) && c->snd.nxt == c->snd.end;
@@ -441,7 +424,9 @@ static COLD bool run_trouble(struct tcp *tcp, struct conn *c)
 		return false;
 	if (probe_due(tcp, c) && !send_probe(tcp, c))
 		return false;
-	return send_lost(tcp, c);
+	if (!send_lost(tcp, c))
+		return false;
+	return !conn_is(c, CONN_TROUBLE) || send_mtu_probe(tcp, c);
 }
 
 static inline bool in_trouble(const struct conn *c)

@@ -44,6 +44,9 @@ void output_set_mss(const struct tcp *tcp, struct conn *c, uint16_t peer_mss);
 // What we tell the peer (RFC 9293 3.7.1).
 uint16_t output_mss_to_offer(const struct tcp *tcp, const struct net_path *path);
 
+// The same by the whole IP packet that a full segment makes.
+void output_set_full(const struct tcp *tcp, struct conn *c, uint16_t packet_bytes);
+
 // The path's MTU may have fallen: segments follow.
 void output_mtu_changed(struct tcp *tcp, struct conn *c);
 

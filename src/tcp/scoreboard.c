@@ -104,20 +104,36 @@ static bool makes_crumbs(const struct tcp *tcp, const struct conn *c, const stru
 }
 
 // The place where a descriptor is to be cut lies in it. Both parts have its marks.
-static bool cut(struct tcp *tcp, struct conn *c, struct trouble *t, uint32_t index, uint64_t at)
+static bool cut_at(struct tcp *tcp, struct conn *c, struct trouble *t, uint32_t index, uint64_t at)
 {
 	const struct send_desc *d = &tcp->desc[index];
 
-	if (makes_crumbs(tcp, c, d, at) || !sendq_cut(tcp, c, index, at)) {
-		counter_add(tcp->env, COUNTER_tcp_uncut, 1);
+	if (!sendq_cut(tcp, c, index, at))
 		return false;
-	}
 	tcp->desc[d->next].flags |= DESC_CUT;
 	if (d->flags & DESC_LOST)
 		list_insert(tcp, &t->lost, d->next, index);
 	if (d->flags & DESC_RESENT)
 		list_insert(tcp, &t->resent, d->next, index);
 	return true;
+}
+
+static bool cut(struct tcp *tcp, struct conn *c, struct trouble *t, uint32_t index, uint64_t at)
+{
+	if (!makes_crumbs(tcp, c, &tcp->desc[index], at) && cut_at(tcp, c, t, index, at))
+		return true;
+	counter_add(tcp->env, COUNTER_tcp_uncut, 1);
+	return false;
+}
+
+// Where a segment that leaves again ends: segments may have become smaller since. Two in the place
+// of one at most.
+static bool cut_segment(struct tcp *tcp, struct conn *c, struct trouble *t, uint32_t index,
+			uint64_t at)
+{
+	if (at - tcp->desc[index].offset >= c->mss_bytes / 2u)
+		return cut_at(tcp, c, t, index, at);
+	return cut(tcp, c, t, index, at);
 }
 
 void scoreboard_clear(struct tcp *tcp, struct conn *c, struct trouble *t)
@@ -262,6 +278,20 @@ void scoreboard_lose_sent_by(struct tcp *tcp, struct conn *c, struct trouble *t,
 	}
 }
 
+uint32_t scoreboard_lost_in(const struct tcp *tcp, const struct trouble *t, uint64_t start,
+			    uint64_t end)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = t->lost.head; i != NO_INDEX; i = tcp->desc[i].after) {
+		const struct send_desc *d = &tcp->desc[i];
+
+		if (d->offset < end && end_of(d) > start)
+			bytes += MIN(end_of(d), end) - MAX(d->offset, start);
+	}
+	return (uint32_t)bytes;
+}
+
 void scoreboard_lose_nothing(struct tcp *tcp, struct conn *c, struct trouble *t)
 {
 	while (t->lost.head != NO_INDEX)
@@ -307,7 +337,7 @@ void scoreboard_resent(struct tcp *tcp, struct conn *c, struct trouble *t, const
 
 		// What cannot be cut counts as sent: RACK finds the rest lost again.
 		if (end_of(d) > r->end)
-			cut(tcp, c, t, index, r->end);
+			cut_segment(tcp, c, t, index, r->end);
 		unmark(tcp, t, index);
 		d->flags |= DESC_RESENT;
 		list_add(tcp, &t->resent, index);

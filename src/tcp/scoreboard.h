@@ -36,6 +36,10 @@ void scoreboard_lose_first(struct tcp *tcp, struct conn *c, struct trouble *t, u
 // was sacked is not.
 void scoreboard_lose_sent_by(struct tcp *tcp, struct conn *c, struct trouble *t, uint64_t sent_ns);
 
+// How much of [start, end) is lost.
+uint32_t scoreboard_lost_in(const struct tcp *tcp, const struct trouble *t, uint64_t start,
+			    uint64_t end);
+
 // What was found lost may arrive after all: nothing is lost.
 void scoreboard_lose_nothing(struct tcp *tcp, struct conn *c, struct trouble *t);
 

@@ -362,7 +362,7 @@ static void icmp_error(struct tcp *tcp, struct conn *c, const struct icmp_report
 }
 
 // RFC 9293 MUST-54: the report names its connection. RFC 5927 4.1: what it quotes must be in
-// flight.
+// flight. RFC 8899 R3.
 uint32_t tcp_icmp_error(struct tcp *tcp, const struct icmp_report *report)
 {
 	const struct flow f = {&report->local, &report->remote, report->local_port,

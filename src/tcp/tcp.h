@@ -36,6 +36,7 @@ struct tcp_config {
 	uint32_t fixed_window_bytes; // of PRISM_CONGESTION_NONE
 	uint32_t address_count;      // that the instance has, where several workers share
 	bool sack_off;               // neither offered nor agreed to
+	bool pmtu_off;               // packets do not shrink because they are not answered
 	bool paces;                  // text of all connections leaves at a rate
 	bool has_ip6;                // IPv6 has a flow table of its own
 	struct tcp_shared *shared;   // of the workers this one is one of; NULL: it is alone

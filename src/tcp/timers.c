@@ -11,6 +11,7 @@
 #include "tcp/close.h"
 #include "tcp/loss.h"
 #include "tcp/pace.h"
+#include "tcp/pmtu.h"
 #include "tcp/trouble.h"
 
 // RFC 9293 3.8.3: R1 at least 3 retransmissions, R2 at least 100 s; for a SYN at least 3 minutes
@@ -214,6 +215,7 @@ static void retransmission_fires(struct tcp *tcp, struct conn *c)
 		conn_set(c, CONN_SYN_RETRANSMITTED | CONN_RTX_NOW);
 	else
 		loss_timeout(tcp, c);
+	pmtu_timed_out(tcp, c);
 	back_off(tcp, c);
 	trace_add(tcp->env, EVENT_TCP_RTO, conn_index(tcp, c), c->backoff,
 		  c->retransmit_ns - tcp->env->now_ns);

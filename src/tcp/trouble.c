@@ -109,16 +109,23 @@ static bool may_be_heard_of(const struct conn *c, const struct trouble *t)
 	       (conn_outstanding(c) || c->snd.end > c->snd.nxt);
 }
 
-static bool over(const struct conn *c, const struct trouble *t)
+// Not while others need records, and this connection may say nothing for long.
+static bool searches(const struct tcp *tcp, const struct conn *c, const struct trouble *t)
+{
+	return t->pmtu.high &&
+	       (conn_outstanding(c) || tcp->trouble_count <= trouble_records(&tcp->config) / 2);
+}
+
+static bool over(const struct tcp *tcp, const struct conn *c, const struct trouble *t)
 {
 	return !conn_is(c, CONN_RECOVERY | CONN_AFTER_RTO | CONN_EARLY) && t->sacked_bytes == 0 &&
 	       t->lost.head == NO_INDEX && t->resent.head == NO_INDEX && t->dsack.end == 0 &&
-	       !may_be_heard_of(c, t);
+	       !may_be_heard_of(c, t) && !searches(tcp, c, t);
 }
 
 void trouble_end_if_over(struct tcp *tcp, struct conn *c)
 {
-	if (over(c, trouble_of(tcp, c)))
+	if (over(tcp, c, trouble_of(tcp, c)))
 		trouble_end(tcp, c);
 }
 

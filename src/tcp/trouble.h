@@ -30,6 +30,7 @@ struct trouble {
 	struct desc_list resent;           // and not acknowledged, in the order it left
 	uint32_t fresh;      // no descriptor before it was sent only once and is missing
 	uint32_t hint;       // where the last block ended
+	uint8_t block_count; // of block, below
 	uint64_t high;       // one past the highest that was sacked
 	uint64_t high_fresh; // of those that were sent once
 
@@ -50,6 +51,16 @@ struct trouble {
 		bool is_due;           // it is to leave
 	} tlp;
 
+	// The search for a path's MTU (pmtu.c).
+	struct {
+		uint64_t start; // of the last probe's text
+		uint16_t len;   // of that, until una is beyond it; 0: no probe is under way
+		uint16_t size;  // of its IP packet; 0: it is lost
+		uint16_t high;  // the largest packet that may pass; 0: no search
+		uint8_t tries;  // of this size were lost
+		bool halves;    // the first size has failed
+	} pmtu;
+
 	// Recovery (loss.c).
 	uint64_t recover; // RFC 6582: one past the highest sent when loss was found
 	struct {
@@ -67,7 +78,6 @@ struct trouble {
 	// What the peer is told (sack.c).
 	struct range block[SACK_BLOCKS_MAX]; // what came early, the latest first
 	struct range dsack;                  // what came twice; empty: nothing
-	uint8_t block_count;
 };
 
 static inline struct trouble *trouble_of(const struct tcp *tcp, const struct conn *c)

@@ -139,6 +139,7 @@ static void set_option(struct script *sc, struct world_config *config, const cha
 		       {"mss", &o->segment_bytes_max},
 		       {"fixed_window", &o->fixed_window_bytes},
 		       {"sack_off", &o->sack_off},
+		       {"pmtu_probing_off", &o->pmtu_probing_off},
 		       {"ecn", (uint32_t *)&o->ecn},
 		       {"pacing", &o->pacing},
 		       {"rx_pkts", &config->pool_pkts[POOL_RX]},
