@@ -33,6 +33,7 @@ class Profile:
     def __init__(self, path):
         self.names = {}
         self.cost = {}
+        self.home = {}  # of a function: its own file, whatever is inlined into it
         skip = False
         where, function, file = "", "", ""
         with open(path, encoding="utf-8", errors="replace") as f:
@@ -45,6 +46,7 @@ class Profile:
                 elif key == "fn":
                     function = self.name("function", value)
                     where = file
+                    self.home[function] = file
                 elif key in ("cfn", "cfi", "cfl"):
                     self.name("function" if key == "cfn" else "file", value)
                 elif key == "calls":
@@ -62,17 +64,23 @@ class Profile:
             self.names[kind, number] = full
         return self.names.get((kind, number), text.strip())
 
+    def place(self, path, function):
+        """What is inlined into the ground is the ground's; a header of the compiler's is whose uses it."""
+        home = place_of(self.home[function])
+        return home if "ground" in (home, place_of(path)) else place_of(path)
+
     def floors(self):
         out = {}
-        for (path, _), cost in self.cost.items():
-            out[place_of(path)] = out.get(place_of(path), 0) + cost
+        for (path, function), cost in self.cost.items():
+            place = self.place(path, function)
+            out[place] = out.get(place, 0) + cost
         return out
 
     def functions(self):
         """Cost by function, what was inlined into it included."""
         out = {}
         for (path, function), cost in self.cost.items():
-            if place_of(path) != "ground":
+            if self.place(path, function) != "ground":
                 out[function] = out.get(function, 0) + cost
         return out
 
