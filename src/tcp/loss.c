@@ -8,7 +8,7 @@
 // Which: RACK says (rack.c) where the peer sends blocks; where it does not, the third duplicate ACK
 // does, and each partial one (RFC 6582). Its duplicates stand for a segment each that arrived, so
 // that all the rest is the same for both (RFC 9937 6.2.2). How far cwnd falls cc_*.c says; how it
-// gets there, PRR (RFC 9937), here.
+// gets there, PRR (prr.c).
 //
 // A recovery was for nothing when all it sent again was there already, or when the ACK that ends
 // it echoes a timestamp from before that (RFC 4015, RFC 3522). Then cwnd is what it was.
@@ -22,6 +22,7 @@
 #include "tcp/ecn.h"
 #include "tcp/isn.h"
 #include "tcp/pmtu.h"
+#include "tcp/prr.h"
 #include "tcp/rack.h"
 #include "tcp/rtt.h"
 #include "tcp/scoreboard.h"
@@ -54,15 +55,6 @@ static void remember(const struct conn *c, struct trouble *t)
 	t->undo.first_ts = 0;
 }
 
-// RFC 9937 6.1. What was sacked before does not count as delivered in it. RFC 9937 R1, R2.
-static void begin_prr(const struct conn *c, struct trouble *t, const struct loss_news *news)
-{
-	uint64_t flight = conn_outstanding(c) + news->delivered_bytes;
-
-	t->prr.delivered = t->prr.out = 0;
-	t->prr.flight = flight - MIN(flight - 1, (uint64_t)t->sacked_bytes);
-}
-
 // RFC 9937 R1, R8; RFC 6582 R3
 static void enter_recovery(struct tcp *tcp, struct conn *c, struct trouble *t,
 			   const struct loss_news *news)
@@ -71,7 +63,7 @@ static void enter_recovery(struct tcp *tcp, struct conn *c, struct trouble *t,
 
 	counter_add(tcp->env, COUNTER_tcp_fast_retransmits, 1);
 	remember(c, t);
-	begin_prr(c, t, news);
+	prr_begin(c, t, news);
 	// RFC 3168 6.1.2: once; RFC 8511 R4. What is lost begins at una: the segment with CWR is of
 	// the next window already.
 	if (!cc_window_was_marked(c, c->snd.una + 1))
@@ -205,31 +197,6 @@ static uint32_t duplicates_end(const struct conn *c, struct trouble *t, uint32_t
 
 // ---- what follows
 
-// RFC 9937 6.2; RFC 9937 R4, R5, R6, R7; RFC 6582 R6
-static void reduce(struct tcp *tcp, struct conn *c, struct trouble *t, const struct loss_news *news,
-		   bool newly_lost)
-{
-	uint64_t in_flight = loss_in_flight(tcp, c), more = 0;
-	uint64_t target_bytes = c->ssthresh_bytes, mss = c->mss_bytes;
-
-	if (news->delivered_bytes == 0)
-		return;
-	t->prr.delivered += news->delivered_bytes;
-	if (in_flight > target_bytes) {
-		uint64_t due =
-			(t->prr.delivered * target_bytes + t->prr.flight - 1) / t->prr.flight;
-
-		more = due - MIN(due, t->prr.out);
-	} else {
-		more = t->prr.delivered - MIN(t->prr.delivered, t->prr.out);
-		more = MAX(more, (uint64_t)news->delivered_bytes);
-		if (news->acked_bytes && !newly_lost)
-			more += mss;
-		more = MIN(more, target_bytes - in_flight);
-	}
-	c->cc.cwnd_bytes = (uint32_t)MAX(in_flight + more, mss);
-}
-
 // RFC 8985 7.4.2; RFC 8985 R24
 static void probe_answered(struct tcp *tcp, struct conn *c, struct trouble *t,
 			   const struct segment *s)
@@ -308,7 +275,7 @@ static bool conclude(struct tcp *tcp, struct conn *c, struct trouble *t,
 		conn_set(c, CONN_RTX_NOW);
 	reducing |= conn_is(c, CONN_RECOVERY);
 	if (conn_is(c, CONN_RECOVERY))
-		reduce(tcp, c, t, news, t->lost_bytes > lost_before);
+		prr_reduce(tcp, c, t, news, t->lost_bytes > lost_before);
 	conn_mark(tcp, c);
 	return reducing;
 }
