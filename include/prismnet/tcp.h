@@ -99,12 +99,14 @@ enum prism_tcp_option {
 	PRISM_TCP_CONGESTION,  ///< enum prism_congestion; from none or to it the window begins anew
 	PRISM_TCP_ECN, ///< enum prism_ecn; between connect and the next poll: whether to ask. Later
 		       ///< only PRISM_ECN_OFF does anything: what is sent cannot be marked any more
-	PRISM_TCP_PACING, ///< 1: a window leaves over a round trip; 0: as soon as it may
+	PRISM_TCP_PACING, ///< 1: a window leaves over a round trip; 0: as soon as it may. Of a
+			  ///< connection with PRISM_CONGESTION_BBR: when it has another
 };
 
 /// Change one setting of this connection.
 /// @param value at most 65535 for the times, 63 for DSCP, 255 for TTL; more is cut to that
-/// @return 0; -ESTALE, -EINVAL for an unknown option, or a value that it does not take
+/// @return 0; -ESTALE, -EINVAL for an unknown option, or a value that it does not take; -ENOSPC:
+/// no record is left for PRISM_CONGESTION_BBR, and what it had goes on
 /// Thread: the conn's worker.   Blocks: never.
 PRISM_API int prism_tcp_set_option(struct prism_worker *worker, prism_conn conn,
 				   enum prism_tcp_option option, uint64_t value);

@@ -76,6 +76,10 @@ enum prism_congestion {
 	/// and no loss makes it less. Losses are still repaired. For a network of your own that
 	/// carries that much of all its connections together; anywhere else it is a fault.
 	PRISM_CONGESTION_NONE,
+	/// BBRv3 (draft-ietf-ccwg-bbr-06): sends at the rate at which the network delivers, and
+	/// does not take a loss for a full queue. Paced, whatever is said of pacing. It needs a
+	/// record, of which an instance has few where this is not what all connections have.
+	PRISM_CONGESTION_BBR,
 };
 
 /// Congestion marks (ECN, RFC 3168): routers mark packets instead of dropping them, and the

@@ -95,7 +95,7 @@ const struct schema_field schema_tcp_fields[SCHEMA_TCP_FIELDS] = {
 	{.key = "congestion_control",
 	 .kind = SCHEMA_CHOICE,
 	 WHERE(prism_options, congestion),
-	 .choices = "cubic newreno none",
+	 .choices = "cubic newreno none bbr",
 	 .fallback = "cubic",
 	 .example = "cubic",
 	 .sentence = "how a sender finds its speed; none does not: it never slows down"},

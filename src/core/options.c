@@ -125,7 +125,7 @@ static const struct {
 	RANGE(memory_mib, 0, 1u << 20),
 	RANGE(region_mib, 0, 1u << 20),
 	RANGE(workers, 1, WORKERS_MAX),
-	RANGE(congestion, 0, PRISM_CONGESTION_NONE),
+	RANGE(congestion, 0, PRISM_CONGESTION_BBR),
 	RANGE(sack_off, 0, 1),
 	RANGE(ecn, 0, PRISM_ECN_OFF),
 	RANGE(pacing, 0, 1),

@@ -8,6 +8,7 @@
 #include "tcp/deliver.h"
 #include "tcp/isn.h"
 #include "tcp/loss.h"
+#include "tcp/rate.h"
 #include "tcp/room.h"
 #include "tcp/rtt.h"
 #include "tcp/sendq.h"
@@ -50,7 +51,7 @@ void ack_advance(struct tcp *tcp, struct conn *c, const struct segment *s)
 		.now_ns = tcp->env->now_ns,
 		.after_rto = conn_is(c, CONN_AFTER_RTO),
 	};
-	bool in_trouble = UNLIKELY(loss_concerns(c, s));
+	bool in_trouble = UNLIKELY(loss_concerns(c, s)), is_free = true;
 	struct loss_news news;
 
 	c->dupacks = 0;
@@ -63,10 +64,17 @@ void ack_advance(struct tcp *tcp, struct conn *c, const struct segment *s)
 	if (rtt_ns)
 		rtt_sample(c, rtt_ns);
 	sample.rtt_us = rtt_us(rtt_ns);
-	// RFC 9438 5.8, RFC 7661: a window that was not used is not known to be good.
-	if ((LIKELY(!in_trouble) || !loss_ack_came(tcp, c, s, &news)) &&
-	    !conn_is(c, CONN_APP_LIMITED))
+	if (UNLIKELY(in_trouble))
+		is_free = !loss_ack_came(tcp, c, s, &news);
+	if (UNLIKELY(conn_is(c, CONN_SAMPLED))) {
+		sample.sent_ns = acked.sent_ns;
+		if (!in_trouble)
+			rate_arrived(tcp, c, sample.acked_bytes);
+		rate_acked(tcp, c, &sample);
+	} else if (LIKELY(is_free) && !conn_is(c, CONN_APP_LIMITED)) {
+		// RFC 9438 5.8, RFC 7661: a window that was not used is not known to be good.
 		cc_of(c)->on_ack(c, &sample);
+	}
 	timers_ack_advanced(tcp, c);
 	owe_sent(tcp, c, acked.cookie);
 	if (c->snd.nxt < c->snd.end || UNLIKELY(conn_is(c, CONN_FIN_QUEUED)))

@@ -5,6 +5,7 @@
 // algorithms are in cc_*.c. Not here: what is lost, which is loss.c's question.
 #include "tcp/cc.h"
 
+#include "tcp/bbr.h"
 #include "tcp/trouble.h"
 
 #define INITIAL_SEGS 10
@@ -14,6 +15,7 @@ static const struct cc_ops *const kinds[] = {
 	[PRISM_CONGESTION_CUBIC] = &cc_cubic,
 	[PRISM_CONGESTION_NEWRENO] = &cc_reno,
 	[PRISM_CONGESTION_NONE] = &cc_none,
+	[PRISM_CONGESTION_BBR] = &cc_bbr,
 };
 
 const struct cc_ops *cc_of(const struct conn *c)
@@ -22,14 +24,14 @@ const struct cc_ops *cc_of(const struct conn *c)
 	return kinds[c->cc_kind];
 }
 
-static uint32_t initial_window(const struct conn *c)
+uint32_t cc_initial_window(const struct conn *c)
 {
 	uint32_t mss = c->mss_bytes;
 
 	return MIN(INITIAL_SEGS * mss, MAX(2 * mss, INITIAL_BYTES));
 }
 
-void cc_init(const struct tcp *tcp, struct conn *c)
+void cc_init(struct tcp *tcp, struct conn *c)
 {
 	c->cc.acked = 0;
 	if (UNLIKELY(cc_of(c)->fixed)) {
@@ -37,8 +39,13 @@ void cc_init(const struct tcp *tcp, struct conn *c)
 		c->ssthresh_bytes = c->cc.cwnd_bytes;
 		return;
 	}
-	c->cc.cwnd_bytes = conn_is(c, CONN_SYN_RETRANSMITTED) ? c->mss_bytes : initial_window(c);
+	c->cc.cwnd_bytes = conn_is(c, CONN_SYN_RETRANSMITTED) ? c->mss_bytes : cc_initial_window(c);
 	c->ssthresh_bytes = UINT32_MAX; // RFC 5681 3.1: arbitrarily high
+	if (UNLIKELY(cc_of(c)->begin)) {
+		if (cc_of(c)->begin(tcp, c))
+			return;
+		c->cc_kind = PRISM_CONGESTION_CUBIC;
+	}
 	cc_slow_start_begin(c);
 }
 
@@ -51,35 +58,66 @@ static void end_epoch(struct conn *c, uint32_t w_max_bytes)
 	c->cc_state.cubic.w_max_bytes = w_max_bytes;
 }
 
-COLD void cc_choose(const struct tcp *tcp, struct conn *c, enum prism_congestion kind)
+// What was lost before is not given back, and a recovery ends where this begins.
+COLD void cc_steady(const struct tcp *tcp, struct conn *c)
 {
-	bool begins_anew = cc_of(c)->fixed;
+	c->cc_phase = CC_STEADY;
+	c->cc_prior = CC_PRIOR_W_MAX;
+	c->cc_state.cubic = (struct cc_cubic){0};
+	c->cc.acked = 0;
+	c->ssthresh_bytes = c->cc.cwnd_bytes;
+	if (conn_is(c, CONN_TROUBLE))
+		trouble_of(tcp, c)->undo.una = 0;
+}
 
-	if (c->cc_kind == kind)
-		return;
+// From a fixed window or to it, it begins anew.
+static COLD void change(struct tcp *tcp, struct conn *c, enum prism_congestion kind)
+{
+	bool begins_anew = cc_of(c)->fixed || kinds[kind]->fixed;
+
+	if (conn_is(c, CONN_SAMPLED))
+		cc_of(c)->end(tcp, c);
 	c->cc_kind = kind;
-	if (!conn_in(c, STATES_SYNCHRONIZED)) // cc_init will
-		return;
-	if (!begins_anew && !cc_of(c)->fixed) {
+	if (begins_anew)
+		cc_init(tcp, c);
+	else if (cc_of(c)->begin)
+		cc_of(c)->begin(tcp, c);
+	else
 		end_epoch(c, 0);
-		c->cc.acked = 0;
-		return;
-	}
-	cc_init(tcp, c);
+	c->cc.acked = 0;
 	if (!conn_is(c, CONN_TROUBLE))
 		return;
-	// What the other kind lost is not given back, and its recovery ends where this one begins.
-	trouble_of(tcp, c)->undo.una = 0;
-	c->ssthresh_bytes = c->cc.cwnd_bytes;
-	c->cc_phase = CC_STEADY;
-	c->cc_state.cubic.w_max_bytes = 0;
+	if (conn_is(c, CONN_SAMPLED))
+		trouble_of(tcp, c)->undo.una = 0;
+	else if (begins_anew)
+		cc_steady(tcp, c);
+}
+
+COLD bool cc_choose(struct tcp *tcp, struct conn *c, enum prism_congestion kind)
+{
+	if (c->cc_kind == kind)
+		return true;
+	if (!conn_in(c, STATES_SYNCHRONIZED)) { // cc_init will
+		c->cc_kind = kind;
+		return true;
+	}
+	if (kinds[kind]->begin && !bbr_has_record(tcp))
+		return false;
+	change(tcp, c, kind);
+	return true;
+}
+
+// cwnd follows from the configuration, or from a model.
+static bool goes_its_own_way(const struct conn *c)
+{
+	return cc_of(c)->fixed || conn_is(c, CONN_SAMPLED);
 }
 
 void cc_after_idle(struct conn *c)
 {
-	uint32_t restart_bytes = initial_window(c);
+	uint32_t restart_bytes = cc_initial_window(c);
 
-	if (c->cc.cwnd_bytes <= restart_bytes || cc_of(c)->fixed)
+	if (c->cc.cwnd_bytes <= restart_bytes || goes_its_own_way(c))
 		return;
 	c->cc.cwnd_bytes = restart_bytes;
 	end_epoch(c, cc_w_max_bytes(c));
@@ -89,7 +127,7 @@ void cc_mss_changed(struct conn *c, uint16_t before)
 {
 	uint64_t segs = c->cc.cwnd_bytes / before;
 
-	if (cc_of(c)->fixed)
+	if (goes_its_own_way(c))
 		return;
 	c->cc.cwnd_bytes = (uint32_t)MAX(segs * c->mss_bytes, (uint64_t)c->mss_bytes);
 	end_epoch(c, cc_w_max_bytes(c) / before * c->mss_bytes); // W_max is so many segments too

@@ -5,6 +5,7 @@
 //   cubic     to 0.7, to 0.85         a cubic function of time, or as Reno where that is more
 //   newreno   to a half, to 0.8       a segment a round trip
 //   none      not at all              nothing: the window is the configuration's
+//   bbr       by a model of the path  the same (bbr.h)
 //
 // The first two begin with the same slow start (cc_hystart.c).
 #pragma once
@@ -13,17 +14,25 @@
 
 #define CWND_BYTES_MAX (UINT32_C(1) << 30) // the largest window TCP can offer (RFC 7323 2.3)
 
+struct rate_sample;
+
 struct cc_sample {
 	uint64_t now_ns;
 	uint64_t in_flight_bytes; // when something was lost or recovered
 	uint32_t acked_bytes;     // by this ACK
 	uint32_t rtt_us;          // measured by this ACK; 0: nothing was
 	bool after_rto; // it was sent again, or with what was: CONN_AFTER_RTO before this ACK
+	// Of who asks for samples:
+	uint64_t sent_ns; // when what una moved over left; 0: that is not certain
+	const struct rate_sample *rate;
 };
 
 struct cc_ops {
 	const char *name;
 	bool fixed; // cwnd does not depend on what happens
+	// Where it samples (CONN_SAMPLED): takes a record, false when there is none; gives it back.
+	bool (*begin)(struct tcp *tcp, struct conn *c);
+	void (*end)(struct tcp *tcp, struct conn *c);
 	void (*on_ack)(struct conn *c, const struct cc_sample *s);
 	// Sets ssthresh; how cwnd gets there is loss.c's.
 	void (*on_loss)(struct conn *c, const struct cc_sample *s);
@@ -32,18 +41,26 @@ struct cc_ops {
 	void (*on_rto)(struct conn *c, const struct cc_sample *s);
 	void (*on_recovered)(struct conn *c, const struct cc_sample *s);
 	void (*on_spurious)(struct conn *c); // nothing was lost; cwnd and ssthresh are back
+	// Where it samples: a run of text is found lost; text leaves, nothing was in flight, and
+	// the application had nothing to send.
+	void (*on_segment_lost)(struct conn *c, const struct rate_sample *s, uint64_t offset);
+	void (*on_restart)(struct conn *c, uint64_t now_ns);
 };
 
 extern const struct cc_ops cc_cubic;
 extern const struct cc_ops cc_reno;
 extern const struct cc_ops cc_none;
+extern const struct cc_ops cc_bbr;
 
 // Where a connection begins. RFC 6928: min(10 MSS, max(2 MSS, 14600)); one segment after a lost SYN
-// (RFC 5681 3.1).
-void cc_init(const struct tcp *tcp, struct conn *c);
+// (RFC 5681 3.1). Where its kind needs a record and none is left, it is CUBIC's.
+void cc_init(struct tcp *tcp, struct conn *c);
 
-// Another kind from now on, at any time of a connection's life.
-void cc_choose(const struct tcp *tcp, struct conn *c, enum prism_congestion kind);
+// Another kind from now on, at any time of a connection's life. False: that needs a record, and
+// none is left.
+bool cc_choose(struct tcp *tcp, struct conn *c, enum prism_congestion kind);
+
+uint32_t cc_initial_window(const struct conn *c);
 
 // RFC 5681 4.1: after an idle RTO cwnd falls back to the restart window.
 void cc_after_idle(struct conn *c);
@@ -54,6 +71,9 @@ void cc_mss_changed(struct conn *c, uint16_t before);
 const struct cc_ops *cc_of(const struct conn *c);
 
 // ---- for cc_*.c
+
+// The window goes on, in congestion avoidance, and nothing else of before.
+void cc_steady(const struct tcp *tcp, struct conn *c);
 
 // A new first slow start.
 void cc_slow_start_begin(struct conn *c);
@@ -70,7 +90,7 @@ void cc_marked(struct conn *c, uint32_t w_max_bytes, enum cc_prior prior, uint64
 // Marks of what lies below offset were answered.
 static inline bool cc_window_was_marked(const struct conn *c, uint64_t offset)
 {
-	return c->cc_phase == CC_MARKED && offset <= c->cc_state.marked.end;
+	return c->cc_phase >= CC_MARKED && offset <= c->cc_state.marked.end;
 }
 
 // An ACK does not change cwnd. RFC 3168 R13.

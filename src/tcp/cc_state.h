@@ -4,6 +4,7 @@
 // which of them. Fields of struct conn; what they mean is in cc_hystart.c, cc_cubic.c and cc.c.
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/assert.h"
@@ -16,6 +17,7 @@ enum cc_phase {
 	CC_STEADY,       // an epoch begins with the next ACK that counts: cubic, w_max alone
 	CC_EPOCH,        // congestion avoidance of CUBIC: cubic
 	CC_MARKED,       // since a mark was echoed, until its window is acknowledged: marked
+	CC_SAMPLED,      // all there is lies in a record: sampled
 };
 
 // How CUBIC finds cwnd_prior again (RFC 9438 4.1.2), which so takes no field of its own.
@@ -58,11 +60,20 @@ struct cc_marked {
 	uint64_t end;         // marks up to here were answered
 };
 
+// Of a congestion control that samples (rate.h).
+struct rate;
+struct cc_sampled {
+	struct rate *rate;
+	uint64_t end; // marks up to here were answered
+};
+
 union cc_state {
 	struct cc_hystart hystart;
 	struct cc_cubic cubic;
 	struct cc_reduced reduced;
 	struct cc_marked marked;
+	struct cc_sampled sampled;
 };
 
 static_assert(sizeof(union cc_state) == 16, "a connection stays small");
+static_assert(offsetof(struct cc_marked, end) == offsetof(struct cc_sampled, end), "one question");

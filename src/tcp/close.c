@@ -6,6 +6,7 @@
 
 #include "observe/counter.h"
 #include "observe/trace.h"
+#include "tcp/cc.h"
 #include "tcp/deliver.h"
 #include "tcp/early.h"
 #include "tcp/flow.h"
@@ -43,6 +44,8 @@ static void release(struct tcp *tcp, struct conn *c, enum prism_close_reason rea
 	timers_closed(tcp, c);
 	if (conn_is(c, CONN_TROUBLE))
 		trouble_end(tcp, c);
+	if (UNLIKELY(conn_is(c, CONN_SAMPLED)))
+		cc_of(c)->end(tcp, c);
 	sendq_clear(tcp, c);
 	room_forget(tcp, c);
 	early_clear(tcp, c, DROP_TCP_CLOSED);

@@ -97,6 +97,7 @@ void conn_reap(struct tcp *tcp, struct conn *c)
 	ASSERT(c->sendq.head == NO_INDEX);
 	ASSERT(!c->early);
 	ASSERT(!conn_is(c, CONN_TROUBLE));
+	ASSERT(!conn_is(c, CONN_SAMPLED));
 	clear(c);
 	c->flush_next = tcp->conn_free;
 	tcp->conn_free = conn_index(tcp, c);
@@ -116,6 +117,8 @@ static void check_send(const struct tcp *tcp, const struct conn *c)
 	ASSERT(!conn_is(c, CONN_PTO) || !conn_is(c, CONN_PERSIST));
 	ASSERT(c->cc_phase > CC_CONSERVATIVE || c->cc_kind == PRISM_CONGESTION_NONE ||
 	       !conn_in(c, STATES_SYNCHRONIZED) || c->ssthresh_bytes == UINT32_MAX);
+	ASSERT(conn_is(c, CONN_SAMPLED) == (c->cc_phase == CC_SAMPLED));
+	ASSERT(!conn_is(c, CONN_SAMPLED) || c->paced);
 	sendq_check(tcp, c);
 	if (conn_is(c, CONN_TROUBLE))
 		scoreboard_check(tcp, c);

@@ -86,6 +86,7 @@ enum conn_flag {
 	CONN_SYN_AGAIN = 1 << 20,     // its SYN was answered by an older connection, and repeated
 	CONN_SACK = 1 << 21,          // selective acknowledgments agreed on (RFC 2018)
 	CONN_PTO = 1 << 22,           // the retransmission deadline is a tail probe's (RFC 8985 7)
+	CONN_SAMPLED = 1 << 23,       // its congestion control asks for samples (rate.h)
 };
 // Above the flags: the worker whose connection it is, plus one. So a slot that is free, or cleared
 // at this moment by whose it was, is nobody's: who has an old handle may look at it meanwhile.
@@ -231,6 +232,7 @@ struct pkt_list {
 
 #define LISTENER_CHAINS 256 // by the low bits of the port: a SYN looks at one or two
 
+struct bbr_record;
 struct debt;
 struct half_open;
 struct listener;
@@ -256,6 +258,8 @@ struct tcp {
 	uint32_t conn_count;  // slots in use
 	struct trouble *trouble;
 	uint32_t trouble_free, trouble_count;
+	struct bbr_record *bbr;
+	uint32_t bbr_free, bbr_fresh; // first free one; none beyond was ever used
 	uint32_t desc_free;
 	uint32_t desc_count;
 	uint32_t descs_a_send;     // what the largest send takes

@@ -8,7 +8,7 @@
 // Which: RACK says (rack.c) where the peer sends blocks; where it does not, the third duplicate ACK
 // does, and each partial one (RFC 6582). Its duplicates stand for a segment each that arrived, so
 // that all the rest is the same for both (RFC 9937 6.2.2). How far cwnd falls cc_*.c says; how it
-// gets there, PRR (prr.c).
+// gets there, PRR (prr.c), or whose rate is sampled, its congestion control.
 //
 // A recovery was for nothing when all it sent again was there already, or when the ACK that ends
 // it echoes a timestamp from before that (RFC 4015, RFC 3522). Then cwnd is what it was.
@@ -24,6 +24,7 @@
 #include "tcp/pmtu.h"
 #include "tcp/prr.h"
 #include "tcp/rack.h"
+#include "tcp/rate.h"
 #include "tcp/rtt.h"
 #include "tcp/scoreboard.h"
 #include "tcp/timers.h"
@@ -69,7 +70,8 @@ static void enter_recovery(struct tcp *tcp, struct conn *c, struct trouble *t,
 	if (!cc_window_was_marked(c, c->snd.una + 1))
 		cc_of(c)->on_loss(c, &s);
 	ecn_reduced(c);
-	c->cc.cwnd_bytes = (uint32_t)MAX(loss_in_flight(tcp, c), (uint64_t)c->mss_bytes);
+	if (LIKELY(!conn_is(c, CONN_SAMPLED)))
+		c->cc.cwnd_bytes = (uint32_t)MAX(loss_in_flight(tcp, c), (uint64_t)c->mss_bytes);
 	t->recover = c->snd.nxt;
 	conn_set(c, CONN_RECOVERY | CONN_RTX_NOW); // RFC 5681 3.2, step 3: the first at once
 	conn_mark(tcp, c);
@@ -274,7 +276,7 @@ static bool conclude(struct tcp *tcp, struct conn *c, struct trouble *t,
 	if (conn_is(c, CONN_AFTER_RTO) && is_stuck(tcp, c, t))
 		conn_set(c, CONN_RTX_NOW);
 	reducing |= conn_is(c, CONN_RECOVERY);
-	if (conn_is(c, CONN_RECOVERY))
+	if (conn_is(c, CONN_RECOVERY) && LIKELY(!conn_is(c, CONN_SAMPLED)))
 		prr_reduce(tcp, c, t, news, t->lost_bytes > lost_before);
 	conn_mark(tcp, c);
 	return reducing;
@@ -336,10 +338,15 @@ COLD bool loss_ack_came(struct tcp *tcp, struct conn *c, const struct segment *s
 	struct trouble *t;
 	bool reducing;
 
-	if (!conn_is(c, CONN_TROUBLE))
+	if (!conn_is(c, CONN_TROUBLE)) {
+		if (UNLIKELY(conn_is(c, CONN_SAMPLED)))
+			rate_arrived(tcp, c, news->delivered_bytes);
 		return go_on_without(tcp, c);
+	}
 	t = trouble_of(tcp, c);
 	news->delivered_bytes += blocks_come(tcp, c, t, s);
+	if (UNLIKELY(conn_is(c, CONN_SAMPLED)))
+		rate_arrived(tcp, c, news->delivered_bytes);
 	probe_answered(tcp, c, t, s);
 	reducing = conclude(tcp, c, t, news);
 	trouble_end_if_over(tcp, c);
@@ -355,6 +362,7 @@ static void probe_was_too_much(struct trouble *t, const struct segment *s, bool 
 
 COLD void loss_ack_again(struct tcp *tcp, struct conn *c, const struct segment *s, bool duplicate)
 {
+	struct cc_sample sample = {.now_ns = tcp->env->now_ns};
 	struct trouble *t = trouble_get(tcp, c);
 	struct loss_news news = {0};
 
@@ -367,7 +375,11 @@ COLD void loss_ack_again(struct tcp *tcp, struct conn *c, const struct segment *
 	if ((news.delivered_bytes || !conn_is(c, CONN_SACK)) && c->dupacks < CONN_DUPACKS_MAX)
 		c->dupacks++;
 	probe_was_too_much(t, s, duplicate);
+	if (UNLIKELY(conn_is(c, CONN_SAMPLED)))
+		rate_arrived(tcp, c, news.delivered_bytes);
 	conclude(tcp, c, t, &news);
+	if (UNLIKELY(conn_is(c, CONN_SAMPLED)))
+		rate_acked(tcp, c, &sample);
 	timers_may_be_reordered(tcp, c);
 	trouble_end_if_over(tcp, c);
 }
@@ -383,6 +395,7 @@ void loss_timeout(struct tcp *tcp, struct conn *c)
 {
 	struct cc_sample s = sample_now(tcp, c, 0);
 	struct trouble *t = trouble_get(tcp, c);
+	uint32_t lost_before = t ? t->lost_bytes : 0;
 
 	if (t && !conn_is(c, CONN_AFTER_RTO))
 		remember(c, t);
@@ -403,6 +416,8 @@ void loss_timeout(struct tcp *tcp, struct conn *c)
 		scoreboard_reneged(tcp, c, t);
 	scoreboard_lose_sent_by(
 		tcp, c, t, conn_is(c, CONN_SACK) ? rack_overdue_ns(tcp, c, t) : tcp->env->now_ns);
+	if (UNLIKELY(conn_is(c, CONN_SAMPLED)) && t->lost_bytes > lost_before)
+		rate_lost_bytes(tcp, c, t->lost_bytes - lost_before);
 }
 
 COLD void loss_reorder_timeout(struct tcp *tcp, struct conn *c)

@@ -43,6 +43,7 @@
 #include "observe/trace.h"
 #include "pkt/pool.h"
 #include "port/mesh.h"
+#include "tcp/bbr.h"
 #include "tcp/deliver.h"
 #include "tcp/early.h"
 #include "tcp/flow.h"
@@ -62,6 +63,7 @@ struct note {
 	struct debt owed;       // for it
 	bool waited;            // for room
 	struct trouble trouble; // with CONN_TROUBLE
+	struct bbr_copy bbr;    // with CONN_SAMPLED
 };
 
 // Of HANDED_BACK: free ones, linked.
@@ -71,6 +73,8 @@ struct payment {
 	uint32_t desc_head, desc_tail;
 };
 
+static_assert(sizeof(struct note) <= 640,
+	      "a control packet takes it: an ICMP error with its quote does");
 static_assert(sizeof(struct payment) <= sizeof(struct note), "a note's packet takes what is paid");
 
 // Until one is looked at again that waits for another worker: about as long as he may be without
@@ -191,6 +195,8 @@ static void leave(struct tcp *tcp, struct conn *c, struct note *note, struct pkt
 	early_leave(tcp, c);
 	if (conn_is(c, CONN_TROUBLE))
 		trouble_leave(tcp, c, &note->trouble);
+	if (conn_is(c, CONN_SAMPLED))
+		bbr_leave(tcp, c, &note->bbr);
 	if (timer_armed(&c->timer))
 		wheel_stop(tcp->wheel, &c->timer);
 	account(tcp, c, note, false);
@@ -337,6 +343,8 @@ static void arrive(struct tcp *tcp, struct pkt *p, uint32_t from)
 	early_join(tcp, c);
 	if (conn_is(c, CONN_TROUBLE))
 		trouble_join(tcp, c, &note->trouble);
+	if (c->cc_phase == CC_SAMPLED)
+		bbr_join(tcp, c, &note->bbr);
 	if (conn_earliest_ns(c) != TIME_NEVER_NS)
 		timers_arm(tcp, c, conn_earliest_ns(c));
 	deliver_news(tcp, c, NEWS_MOVED | (note->waited ? (unsigned)NEWS_WRITABLE : 0u));

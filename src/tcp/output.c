@@ -94,7 +94,7 @@ static uint64_t send_text(struct tcp *tcp, struct conn *c, uint64_t offset, uint
 	flags = flags_at(c, offset + len);
 	send_segment(tcp, c, p, offset, flags);
 	if (UNLIKELY(c->paced))
-		pace_sent(tcp, c, len);
+		pace_sent(tcp, c, offset, len);
 	return len + ((flags & TCP_FIN) != 0);
 }
 
@@ -158,6 +158,12 @@ static bool send_again(struct tcp *tcp, struct conn *c, struct range *r)
 	return true;
 }
 
+// By its window, or its rate.
+static bool is_held(struct tcp *tcp, struct conn *c)
+{
+	return cwnd_room(tcp, c) < c->mss_bytes || (conn_is(c, CONN_SAMPLED) && pace_holds(tcp, c));
+}
+
 // What counts as lost. False without buffers.
 static COLD bool send_lost(struct tcp *tcp, struct conn *c)
 {
@@ -166,7 +172,7 @@ static COLD bool send_lost(struct tcp *tcp, struct conn *c)
 
 		if (r.start == r.end)
 			break;
-		if (cwnd_room(tcp, c) < c->mss_bytes && !conn_is(c, CONN_RTX_NOW))
+		if (!conn_is(c, CONN_RTX_NOW) && is_held(tcp, c))
 			return true;
 		if (!send_again(tcp, c, &r))
 			return false;

@@ -6,7 +6,8 @@
 //
 // The rate is the window over the smoothed round trip, and more: 2 while slow start doubles the
 // window, 1.2 after, as Linux, so that it is cwnd that limits and the rate shapes. The first ten
-// segments are not held: there is no better guess of a rate than that.
+// segments are not held: there is no better guess of a rate than that. A congestion control that
+// samples has a rate of its own (rate.h), and its retransmissions are held to it.
 //
 //	pace_next: when the next packet is due     <= now: it may leave, and due moves on
 //	                                           >  now: the timer, a burst later
@@ -19,12 +20,11 @@
 #include "base/err.h"
 #include "base/time.h"
 #include "observe/counter.h"
+#include "tcp/rate.h"
 #include "tcp/timers.h"
 
 // pace_next in 64 ns: differences up to 137 s, and at 100 Gbit/s a segment is two.
 #define UNIT_SHIFT 6
-
-#define BURST_NS (UINT64_C(1) << 17)
 
 #define INITIAL_SEGS 10
 
@@ -43,29 +43,44 @@ static bool doubles(const struct conn *c)
 	return c->cc.cwnd_bytes < c->ssthresh_bytes / 2;
 }
 
-// Of the rate: 200 % or 120 % of cwnd a round trip.
-static uint64_t bytes_a_round_trip(const struct conn *c)
+// So many bytes in so much time: 200 % or 120 % of cwnd a round trip.
+struct pace {
+	uint64_t bytes, ns;
+};
+
+static struct pace pace_of(const struct conn *c)
 {
 	uint64_t cwnd_bytes = c->cc.cwnd_bytes;
 
-	return doubles(c) ? 2 * cwnd_bytes : cwnd_bytes + cwnd_bytes / 5;
+	if (conn_is(c, CONN_SAMPLED))
+		return (struct pace){c->cc_state.sampled.rate->pacing_bytes_s, NS_PER_S};
+	return (struct pace){doubles(c) ? 2 * cwnd_bytes : cwnd_bytes + cwnd_bytes / 5,
+			     round_trip_ns(c)};
 }
 
 static bool has_rate(const struct conn *c)
 {
+	if (conn_is(c, CONN_SAMPLED))
+		return true;
 	return c->rtt.srtt_us &&
 	       !(c->cc_phase == CC_SLOW_START && c->ssthresh_bytes == UINT32_MAX &&
 		 c->cc.cwnd_bytes <= INITIAL_SEGS * (uint32_t)c->mss_bytes);
 }
 
-// How long until it is due. pace_sent writes down a round trip at most, which may have become
+// A segment at a rate that was measured may take longer than a round trip.
+static uint64_t wait_ns_max(const struct conn *c)
+{
+	return conn_is(c, CONN_SAMPLED) ? MAX(round_trip_ns(c), NS_PER_S) : round_trip_ns(c);
+}
+
+// How long until it is due. pace_sent writes down wait_ns_max at most, which may have become
 // shorter since: what is further away was written down before the clock of 32 bits went round.
 static uint64_t wait_ns(const struct tcp *tcp, const struct conn *c)
 {
 	int32_t units = (int32_t)(c->pace_next - now_units(tcp));
 	uint64_t ns = units > 0 ? (uint64_t)units << UNIT_SHIFT : 0;
 
-	return ns > 2 * round_trip_ns(c) ? 0 : ns;
+	return ns > 2 * wait_ns_max(c) ? 0 : ns;
 }
 
 bool pace_holds(struct tcp *tcp, struct conn *c)
@@ -76,39 +91,54 @@ bool pace_holds(struct tcp *tcp, struct conn *c)
 		return false;
 	counter_add(tcp->env, COUNTER_tcp_pace_waits, 1);
 	c->pace_waits = true;
-	timers_arm(tcp, c, tcp->env->now_ns + ns + BURST_NS);
+	timers_arm(tcp, c, tcp->env->now_ns + ns + PACE_BURST_NS);
 	return true;
 }
 
-void pace_sent(struct tcp *tcp, struct conn *c, uint64_t bytes)
+// A rate without anything to spare loses nothing to the timer's tick.
+static uint32_t unused_units_max(const struct conn *c)
 {
-	uint32_t now = now_units(tcp), burst = (uint32_t)(BURST_NS >> UNIT_SHIFT);
-	uint64_t ns, owed_ns;
+	uint64_t ns = conn_is(c, CONN_SAMPLED) ? 2 * PACE_BURST_NS : PACE_BURST_NS;
 
+	return (uint32_t)(ns >> UNIT_SHIFT);
+}
+
+void pace_sent(struct tcp *tcp, struct conn *c, uint64_t offset, uint32_t len)
+{
+	uint32_t now = now_units(tcp), burst = unused_units_max(c);
+	uint64_t ns, owed_ns;
+	struct pace pace;
+
+	if (conn_is(c, CONN_SAMPLED))
+		rate_sent(tcp, c, offset, len);
 	if (!has_rate(c)) {
 		c->pace_next = now;
 		return;
 	}
-	ns = bytes * round_trip_ns(c) / bytes_a_round_trip(c);
+	pace = pace_of(c);
+	ns = len * pace.ns / pace.bytes;
 	if (conn_outstanding(c) == 0) // this is the first
 		c->pace_next = now;
 	else if (wait_ns(tcp, c) == 0 && now - c->pace_next > burst)
 		c->pace_next = now - burst;
 	owed_ns = wait_ns(tcp, c);
-	if (owed_ns + ns > round_trip_ns(c)) // retransmissions are not held, and add up
-		ns = round_trip_ns(c) - MIN(owed_ns, round_trip_ns(c));
+	if (owed_ns + ns > wait_ns_max(c)) // retransmissions are not held, and add up
+		ns = wait_ns_max(c) - MIN(owed_ns, wait_ns_max(c));
 	c->pace_next += (uint32_t)(ns >> UNIT_SHIFT);
 }
 
 uint32_t pace_packet_bytes(const struct conn *c, uint32_t bytes_max)
 {
 	uint64_t bytes, mss = c->mss_bytes;
+	struct pace pace;
 
 	if (bytes_max <= mss)
 		return bytes_max;
 	bytes = bytes_max;
-	if (has_rate(c))
-		bytes = MIN(bytes_a_round_trip(c) * BURST_NS / round_trip_ns(c), bytes);
+	if (has_rate(c)) {
+		pace = pace_of(c);
+		bytes = MIN(pace.bytes * PACE_BURST_NS / pace.ns, bytes);
+	}
 	return (uint32_t)MAX(bytes - bytes % mss, mss);
 }
 
@@ -126,7 +156,7 @@ void pace_fires(struct tcp *tcp, struct conn *c)
 	if (ns == 0)
 		conn_mark(tcp, c);
 	else // the token was another's
-		timers_arm(tcp, c, tcp->env->now_ns + ns + BURST_NS);
+		timers_arm(tcp, c, tcp->env->now_ns + ns + PACE_BURST_NS);
 }
 
 int pace_choose(struct tcp *tcp, struct conn *c, uint64_t value)
@@ -134,6 +164,10 @@ int pace_choose(struct tcp *tcp, struct conn *c, uint64_t value)
 	if (value > 1)
 		return err_set(ERR_INVALID_ARGUMENT, "pacing %lu; it takes 0 (off), 1 (on)",
 			       (unsigned long)value);
+	if (conn_is(c, CONN_SAMPLED)) { // who has a rate is paced, and later on as it says here
+		c->cc_state.sampled.rate->paced_anyway = value & 1;
+		return 0;
+	}
 	c->paced = value & 1;
 	c->pace_waits = false;
 	c->pace_next = now_units(tcp);

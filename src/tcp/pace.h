@@ -4,11 +4,14 @@
 
 #include "tcp/conn.h"
 
+// What is due in so much time leaves at once.
+#define PACE_BURST_NS (UINT64_C(1) << 17)
+
 // Of a paced connection: true when new text has to wait; the timer is set then.
 bool pace_holds(struct tcp *tcp, struct conn *c);
 
-// So much text left just now.
-void pace_sent(struct tcp *tcp, struct conn *c, uint64_t bytes);
+// Text is leaving just now; snd.nxt does not know of it yet.
+void pace_sent(struct tcp *tcp, struct conn *c, uint64_t offset, uint32_t len);
 
 // The most that one packet should carry, of what it may.
 uint32_t pace_packet_bytes(const struct conn *c, uint32_t bytes_max);

@@ -15,6 +15,7 @@
 #include "tcp/rack.h"
 
 #include "tcp/isn.h"
+#include "tcp/rate.h"
 #include "tcp/rtt.h"
 #include "tcp/scoreboard.h"
 
@@ -72,6 +73,8 @@ void rack_delivered(struct tcp *tcp, struct conn *c, struct trouble *t, const st
 
 	if (again && may_be_the_original(tcp, t, d))
 		return;
+	if (UNLIKELY(conn_is(c, CONN_SAMPLED)))
+		rate_delivered(tcp, c, d);
 	if (!again && end_of(d) < t->high)
 		c->reordered = true;
 	if (!again)
@@ -115,6 +118,15 @@ static bool judge(const struct tcp *tcp, struct trouble *t, const struct send_de
 	return false;
 }
 
+static bool lose(struct tcp *tcp, struct conn *c, struct trouble *t, uint32_t index)
+{
+	bool is_lost = scoreboard_lose(tcp, c, t, index);
+
+	if (is_lost && UNLIKELY(conn_is(c, CONN_SAMPLED)))
+		rate_lost(tcp, c, &tcp->desc[index]);
+	return is_lost;
+}
+
 static void judge_resent(struct tcp *tcp, struct conn *c, struct trouble *t, uint64_t wait_ns)
 {
 	uint32_t index = t->resent.head;
@@ -126,7 +138,7 @@ static void judge_resent(struct tcp *tcp, struct conn *c, struct trouble *t, uin
 		if (!left_before(d, t->rack.sent_ns, t->rack.end))
 			return;
 		if (judge(tcp, t, d, wait_ns))
-			scoreboard_lose(tcp, c, t, index);
+			lose(tcp, c, t, index);
 		index = next;
 	}
 }
@@ -144,7 +156,7 @@ static void judge_fresh(struct tcp *tcp, struct conn *c, struct trouble *t, uint
 			    (end_of(d) > t->high_fresh &&
 			     !left_before(d, t->rack.sent_ns, t->rack.end)))
 				break;
-			if (!judge(tcp, t, d, wait_ns) || !scoreboard_lose(tcp, c, t, index))
+			if (!judge(tcp, t, d, wait_ns) || !lose(tcp, c, t, index))
 				all_judged = false;
 		}
 		if (all_judged)

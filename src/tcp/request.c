@@ -7,6 +7,7 @@
 #include "observe/counter.h"
 #include "pkt/pkt.h"
 #include "pkt/pool.h"
+#include "tcp/bbr.h"
 #include "tcp/cc.h"
 #include "tcp/close.h"
 #include "tcp/conn.h"
@@ -416,11 +417,14 @@ int tcp_tuple_of(struct tcp *tcp, prism_conn conn, struct tcp_tuple *tuple)
 
 static int set_congestion(struct tcp *tcp, struct conn *c, uint64_t value)
 {
-	if (value > PRISM_CONGESTION_NONE)
+	if (value > PRISM_CONGESTION_BBR)
 		return err_set(ERR_INVALID_ARGUMENT,
-			       "congestion control %lu; it takes 0 (cubic), 1 (newreno), 2 (none)",
+			       "congestion control %lu; it takes 0 (cubic), 1 (newreno), 2 (none), "
+			       "3 (bbr)",
 			       (unsigned long)value);
-	cc_choose(tcp, c, (enum prism_congestion)value);
+	if (!cc_choose(tcp, c, (enum prism_congestion)value))
+		return err_set(ERR_RECORDS_FULL, "bbr has %u connections already",
+			       bbr_records(&tcp->config));
 	conn_mark(tcp, c); // a larger window lets more out
 	return 0;
 }

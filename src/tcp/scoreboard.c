@@ -9,6 +9,7 @@
 
 #include "observe/counter.h"
 #include "tcp/rack.h"
+#include "tcp/rate.h"
 #include "tcp/room.h"
 
 // Descriptors that are looked at for the blocks of one ACK. What lies further on stays unmarked,
@@ -257,7 +258,8 @@ void scoreboard_lose_first(struct tcp *tcp, struct conn *c, struct trouble *t, u
 			continue;
 		if (end_of(d) > end)
 			cut(tcp, c, t, i, end);
-		scoreboard_lose(tcp, c, t, i);
+		if (scoreboard_lose(tcp, c, t, i) && UNLIKELY(conn_is(c, CONN_SAMPLED)))
+			rate_lost(tcp, c, d);
 	}
 }
 

@@ -10,6 +10,7 @@
 #include "observe/counter.h"
 #include "pkt/pkt.h"
 #include "pkt/pressure.h"
+#include "tcp/bbr.h"
 #include "tcp/close.h"
 #include "tcp/flow.h"
 #include "tcp/isn.h"
@@ -90,11 +91,13 @@ static bool map_memory(struct tcp *tcp)
 		mem_map("TIME-WAIT records", time_wait_records(config) * sizeof(*tcp->time_wait));
 	tcp->trouble =
 		mem_map("records of trouble", trouble_records(config) * sizeof(*tcp->trouble));
+	tcp->bbr = mem_map("records of BBR", bbr_records(config) * sizeof(*tcp->bbr));
+	tcp->bbr_free = NO_INDEX;
 	tcp->listener = mem_map("listeners", config->listeners_max * sizeof(*tcp->listener));
 	tcp->time_wait_mask = (uint32_t)time_wait_records(config) - 1;
 	if (!tcp->is_alone)
 		tcp->debt = mem_map("what moves owe", debts_bytes(tcp));
-	return tcp->half_open && tcp->time_wait && tcp->trouble && tcp->listener &&
+	return tcp->half_open && tcp->time_wait && tcp->trouble && tcp->bbr && tcp->listener &&
 	       (tcp->debt || tcp->is_alone);
 }
 
@@ -114,6 +117,7 @@ static void unmap_memory(struct tcp *tcp)
 		mem_unmap(tcp->debt, debts_bytes(tcp));
 	if (tcp->shared && tcp->is_alone)
 		tcp_shared_destroy(tcp->shared);
+	unmap(tcp->bbr, bbr_records(config) * sizeof(*tcp->bbr));
 	unmap(tcp->trouble, trouble_records(config) * sizeof(*tcp->trouble));
 	unmap(tcp->listener, config->listeners_max * sizeof(*tcp->listener));
 	unmap(tcp->time_wait, time_wait_records(config) * sizeof(*tcp->time_wait));
@@ -309,6 +313,7 @@ uint32_t tcp_idle_conn_bytes(const struct tcp *tcp)
 			  (config->connections_max + 1) * sizeof(struct room_link) +
 			  config->half_open_max * sizeof(struct half_open) +
 			  trouble_records(config) * sizeof(struct trouble) +
+			  bbr_records(config) * sizeof(struct bbr_record) +
 			  time_wait_records(config) * sizeof(struct time_wait);
 
 	return (uint32_t)(sizeof(struct conn) + shared / config->connections_max);

@@ -95,8 +95,8 @@ static void times_that_would_end_before_they_begin_are_refused(void **state)
 static void a_congestion_control_that_does_not_exist_is_refused(void **state)
 {
 	(void)state;
-	fresh()->congestion = (enum prism_congestion)3;
-	assert_refused("congestion is 3; it takes 0 to 2");
+	fresh()->congestion = (enum prism_congestion)4;
+	assert_refused("congestion is 4; it takes 0 to 3");
 	fresh()->fixed_window_bytes = (1u << 30) + 1;
 	assert_refused("fixed_window_bytes");
 	fresh()->sack_off = 2;

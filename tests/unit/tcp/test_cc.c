@@ -323,9 +323,9 @@ static void a_kind_that_does_not_exist_is_refused_with_those_that_do(void **stat
 
 	(void)state;
 	peer_open(b);
-	assert_int_equal(tcp_set_option(b->tcp, b->conn, TCP_SET_CONGESTION, 3), -EINVAL);
-	assert_string_equal(err_last()->message, "congestion control 3; it takes 0 (cubic), "
-						 "1 (newreno), 2 (none)");
+	assert_int_equal(tcp_set_option(b->tcp, b->conn, TCP_SET_CONGESTION, 4), -EINVAL);
+	assert_string_equal(err_last()->message, "congestion control 4; it takes 0 (cubic), "
+						 "1 (newreno), 2 (none), 3 (bbr)");
 	assert_ptr_equal(cc_of(peer_conn(b)), &cc_reno);
 	peer_destroy(b);
 }

@@ -112,7 +112,7 @@ static void a_debt_is_a_round_trip_at_most_and_is_not_forgiven(void **state)
 
 	(void)state;
 	for (int i = 0; i < 100; i++) {
-		pace_sent(b->tcp, c, c->cc.cwnd_bytes);
+		pace_sent(b->tcp, c, c->snd.una, c->cc.cwnd_bytes);
 		assert_true(pace_holds(b->tcp, c));
 	}
 	uint64_t owed_ns = (uint64_t)(c->pace_next - (uint32_t)(b->env.now_ns >> 6)) << 6;
