@@ -66,7 +66,7 @@ static uint16_t draw_mtu(struct rng *rng)
 
 static void draw_congestion(struct rng *rng, struct prism_options *o)
 {
-	o->congestion = (enum prism_congestion)(rng_below(rng, 4) % 3); // cubic twice as often
+	o->congestion = (enum prism_congestion)(rng_below(rng, 5) % 4); // cubic twice as often
 	o->fixed_window_bytes = (uint32_t)log_uniform(rng, 4096, 1 << 20);
 	o->sack_off = rng_below(rng, 4) == 0;
 	o->pacing = rng_below(rng, 3) == 0;

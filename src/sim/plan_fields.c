@@ -135,7 +135,7 @@ static const struct field tcp[] = {
 	 SAY("200ms", "shortest retransmission timeout")},
 	{CHOICE("sack", prism_options, sack_off, "on off"),
 	 SAY("on", "selective acknowledgments (RFC 2018)")},
-	{CHOICE("congestion_control", prism_options, congestion, "cubic newreno none"),
+	{CHOICE("congestion_control", prism_options, congestion, "cubic newreno none bbr"),
 	 SAY("cubic", "how a sender finds its speed")},
 	{CHOICE("pmtu_probing", prism_options, pmtu_probing_off, "on off"),
 	 SAY("off", "smaller packets where large ones are lost and nobody says so")},

@@ -21,6 +21,7 @@
 #define CHUNK_BYTES 8192
 #define SEEDS 16
 #define LONG_SEEDS 4
+#define BBR_SEEDS 2
 
 static const uint32_t losses_ppm[] = {0, 1000, 10000, 50000};
 static const uint32_t delays_us[] = {1000, 10000, 50000};
@@ -227,18 +228,50 @@ static void write_short_table(FILE *out)
 						     .seconds = 10});
 }
 
+// What BBR is for, few seconds of it: losses that are no sign of a full queue, and a queue that
+// does not hold a window's burst.
+static void write_bbr_table(FILE *out)
+{
+	static const struct {
+		uint32_t loss_ppm, queue_bytes;
+	} rows[] = {{10000, 1 << 20}, {50000, 1 << 20}, {0, 8000}, {0, 32000}};
+	static const enum prism_congestion columns[] = {
+		PRISM_CONGESTION_CUBIC, PRISM_CONGESTION_NEWRENO, PRISM_CONGESTION_BBR};
+
+	fprintf(out,
+		"# bbr: a window of 2 MiB, 50 ms each way, eight seconds\n# %7s %8s %9s %9s %9s\n",
+		"loss", "queue", "cubic", "newreno", "bbr");
+	for (size_t r = 0; r < ARRAY_COUNT(rows); r++) {
+		struct cell cell = {.loss_ppm = rows[r].loss_ppm,
+				    .delay_us = 50000,
+				    .window_bytes = 2 << 20,
+				    .queue_bytes = rows[r].queue_bytes,
+				    .seconds = 8,
+				    .seeds = BBR_SEEDS};
+
+		fprintf(out, "  %7u %8u", cell.loss_ppm, cell.queue_bytes);
+		for (size_t k = 0; k < ARRAY_COUNT(columns); k++) {
+			cell.kind = columns[k];
+			write_mean(out, &cell);
+		}
+		fprintf(out, "\n");
+	}
+}
+
 static void write_tables(FILE *out)
 {
 	fprintf(out,
 		"# goodput in Mbit/s: loss in ppm (both ways), "
 		"one-way delay in us, window in bytes\n"
-		"# with loss: the mean of %d seeds (long: %d), for one may be half as fast again\n",
-		SEEDS, LONG_SEEDS);
+		"# with loss: the mean of %d seeds (long: %d, bbr: %d), for one may be half as "
+		"fast again\n",
+		SEEDS, LONG_SEEDS, BBR_SEEDS);
 	for (size_t k = 0; k < ARRAY_COUNT(kinds); k++)
 		write_table(out, k);
 	write_long_table(out);
 	write_marks_table(out);
 	write_short_table(out);
+	write_bbr_table(out);
 }
 
 // Prints the lines that differ. True when none does.
