@@ -287,15 +287,33 @@ static void take_times(struct dhcp *d, const struct dhcp_reply *r)
 		d->renew_s = d->rebind_s = DHCP_FOREVER_S;
 }
 
+// Another server may yet make one that can be taken.
+static enum drop offered(struct net *net, struct dhcp *d, const struct dhcp_reply *r)
+{
+	enum drop reason = lease_refusal(net, d->port_index, &r->lease);
+
+	if (reason != DROP_OK)
+		return reason;
+	d->offer = r->lease;
+	d->server = r->server;
+	become(d, DHCP_REQUESTING);
+	request(net, d);
+	return DROP_OK;
+}
+
 static enum drop acknowledged(struct net *net, struct dhcp *d, const struct dhcp_reply *r)
 {
 	bool is_held = net->port[d->port_index].lease.addr.raw == r->lease.addr.raw;
+
+	enum drop reason = lease_refusal(net, d->port_index, &r->lease);
 
 	if (d->state == DHCP_REQUESTING &&
 	    (r->server.raw != d->server.raw || r->lease.addr.raw != d->offer.addr.raw))
 		return DROP_DHCP_UNASKED;
 	if (d->state != DHCP_REQUESTING && !is_held)
 		return DROP_DHCP_UNASKED; // not the address that we have
+	if (reason != DROP_OK)
+		return reason;
 	d->offer = r->lease;
 	d->server = r->server;
 	take_times(d, r);
@@ -313,13 +331,8 @@ static enum drop take(struct net *net, struct dhcp *d, const struct dhcp_reply *
 	bool asks = d->state == DHCP_REQUESTING || d->state == DHCP_RENEWING ||
 		    d->state == DHCP_REBINDING;
 
-	if (d->state == DHCP_SELECTING && r->type == DHCP_OFFER) {
-		d->offer = r->lease;
-		d->server = r->server;
-		become(d, DHCP_REQUESTING);
-		request(net, d);
-		return DROP_OK;
-	}
+	if (d->state == DHCP_SELECTING && r->type == DHCP_OFFER)
+		return offered(net, d, r);
 	if (asks && r->type == DHCP_ACK)
 		return acknowledged(net, d, r);
 	if (!asks || r->type != DHCP_NAK ||

@@ -77,7 +77,11 @@ enum drop dhcp_read(const struct pkt *p, const struct arrival *arrival, const st
 // A client's message without lower headers; NULL without buffers.
 struct pkt *dhcp_write(struct net *net, const struct dhcp *d, enum dhcp_type type);
 
-// lease.c. This worker's port has this lease from now on, instead of another or none.
+// lease.c. DROP_OK, or why the port does not take it beside what is configured: who answers first
+// on a link draws nothing away from what the configuration says.
+enum drop lease_refusal(const struct net *net, uint16_t port_index, const struct lease *lease);
+
+// This worker's port has this lease from now on, instead of another or none.
 void lease_take(struct net *net, uint16_t port_index, const struct lease *lease);
 
 // What the port has: address 0 without one.

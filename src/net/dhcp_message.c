@@ -13,6 +13,10 @@
 
 #define PARAMETERS_COUNT 5
 
+// Nobody has a larger network than one of class A: a shorter mask takes half of the internet for
+// neighbours.
+#define PREFIX_LEN_MIN 8
+
 // One option's value, or the region that options lie in.
 struct run {
 	const uint8_t *at;
@@ -106,6 +110,22 @@ static bool is_host(be32 addr, uint8_t len)
 	       (len >= 31 || ((a & ~mask) != 0 && (a & ~mask) != ~mask));
 }
 
+// A way that is not on the link leads nowhere. On the link it is another host, and one alone: what
+// is sent to everybody's address by way of a router would reach everybody.
+static bool check_router(struct lease *l)
+{
+	uint32_t router = be32_get(l->router);
+
+	if (l->router.raw == 0)
+		return true;
+	if (!is_host(l->router, 32))
+		return false;
+	if (((router ^ be32_get(l->addr)) & route_mask(l->prefix_len)) != 0)
+		l->router = (be32){0};
+	return l->router.raw == 0 ||
+	       (l->router.raw != l->addr.raw && is_host(l->router, l->prefix_len));
+}
+
 // What an offer and an acknowledgment must have (RFC 2131 table 3).
 static enum drop check_lease(struct dhcp_reply *r)
 {
@@ -113,13 +133,11 @@ static enum drop check_lease(struct dhcp_reply *r)
 
 	if (l->prefix_len == 0)
 		l->prefix_len = class_len(l->addr);
+	if (l->prefix_len < PREFIX_LEN_MIN)
+		return DROP_DHCP_MASK;
 	if (r->life_s == 0 || !is_host(l->addr, l->prefix_len))
 		return DROP_DHCP_MALFORMED;
-	// A way that is not on the link leads nowhere.
-	if (((be32_get(l->router) ^ be32_get(l->addr)) & route_mask(l->prefix_len)) != 0 ||
-	    l->router.raw == l->addr.raw)
-		l->router = (be32){0};
-	return DROP_OK;
+	return check_router(l) ? DROP_OK : DROP_DHCP_ROUTER;
 }
 
 static enum drop read_all(const struct dhcp_header *h, uint32_t len, struct dhcp_reply *r)

@@ -13,11 +13,37 @@ struct note {
 	struct lease lease;
 };
 
+// What leads to the lease's own network.
+static struct route link_of(uint16_t port_index, const struct lease *l)
+{
+	return (struct route){.prefix = be32_get(l->addr),
+			      .port_index = port_index,
+			      .len = l->prefix_len,
+			      .is_leased = true};
+}
+
+// And to all others.
+static struct route elsewhere_of(uint16_t port_index, const struct lease *l)
+{
+	return (struct route){.via = l->router, .port_index = port_index, .is_leased = true};
+}
+
+enum drop lease_refusal(const struct net *net, uint16_t port_index, const struct lease *l)
+{
+	const struct route link = link_of(port_index, l);
+	bool is_held = net->port[port_index].lease.addr.raw == l->addr.raw;
+
+	if ((net_is_ours(net, l->addr) && !is_held) || route_has_hop(&net->routes, l->addr))
+		return DROP_DHCP_TAKEN;
+	if (l->router.raw &&
+	    (net_is_ours(net, l->router) || net_is_broadcast_anywhere(net, l->router)))
+		return DROP_DHCP_ROUTER;
+	return route_in_the_way(&net->routes, &link) ? DROP_DHCP_OVERLAP : DROP_OK;
+}
+
 static void add_routes(struct net *net, uint16_t port_index, const struct lease *l)
 {
-	const struct route link = {
-		.prefix = be32_get(l->addr), .port_index = port_index, .len = l->prefix_len};
-	const struct route elsewhere = {.via = l->router, .port_index = port_index};
+	const struct route link = link_of(port_index, l), elsewhere = elsewhere_of(port_index, l);
 
 	(void)route_add(&net->routes, &link); // there is room for one address more of each port
 	if (l->router.raw)
@@ -26,9 +52,7 @@ static void add_routes(struct net *net, uint16_t port_index, const struct lease 
 
 static void remove_routes(struct net *net, uint16_t port_index, const struct lease *l)
 {
-	const struct route link = {
-		.prefix = be32_get(l->addr), .port_index = port_index, .len = l->prefix_len};
-	const struct route elsewhere = {.via = l->router, .port_index = port_index};
+	const struct route link = link_of(port_index, l), elsewhere = elsewhere_of(port_index, l);
 
 	route_remove(&net->routes, &link);
 	if (l->router.raw)

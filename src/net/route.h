@@ -17,7 +17,8 @@ struct route {
 	uint32_t mask;   // host order
 	be32 via;        // 0: on the link itself
 	uint16_t port_index;
-	uint8_t len; // bits
+	uint8_t len;    // bits
+	bool is_leased; // of a DHCP server's making, not of the configuration's
 };
 
 struct routes {
@@ -30,6 +31,14 @@ bool route_add(struct routes *routes, const struct route *route);
 
 // Of equal ones the one added first; nothing when there is none.
 void route_remove(struct routes *routes, const struct route *route);
+
+// A route of the configuration, or of another port's lease, of whose destinations a network that
+// is to be on this link takes some, or which takes some of the link's; NULL: there is none. The
+// default route is in nobody's way, nor is the same network on the same port, or of another lease.
+const struct route *route_in_the_way(const struct routes *routes, const struct route *link);
+
+// True when a route of the configuration leads by way of a.
+bool route_has_hop(const struct routes *routes, be32 a);
 
 // The longest prefix that holds a, or NULL.
 const struct route *route_find(const struct routes *routes, be32 a);

@@ -36,8 +36,8 @@ static void say(struct crew *c, uint32_t worker, struct said w)
 
 static void is_given_an_address(struct crew *c, uint32_t receiver)
 {
-	say(c, receiver, (struct said){DHCP_OFFER, SERVER, GIVEN, 3600});
-	say(c, receiver, (struct said){DHCP_ACK, SERVER, GIVEN, 3600});
+	say(c, receiver, offer());
+	say(c, receiver, ack());
 	assert_int_equal(net_of(c, 0)->dhcp[0].state, DHCP_PROBING);
 	crew_time(c, AFTER_PROBES_NS);
 	for (uint32_t i = 0; i < 4; i++)
@@ -79,8 +79,8 @@ static void an_address_that_somebody_has_is_declined_whoever_heard_it(void **sta
 	struct crew *c = create(CREW_SPREAD);
 	struct frame f;
 
-	say(c, 1, (struct said){DHCP_OFFER, SERVER, GIVEN, 3600});
-	say(c, 1, (struct said){DHCP_ACK, SERVER, GIVEN, 3600});
+	say(c, 1, offer());
+	say(c, 1, ack());
 	frame_arp(&f, ARP_REPLY, PEER_MAC, GIVEN, IP(0, 0, 0, 0));
 	crew_in(c, 2, &f);
 	assert_int_equal(net_of(c, 0)->dhcp[0].state, DHCP_INIT);

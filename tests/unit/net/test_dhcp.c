@@ -5,27 +5,6 @@
 
 #include "bed_dhcp.h"
 
-// Port 0 has no address and asks for one.
-static struct bed *create(void)
-{
-	struct bed *b = bed_create();
-	struct net_port *np = &b->net->port[0];
-
-	np->address_count = np->configured_count = 0;
-	np->address[0] = (struct net_address){0};
-	b->net->routes.count = 0;
-	b->net->generation++;
-	np->has_dhcp = true;
-	assert_int_equal(dhcp_begin(b->net, 0), 0);
-	bed_time(b, 10 * NS_PER_MS);
-	return b;
-}
-
-static const struct dhcp *client(const struct bed *b)
-{
-	return &b->net->dhcp[0];
-}
-
 // The value of an option of the client's message, or NULL.
 static const uint8_t *option_of(const struct dhcp_header *h, uint8_t option)
 {
@@ -55,48 +34,9 @@ static uint8_t type_sent(struct bed *b)
 	return *option_of(sent(b), DHCP_OPTION_TYPE);
 }
 
-static struct dhcp_header *frame_dhcp(struct frame *f, struct bed *b, struct said w)
-{
-	return frame_said(f, client(b)->xid, b->port[0].port.mac, w);
-}
-
-static void say(struct bed *b, struct said w)
-{
-	struct frame f;
-
-	frame_dhcp(&f, b, w);
-	bed_in(b, 0, f.byte, f.len);
-}
-
-static struct said offer(void)
-{
-	return (struct said){DHCP_OFFER, SERVER, GIVEN, 3600};
-}
-
-static struct said ack(void)
-{
-	return (struct said){DHCP_ACK, SERVER, GIVEN, 3600};
-}
-
-// From the first question to an address that nobody else has.
-static struct bed *create_bound(uint32_t life_s)
-{
-	struct bed *b = create();
-	struct said w = ack();
-
-	w.life_s = life_s;
-	say(b, offer());
-	say(b, w);
-	bed_time(b, AFTER_PROBES_NS);
-	assert_int_equal(client(b)->state, DHCP_BOUND);
-	assert_true(net_is_ours(b->net, GIVEN));
-	bed_clear(b);
-	return b;
-}
-
 static void an_address_is_asked_for_requested_probed_and_used(void **state)
 {
-	struct bed *b = create();
+	struct bed *b = bed_dhcp();
 	const struct ipv4_header *ip;
 	struct net_path path;
 	const struct addr any = {0}, far = addr_from_v4(FAR);
@@ -108,13 +48,13 @@ static void an_address_is_asked_for_requested_probed_and_used(void **state)
 	assert_int_equal(type_sent(b), DHCP_DISCOVER);
 	assert_int_equal(be16_get(sent(b)->flags), DHCP_BROADCAST);
 	assert_int_equal(net_path_find(b->net, &any, &far, &path), -ENETUNREACH);
-	say(b, offer());
+	bed_say(b, offer());
 	assert_int_equal(type_sent(b), DHCP_REQUEST);
 	assert_memory_equal(option_of(sent(b), DHCP_OPTION_WANTED), &(be32){GIVEN.raw}, 4);
 	assert_memory_equal(option_of(sent(b), DHCP_OPTION_SERVER), &(be32){SERVER.raw}, 4);
 	assert_int_equal(sent(b)->client.raw, 0);
 	bed_clear(b);
-	say(b, ack());
+	bed_say(b, ack());
 	assert_false(net_is_ours(b->net, GIVEN)); // first the link is asked
 	bed_time(b, AFTER_PROBES_NS);
 	assert_int_equal(b->port[0].tx_count, 3 + 2); // three probes, then it is announced
@@ -139,7 +79,7 @@ static void an_address_is_asked_for_requested_probed_and_used(void **state)
 // RFC 2131 4.1
 static void who_gets_no_answer_asks_again_later_and_later(void **state)
 {
-	struct bed *b = create();
+	struct bed *b = bed_dhcp();
 	uint64_t at_ns[6];
 
 	for (uint32_t n = 1; n < 6; n++) {
@@ -160,9 +100,9 @@ static void who_gets_no_answer_asks_again_later_and_later(void **state)
 
 static void a_server_that_falls_silent_is_given_up(void **state)
 {
-	struct bed *b = create();
+	struct bed *b = bed_dhcp();
 
-	say(b, offer());
+	bed_say(b, offer());
 	bed_clear(b);
 	bed_time(b, 130 * NS_PER_S);
 	assert_int_equal(client(b)->state, DHCP_SELECTING);
@@ -173,11 +113,11 @@ static void a_server_that_falls_silent_is_given_up(void **state)
 // RFC 2131 3.1.5, RFC 5227 2.1.1
 static void an_address_that_somebody_has_is_declined(void **state)
 {
-	struct bed *b = create();
+	struct bed *b = bed_dhcp();
 	struct frame f;
 
-	say(b, offer());
-	say(b, ack());
+	bed_say(b, offer());
+	bed_say(b, ack());
 	bed_clear(b);
 	frame_arp(&f, ARP_REPLY, PEER_MAC, GIVEN, IP(0, 0, 0, 0));
 	bed_in(b, 0, f.byte, f.len);
@@ -195,7 +135,7 @@ static void an_address_that_somebody_has_is_declined(void **state)
 // RFC 2131 4.4.5: half of the life, asked of the server alone, who may lengthen it.
 static void a_lease_is_renewed_after_half_its_life(void **state)
 {
-	struct bed *b = create_bound(3600);
+	struct bed *b = bed_bound(3600);
 	struct said w = ack();
 
 	bed_time(b, 1780 * NS_PER_S);
@@ -217,7 +157,7 @@ static void a_lease_is_renewed_after_half_its_life(void **state)
 	assert_null(option_of(sent(b), DHCP_OPTION_WANTED));
 	assert_null(option_of(sent(b), DHCP_OPTION_SERVER));
 	assert_int_equal(bed_last_ip4(b)->dst.raw, SERVER.raw);
-	say(b, w);
+	bed_say(b, w);
 	assert_int_equal(client(b)->state, DHCP_BOUND);
 	bed_time(b, 1700 * NS_PER_S);
 	assert_int_equal(client(b)->state, DHCP_BOUND);
@@ -228,7 +168,7 @@ static void a_lease_is_renewed_after_half_its_life(void **state)
 
 static void a_lease_that_nobody_renews_ends(void **state)
 {
-	struct bed *b = create_bound(3600);
+	struct bed *b = bed_bound(3600);
 	const struct addr any = {0}, peer = addr_from_v4(PEER);
 	struct net_path path;
 
@@ -250,12 +190,12 @@ static void a_lease_that_nobody_renews_ends(void **state)
 
 static void another_server_may_lengthen_it_at_the_end(void **state)
 {
-	struct bed *b = create_bound(3600);
+	struct bed *b = bed_bound(3600);
 	struct said w = ack();
 
 	w.server = OTHER_SERVER;
 	bed_time(b, 3200 * NS_PER_S);
-	say(b, w);
+	bed_say(b, w);
 	assert_int_equal(client(b)->state, DHCP_BOUND);
 	assert_true(client(b)->server.raw == OTHER_SERVER.raw);
 	bed_destroy(b);
@@ -263,19 +203,19 @@ static void another_server_may_lengthen_it_at_the_end(void **state)
 
 static void a_refusal_begins_anew(void **state)
 {
-	struct bed *b = create();
+	struct bed *b = bed_dhcp();
 
-	say(b, offer());
-	say(b, (struct said){DHCP_NAK, SERVER, {0}, 0});
+	bed_say(b, offer());
+	bed_say(b, nak(SERVER));
 	assert_int_equal(client(b)->state, DHCP_SELECTING);
 	bed_destroy(b);
-	b = create_bound(3600);
-	say(b, (struct said){DHCP_NAK, SERVER, {0}, 0}); // nobody asked
+	b = bed_bound(3600);
+	bed_say(b, nak(SERVER)); // nobody asked
 	assert_int_equal(client(b)->state, DHCP_BOUND);
 	bed_time(b, 1810 * NS_PER_S);
-	say(b, (struct said){DHCP_NAK, OTHER_SERVER, {0}, 0}); // not he
+	bed_say(b, nak(OTHER_SERVER)); // not he
 	assert_true(net_is_ours(b->net, GIVEN));
-	say(b, (struct said){DHCP_NAK, SERVER, {0}, 0});
+	bed_say(b, nak(SERVER));
 	assert_false(net_is_ours(b->net, GIVEN));
 	assert_int_equal(client(b)->state, DHCP_SELECTING);
 	assert_int_equal(bed_drops(b, DROP_DHCP_UNASKED), 2);
@@ -284,7 +224,7 @@ static void a_refusal_begins_anew(void **state)
 
 static void an_address_for_ever_is_never_asked_for_again(void **state)
 {
-	struct bed *b = create_bound(DHCP_FOREVER_S);
+	struct bed *b = bed_bound(DHCP_FOREVER_S);
 
 	bed_time(b, 10 * NS_PER_S); // the second announcement
 	bed_clear(b);
@@ -296,24 +236,24 @@ static void an_address_for_ever_is_never_asked_for_again(void **state)
 
 static void what_answers_no_question_of_ours_is_dropped(void **state)
 {
-	struct bed *b = create();
+	struct bed *b = bed_dhcp();
 	struct said w = ack();
 	struct frame f;
 
-	say(b, ack()); // nothing was requested
+	bed_say(b, ack()); // nothing was requested
 	assert_int_equal(bed_drops(b, DROP_DHCP_UNASKED), 1);
 	frame_dhcp(&f, b, offer())->xid.raw ^= 1;
 	bed_in(b, 0, f.byte, f.len);
 	frame_dhcp(&f, b, offer())->mac[5] ^= 1;
 	bed_in(b, 0, f.byte, f.len);
 	assert_int_equal(bed_drops(b, DROP_DHCP_NOT_OURS), 2);
-	say(b, offer());
-	say(b, offer()); // the second of two servers
+	bed_say(b, offer());
+	bed_say(b, offer()); // the second of two servers
 	w.server = OTHER_SERVER;
-	say(b, w);
+	bed_say(b, w);
 	w = ack();
 	w.yours = IP(198, 18, 0, 51);
-	say(b, w);
+	bed_say(b, w);
 	assert_int_equal(bed_drops(b, DROP_DHCP_UNASKED), 4);
 	assert_int_equal(client(b)->state, DHCP_REQUESTING);
 	bed_destroy(b);
@@ -321,7 +261,7 @@ static void what_answers_no_question_of_ours_is_dropped(void **state)
 
 static void what_is_not_a_whole_message_is_dropped(void **state)
 {
-	struct bed *b = create();
+	struct bed *b = bed_dhcp();
 	struct dhcp_header *h;
 	struct frame f;
 	uint8_t *options;
@@ -355,11 +295,11 @@ static void what_is_not_a_whole_message_is_dropped(void **state)
 
 	for (uint32_t i = 0; i < ARRAY_COUNT(nobody); i++) {
 		w.yours = nobody[i];
-		say(b, w);
+		bed_say(b, w);
 	}
 	w = offer();
 	w.life_s = 0;
-	say(b, w);
+	bed_say(b, w);
 	assert_int_equal(bed_drops(b, DROP_DHCP_MALFORMED), 3 + 5 + 1 + 5 + 1);
 	assert_int_equal(client(b)->state, DHCP_SELECTING);
 	bed_destroy(b);
@@ -368,7 +308,7 @@ static void what_is_not_a_whole_message_is_dropped(void **state)
 // RFC 2132 9.3
 static void options_may_go_on_in_the_fields_for_names(void **state)
 {
-	struct bed *b = create();
+	struct bed *b = bed_dhcp();
 	struct frame f;
 	struct dhcp_header *h = frame_dhcp(&f, b, offer());
 	uint8_t *options = (uint8_t *)(h + 1);
@@ -385,7 +325,7 @@ static void options_may_go_on_in_the_fields_for_names(void **state)
 
 static void a_router_that_is_not_on_the_link_is_none(void **state)
 {
-	struct bed *b = create();
+	struct bed *b = bed_dhcp();
 	struct frame f;
 	struct dhcp_header *h = frame_dhcp(&f, b, offer());
 
@@ -398,7 +338,7 @@ static void a_router_that_is_not_on_the_link_is_none(void **state)
 
 static void a_port_that_asks_for_none_hears_no_server(void **state)
 {
-	struct bed *b = create();
+	struct bed *b = bed_dhcp();
 	struct frame f;
 
 	b->net->port[0].has_dhcp = false;
