@@ -20,12 +20,21 @@
 // RFC 2131 4.1: four seconds, doubled up to 64, a second more or less.
 #define RETRY_NS (4 * NS_PER_S)
 #define RETRY_DOUBLINGS 4
-#define REQUESTS_MAX 4               // then from the beginning (RFC 2131 3.1.5)
-#define DECLINED_NS (10 * NS_PER_S)  // RFC 2131 3.1.5: "a minimum of ten seconds"
-#define RENEW_NS_MIN (60 * NS_PER_S) // RFC 2131 4.4.5: "down to a minimum of 60 seconds"
-#define LIFE_S_MIN 10u               // a shorter lease counts as so long: nobody asks more often
+#define REQUESTS_MAX 4 // then from the beginning (RFC 2131 3.1.5)
 
-// RFC 5227 1.1: PROBE_NUM, PROBE_MIN, PROBE_MAX, ANNOUNCE_WAIT.
+// RFC 2131 4.4.5: "down to a minimum of 60 seconds". Nor does a server's word make us ask sooner
+// than that, or than half of a short life.
+#define RENEW_S_MIN 60u
+
+// RFC 2131 3.1.5: "a minimum of ten seconds" after an address that somebody has; after a refusal it
+// says nothing, and who is refused by the server that offered would ask without end. Each time in a
+// row it is twice as long, up to 160 s: RFC 5227 2.1.1 wants 60 (RATE_LIMIT_INTERVAL) after ten
+// (MAX_CONFLICTS).
+#define PAUSE_NS (10 * NS_PER_S)
+#define PAUSE_DOUBLINGS 4
+
+// RFC 5227 1.1: PROBE_WAIT, PROBE_NUM, PROBE_MIN, PROBE_MAX, ANNOUNCE_WAIT.
+#define PROBE_WAIT_NS NS_PER_S
 #define PROBES 3
 #define PROBE_NS NS_PER_S
 #define PROBE_SPAN_NS NS_PER_S
@@ -48,6 +57,28 @@ static void become(struct dhcp *d, enum dhcp_state state)
 {
 	d->state = state;
 	d->tries = 0;
+}
+
+// Whoever does not see the question must not guess its number, so it is not drawn from env's rng,
+// whose next numbers follow from those that were seen.
+static void draw_xid(struct net *net, struct dhcp *d)
+{
+	struct {
+		uint64_t now_ns;
+		uint32_t last, port_index;
+		uint8_t mac[8];
+	} input = {net->env->now_ns, d->xid.raw, d->port_index, {0}};
+
+	memcpy(input.mac, mac_of(net, d), 6);
+	d->xid.raw = (uint32_t)hash_siphash(net->env->secret, &input, sizeof(input));
+}
+
+// RFC 2131 table 5: what was chosen of the offers says the same as the question did.
+static void count_seconds(const struct net *net, struct dhcp *d)
+{
+	uint64_t s = (net->env->now_ns - d->begun_ns) / NS_PER_S;
+
+	d->seconds = (uint16_t)MIN(s, UINT64_C(65535));
 }
 
 // From nobody to everybody on the port's link; only who renews speaks from his address to his
@@ -103,11 +134,20 @@ static void discover(struct net *net, struct dhcp *d)
 	if (d->state != DHCP_SELECTING) {
 		become(d, DHCP_SELECTING);
 		d->begun_ns = net->env->now_ns;
-		d->xid = (be32){(uint32_t)rng_next(&net->env->rng)};
+		draw_xid(net, d);
 	}
+	count_seconds(net, d);
 	send(net, d, DHCP_DISCOVER);
 	wake(net, d, retry_ns(net, d));
 	d->tries = (uint8_t)MIN(d->tries + 1, RETRY_DOUBLINGS);
+}
+
+// The server, or somebody on the link, does not let us have the address.
+static void pause_before_asking(struct net *net, struct dhcp *d)
+{
+	become(d, DHCP_INIT);
+	wake(net, d, net->env->now_ns + (PAUSE_NS << d->setbacks));
+	d->setbacks = (uint8_t)MIN(d->setbacks + 1, PAUSE_DOUBLINGS);
 }
 
 static void request(struct net *net, struct dhcp *d)
@@ -141,6 +181,7 @@ static void bind(struct net *net, struct dhcp *d)
 	bool is_new = net->port[d->port_index].lease.addr.raw != d->offer.addr.raw;
 
 	become(d, DHCP_BOUND);
+	d->setbacks = 0;
 	d->renew_ns = after_s(d, d->renew_s);
 	d->rebind_ns = after_s(d, d->rebind_s);
 	d->end_ns = after_s(d, d->life_s);
@@ -188,8 +229,19 @@ static void ask_again(struct net *net, struct dhcp *d, uint64_t until_ns)
 	uint64_t now_ns = net->env->now_ns;
 	uint64_t half_ns = until_ns == TIME_NEVER_NS ? 0 : (until_ns - now_ns) / 2;
 
+	count_seconds(net, d);
 	send(net, d, DHCP_REQUEST);
-	wake(net, d, MIN(until_ns, now_ns + MAX(half_ns, RENEW_NS_MIN)));
+	wake(net, d, MIN(until_ns, now_ns + MAX(half_ns, RENEW_S_MIN * NS_PER_S)));
+}
+
+// Each of the two asks by a number of its own.
+static void ask_in_state(struct net *net, struct dhcp *d, enum dhcp_state state, uint64_t until_ns)
+{
+	if (d->state != state) {
+		become(d, state);
+		draw_xid(net, d);
+	}
+	ask_again(net, d, until_ns);
 }
 
 static void renew(struct net *net, struct dhcp *d)
@@ -203,13 +255,11 @@ static void renew(struct net *net, struct dhcp *d)
 		lose(net, d);
 		discover(net, d);
 	} else if (now_ns >= d->rebind_ns) {
-		become(d, DHCP_REBINDING);
-		ask_again(net, d, d->end_ns);
+		ask_in_state(net, d, DHCP_REBINDING, d->end_ns);
 	} else {
 		if (d->state == DHCP_BOUND)
 			d->begun_ns = now_ns;
-		become(d, DHCP_RENEWING);
-		ask_again(net, d, d->rebind_ns);
+		ask_in_state(net, d, DHCP_RENEWING, d->rebind_ns);
 	}
 }
 
@@ -276,12 +326,12 @@ void dhcp_fini(struct net *net)
 // RFC 2131 4.4.5: half and seven eighths of the life, unless the server says otherwise and sense.
 static void take_times(struct dhcp *d, const struct dhcp_reply *r)
 {
-	uint32_t life_s = MAX(r->life_s, LIFE_S_MIN);
-	bool told =
-		r->renew_s >= LIFE_S_MIN / 2 && r->renew_s < r->rebind_s && r->rebind_s < life_s;
+	uint32_t life_s = r->life_s;
+	uint32_t renew_s = MAX(r->renew_s, MIN(RENEW_S_MIN, life_s / 2));
+	bool told = r->renew_s && renew_s < r->rebind_s && r->rebind_s < life_s;
 
 	d->life_s = life_s;
-	d->renew_s = told ? r->renew_s : life_s / 2;
+	d->renew_s = told ? renew_s : life_s / 2;
 	d->rebind_s = told ? r->rebind_s : life_s - life_s / 8;
 	if (life_s == DHCP_FOREVER_S)
 		d->renew_s = d->rebind_s = DHCP_FOREVER_S;
@@ -307,11 +357,10 @@ static enum drop acknowledged(struct net *net, struct dhcp *d, const struct dhcp
 
 	enum drop reason = lease_refusal(net, d->port_index, &r->lease);
 
-	if (d->state == DHCP_REQUESTING &&
-	    (r->server.raw != d->server.raw || r->lease.addr.raw != d->offer.addr.raw))
+	if (d->state != DHCP_REBINDING && r->server.raw != d->server.raw)
+		return DROP_DHCP_UNASKED; // another server than the one that was asked
+	if (r->lease.addr.raw != d->offer.addr.raw)
 		return DROP_DHCP_UNASKED;
-	if (d->state != DHCP_REQUESTING && !is_held)
-		return DROP_DHCP_UNASKED; // not the address that we have
 	if (reason != DROP_OK)
 		return reason;
 	d->offer = r->lease;
@@ -321,7 +370,7 @@ static enum drop acknowledged(struct net *net, struct dhcp *d, const struct dhcp
 		bind(net, d);
 	} else {
 		become(d, DHCP_PROBING);
-		probe(net, d);
+		wake(net, d, net->env->now_ns + rng_below(&net->env->rng, PROBE_WAIT_NS));
 	}
 	return DROP_OK;
 }
@@ -338,6 +387,10 @@ static enum drop take(struct net *net, struct dhcp *d, const struct dhcp_reply *
 	if (!asks || r->type != DHCP_NAK ||
 	    (d->state != DHCP_REBINDING && r->server.raw != d->server.raw))
 		return DROP_DHCP_UNASKED;
+	if (d->state == DHCP_REQUESTING) {
+		pause_before_asking(net, d);
+		return DROP_OK;
+	}
 	lose(net, d);
 	discover(net, d);
 	return DROP_OK;
@@ -377,6 +430,5 @@ void dhcp_heard(struct net *net, uint16_t port_index, be32 addr)
 		return;
 	trace_add(net->env, EVENT_ARP_CONFLICT, port_index, be32_get(addr), 0);
 	send(net, d, DHCP_DECLINE);
-	become(d, DHCP_INIT);
-	wake(net, d, net->env->now_ns + DECLINED_NS);
+	pause_before_asking(net, d);
 }

@@ -38,14 +38,20 @@ struct dhcp {
 	be32 server;
 	be32 xid;
 	uint16_t port_index;
-	uint8_t state; // enum dhcp_state
-	uint8_t tries; // messages or probes sent in this state
+	uint8_t state;    // enum dhcp_state
+	uint8_t tries;    // messages or probes sent in this state
+	uint8_t setbacks; // refusals and conflicts since an address was had
+	uint16_t seconds; // since when it has been asking, as its messages say
 	uint32_t life_s, renew_s, rebind_s;
-	uint64_t begun_ns; // since when it has been asking
+	uint64_t begun_ns; // when it began to ask
 	uint64_t asked_ns; // of the request whose answer the lease is: from then on it lives
 	uint64_t renew_ns, rebind_ns, end_ns;
 	struct timer timer;
 };
+
+// RFC 2131 has no least life. A shorter lease is hardly had before it ends: probes take up to seven
+// seconds.
+#define DHCP_LIFE_S_MIN 10u
 
 // A server's message, read.
 struct dhcp_reply {

@@ -6,7 +6,6 @@
 // Deliberately not read: host and domain names, resolvers, static routes (RFC 3442), and all that
 // nothing here would use. We are known by our station (RFC 2132 9.14, type 1), not by the
 // identifier of RFC 4361, for which something would have to be kept from one start to the next.
-#include "base/time.h"
 #include "net/dhcp.h"
 #include "net/inside.h"
 #include "wire/udp.h"
@@ -137,6 +136,8 @@ static enum drop check_lease(struct dhcp_reply *r)
 		return DROP_DHCP_MASK;
 	if (r->life_s == 0 || !is_host(l->addr, l->prefix_len))
 		return DROP_DHCP_MALFORMED;
+	if (r->life_s < DHCP_LIFE_S_MIN)
+		return DROP_DHCP_SHORT;
 	return check_router(l) ? DROP_OK : DROP_DHCP_ROUTER;
 }
 
@@ -202,6 +203,7 @@ struct pkt *dhcp_write(struct net *net, const struct dhcp *d, enum dhcp_type typ
 	const uint8_t *mac = net->port[d->port_index].port->mac;
 	uint8_t client[7] = {DHCP_ETHERNET}, kind = (uint8_t)type;
 	bool has_address = d->state == DHCP_RENEWING || d->state == DHCP_REBINDING;
+	bool declines = type == DHCP_DECLINE; // RFC 2131 table 5: neither seconds nor flags
 	struct pkt *p = net_alloc(net, POOL_TX);
 
 	if (!p)
@@ -213,9 +215,8 @@ struct pkt *dhcp_write(struct net *net, const struct dhcp *d, enum dhcp_type typ
 		.hardware = DHCP_ETHERNET,
 		.hardware_len = 6,
 		.xid = d->xid,
-		.seconds = be16_of((uint16_t)MIN((net->env->now_ns - d->begun_ns) / NS_PER_S,
-						 UINT64_C(65535))),
-		.flags = be16_of(has_address ? 0 : DHCP_BROADCAST),
+		.seconds = be16_of(declines ? 0 : d->seconds),
+		.flags = be16_of(has_address || declines ? 0 : DHCP_BROADCAST),
 		.client = has_address ? d->offer.addr : (be32){0},
 		.magic = be32_of(DHCP_MAGIC),
 	};
@@ -224,7 +225,7 @@ struct pkt *dhcp_write(struct net *net, const struct dhcp *d, enum dhcp_type typ
 	add_option(p, DHCP_OPTION_TYPE, &kind, 1);
 	add_option(p, DHCP_OPTION_CLIENT, client, sizeof(client));
 	add_wanted(p, d, type);
-	if (type != DHCP_DECLINE)
+	if (!declines)
 		add_option(p, DHCP_OPTION_PARAMETERS, wanted, sizeof(wanted));
 	*(uint8_t *)pkt_append(p, 1) = DHCP_OPTION_END;
 	if (pkt_len(p) < DHCP_BYTES_MIN) {

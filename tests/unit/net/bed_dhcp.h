@@ -7,7 +7,7 @@
 #define SERVER IP(198, 18, 0, 1)
 #define OTHER_SERVER IP(198, 18, 0, 7)
 #define GIVEN IP(198, 18, 0, 50)
-#define AFTER_PROBES_NS (8 * NS_PER_S)
+#define AFTER_PROBES_NS (10 * NS_PER_S)
 
 // A server's words, before the options of the test.
 struct said {
@@ -133,4 +133,33 @@ static inline struct bed *bed_bound(uint32_t life_s)
 
 	bed_bind(b, life_s);
 	return b;
+}
+
+// The value of an option of the client's message, or NULL.
+static inline const uint8_t *option_of(const struct dhcp_header *h, uint8_t option)
+{
+	const uint8_t *at = (const uint8_t *)(h + 1);
+
+	while (*at != DHCP_OPTION_END && *at != option)
+		at += 2 + at[1];
+	return *at == option ? at + 2 : NULL;
+}
+
+// The client's message that was sent last on port 0.
+static inline const struct dhcp_header *sent(struct bed *b)
+{
+	const struct ipv4_header *ip = bed_last_ip4(b);
+	const struct udp_header *u = (const void *)(ip + 1);
+
+	assert_true(bed_l4_good(ip));
+	assert_int_equal(ip->protocol, IP_UDP);
+	assert_int_equal(be16_get(u->src_port), 68);
+	assert_int_equal(be16_get(u->dst_port), 67);
+	assert_true(be16_get(u->len) >= 8 + 300);
+	return (const void *)(u + 1);
+}
+
+static inline uint8_t type_sent(struct bed *b)
+{
+	return *option_of(sent(b), DHCP_OPTION_TYPE);
 }

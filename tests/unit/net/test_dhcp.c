@@ -5,35 +5,6 @@
 
 #include "bed_dhcp.h"
 
-// The value of an option of the client's message, or NULL.
-static const uint8_t *option_of(const struct dhcp_header *h, uint8_t option)
-{
-	const uint8_t *at = (const uint8_t *)(h + 1);
-
-	while (*at != DHCP_OPTION_END && *at != option)
-		at += 2 + at[1];
-	return *at == option ? at + 2 : NULL;
-}
-
-// The client's message that was sent last on port 0.
-static const struct dhcp_header *sent(struct bed *b)
-{
-	const struct ipv4_header *ip = bed_last_ip4(b);
-	const struct udp_header *u = (const void *)(ip + 1);
-
-	assert_true(bed_l4_good(ip));
-	assert_int_equal(ip->protocol, IP_UDP);
-	assert_int_equal(be16_get(u->src_port), 68);
-	assert_int_equal(be16_get(u->dst_port), 67);
-	assert_true(be16_get(u->len) >= 8 + 300);
-	return (const void *)(u + 1);
-}
-
-static uint8_t type_sent(struct bed *b)
-{
-	return *option_of(sent(b), DHCP_OPTION_TYPE);
-}
-
 static void an_address_is_asked_for_requested_probed_and_used(void **state)
 {
 	struct bed *b = bed_dhcp();
@@ -207,6 +178,8 @@ static void a_refusal_begins_anew(void **state)
 
 	bed_say(b, offer());
 	bed_say(b, nak(SERVER));
+	assert_int_equal(client(b)->state, DHCP_INIT);
+	bed_time(b, 10100 * NS_PER_MS);
 	assert_int_equal(client(b)->state, DHCP_SELECTING);
 	bed_destroy(b);
 	b = bed_bound(3600);
@@ -219,6 +192,171 @@ static void a_refusal_begins_anew(void **state)
 	assert_false(net_is_ours(b->net, GIVEN));
 	assert_int_equal(client(b)->state, DHCP_SELECTING);
 	assert_int_equal(bed_drops(b, DROP_DHCP_UNASKED), 2);
+	bed_destroy(b);
+}
+
+// Its number is drawn anew, and the other states' are not heard any more.
+static void is_asked_by_another_number(struct bed *b, be32 before)
+{
+	struct frame f;
+	uint64_t drops = bed_drops(b, DROP_DHCP_NOT_OURS);
+
+	assert_int_not_equal(client(b)->xid.raw, before.raw);
+	frame_said(&f, before, b->port[0].port.mac, ack());
+	bed_in(b, 0, f.byte, f.len);
+	assert_int_equal(bed_drops(b, DROP_DHCP_NOT_OURS), drops + 1);
+}
+
+static void each_question_has_a_number_of_its_own(void **state)
+{
+	struct bed *b = bed_bound(3600);
+	const be32 chosen = client(b)->xid;
+
+	bed_time(b, 1810 * NS_PER_S);
+	assert_int_equal(client(b)->state, DHCP_RENEWING);
+	const be32 renewing = client(b)->xid;
+
+	is_asked_by_another_number(b, chosen);
+	bed_time(b, 1000 * NS_PER_S); // asked again, by the same
+	assert_int_equal(client(b)->xid.raw, renewing.raw);
+	bed_time(b, 400 * NS_PER_S);
+	assert_int_equal(client(b)->state, DHCP_REBINDING);
+	is_asked_by_another_number(b, renewing);
+	bed_destroy(b);
+}
+
+// Who knows all that was drawn from env's rng does not know it.
+static void the_number_of_a_question_is_made_of_the_secret(void **state)
+{
+	struct bed *a = bed_bound(3600), *b = bed_bound(3600);
+
+	assert_int_equal(client(a)->xid.raw, client(b)->xid.raw);
+	b->env.secret[0] ^= 1;
+	bed_time(a, 1810 * NS_PER_S);
+	bed_time(b, 1810 * NS_PER_S);
+	assert_int_not_equal(client(a)->xid.raw, client(b)->xid.raw);
+	bed_destroy(a);
+	bed_destroy(b);
+}
+
+// RFC 2131 4.4.5: before seven eighths of its life it is the server's who gave it.
+static void another_server_does_not_renew_it(void **state)
+{
+	struct bed *b = bed_bound(3600);
+	struct said w = ack();
+
+	w.server = OTHER_SERVER;
+	bed_time(b, 1810 * NS_PER_S);
+	bed_say(b, w);
+	assert_int_equal(bed_drops(b, DROP_DHCP_UNASKED), 1);
+	assert_int_equal(client(b)->state, DHCP_RENEWING);
+	bed_destroy(b);
+}
+
+// When the next question leaves.
+static uint64_t silent_ns(struct bed *b)
+{
+	uint64_t begun_ns = b->env.now_ns;
+
+	bed_clear(b);
+	while (b->port[0].tx_count == 0)
+		bed_time(b, 10 * NS_PER_MS);
+	return b->env.now_ns - begun_ns;
+}
+
+static uint64_t refused_ns(struct bed *b)
+{
+	bed_say(b, offer());
+	bed_say(b, nak(SERVER));
+	assert_int_equal(client(b)->state, DHCP_INIT);
+	return silent_ns(b);
+}
+
+// A server that offers and refuses would have us ask without end.
+static void who_is_refused_in_a_row_asks_later_and_later(void **state)
+{
+	static const uint64_t wait_s[] = {10, 20, 40, 80, 160, 160};
+	struct bed *b = bed_dhcp();
+
+	for (uint32_t i = 0; i < ARRAY_COUNT(wait_s); i++)
+		assert_in_range(refused_ns(b), wait_s[i] * NS_PER_S,
+				wait_s[i] * NS_PER_S + 20 * NS_PER_MS);
+	assert_int_equal(type_sent(b), DHCP_DISCOVER);
+	bed_bind(b, 3600);
+	bed_time(b, 1810 * NS_PER_S);
+	bed_say(b, nak(SERVER));
+	assert_in_range(refused_ns(b), 10 * NS_PER_S, 10 * NS_PER_S + 20 * NS_PER_MS);
+	bed_destroy(b);
+}
+
+static uint64_t declined_ns(struct bed *b)
+{
+	struct frame f;
+
+	bed_say(b, offer());
+	bed_say(b, ack());
+	frame_arp(&f, ARP_REPLY, PEER_MAC, GIVEN, IP(0, 0, 0, 0));
+	bed_in(b, 0, f.byte, f.len);
+	assert_int_equal(type_sent(b), DHCP_DECLINE);
+	return silent_ns(b);
+}
+
+// RFC 5227 2.1.1: MAX_CONFLICTS, RATE_LIMIT_INTERVAL.
+static void after_ten_conflicts_no_more_than_one_address_a_minute_is_tried(void **state)
+{
+	struct bed *b = bed_dhcp();
+
+	for (uint32_t i = 0; i < 10; i++)
+		assert_true(declined_ns(b) >= 10 * NS_PER_S);
+	assert_true(declined_ns(b) >= 60 * NS_PER_S);
+	bed_destroy(b);
+}
+
+// RFC 5227 1.1: PROBE_WAIT; machines that start together do not ask together.
+static void the_first_probe_waits_for_up_to_a_second(void **state)
+{
+	struct bed *b = bed_dhcp();
+
+	bed_say(b, offer());
+	bed_say(b, ack());
+	bed_clear(b);
+	bed_time(b, NS_PER_MS);
+	assert_int_equal(b->port[0].tx_count, 0);
+	bed_time(b, NS_PER_S);
+	assert_int_equal(b->port[0].tx_count, 1);
+	bed_destroy(b);
+}
+
+// The times that a server tells, in the place of what is behind the router.
+static void ack_with_times(struct bed *b, uint32_t renew_s, uint32_t rebind_s)
+{
+	struct frame f;
+	uint8_t *at = (uint8_t *)(frame_dhcp(&f, b, ack()) + 1) + 27;
+	be32 renew = be32_of(renew_s), rebind = be32_of(rebind_s);
+
+	memcpy(at, (uint8_t[]){DHCP_OPTION_RENEWAL, 4}, 2);
+	memcpy(at + 2, &renew, 4);
+	memcpy(at + 6, (uint8_t[]){DHCP_OPTION_REBINDING, 4}, 2);
+	memcpy(at + 8, &rebind, 4);
+	at[12] = DHCP_OPTION_END;
+	bed_in(b, 0, f.byte, f.len);
+}
+
+static void no_server_has_us_renew_more_often_than_once_a_minute(void **state)
+{
+	struct bed *b = bed_dhcp();
+
+	bed_say(b, offer());
+	ack_with_times(b, 5, 3000);
+	assert_int_equal(client(b)->renew_s, 60);
+	assert_int_equal(client(b)->rebind_s, 3000);
+	bed_time(b, AFTER_PROBES_NS);
+	bed_time(b, 45 * NS_PER_S);
+	assert_int_equal(client(b)->state, DHCP_BOUND);
+	bed_time(b, 10 * NS_PER_S);
+	assert_int_equal(client(b)->state, DHCP_RENEWING);
+	ack_with_times(b, 5, 30); // no sense
+	assert_int_equal(client(b)->renew_s, 1800);
 	bed_destroy(b);
 }
 
@@ -259,83 +397,6 @@ static void what_answers_no_question_of_ours_is_dropped(void **state)
 	bed_destroy(b);
 }
 
-static void what_is_not_a_whole_message_is_dropped(void **state)
-{
-	struct bed *b = bed_dhcp();
-	struct dhcp_header *h;
-	struct frame f;
-	uint8_t *options;
-
-	frame_dhcp(&f, b, offer())->magic = be32_of(7);
-	bed_in(b, 0, f.byte, f.len);
-	frame_dhcp(&f, b, offer())->op = DHCP_REQUEST_OP;
-	bed_in(b, 0, f.byte, f.len);
-	frame_dhcp(&f, b, offer());
-	((struct udp_header *)(f.byte + 34))->src_port = be16_of(5000);
-	bed_in(b, 0, f.byte, f.len);
-	for (uint32_t i = 0; i < 5; i++) {
-		// Type, server, life and mask of another length; an option past the end.
-		static const uint8_t at[] = {1, 4, 10, 16, 64 - 1}, value[] = {0, 3, 5, 2, 200};
-
-		h = frame_dhcp(&f, b, offer());
-		options = (uint8_t *)(h + 1);
-		if (i == 4) {
-			memset(options + 27, DHCP_OPTION_PAD, 64 - 27);
-			options[62] = DHCP_OPTION_ROUTER;
-		}
-		options[at[i]] = value[i];
-		bed_in(b, 0, f.byte, f.len);
-	}
-	h = frame_dhcp(&f, b, offer());
-	memset((uint8_t *)(h + 1) + 17, 0x0f, 4); // a mask with holes
-	bed_in(b, 0, f.byte, f.len);
-	struct said w = offer();
-	const be32 nobody[] = {IP(0, 0, 0, 0), IP(127, 0, 0, 1), IP(224, 0, 0, 1),
-			       IP(198, 18, 0, 0), IP(198, 18, 0, 255)};
-
-	for (uint32_t i = 0; i < ARRAY_COUNT(nobody); i++) {
-		w.yours = nobody[i];
-		bed_say(b, w);
-	}
-	w = offer();
-	w.life_s = 0;
-	bed_say(b, w);
-	assert_int_equal(bed_drops(b, DROP_DHCP_MALFORMED), 3 + 5 + 1 + 5 + 1);
-	assert_int_equal(client(b)->state, DHCP_SELECTING);
-	bed_destroy(b);
-}
-
-// RFC 2132 9.3
-static void options_may_go_on_in_the_fields_for_names(void **state)
-{
-	struct bed *b = bed_dhcp();
-	struct frame f;
-	struct dhcp_header *h = frame_dhcp(&f, b, offer());
-	uint8_t *options = (uint8_t *)(h + 1);
-
-	memcpy(options + 21, (uint8_t[]){DHCP_OPTION_OVERLOAD, 1, 3, DHCP_OPTION_END}, 4);
-	memcpy(h->file, (uint8_t[]){DHCP_OPTION_RENEWAL, 4, 0, 0, 0, 100, DHCP_OPTION_END}, 7);
-	memcpy(h->server_name, (uint8_t[]){DHCP_OPTION_ROUTER, 4, 198, 18, 0, 9, DHCP_OPTION_END},
-	       7);
-	bed_in(b, 0, f.byte, f.len);
-	assert_int_equal(client(b)->state, DHCP_REQUESTING);
-	assert_true(client(b)->offer.router.raw == IP(198, 18, 0, 9).raw);
-	bed_destroy(b);
-}
-
-static void a_router_that_is_not_on_the_link_is_none(void **state)
-{
-	struct bed *b = bed_dhcp();
-	struct frame f;
-	struct dhcp_header *h = frame_dhcp(&f, b, offer());
-
-	((uint8_t *)(h + 1))[24] = 77;
-	bed_in(b, 0, f.byte, f.len);
-	assert_int_equal(client(b)->state, DHCP_REQUESTING);
-	assert_int_equal(client(b)->offer.router.raw, 0);
-	bed_destroy(b);
-}
-
 static void a_port_that_asks_for_none_hears_no_server(void **state)
 {
 	struct bed *b = bed_dhcp();
@@ -360,11 +421,15 @@ int main(void)
 		cmocka_unit_test(a_lease_that_nobody_renews_ends),
 		cmocka_unit_test(another_server_may_lengthen_it_at_the_end),
 		cmocka_unit_test(a_refusal_begins_anew),
+		cmocka_unit_test(each_question_has_a_number_of_its_own),
+		cmocka_unit_test(the_number_of_a_question_is_made_of_the_secret),
+		cmocka_unit_test(another_server_does_not_renew_it),
+		cmocka_unit_test(who_is_refused_in_a_row_asks_later_and_later),
+		cmocka_unit_test(after_ten_conflicts_no_more_than_one_address_a_minute_is_tried),
+		cmocka_unit_test(the_first_probe_waits_for_up_to_a_second),
+		cmocka_unit_test(no_server_has_us_renew_more_often_than_once_a_minute),
 		cmocka_unit_test(an_address_for_ever_is_never_asked_for_again),
 		cmocka_unit_test(what_answers_no_question_of_ours_is_dropped),
-		cmocka_unit_test(what_is_not_a_whole_message_is_dropped),
-		cmocka_unit_test(options_may_go_on_in_the_fields_for_names),
-		cmocka_unit_test(a_router_that_is_not_on_the_link_is_none),
 		cmocka_unit_test(a_port_that_asks_for_none_hears_no_server),
 	};
 
