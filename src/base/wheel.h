@@ -64,4 +64,5 @@ enum timer_kind {
 	TIMER_ND,
 	TIMER_IP6,
 	TIMER_DHCP,
+	TIMER_LEASE,
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The DHCP client's states (RFC 2131 4.4): asks for an address, asks the link whether anybody has
 // it (RFC 5227 2.1), keeps it as long as a server says. Called by udp.c for what no socket takes,
-// by arp.c for what is said of an address, and by its timer; calls lease.c with what it got.
+// by arp.c for what is said of an address, and by its timers; calls lease.c with what it got.
 //
 // Of several workers the first asks; what another receives he hands to him. Deliberately not here:
 // the random delay before the first question (RFC 2131 4.4.1), which is for machines that start all
@@ -40,8 +40,10 @@
 #define PROBE_SPAN_NS NS_PER_S
 #define ANNOUNCE_WAIT_NS (2 * NS_PER_S)
 
-// A note that a full ring dropped is made good.
-#define TELL_AGAIN_NS (30 * NS_PER_S)
+// A note that a full ring dropped is made good: soon after a change, and then as long as we are
+// here, whatever has become of the lease.
+#define TELL_NS NS_PER_S
+#define TELL_NS_MAX (30 * NS_PER_S)
 
 static const uint8_t *mac_of(const struct net *net, const struct dhcp *d)
 {
@@ -166,14 +168,23 @@ static uint64_t after_s(const struct dhcp *d, uint32_t s)
 	return s == DHCP_FOREVER_S ? TIME_NEVER_NS : d->asked_ns + s * NS_PER_S;
 }
 
-static void sleep_bound(struct net *net, struct dhcp *d)
+// Here, and at the other workers'.
+static void change(struct net *net, struct dhcp *d, const struct lease *lease)
 {
-	uint64_t until_ns = d->renew_ns;
-
+	lease_change(net, d->port_index, lease);
+	d->tell_ns = TELL_NS;
 	if (net->env->hands)
-		until_ns = MIN(until_ns, net->env->now_ns + TELL_AGAIN_NS);
-	if (until_ns != TIME_NEVER_NS)
-		wake(net, d, until_ns);
+		wheel_arm(net->wheel, &d->tell_timer, net->env->now_ns + d->tell_ns);
+}
+
+static void tell_fires(void *context, struct timer *timer, uint64_t now_ns)
+{
+	struct net *net = context;
+	struct dhcp *d = CONTAINER_OF(timer, struct dhcp, tell_timer);
+
+	lease_tell(net, d->port_index);
+	d->tell_ns = MIN(2 * d->tell_ns, TELL_NS_MAX);
+	wheel_arm(net->wheel, timer, now_ns + d->tell_ns);
 }
 
 static void bind(struct net *net, struct dhcp *d)
@@ -185,9 +196,9 @@ static void bind(struct net *net, struct dhcp *d)
 	d->renew_ns = after_s(d, d->renew_s);
 	d->rebind_ns = after_s(d, d->rebind_s);
 	d->end_ns = after_s(d, d->life_s);
-	lease_take(net, d->port_index, &d->offer);
-	lease_tell(net, d->port_index);
-	sleep_bound(net, d);
+	change(net, d, &d->offer);
+	if (d->renew_ns != TIME_NEVER_NS)
+		wake(net, d, d->renew_ns);
 	if (!is_new)
 		return;
 	counter_add(net->env, COUNTER_dhcp_leases, 1);
@@ -202,8 +213,7 @@ static void lose(struct net *net, struct dhcp *d)
 		return;
 	counter_sub(net->env, COUNTER_dhcp_leases, 1);
 	trace_add(net->env, EVENT_DHCP_LOST, d->port_index, be32_get(d->offer.addr), 0);
-	lease_take(net, d->port_index, &(struct lease){0});
-	lease_tell(net, d->port_index);
+	change(net, d, &(struct lease){0});
 }
 
 // RFC 5227 2.1.1
@@ -248,10 +258,7 @@ static void renew(struct net *net, struct dhcp *d)
 {
 	uint64_t now_ns = net->env->now_ns;
 
-	if (d->state == DHCP_BOUND && now_ns < d->renew_ns) {
-		lease_tell(net, d->port_index);
-		sleep_bound(net, d);
-	} else if (now_ns >= d->end_ns) {
+	if (now_ns >= d->end_ns) {
 		lose(net, d);
 		discover(net, d);
 	} else if (now_ns >= d->rebind_ns) {
@@ -294,9 +301,14 @@ int dhcp_begin(struct net *net, uint16_t port_index)
 		if (!net->dhcp)
 			return -ENOMEM;
 		wheel_set_kind(net->wheel, TIMER_DHCP, timer_fires, net);
+		wheel_set_kind(net->wheel, TIMER_LEASE, tell_fires, net);
 	}
 	net->dhcp[port_index] = (struct dhcp){
-		.port_index = port_index, .state = DHCP_INIT, .timer.kind = TIMER_DHCP};
+		.port_index = port_index,
+		.state = DHCP_INIT,
+		.timer.kind = TIMER_DHCP,
+		.tell_timer.kind = TIMER_LEASE,
+	};
 	wake(net, &net->dhcp[port_index], net->env->now_ns);
 	return 0;
 }
@@ -315,11 +327,13 @@ const char *dhcp_state_name(const struct net *net, uint16_t port_index)
 
 void dhcp_fini(struct net *net)
 {
-	for (uint32_t i = 0; net->dhcp && i < PORTS_MAX; i++)
-		if (net->dhcp[i].state != DHCP_OFF)
-			wheel_stop(net->wheel, &net->dhcp[i].timer);
-	if (net->dhcp)
-		mem_unmap(net->dhcp, PORTS_MAX * sizeof(*net->dhcp));
+	if (!net->dhcp)
+		return;
+	for (uint32_t i = 0; i < PORTS_MAX; i++) {
+		wheel_stop(net->wheel, &net->dhcp[i].timer);
+		wheel_stop(net->wheel, &net->dhcp[i].tell_timer);
+	}
+	mem_unmap(net->dhcp, PORTS_MAX * sizeof(*net->dhcp));
 	net->dhcp = NULL;
 }
 
@@ -354,7 +368,6 @@ static enum drop offered(struct net *net, struct dhcp *d, const struct dhcp_repl
 static enum drop acknowledged(struct net *net, struct dhcp *d, const struct dhcp_reply *r)
 {
 	bool is_held = net->port[d->port_index].lease.addr.raw == r->lease.addr.raw;
-
 	enum drop reason = lease_refusal(net, d->port_index, &r->lease);
 
 	if (d->state != DHCP_REBINDING && r->server.raw != d->server.raw)

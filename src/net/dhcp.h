@@ -47,6 +47,8 @@ struct dhcp {
 	uint64_t asked_ns; // of the request whose answer the lease is: from then on it lives
 	uint64_t renew_ns, rebind_ns, end_ns;
 	struct timer timer;
+	struct timer tell_timer; // when the other workers hear again what the port has
+	uint64_t tell_ns;        // after that again
 };
 
 // RFC 2131 has no least life. A shorter lease is hardly had before it ends: probes take up to seven
@@ -87,13 +89,14 @@ struct pkt *dhcp_write(struct net *net, const struct dhcp *d, enum dhcp_type typ
 // on a link draws nothing away from what the configuration says.
 enum drop lease_refusal(const struct net *net, uint16_t port_index, const struct lease *lease);
 
-// This worker's port has this lease from now on, instead of another or none.
-void lease_take(struct net *net, uint16_t port_index, const struct lease *lease);
+// The port has this lease from now on, instead of another or none: said by the first worker, who
+// tells the others.
+void lease_change(struct net *net, uint16_t port_index, const struct lease *lease);
 
 // What the port has: address 0 without one.
 const struct lease *lease_of(const struct net *net, uint16_t port_index);
 
-// The other workers hear what this one has.
+// The other workers hear once more what this one has.
 void lease_tell(struct net *net, uint16_t port_index);
 
 // What another worker has (port/mesh.h). Takes p.

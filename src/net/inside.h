@@ -39,6 +39,7 @@ struct net_port {
 	bool no_routers;          // what IPv6 routers say is not believed
 	bool has_dhcp;
 	struct lease lease;
+	uint32_t lease_number; // of the first worker's note that said so; they count up
 	struct net_address address[PORT_ADDRESSES_MAX + 1];
 };
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The address and the ways that a port has for a time (net/dhcp.h), of each worker. The first
 // worker, who asked for it, takes it by a call and tells the others by a note that goes round
-// (net/round.c); one that a full ring dropped is told again (dhcp.c). Calls net.c's table of
-// addresses and the routes.
+// (net/round.c). A full ring may drop it, so what the port has is told again and again (dhcp.c);
+// and a worker who stands still is passed by and may find it when later ones have gone round, so
+// notes have numbers, and an older one is not believed. Calls net.c's table of addresses and the
+// routes.
 //
 // It stands behind the configured addresses of its port, and has no place among them (net_place):
 // they stay where they are whatever comes and goes.
@@ -11,6 +13,7 @@
 
 struct note {
 	struct lease lease;
+	uint32_t number;
 };
 
 // What leads to the lease's own network.
@@ -70,7 +73,8 @@ static void drop_lease(struct net *net, uint16_t port_index)
 	np->lease = (struct lease){0};
 }
 
-void lease_take(struct net *net, uint16_t port_index, const struct lease *l)
+// This worker's port has it.
+static void take(struct net *net, uint16_t port_index, const struct lease *l)
 {
 	struct net_port *np = &net->port[port_index];
 
@@ -103,15 +107,26 @@ void lease_tell(struct net *net, uint16_t port_index)
 	if (!p)
 		return;
 	*(struct note *)pkt_append(p, sizeof(struct note)) =
-		(struct note){net->port[port_index].lease};
+		(struct note){net->port[port_index].lease, net->port[port_index].lease_number};
 	counter_add(net->env, COUNTER_originated_pkts, 1);
 	send(net, p, port_index, net->env->worker_index);
+}
+
+void lease_change(struct net *net, uint16_t port_index, const struct lease *l)
+{
+	take(net, port_index, l);
+	net->port[port_index].lease_number++;
+	lease_tell(net, port_index);
 }
 
 void lease_hear(struct net *net, struct pkt *p, uint16_t word)
 {
 	const struct note *note = pkt_at(p, 0);
+	struct net_port *np = &net->port[mesh_port(word)];
 
-	lease_take(net, mesh_port(word), &note->lease);
+	if ((int32_t)(note->number - np->lease_number) >= 0) {
+		np->lease_number = note->number;
+		take(net, mesh_port(word), &note->lease);
+	}
 	send(net, p, mesh_port(word), mesh_from(word));
 }

@@ -90,15 +90,85 @@ static void an_address_that_somebody_has_is_declined_whoever_heard_it(void **sta
 	crew_destroy(c);
 }
 
-// A note that found no place is told again.
-static void who_missed_it_hears_it_again(void **state)
+// All that is on its way from one worker to another is lost, as when the ring is full.
+static void lose_handed(struct crew *c, uint32_t from, uint32_t to)
+{
+	struct pkt *p;
+
+	hands_flush(&c->worker[from]->env);
+	while (hands_take(&c->worker[to]->env, from, &p, 1))
+		pkt_consume(&c->worker[to]->env, p);
+}
+
+// The first worker has the answer to his question; what he tells the second is lost.
+static void is_told_in_vain(struct crew *c, struct said w)
+{
+	struct frame f;
+
+	frame_said(&f, net_of(c, 0)->dhcp[0].xid, c->port[0].port.mac, w);
+	crew_put(c, 0, &f);
+	crew_turn(c, 0);
+	lose_handed(c, 0, 1);
+	crew_turns(c);
+}
+
+// A note that found no place is told again: nobody keeps an address that is not ours, and nobody
+// misses one.
+static void who_missed_a_note_hears_it_again(void **state)
 {
 	struct crew *c = create(CREW_SPREAD);
 
 	is_given_an_address(c, 0);
-	lease_take(net_of(c, 2), 0, &(struct lease){0});
-	crew_time(c, 31 * NS_PER_S);
+	crew_time(c, 1810 * NS_PER_S);
+	is_told_in_vain(c, nak(SERVER));
+	assert_false(net_is_ours(net_of(c, 0), GIVEN));
 	assert_true(net_is_ours(net_of(c, 2), GIVEN));
+	crew_time(c, 1100 * NS_PER_MS);
+	for (uint32_t i = 1; i < 4; i++)
+		assert_false(net_is_ours(net_of(c, i), GIVEN));
+	crew_time(c, 10 * NS_PER_S);
+	is_given_an_address(c, 0);
+	crew_destroy(c);
+}
+
+// As long as the port has nothing it is told, too, and no later than twice a minute.
+static void notes_go_round_whatever_the_client_does(void **state)
+{
+	struct crew *c = create(CREW_SPREAD);
+	uint64_t before;
+
+	is_given_an_address(c, 0);
+	crew_time(c, 1810 * NS_PER_S);
+	say(c, 0, nak(SERVER));
+	crew_time(c, 200 * NS_PER_S);
+	assert_int_equal(net_of(c, 0)->dhcp[0].state, DHCP_SELECTING);
+	before = crew_sum(c, COUNTER_handed_out_pkts);
+	crew_time(c, 31 * NS_PER_S);
+	assert_true(crew_sum(c, COUNTER_handed_out_pkts) >= before + 3);
+	crew_destroy(c);
+}
+
+// Who stood still finds an old note when later ones have passed him by.
+static void an_old_note_is_not_believed(void **state)
+{
+	struct crew *c = create(CREW_SPREAD);
+	struct frame f;
+
+	is_given_an_address(c, 0);
+	crew_time(c, 1810 * NS_PER_S);
+	c->stopped[2] = true;
+	frame_said(&f, net_of(c, 0)->dhcp[0].xid, c->port[0].port.mac, ack());
+	crew_in(c, 0, &f); // "the address is ours" waits at the third
+	crew_time(c, 1810 * NS_PER_S);
+	say(c, 0, nak(SERVER)); // "it is not" passes him by
+	crew_time(c, NS_PER_S / 10);
+	assert_false(net_is_ours(net_of(c, 3), GIVEN));
+	c->stopped[2] = false;
+	crew_turn(c, 2);
+	crew_turn(c, 3);
+	assert_false(net_is_ours(net_of(c, 3), GIVEN));
+	crew_time(c, 2 * NS_PER_S);
+	assert_false(net_is_ours(net_of(c, 2), GIVEN));
 	crew_destroy(c);
 }
 
@@ -128,7 +198,9 @@ int main(void)
 		cmocka_unit_test(all_have_what_the_first_was_given_whoever_heard_it),
 		cmocka_unit_test(all_have_what_the_first_was_given_behind_one_queue),
 		cmocka_unit_test(an_address_that_somebody_has_is_declined_whoever_heard_it),
-		cmocka_unit_test(who_missed_it_hears_it_again),
+		cmocka_unit_test(who_missed_a_note_hears_it_again),
+		cmocka_unit_test(notes_go_round_whatever_the_client_does),
+		cmocka_unit_test(an_old_note_is_not_believed),
 		cmocka_unit_test(sockets_on_the_address_are_told_from_those_on_any),
 	};
 
