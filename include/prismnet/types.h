@@ -105,6 +105,7 @@ enum prism_close_reason {
 	PRISM_CLOSE_NO_MEMORY,       ///< no buffers or connection slots
 	PRISM_CLOSE_LINGER,          ///< closed here, and the peer did not finish in time
 	PRISM_CLOSE_SHUTDOWN,        ///< the stack was closed
+	PRISM_CLOSE_ADDRESS_GONE,    ///< the address it spoke from is not ours any more
 };
 
 /// One thing that happened. What a type does not name is zero.

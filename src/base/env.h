@@ -40,5 +40,6 @@ struct env {
 	} pressure;
 	const struct seals *seals; // bytes whose sums are known; NULL: none
 	struct hands *hands;       // to the other workers; NULL: there are none
+	uint32_t addresses_lost;   // that were ours and are not any more (tcp/homeless.h)
 	uint8_t secret[16];        // from the kernel at start; keys hashes, ISNs and port choice
 };

@@ -46,6 +46,12 @@ static const struct {
 	[PRISM_CLOSE_LINGER] = {"LINGER", "closed here, and the peer did not finish in time",
 				"the peer keeps its side open", ""},
 	[PRISM_CLOSE_SHUTDOWN] = {"SHUTDOWN", "the stack was closed", "", ""},
+	[PRISM_CLOSE_ADDRESS_GONE] =
+		{"ADDRESS_GONE", "the address it spoke from is not ours any more",
+		 "a DHCP server's lease ended or was of another address from then "
+		 "on, or the life of an IPv6 address that a router let us make",
+		 "see why the server or the router did not go on; what must not end "
+		 "speaks from an entry of addresses:"},
 };
 #define CLOSE_COUNT (sizeof close_infos / sizeof close_infos[0])
 

@@ -87,6 +87,7 @@ static void expire(struct net *net, struct ip6_port *p)
 	for (uint32_t k = 0; k < p->address_count; k++)
 		if (p->address[k].valid_until_ns > net->env->now_ns)
 			p->address[kept++] = p->address[k];
+	net->env->addresses_lost += p->address_count - kept;
 	p->address_count = kept;
 	net->generation++; // or one of them only answers from now on
 }
@@ -262,6 +263,7 @@ static bool make_again(struct net *net, uint16_t port_index, struct ip6_address 
 	if (!a->is_made || a->made_again == MADE_AGAIN_MAX)
 		return false;
 	a->addr = make_address(net, port_index, &a->addr, ++a->made_again);
+	net->env->addresses_lost++;
 	mark_special(net->ip6, &a->addr);
 	a->probes = 0;
 	a->next_ns = net->env->now_ns;

@@ -81,6 +81,8 @@ static void take(struct net *net, uint16_t port_index, const struct lease *l)
 	if (np->lease.addr.raw == l->addr.raw && np->lease.router.raw == l->router.raw &&
 	    np->lease.prefix_len == l->prefix_len)
 		return;
+	if (np->lease.addr.raw && np->lease.addr.raw != l->addr.raw)
+		net->env->addresses_lost++;
 	drop_lease(net, port_index);
 	net->generation++; // paths are found anew
 	if (l->addr.raw == 0)

@@ -288,7 +288,11 @@ struct tcp {
 	struct half_open *half_open;
 	uint32_t half_open_free, half_open_count;
 	uint32_t half_open_oldest, half_open_newest;
-	uint32_t reopen_next;      // slot to look at because pressure fell; NO_INDEX: none
+	uint32_t reopen_next; // slot to look at because pressure fell; NO_INDEX: none
+	struct {
+		uint32_t seen, done; // of env's addresses_lost: when the walk began, or ended
+		uint32_t hand, left; // the slot to look at next, and how many still
+	} homeless;
 	uint8_t pressure_seen;     // enum pressure of the last flush
 	uint64_t cookies_until_ns; // an ACK of nobody may answer one (cookie.h)
 

@@ -47,6 +47,7 @@
 #include "tcp/deliver.h"
 #include "tcp/early.h"
 #include "tcp/flow.h"
+#include "tcp/homeless.h"
 #include "tcp/room.h"
 #include "tcp/sendq.h"
 #include "tcp/state.h"
@@ -351,6 +352,7 @@ static void arrive(struct tcp *tcp, struct pkt *p, uint32_t from)
 	conn_mark(tcp, c);
 	conn_check(tcp, c);
 	owe(tcp, p, from);
+	homeless_came(tcp, c);
 }
 
 static void take_back(struct tcp *tcp, struct pkt *p)

@@ -13,6 +13,7 @@
 #include "tcp/bbr.h"
 #include "tcp/close.h"
 #include "tcp/flow.h"
+#include "tcp/homeless.h"
 #include "tcp/isn.h"
 #include "tcp/listener.h"
 #include "tcp/move.h"
@@ -266,6 +267,8 @@ void tcp_flush(struct tcp *tcp)
 		pressure_changed(tcp);
 	if (UNLIKELY(tcp->reopen_next != NO_INDEX))
 		reopen_some(tcp);
+	if (UNLIKELY(homeless_due(tcp)))
+		homeless_end_some(tcp);
 	if (UNLIKELY(!tcp->is_alone))
 		tend_tables(tcp);
 	if (UNLIKELY(tcp->owing))
@@ -278,7 +281,7 @@ bool tcp_busy(const struct tcp *tcp)
 {
 	return tcp->flush.head != NO_INDEX || tcp->births.head != NO_INDEX ||
 	       tcp->ready.head != NO_INDEX || tcp->data.head || room_due(tcp) ||
-	       tcp->reopen_next != NO_INDEX;
+	       tcp->reopen_next != NO_INDEX || homeless_due(tcp);
 }
 
 struct epoch *tcp_epoch(struct tcp *tcp)

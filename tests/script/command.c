@@ -372,7 +372,7 @@ static const char *const reason_names[] = {
 	[PRISM_CLOSE_TIMEOUT] = "timeout",     [PRISM_CLOSE_CONNECT_TIMEOUT] = "connect-timeout",
 	[PRISM_CLOSE_KEEPALIVE] = "keepalive", [PRISM_CLOSE_UNREACHABLE] = "unreachable",
 	[PRISM_CLOSE_NO_MEMORY] = "no-memory", [PRISM_CLOSE_LINGER] = "linger",
-	[PRISM_CLOSE_SHUTDOWN] = "shutdown"};
+	[PRISM_CLOSE_SHUTDOWN] = "shutdown",   [PRISM_CLOSE_ADDRESS_GONE] = "address-gone"};
 
 static struct script_event *next_event(struct script *sc)
 {

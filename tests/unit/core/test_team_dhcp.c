@@ -172,6 +172,31 @@ static void an_old_note_is_not_believed(void **state)
 	crew_destroy(c);
 }
 
+// Whoever's they are.
+static void connections_from_an_address_that_goes_end_by_name(void **state)
+{
+	struct crew *c = create(CREW_SPREAD);
+	struct seg s = {5000, 80, PEER_ISN, 0, TCP_SYN, {0}};
+	struct frame f;
+
+	is_given_an_address(c, 0);
+	crew_time(c, 1810 * NS_PER_S);
+	crew_meet(c);
+	crew_listen(c, 2, 80);
+	frame_seg_to(&f, GIVEN, s);
+	crew_in(c, 1, &f);
+	s = (struct seg){5000, 80, PEER_ISN + 1, be32_get(crew_only_seg(c)->seq) + 1, TCP_ACK, {0}};
+	frame_seg_to(&f, GIVEN, s);
+	crew_in(c, 1, &f);
+	assert_int_equal(c->seen[2].count[PRISM_EVENT_ACCEPTED], 1);
+	crew_clear(c);
+	say(c, 0, nak(SERVER));
+	assert_int_equal(c->seen[2].count[PRISM_EVENT_CLOSED], 1);
+	assert_int_equal(c->seen[2].last.reason, PRISM_CLOSE_ADDRESS_GONE);
+	assert_int_equal(crew_sent(c), 1); // the question for another address, and no reset
+	crew_destroy(c);
+}
+
 // It has no place among the configured addresses, and is not any.
 static void sockets_on_the_address_are_told_from_those_on_any(void **state)
 {
@@ -201,6 +226,7 @@ int main(void)
 		cmocka_unit_test(who_missed_a_note_hears_it_again),
 		cmocka_unit_test(notes_go_round_whatever_the_client_does),
 		cmocka_unit_test(an_old_note_is_not_believed),
+		cmocka_unit_test(connections_from_an_address_that_goes_end_by_name),
 		cmocka_unit_test(sockets_on_the_address_are_told_from_those_on_any),
 	};
 
