@@ -14,7 +14,8 @@
 #include "wire/ipv6.h"
 
 // Of one port: its link-local address, those configured, and some that routers let it make.
-#define IP6_ADDRESSES_MAX (1 + PORT_ADDRESSES_MAX + 7)
+#define IP6_MADE_MAX 7
+#define IP6_ADDRESSES_MAX (1 + PORT_ADDRESSES_MAX + IP6_MADE_MAX)
 #define IP6_ROUTES_MAX 64
 
 enum ip6_state {
@@ -36,7 +37,8 @@ struct ip6_address {
 	uint64_t valid_until_ns;     // from then on it is not ours
 	uint64_t heard_ns;           // when a router spoke of its prefix last
 	uint64_t tell_ns;            // when the other workers hear next that another has it
-	bool spoke;                  // something was sent from it
+	uint64_t kept_until_ns; // from then on it may give way; never, while something is sent from
+				// it
 };
 
 #define IP6_ROUTERS_MAX 4
@@ -72,6 +74,7 @@ struct ip6_port {
 	uint64_t report_ns;                      // when an answer about our groups is due
 	uint64_t ask_tokens_ns, ask_refilled_ns; // of questions after new neighbours (nd_cache.c)
 	uint64_t give_way_ns;                    // when a made address may give way to another
+	uint64_t doubt_ns;                       // when all may be doubted again
 	uint64_t reachable_ns, retransmit_ns;    // RFC 4861 6.3.2
 };
 
@@ -128,7 +131,7 @@ bool ip6_is_ours(const struct net *net, const struct addr *addr);
 bool ip6_is_joined(const struct net *net, uint16_t port_index, const struct addr *group);
 
 // An address with this prefix of 64 bits, as a router lets us make one (RFC 4862 5.5.3); one that
-// never spoke gives way when there are as many as there may be. NULL: none does.
+// is not in use gives way when there are as many as there may be. NULL: none does.
 struct ip6_address *ip6_make_address(struct net *net, uint16_t port_index,
 				     const struct addr *prefix);
 

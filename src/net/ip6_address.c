@@ -24,6 +24,10 @@
 // Each new address is asked for on the link: whoever forges prefixes makes us ask so often.
 #define GIVE_WAY_NS NS_PER_S
 
+// Whoever forges prefixes can have us speak from the addresses that are made of them: he pings
+// them. So an address that spoke is kept for so long, as an idle neighbour is (nd_cache.c).
+#define SPOKE_NS (600 * NS_PER_S)
+
 // When something is next due of an address. What is past does not count.
 static uint64_t address_next_ns(const struct ip6_address *a, uint64_t now_ns)
 {
@@ -210,18 +214,35 @@ static void add_link_local(struct net *net, uint16_t port_index)
 	ip6_make_address(net, port_index, &prefix);
 }
 
-// Of those that were made and never spoke, the one whose prefix nobody has spoken of for longest.
-static struct ip6_address *least_useful(struct ip6_port *p)
+// Of those that were made and are not in use, the one whose prefix nobody has spoken of for
+// longest.
+static struct ip6_address *least_useful(struct ip6_port *p, uint64_t now_ns)
 {
 	struct ip6_address *found = NULL;
 
 	for (uint32_t k = 1; k < p->address_count; k++) {
 		struct ip6_address *a = &p->address[k];
 
-		if (a->is_made && !a->spoke && (!found || a->heard_ns < found->heard_ns))
+		if (a->is_made && a->kept_until_ns <= now_ns &&
+		    (!found || a->heard_ns < found->heard_ns))
 			found = a;
 	}
 	return found;
+}
+
+// All spoke, some perhaps long ago: paths are kept by who uses them (net_path), and only the first
+// time is seen here. So all paths are found anew, and what has sent nothing when that is over is in
+// nobody's use.
+static void doubt_all(struct net *net, struct ip6_port *p)
+{
+	uint64_t now_ns = net->env->now_ns;
+
+	if (p->doubt_ns > now_ns)
+		return;
+	p->doubt_ns = now_ns + SPOKE_NS;
+	for (uint32_t k = 1; k < p->address_count; k++)
+		p->address[k].kept_until_ns = MIN(p->address[k].kept_until_ns, now_ns + SPOKE_NS);
+	net->generation++;
 }
 
 // Whoever forges prefixes fills the table, but a router of the link has its address with the first
@@ -232,13 +253,25 @@ static void make_room(struct net *net, struct ip6_port *p)
 	// Of several workers each knows of his own connections alone, and another may speak from
 	// it.
 	bool may = p->give_way_ns <= now_ns && net->env->worker_count <= 1;
-	struct ip6_address *a = may ? least_useful(p) : NULL;
+	struct ip6_address *a = may ? least_useful(p, now_ns) : NULL;
 
+	if (may && !a)
+		doubt_all(net, p);
 	if (!a)
 		return;
 	a->valid_until_ns = now_ns;
 	p->give_way_ns = now_ns + GIVE_WAY_NS;
 	expire(net, p);
+}
+
+// Of routers' prefixes: the first, which is link-local, is made too.
+static uint32_t made_count(const struct ip6_port *p)
+{
+	uint32_t count = 0;
+
+	for (uint32_t k = 1; k < p->address_count; k++)
+		count += p->address[k].is_made;
+	return count;
 }
 
 struct ip6_address *ip6_make_address(struct net *net, uint16_t port_index,
@@ -247,9 +280,9 @@ struct ip6_address *ip6_make_address(struct net *net, uint16_t port_index,
 	struct addr addr = make_address(net, port_index, prefix, 0);
 	struct ip6_port *p = &net->ip6->port[port_index];
 
-	if (p->address_count == IP6_ADDRESSES_MAX)
+	if (made_count(p) == IP6_MADE_MAX)
 		make_room(net, p);
-	if (p->address_count == IP6_ADDRESSES_MAX)
+	if (made_count(p) == IP6_MADE_MAX)
 		return NULL;
 	struct ip6_address *a = add(net, port_index, &addr, 64);
 

@@ -175,13 +175,16 @@ static void later_answer(struct net *net, struct neighbour *n, const struct nd_a
 
 void nd_answer(struct net *net, struct neighbour *n, const struct nd_answer *a)
 {
+	// What says of itself that it answers need not: only who was asked is believed to be there.
+	bool was_asked = n->state & (NEIGHBOUR_PENDING | NEIGHBOUR_PROBING);
+
 	if (!is_known(n))
 		first_answer(net, n, a);
 	else
 		later_answer(net, n, a);
 	if (n->is_router && !a->is_router)
 		nd_router_is_none(net, n);
-	else if (a->solicited && a->is_router)
+	else if (was_asked && n->state == NEIGHBOUR_REACHABLE && a->is_router)
 		nd_router_answered(net, n);
 	n->is_router = a->is_router;
 }

@@ -6,7 +6,7 @@
 //
 // Bounded: so many routers, prefixes and addresses a port. When they are full, what nobody has
 // spoken of for longest gives way, but not what is in use: a router that has answered as a
-// neighbour, an address that spoke. So whoever forges advertisements puts out nothing that serves,
+// neighbour, an address that speaks. So whoever forges advertisements puts out nothing that serves,
 // and a router that comes is known with the first word it says after him. What the configuration
 // says goes before what a router says. Not here: redirects, routes of RFC 4191, names of RFC 8106.
 #include "base/time.h"
@@ -229,25 +229,33 @@ static void take_router(struct net *net, struct ip6_port *port, const struct add
 	port->router[index].heard_ns = net->env->now_ns;
 }
 
-// An address of ours that spoke lies in it.
-static bool is_used(const struct ip6_port *port, const struct ip6_prefix *prefix)
+// An address that was made of it is in use. Of it and no longer or shorter one that holds the
+// address too: there are more prefixes than such addresses, so one of them is always free to give
+// way.
+static bool is_used(const struct net *net, const struct ip6_port *port,
+		    const struct ip6_prefix *prefix)
 {
-	for (uint32_t k = 0; k < port->address_count; k++)
-		if (port->address[k].spoke &&
-		    ipv6_in_prefix(&port->address[k].addr, &prefix->prefix, prefix->len))
+	static_assert(IP6_PREFIXES_MAX > IP6_MADE_MAX, "a prefix is left for who comes");
+	for (uint32_t k = 1; k < port->address_count; k++) {
+		const struct ip6_address *a = &port->address[k];
+
+		if (a->is_made && a->kept_until_ns > net->env->now_ns &&
+		    a->prefix_len == prefix->len &&
+		    ipv6_in_prefix(&a->addr, &prefix->prefix, prefix->len))
 			return true;
+	}
 	return false;
 }
 
 // Of those that are not used when there are such, the one that nobody has spoken of for longest.
 // (Who is of a prefix that gave way is reached by way of a router.)
-static uint32_t stalest_prefix(const struct ip6_port *port)
+static uint32_t stalest_prefix(const struct net *net, const struct ip6_port *port)
 {
 	uint32_t found = 0;
 	bool found_used = true;
 
 	for (uint32_t i = 0; i < port->prefix_count; i++) {
-		bool used = is_used(port, &port->prefix[i]);
+		bool used = is_used(net, port, &port->prefix[i]);
 
 		if (used > found_used)
 			continue;
@@ -273,7 +281,7 @@ static void take_on_link(struct net *net, struct ip6_port *port, const struct ad
 	}
 	if (i == port->prefix_count) {
 		if (i == IP6_PREFIXES_MAX)
-			remove_prefix(net, port, stalest_prefix(port));
+			remove_prefix(net, port, stalest_prefix(net, port));
 		i = port->prefix_count++;
 		port->prefix[i] = (struct ip6_prefix){.prefix = *prefix, .len = o->len};
 		net->generation++;

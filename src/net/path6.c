@@ -249,7 +249,7 @@ int path6_find(struct net *net, const struct addr *local, const struct addr *rem
 
 	if (!own)
 		return -ENETUNREACH;
-	own->spoke = true;
+	own->kept_until_ns = TIME_NEVER_NS;
 	*path = (struct net_path){
 		.local = own->addr,
 		.remote = to,

@@ -2,70 +2,7 @@
 // Routers: what they say, how long it holds, and which of it is not believed.
 #include <errno.h>
 
-#include "bed6.h"
-
-static const struct addr SECOND6 = {.byte = {0xfe, 0x80, [15] = 9}};
-static const struct addr PREFIX6 = {.byte = {0x20, 1, 0xd, 0xb8, 0, 0x77}};
-static const struct addr THERE6 = {.byte = {0x20, 1, 0xd, 0xb8, 0, 0x77, [15] = 5}};
-
-static void frame6_ra(struct frame *f, const struct addr *src, uint16_t lifetime_s)
-{
-	struct nd_advertisement h = {.type = ICMP6_ROUTER_ADVERTISEMENT,
-				     .lifetime_s = be16_of(lifetime_s)};
-
-	frame6(f, src, &ALL_NODES6, IP_ICMP6);
-	frame_add(f, &h, sizeof(h));
-}
-
-static struct nd_advertisement *ra_of(struct frame *f)
-{
-	return (void *)(f->byte + ICMP6_AT);
-}
-
-static void add_prefix(struct frame *f, uint8_t flags, uint32_t valid_s, uint32_t preferred_s)
-{
-	struct nd_option_prefix o = {.type = ND_OPTION_PREFIX,
-				     .words = 4,
-				     .len = 64,
-				     .flags = flags,
-				     .valid_s = be32_of(valid_s),
-				     .preferred_s = be32_of(preferred_s)};
-
-	memcpy(o.prefix, &PREFIX6, 16);
-	frame_add(f, &o, sizeof(o));
-}
-
-static void in(struct bed *b, struct frame *f)
-{
-	frame6_finish(f, ICMP6_AT);
-	bed_in(b, 0, f->byte, f->len);
-}
-
-static void advertise(struct bed *b, const struct addr *src, uint16_t lifetime_s)
-{
-	struct frame f;
-
-	frame6_ra(&f, src, lifetime_s);
-	in(b, &f);
-}
-
-static void advertise_prefix(struct bed *b, uint8_t flags, uint32_t valid_s, uint32_t preferred_s)
-{
-	struct frame f;
-
-	frame6_ra(&f, &LOCAL6, 0);
-	add_prefix(&f, flags, valid_s, preferred_s);
-	in(b, &f);
-}
-
-static const struct addr *hop_to(struct bed *b, const struct addr *to)
-{
-	struct net_path path;
-
-	if (net_path_find(b->net, &NOBODY6, to, &path))
-		return NULL;
-	return &b->net->neighbours.slot[path.neighbour].addr;
-}
+#include "bed_router.h"
 
 // RFC 4861 6.3.7
 static void routers_are_asked_for_three_times_until_one_speaks(void **state)
@@ -173,14 +110,6 @@ static void a_prefix_is_on_the_link_as_long_as_a_router_says(void **state)
 	bed_destroy(b);
 }
 
-static struct ip6_address *made(struct bed *b)
-{
-	struct ip6_port *p = &b->net->ip6->port[0];
-
-	return p->address_count > 2 ? &p->address[2] : NULL;
-}
-
-// RFC 4862 5.5.3, 5.5.4
 static void an_address_is_made_kept_avoided_and_ended(void **state)
 {
 	struct bed *b = bed6_create();
@@ -363,101 +292,6 @@ static void what_breaks_a_rule_of_validation_is_dropped(void **state)
 	bed_destroy(b);
 }
 
-// A router with a prefix of its own that is on the link and to be made an address of.
-static void frame6_rival(struct frame *f, uint8_t number)
-{
-	struct addr router = LOCAL6;
-
-	router.byte[8] = number;
-	frame6_ra(f, &router, 1800);
-	add_prefix(f, ND_PREFIX_AUTONOMOUS | ND_PREFIX_ON_LINK, 10000, 10000);
-	f->byte[f->len - 9] = number;
-}
-
-static void forge(struct bed *b, uint32_t count)
-{
-	struct frame f;
-
-	for (uint32_t i = 0; i < count; i++) {
-		frame6_rival(&f, (uint8_t)(i % 200 + 1));
-		in(b, &f);
-		bed_time(b, 2 * NS_PER_S);
-	}
-	assert_int_equal(b->net->ip6->port[0].router_count, IP6_ROUTERS_MAX);
-	assert_int_equal(b->net->ip6->port[0].prefix_count, IP6_PREFIXES_MAX);
-	assert_int_equal(b->net->ip6->port[0].address_count, IP6_ADDRESSES_MAX);
-}
-
-static bool is_router(const struct bed *b, const struct addr *addr)
-{
-	const struct ip6_port *port = &b->net->ip6->port[0];
-
-	for (uint32_t i = 0; i < port->router_count; i++)
-		if (addr_equal(&port->router[i].addr, addr))
-			return true;
-	return false;
-}
-
-// A router that answered, an address that spoke, and what is configured.
-static void forged_advertisements_put_out_nothing_that_serves(void **state)
-{
-	struct bed *b = bed6_create();
-	struct net_path path;
-	struct frame f;
-
-	frame6_ra(&f, &SECOND6, 1800);
-	add_prefix(&f, ND_PREFIX_AUTONOMOUS | ND_PREFIX_ON_LINK, 10000, 10000);
-	in(b, &f);
-	const struct addr own = made(b)->addr;
-
-	assert_int_equal(net_path_find(b->net, &own, &FAR6, &path), 0);
-	b->net->neighbours.slot[path.neighbour].state = NEIGHBOUR_PENDING; // it was asked
-	bed6_told(b, &SECOND6, ND_SOLICITED | ND_OVERRIDE | ND_ROUTER, PEER_MAC);
-	forge(b, 100);
-	assert_true(addr_equal(hop_to(b, &FAR6), &SECOND6));
-	assert_true(addr_equal(hop_to(b, &THERE6), &THERE6)); // its prefix is still on the link
-	assert_true(ip6_is_ours(b->net, &own));
-	assert_true(ip6_is_ours(b->net, &OURS6));
-	bed_destroy(b);
-}
-
-static void a_router_that_comes_is_known_with_its_first_word_after_forged_ones(void **state)
-{
-	struct bed *b = bed6_create();
-	struct frame f;
-
-	forge(b, 100);
-	frame6_ra(&f, &SECOND6, 1800);
-	add_prefix(&f, ND_PREFIX_AUTONOMOUS | ND_PREFIX_ON_LINK, 10000, 10000);
-	in(b, &f);
-	assert_true(is_router(b, &SECOND6));
-	assert_true(addr_equal(hop_to(b, &THERE6), &THERE6));
-	assert_true(ipv6_in_prefix(&b->net->ip6->port[0].address[IP6_ADDRESSES_MAX - 1].addr,
-				   &PREFIX6, 64));
-	bed_destroy(b);
-}
-
-// Each is asked for on the link.
-static void no_more_than_one_address_a_second_gives_way(void **state)
-{
-	struct bed *b = bed6_create();
-	struct frame f;
-
-	forge(b, 20);
-	for (uint32_t i = 0; i < 20; i++) {
-		const struct addr last = b->net->ip6->port[0].address[IP6_ADDRESSES_MAX - 1].addr;
-
-		frame6_rival(&f, (uint8_t)(100 + i));
-		in(b, &f);
-		assert_int_equal(
-			!addr_equal(&b->net->ip6->port[0].address[IP6_ADDRESSES_MAX - 1].addr,
-				    &last),
-			i == 0 || i == 10);
-		bed_time(b, NS_PER_S / 10);
-	}
-	bed_destroy(b);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -476,10 +310,6 @@ int main(void)
 		cmocka_unit_test(a_port_without_an_address_has_what_routers_give_it),
 		cmocka_unit_test(an_advertisement_that_says_little_does_not_keep_us_on_the_link),
 		cmocka_unit_test(what_breaks_a_rule_of_validation_is_dropped),
-		cmocka_unit_test(forged_advertisements_put_out_nothing_that_serves),
-		cmocka_unit_test(
-			a_router_that_comes_is_known_with_its_first_word_after_forged_ones),
-		cmocka_unit_test(no_more_than_one_address_a_second_gives_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
