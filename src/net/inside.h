@@ -100,6 +100,8 @@ struct net {
 	struct timer announce_timer;
 	uint64_t icmp_tokens; // in nanoseconds of the configured rate
 	uint64_t icmp_refilled_ns;
+	uint64_t
+		round_due_ns; // when the next frame may go round that is not one too many (round.c)
 	uint16_t ip_id[IP_ID_SLOTS];
 	struct dhcp *dhcp; // a port's each; NULL: none asks, or another worker does
 	struct ip6 *ip6;   // NULL while no port has an IPv6 address
@@ -279,7 +281,7 @@ struct pkt *net_pack(struct net *net, struct pkt *p, uint16_t segs_max);
 
 // round.c. Hands what was heard on to the next worker. It passes by who takes nothing, or he would
 // keep it from those behind him; and ends with the last, for `reason`, unless the word says that it
-// was of use to somebody. Takes p.
+// was of use to somebody. It does not begin when too many did lately. Takes p.
 void round_send(struct net *net, struct pkt *p, uint16_t word, enum drop reason);
 
 // icmp_error.c. Takes one of the errors that may be sent now, of either family's; false, counted,

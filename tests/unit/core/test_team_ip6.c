@@ -175,6 +175,32 @@ static void what_says_nothing_new_goes_no_round(void **state)
 	crew_destroy(c);
 }
 
+// Whoever forges answers makes the workers look at so many and no more; a second later others go
+// round again.
+static void more_than_can_be_looked_at_goes_no_round(void **state)
+{
+	struct crew *c = create_ready(CREW_SPREAD);
+	uint64_t before = crew_sum(c, COUNTER_handed_out_pkts);
+	struct frame f;
+
+	for (uint32_t i = 0; i < 1500; i++) {
+		struct addr nobody = PEER6;
+
+		nobody.byte[13] = (uint8_t)(i >> 8);
+		nobody.byte[14] = (uint8_t)i;
+		frame6_nd(&f, &nobody, &OURS6,
+			  (struct nd_words){ICMP6_NEIGHBOUR_ADVERTISEMENT, ND_SOLICITED, &nobody,
+					    PEER_MAC});
+		crew_in(c, 0, &f);
+	}
+	assert_int_equal(crew_sum(c, COUNTER_handed_out_pkts) - before, 3 * 1024);
+	assert_int_equal(crew_sum(c, COUNTER_rounds_withheld_pkts), 1500 - 1024);
+	assert_int_equal(crew_drops(c, DROP_ND_UNASKED), 1500);
+	crew_time(c, NS_PER_S);
+	assert_int_equal(handed(c, &f), 3);
+	crew_destroy(c);
+}
+
 static void say(struct crew *c, uint32_t worker, prism_udp udp, uint32_t len)
 {
 	struct prism_endpoint to = {.port = 9};
@@ -438,6 +464,7 @@ int main(void)
 		cmocka_unit_test(sockets_on_addresses_that_nobody_configured_are_told_apart),
 		cmocka_unit_test(listeners_on_addresses_that_nobody_configured_are_told_apart),
 		cmocka_unit_test(what_says_nothing_new_goes_no_round),
+		cmocka_unit_test(more_than_can_be_looked_at_goes_no_round),
 		cmocka_unit_test(a_packet_too_big_reaches_who_sent_it),
 		cmocka_unit_test(a_flow_has_one_label_and_others_have_others),
 		cmocka_unit_test(a_segment_reaches_the_connections_worker),
