@@ -153,6 +153,8 @@ void stack_handed(struct prism_worker *w, struct pkt **pkts, uint32_t count)
 			tcp_note(w->tcp, pkts[i], word);
 		} else if (what == HANDED_LEASE) {
 			lease_hear(w->net, pkts[i], word);
+		} else if (what == HANDED_ND_NOTE) {
+			nd_note_hear(w->net, pkts[i], word);
 		} else if (what == HANDED_SYN) {
 			take_syn(w, pkts[i]);
 		} else if (what != HANDED_INPUT) {

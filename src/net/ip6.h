@@ -75,6 +75,7 @@ struct ip6_port {
 	uint64_t ask_tokens_ns, ask_refilled_ns; // of questions after new neighbours (nd_cache.c)
 	uint64_t give_way_ns;                    // when a made address may give way to another
 	uint64_t doubt_ns;                       // when all may be doubted again
+	uint64_t tell_made_ns;                   // when the other workers hear next which there are
 	uint64_t reachable_ns, retransmit_ns;    // RFC 4861 6.3.2
 };
 
@@ -134,6 +135,15 @@ bool ip6_is_joined(const struct net *net, uint16_t port_index, const struct addr
 // is not in use gives way when there are as many as there may be. NULL: none does.
 struct ip6_address *ip6_make_address(struct net *net, uint16_t port_index,
 				     const struct addr *prefix);
+
+// Something is sent from the address, and it gives way to no other.
+void ip6_speaks(struct net *net, uint16_t port_index, struct ip6_address *address);
+
+// Who speaks from those that were made has so long to do it again.
+void ip6_doubt_made(struct net *net, uint16_t port_index);
+
+// What is not valid any more is not ours.
+void ip6_expire(struct net *net, uint16_t port_index);
 
 // Something became due at another time than before.
 void ip6_schedule(struct net *net);

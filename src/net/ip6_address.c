@@ -83,15 +83,24 @@ static void probe(struct net *net, uint16_t port_index, struct ip6_address *a)
 		nd_probe(net, port_index, &a->addr);
 }
 
-// RFC 4862 5.5.4.
-static void expire(struct net *net, struct ip6_port *p)
+// Nobody speaks from one that nothing was ever sent from: whoever forges prefixes, of which one a
+// second gives way, does not have all connections looked at each time (tcp/homeless.c).
+static void count_loss(struct net *net, const struct ip6_address *a)
 {
+	net->env->addresses_lost += a->kept_until_ns != 0;
+}
+
+// RFC 4862 5.5.4.
+void ip6_expire(struct net *net, uint16_t port_index)
+{
+	struct ip6_port *p = &net->ip6->port[port_index];
 	uint32_t kept = 0;
 
 	for (uint32_t k = 0; k < p->address_count; k++)
 		if (p->address[k].valid_until_ns > net->env->now_ns)
 			p->address[kept++] = p->address[k];
-	net->env->addresses_lost += p->address_count - kept;
+		else
+			count_loss(net, &p->address[k]);
 	p->address_count = kept;
 	net->generation++; // or one of them only answers from now on
 }
@@ -113,7 +122,7 @@ static void port_tick(struct net *net, uint16_t port_index)
 			probe(net, port_index, &p->address[k]);
 	}
 	if (over)
-		expire(net, p);
+		ip6_expire(net, port_index);
 	nd_router_tick(net, port_index);
 	mld_tick(net, port_index);
 }
@@ -233,35 +242,55 @@ static struct ip6_address *least_useful(struct ip6_port *p, uint64_t now_ns)
 // All spoke, some perhaps long ago: paths are kept by who uses them (net_path), and only the first
 // time is seen here. So all paths are found anew, and what has sent nothing when that is over is in
 // nobody's use.
-static void doubt_all(struct net *net, struct ip6_port *p)
+void ip6_doubt_made(struct net *net, uint16_t port_index)
 {
+	struct ip6_port *p = &net->ip6->port[port_index];
 	uint64_t now_ns = net->env->now_ns;
 
-	if (p->doubt_ns > now_ns)
-		return;
-	p->doubt_ns = now_ns + SPOKE_NS;
 	for (uint32_t k = 1; k < p->address_count; k++)
 		p->address[k].kept_until_ns = MIN(p->address[k].kept_until_ns, now_ns + SPOKE_NS);
 	net->generation++;
 }
 
+static void doubt_all(struct net *net, uint16_t port_index)
+{
+	struct ip6_port *p = &net->ip6->port[port_index];
+	const struct addr none = {0};
+
+	if (p->doubt_ns > net->env->now_ns)
+		return;
+	p->doubt_ns = net->env->now_ns + SPOKE_NS;
+	ip6_doubt_made(net, port_index);
+	nd_note_tell(net, port_index, ND_NOTE_DOUBTED, &none);
+}
+
+void ip6_speaks(struct net *net, uint16_t port_index, struct ip6_address *a)
+{
+	if (a->kept_until_ns == TIME_NEVER_NS)
+		return;
+	a->kept_until_ns = TIME_NEVER_NS;
+	if (a->is_made)
+		nd_note_tell(net, port_index, ND_NOTE_SPEAKS, &a->addr);
+}
+
 // Whoever forges prefixes fills the table, but a router of the link has its address with the first
 // word that it says after him.
-static void make_room(struct net *net, struct ip6_port *p)
+static void make_room(struct net *net, uint16_t port_index)
 {
+	struct ip6_port *p = &net->ip6->port[port_index];
 	uint64_t now_ns = net->env->now_ns;
-	// Of several workers each knows of his own connections alone, and another may speak from
-	// it.
-	bool may = p->give_way_ns <= now_ns && net->env->worker_count <= 1;
+	// Of several workers one decides for all, who hear from the others what they speak from.
+	bool may = p->give_way_ns <= now_ns && net->env->worker_index == 0;
 	struct ip6_address *a = may ? least_useful(p, now_ns) : NULL;
 
 	if (may && !a)
-		doubt_all(net, p);
+		doubt_all(net, port_index);
 	if (!a)
 		return;
 	a->valid_until_ns = now_ns;
 	p->give_way_ns = now_ns + GIVE_WAY_NS;
-	expire(net, p);
+	p->tell_made_ns = now_ns;
+	ip6_expire(net, port_index);
 }
 
 // Of routers' prefixes: the first, which is link-local, is made too.
@@ -281,7 +310,7 @@ struct ip6_address *ip6_make_address(struct net *net, uint16_t port_index,
 	struct ip6_port *p = &net->ip6->port[port_index];
 
 	if (made_count(p) == IP6_MADE_MAX)
-		make_room(net, p);
+		make_room(net, port_index);
 	if (made_count(p) == IP6_MADE_MAX)
 		return NULL;
 	struct ip6_address *a = add(net, port_index, &addr, 64);
@@ -295,8 +324,9 @@ static bool make_again(struct net *net, uint16_t port_index, struct ip6_address 
 {
 	if (!a->is_made || a->made_again == MADE_AGAIN_MAX)
 		return false;
+	count_loss(net, a);
 	a->addr = make_address(net, port_index, &a->addr, ++a->made_again);
-	net->env->addresses_lost++;
+	a->kept_until_ns = 0;
 	mark_special(net->ip6, &a->addr);
 	a->probes = 0;
 	a->next_ns = net->env->now_ns;

@@ -332,7 +332,8 @@ void nd_hear(struct net *net, struct pkt *p, struct arrival *a, uint16_t word)
 	enum drop reason = hear(net, p, a, &round);
 	bool used = reason == DROP_OK || mesh_what(word) == HANDED_ND_USED;
 
-	round_send(net, p,
-		   mesh_word(used ? HANDED_ND_USED : HANDED_ND, a->port_index, mesh_from(word)),
+	uint32_t from = round.begins_anew ? net->env->worker_index : mesh_from(word);
+
+	round_send(net, p, mesh_word(used ? HANDED_ND_USED : HANDED_ND, a->port_index, from),
 		   reason);
 }

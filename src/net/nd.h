@@ -45,6 +45,7 @@ const struct nd_option *nd_find_option(const struct pkt *p, const struct arrival
 struct nd_round {
 	bool is_first; // this worker received it: he is the one to answer
 	bool is_news; // it says something that the others need not know already; true to begin with
+	bool begins_anew; // those who heard it before could not do what they can now
 };
 
 // What says the same again goes round no sooner than this, lest who repeats it fill the rings.
@@ -77,6 +78,25 @@ void nd_router_is_none(struct net *net, const struct neighbour *n);
 
 // A neighbour answered a question: when it is a router, it does not give way to others.
 void nd_router_answered(struct net *net, const struct neighbour *n);
+
+// The same, of a router that another worker heard. False: that was known, or it is none.
+bool nd_router_keep(struct net *net, uint16_t port_index, const struct addr *addr);
+
+// nd_note.c. What a worker tells the others.
+enum nd_note {
+	ND_NOTE_ANSWERED, // the router answered him
+	ND_NOTE_SPEAKS,   // he sends something from an address that a router let us make
+	ND_NOTE_DOUBTED,  // all are full: who speaks is to say so again
+	ND_NOTE_MADE,     // these addresses are left
+};
+void nd_note_tell(struct net *net, uint16_t port_index, enum nd_note what, const struct addr *addr);
+
+// The first worker heard a router while as many addresses are made as may be. True: the others hear
+// which, and may have room for what he says then.
+bool nd_note_tell_made(struct net *net, uint16_t port_index);
+
+// What another worker told (port/mesh.h). Takes p.
+void nd_note_hear(struct net *net, struct pkt *p, uint16_t word);
 
 // mld.c. Multicast listeners (RFC 3810): says that we listen to the group of an address.
 void mld_join(struct net *net, uint16_t port_index, const struct addr *addr);

@@ -174,13 +174,21 @@ void nd_router_is_none(struct net *net, const struct neighbour *n)
 		remove_router(net, port, index);
 }
 
+bool nd_router_keep(struct net *net, uint16_t port_index, const struct addr *addr)
+{
+	struct ip6_port *port = port_of(net, port_index);
+	uint32_t index = index_of(port, addr);
+
+	if (index == port->router_count || port->router[index].answered)
+		return false;
+	port->router[index].answered = true;
+	return true;
+}
+
 void nd_router_answered(struct net *net, const struct neighbour *n)
 {
-	struct ip6_port *port = port_of(net, n->port_index);
-	uint32_t index = index_of(port, &n->addr);
-
-	if (index < port->router_count)
-		port->router[index].answered = true;
+	if (nd_router_keep(net, n->port_index, &n->addr))
+		nd_note_tell(net, n->port_index, ND_NOTE_ANSWERED, &n->addr);
 }
 
 // The one that has been silent for longest of those that never answered either; router_count: all
@@ -438,6 +446,7 @@ enum drop nd_advertised(struct net *net, const struct pkt *p, const struct arriv
 	port->solicit_ns = TIME_NEVER_NS; // RFC 4861 6.3.7
 	take_router(net, port, &a->src, be16_get(h->lifetime_s));
 	take_options(net, p, a);
+	round->begins_anew = nd_note_tell_made(net, a->port_index);
 	round->is_news = goes_round(net, p, a);
 	ip6_schedule(net);
 	return DROP_OK;

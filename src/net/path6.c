@@ -249,7 +249,7 @@ int path6_find(struct net *net, const struct addr *local, const struct addr *rem
 
 	if (!own)
 		return -ENETUNREACH;
-	own->kept_until_ns = TIME_NEVER_NS;
+	ip6_speaks(net, hop.port_index, own);
 	*path = (struct net_path){
 		.local = own->addr,
 		.remote = to,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What one hears of a neighbour is news to all workers, each of whom has neighbours of his own: the
 // packet goes round, from one to the next (port/mesh.h). Called by arp.c and nd.c, by each worker
-// that heard it; what he makes of it is theirs. So does a note of lease.c.
+// that heard it; what he makes of it is theirs. So do notes of lease.c and nd_note.c.
 #include "base/time.h"
 #include "net/inside.h"
 
@@ -13,13 +13,18 @@
 #define ROUNDS_AT_ONCE 1024u
 #define ROUND_NS (NS_PER_S / ROUNDS_PER_S)
 
+static bool is_note(enum handed what)
+{
+	return what == HANDED_LEASE || what == HANDED_ND_NOTE;
+}
+
 // False, counted: more came than go round. Notes are few, and ours.
 static bool may_begin(struct net *net, enum handed what)
 {
 	uint64_t now_ns = net->env->now_ns;
 	uint64_t due_ns = MAX(net->round_due_ns, now_ns);
 
-	if (what == HANDED_LEASE)
+	if (is_note(what))
 		return true;
 	if (due_ns - now_ns > (ROUNDS_AT_ONCE - 1) * ROUND_NS) {
 		counter_add(net->env, COUNTER_rounds_withheld_pkts, 1);
@@ -41,7 +46,7 @@ void round_send(struct net *net, struct pkt *p, uint16_t word, enum drop reason)
 	while (goes_on && next != mesh_from(word) && hands_stuck(env, next));
 	if (goes_on && next != mesh_from(word))
 		hands_give(env, p, next, word);
-	else if (what == HANDED_ARP_USED || what == HANDED_ND_USED || what == HANDED_LEASE)
+	else if (what == HANDED_ARP_USED || what == HANDED_ND_USED || is_note(what))
 		pkt_consume(env, p);
 	else
 		pkt_drop(env, p, reason);

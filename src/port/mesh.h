@@ -35,8 +35,9 @@ enum handed {
 	HANDED_BACK, // a note: what is given in return for it
 	HANDED_ND,   // the same of neighbour discovery (net/nd.c)
 	HANDED_ND_USED,
-	HANDED_LEASE, // a note: an address for a time (net/lease.c), on its round
-	HANDED_SYN,   // received, and it ended the TIME-WAIT of who hands it over (tcp/stranger.c)
+	HANDED_LEASE,   // a note: an address for a time (net/lease.c), on its round
+	HANDED_ND_NOTE, // a note: what a worker knows of a router or an address (net/nd_note.c)
+	HANDED_SYN, // received, and it ended the TIME-WAIT of who hands it over (tcp/stranger.c)
 };
 
 // Port (4 bits), what (4), worker it set out from (6).

@@ -3,41 +3,13 @@
 // worker's connection, or fragment, goes to him.
 #include <errno.h>
 
-#include "crew.h"
-
-#include "../net/bed6.h"
-
-static struct crew *create(enum crew_mode mode)
-{
-	struct prism_options o;
-
-	crew_options(&o);
-	o.ports[0].address_count = 2;
-	o.ports[0].addresses[1].len = 64;
-	memcpy(&o.ports[0].addresses[1].addr, &OURS6, 16);
-	return crew_create_with(&o, 4, mode);
-}
-
-// A second later its addresses are its own.
-static struct crew *create_ready(enum crew_mode mode)
-{
-	struct crew *c = create(mode);
-
-	crew_time(c, 1200 * NS_PER_MS);
-	crew_clear(c);
-	return c;
-}
+#include "crew6.h"
 
 static const struct ipv6_header *read_ip6(struct crew *c, uint32_t worker)
 {
 	crew_read(c, worker);
 	assert_int_equal(be16_get(((const struct eth_header *)c->out)->type), ETH_TYPE_IPV6);
 	return (const void *)(c->out + 14);
-}
-
-static struct net *net_of(struct crew *c, uint32_t worker)
-{
-	return c->worker[worker]->net;
 }
 
 static void frame6_asks(struct frame *f, const struct addr *src, const uint8_t *mac)
@@ -49,7 +21,7 @@ static void frame6_asks(struct frame *f, const struct addr *src, const uint8_t *
 
 static void the_first_asks_whether_an_address_is_free_and_all_have_it(void **state)
 {
-	struct crew *c = create(CREW_SPREAD);
+	struct crew *c = crew6_create(CREW_SPREAD);
 
 	crew_time(c, 900 * NS_PER_MS);
 	for (uint32_t i = 1; i < 4; i++)
@@ -67,7 +39,7 @@ static void the_first_asks_whether_an_address_is_free_and_all_have_it(void **sta
 
 static void a_conflict_that_one_hears_all_know(void **state)
 {
-	struct crew *c = create(CREW_SPREAD);
+	struct crew *c = crew6_create(CREW_SPREAD);
 	struct frame f;
 
 	crew_time(c, 100 * NS_PER_MS);
@@ -92,41 +64,6 @@ static void a_question_is_answered_once_and_all_know_who_asked(void **state)
 	assert_int_equal(read_ip6(c, 1)->next_header, IP_ICMP6);
 	for (uint32_t i = 0; i < 4; i++)
 		assert_non_null(neighbour_find(net_of(c, i), 0, &PEER6));
-	crew_at_rest(c);
-	crew_destroy(c);
-}
-
-// Of a router that has a prefix with these flags for so long.
-static void frame6_ra(struct frame *f, uint8_t flags, uint32_t life_s)
-{
-	const struct nd_advertisement ra = {.type = ICMP6_ROUTER_ADVERTISEMENT,
-					    .lifetime_s = be16_of(1800)};
-	const struct nd_option_prefix prefix = {
-		.type = ND_OPTION_PREFIX,
-		.words = 4,
-		.len = 64,
-		.flags = flags,
-		.valid_s = be32_of(life_s),
-		.preferred_s = be32_of(life_s),
-		.prefix = {0x20, 1, 0xd, 0xb8, 0, 0x77},
-	};
-
-	frame6(f, &LOCAL6, &ALL_NODES6, IP_ICMP6);
-	frame_add(f, &ra, sizeof(ra));
-	frame_add(f, &prefix, sizeof(prefix));
-	frame6_finish(f, ICMP6_AT);
-}
-
-static void what_a_router_says_all_know(void **state)
-{
-	struct crew *c = create_ready(CREW_SPREAD);
-	struct net_path path;
-	struct frame f;
-
-	frame6_ra(&f, 0, 0);
-	crew_in(c, 3, &f);
-	for (uint32_t i = 0; i < 4; i++)
-		assert_int_equal(net_path_find(net_of(c, i), &NOBODY6, &FAR6, &path), 0);
 	crew_at_rest(c);
 	crew_destroy(c);
 }
@@ -458,7 +395,6 @@ int main(void)
 		cmocka_unit_test(the_first_asks_whether_an_address_is_free_and_all_have_it),
 		cmocka_unit_test(a_conflict_that_one_hears_all_know),
 		cmocka_unit_test(a_question_is_answered_once_and_all_know_who_asked),
-		cmocka_unit_test(what_a_router_says_all_know),
 		cmocka_unit_test(an_answer_that_one_hears_lets_another_send_by_his_queue),
 		cmocka_unit_test(an_answer_that_one_hears_lets_another_send_by_the_only_queue),
 		cmocka_unit_test(sockets_on_addresses_that_nobody_configured_are_told_apart),

@@ -58,6 +58,15 @@ static void a_router_that_comes_is_known_with_its_first_word_after_forged_ones(v
 	bed_destroy(b);
 }
 
+static void addresses_that_nothing_was_sent_from_cost_no_look_at_connections(void **state)
+{
+	struct bed *b = bed6_create();
+
+	forge(b, 100);
+	assert_int_equal(b->env.addresses_lost, 0);
+	bed_destroy(b);
+}
+
 // Each is asked for on the link.
 static void no_more_than_one_address_a_second_gives_way(void **state)
 {
@@ -165,6 +174,7 @@ static void an_address_that_speaks_no_more_gives_way_in_the_end(void **state)
 	bed_time(b, 301 * NS_PER_S);
 	a_router_comes(b);
 	assert_true(has_address_of_the_prefix(b));
+	assert_int_equal(b->env.addresses_lost, 1); // its connections are looked for
 	assert_true(ip6_is_ours(b->net, &speaker)); // the longest not heard of, but it speaks
 	bed_destroy(b);
 }
@@ -201,6 +211,7 @@ int main(void)
 		cmocka_unit_test(
 			a_router_that_comes_is_known_with_its_first_word_after_forged_ones),
 		cmocka_unit_test(no_more_than_one_address_a_second_gives_way),
+		cmocka_unit_test(addresses_that_nothing_was_sent_from_cost_no_look_at_connections),
 		cmocka_unit_test(who_says_unasked_that_he_answers_does_not_stay),
 		cmocka_unit_test(an_address_that_speaks_no_more_gives_way_in_the_end),
 		cmocka_unit_test(prefixes_around_one_that_is_used_give_way_before_it),
