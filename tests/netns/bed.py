@@ -131,6 +131,13 @@ class Bed:
             self.check(f"process {process.pid} ends within {END_SECONDS} s of a signal", False)
             return process.wait()
 
+    def ends_whole(self, server):
+        """When all is quiet nothing is unaccounted for, and it ends when it is told to."""
+        time.sleep(1)
+        missing_pkts = self.stats()["unaccounted"]
+        self.check("no packet is unaccounted for", missing_pkts == 0, missing_pkts)
+        self.check("it ends by SIGTERM", self.end(server) == 0)
+
     def check(self, what, good, detail=""):
         print(("ok    " if good else "WRONG ") + what + (f": {detail}" if detail else ""), flush=True)
         if not good:
