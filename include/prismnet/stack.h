@@ -108,6 +108,9 @@ struct prism_options {
 			    ///< PRISM_TCP_PACING
 	uint32_t pmtu_probing_off; ///< 1: packets stay as large as they were, although a path
 				   ///< loses large ones and tells nobody (RFC 8899)
+	uint64_t user_timeout_ns; ///< how long the peer may take nothing of what a connection has
+				  ///< for it, 100 ms to 86400 s, until PRISM_TCP_USER_TIMEOUT_MS;
+				  ///< default 0: PRISM_TCP_GIVE_UP_S says
 };
 
 /// Fills in sizes and defaults. Thread: any. Blocks: never.

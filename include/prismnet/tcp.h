@@ -101,15 +101,38 @@ enum prism_tcp_option {
 		       ///< only PRISM_ECN_OFF does anything: what is sent cannot be marked any more
 	PRISM_TCP_PACING, ///< 1: a window leaves over a round trip; 0: as soon as it may. Of a
 			  ///< connection with PRISM_CONGESTION_BBR: when it has another
+	/// Milliseconds, 100 to 86400000, for which nothing of what was sent is acknowledged, or
+	/// the peer's window stays closed before text, until the connection ends with USER_TIMEOUT;
+	/// instead of PRISM_TCP_GIVE_UP_S and, of unanswered keep-alive probes, of their number. 0:
+	/// none, a closed window may last for ever (RFC 9293 3.9.1.1)
+	PRISM_TCP_USER_TIMEOUT_MS,
+	PRISM_TCP_KEEPALIVE_INTERVAL_S, ///< seconds between keep-alive probes; 0: 75
+	PRISM_TCP_KEEPALIVE_PROBES,     ///< 1..15 without an answer until the connection ends; 0: 9
+	PRISM_TCP_NO_DELAY,   ///< 0: a short segment waits while something is in flight (Nagle, RFC
+			      ///< 9293 3.7.4); 1: it does not, as is the default
+	PRISM_TCP_CORK,       ///< 1: what is no whole segment waits for more, 200 ms at most; 0: it
+			      ///< leaves
+	PRISM_TCP_SEND_BYTES, ///< unsent and unacknowledged, 32768..send_bytes_max; 0: that
+	PRISM_TCP_RECEIVE_BYTES, ///< window and unreleased, 4096..receive_bytes_max; 0: that. What
+				 ///< was offered stays offered. Before the SYN leaves, of the first
+				 ///< window too
 };
 
 /// Change one setting of this connection.
-/// @param value at most 65535 for the times, 63 for DSCP, 255 for TTL; more is cut to that
+/// @param value as said above, at most 65535 for seconds
 /// @return 0; -ESTALE, -EINVAL for an unknown option, or a value that it does not take; -ENOSPC:
 /// no record is left for PRISM_CONGESTION_BBR, and what it had goes on
 /// Thread: the conn's worker.   Blocks: never.
 PRISM_API int prism_tcp_set_option(struct prism_worker *worker, prism_conn conn,
 				   enum prism_tcp_option option, uint64_t value);
+
+/// Change what the connections of a listener begin with, from the next on; PRISM_TCP_ECN: only
+/// PRISM_ECN_OFF does anything. What is not set is the configuration's. Of several workers each has
+/// a listener of its own.
+/// @return 0; -ESTALE, -EXDEV (another worker's), -EINVAL as prism_tcp_set_option
+/// Thread: the worker's, or control before run.   Blocks: never.
+PRISM_API int prism_tcp_set_listener_option(struct prism_worker *worker, prism_listener listener,
+					    enum prism_tcp_option option, uint64_t value);
 
 /// Both ends of a connection; either pointer may be NULL.
 /// @return 0; -ESTALE

@@ -106,6 +106,7 @@ enum prism_close_reason {
 	PRISM_CLOSE_LINGER,          ///< closed here, and the peer did not finish in time
 	PRISM_CLOSE_SHUTDOWN,        ///< the stack was closed
 	PRISM_CLOSE_ADDRESS_GONE,    ///< the address it spoke from is not ours any more
+	PRISM_CLOSE_USER_TIMEOUT,    ///< the peer took nothing for as long as the user timeout says
 };
 
 /// One thing that happened. What a type does not name is zero.

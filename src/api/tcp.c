@@ -105,26 +105,35 @@ int prism_tcp_set_user(struct prism_worker *worker, prism_conn conn, uint64_t us
 	return tcp_set_user(worker->tcp, conn, user);
 }
 
+// The same numbers under two names.
+#define SAME(option) \
+	static_assert((int)PRISM_TCP_##option == (int)TCP_SET_##option, "tcp/ has it elsewhere")
+SAME(KEEPALIVE_S);
+SAME(GIVE_UP_S);
+SAME(DSCP);
+SAME(TTL);
+SAME(CONGESTION);
+SAME(ECN);
+SAME(PACING);
+SAME(USER_TIMEOUT_MS);
+SAME(KEEPALIVE_INTERVAL_S);
+SAME(KEEPALIVE_PROBES);
+SAME(NO_DELAY);
+SAME(CORK);
+SAME(SEND_BYTES);
+SAME(RECEIVE_BYTES);
+#undef SAME
+
 int prism_tcp_set_option(struct prism_worker *worker, prism_conn conn, enum prism_tcp_option option,
 			 uint64_t value)
 {
-	switch (option) {
-	case PRISM_TCP_KEEPALIVE_S:
-		return tcp_set_option(worker->tcp, conn, TCP_SET_KEEPALIVE_S, value);
-	case PRISM_TCP_GIVE_UP_S:
-		return tcp_set_option(worker->tcp, conn, TCP_SET_GIVE_UP_S, value);
-	case PRISM_TCP_DSCP:
-		return tcp_set_option(worker->tcp, conn, TCP_SET_DSCP, MIN(value, UINT64_C(63)));
-	case PRISM_TCP_TTL:
-		return tcp_set_option(worker->tcp, conn, TCP_SET_TTL, value);
-	case PRISM_TCP_CONGESTION:
-		return tcp_set_option(worker->tcp, conn, TCP_SET_CONGESTION, value);
-	case PRISM_TCP_ECN:
-		return tcp_set_option(worker->tcp, conn, TCP_SET_ECN, value);
-	case PRISM_TCP_PACING:
-		return tcp_set_option(worker->tcp, conn, TCP_SET_PACING, value);
-	}
-	return err_set(ERR_INVALID_ARGUMENT, "prism_tcp_set_option: option %d", (int)option);
+	return tcp_set_option(worker->tcp, conn, (enum tcp_option)option, value);
+}
+
+int prism_tcp_set_listener_option(struct prism_worker *worker, prism_listener listener,
+				  enum prism_tcp_option option, uint64_t value)
+{
+	return tcp_set_listener_option(worker->tcp, listener, (enum tcp_option)option, value);
 }
 
 int prism_tcp_endpoints(struct prism_worker *worker, prism_conn conn, struct prism_endpoint *local,

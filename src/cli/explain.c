@@ -52,6 +52,11 @@ static const struct {
 		 "on, or the life of an IPv6 address that a router let us make",
 		 "see why the server or the router did not go on; what must not end "
 		 "speaks from an entry of addresses:"},
+	[PRISM_CLOSE_USER_TIMEOUT] =
+		{"USER_TIMEOUT", "the peer took nothing for as long as the user timeout says",
+		 "the peer or the path went away, or its program reads no more",
+		 "ping the peer; raise tcp.user_timeout, or "
+		 "PRISM_TCP_USER_TIMEOUT_MS of that connection"},
 };
 #define CLOSE_COUNT (sizeof close_infos / sizeof close_infos[0])
 

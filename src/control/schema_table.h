@@ -16,5 +16,5 @@
 #define MIB (1024 * KIB)
 #define GIB (1024 * MIB)
 
-#define SCHEMA_TCP_FIELDS 13
+#define SCHEMA_TCP_FIELDS 14
 extern const struct schema_field schema_tcp_fields[SCHEMA_TCP_FIELDS];

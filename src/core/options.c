@@ -146,6 +146,7 @@ static const struct {
 	}
 	TIME(time_wait_ns, 1, 240 * NS_PER_S),
 	TIME(keepalive_ns, NS_PER_S, 86400 * NS_PER_S),
+	TIME(user_timeout_ns, 100 * NS_PER_MS, 86400 * NS_PER_S),
 	TIME(delayed_ack_ns, 1, 500 * NS_PER_MS), // RFC 9293 MUST-40
 	TIME(rto_ns_min, 1, 60 * NS_PER_S),
 #undef TIME

@@ -20,7 +20,7 @@
 #include "pkt/pressure.h"
 
 // Secrets and seed: from the kernel, or all from the one seed that makes a run replayable.
-// RFC 6528 R4
+// RFC 6528 R4; RFC 6056 R7
 static int draw_secrets(const struct prism_options *o, struct worker_config *config)
 {
 	struct rng rng;

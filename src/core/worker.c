@@ -188,6 +188,7 @@ struct tcp_config worker_tcp_limits(const struct prism_options *o, uint32_t work
 		.receive_bytes_max = o->receive_bytes_max,
 		.time_wait_ns = o->time_wait_ns,
 		.keepalive_ns = o->keepalive_ns,
+		.user_timeout_ns = o->user_timeout_ns,
 		.delayed_ack_ns = o->delayed_ack_ns,
 		.rto_ns_min = o->rto_ns_min,
 		.mss_max = (uint16_t)MIN(o->segment_bytes_max, 65535u),

@@ -46,7 +46,7 @@ static bool others_have(const struct net *net, uint16_t port)
 	return net->config.udp_claims && claims_on(net->config.udp_claims, port);
 }
 
-// RFC 6056 3.3.1: from a random place on. 0 when all are taken. A port that another worker has is
+// RFC 6056 R9: from a random place on. 0 when all are taken. A port that another worker has is
 // not chosen: what comes for it would be shared with him.
 static uint16_t choose_port(struct net *net, const struct addr *local)
 {

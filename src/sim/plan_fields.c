@@ -129,6 +129,8 @@ static const struct field tcp[] = {
 	 SAY("30s", "how long a closed connection's addresses are kept from reuse")},
 	{TIME("keepalive", prism_options, keepalive_ns, 0, 86400 * NS_PER_S),
 	 SAY("10s", "silence after which the peer is probed; 0: never")},
+	{TIME("user_timeout", prism_options, user_timeout_ns, 0, 86400 * NS_PER_S),
+	 SAY("30s", "how long a peer may take nothing; 0: what is sent 100s")},
 	{TIME("delayed_ack", prism_options, delayed_ack_ns, 0, 500 * NS_PER_MS),
 	 SAY("40ms", "how long an acknowledgment may wait")},
 	{TIME("rto_min", prism_options, rto_ns_min, 0, 60 * NS_PER_S),

@@ -8,10 +8,11 @@
 #include "tcp/open.h"
 #include "tcp/output.h"
 #include "tcp/timers.h"
+#include "tcp/window.h"
 
-uint16_t open_first_window(const struct tcp *tcp)
+uint16_t open_first_window(uint32_t receive_bytes_max)
 {
-	return (uint16_t)MIN(tcp->config.receive_bytes_max, UINT32_C(65535));
+	return (uint16_t)MIN(receive_bytes_max, UINT32_C(65535));
 }
 
 // RFC 9293 MUST-15: 576 or 1280 octets less the fixed headers.
@@ -47,7 +48,7 @@ void open_agree(struct tcp *tcp, struct conn *c, const struct tcp_options *o)
 	c->snd_scale = o->has_scale ? o->scale : 0;
 	c->rcv_scale = o->has_scale ? tcp->rcv_scale : 0;
 	output_set_mss(tcp, c, o->has_mss && o->mss ? o->mss : open_mss_default(&c->path));
-	c->rcv.wnd = open_first_window(tcp);
+	c->rcv.wnd = open_first_window(window_limit(tcp, c));
 }
 
 void open_established(struct tcp *tcp, struct conn *c)

@@ -6,6 +6,7 @@
 #include "tcp/cookie.h"
 #include "tcp/ecn.h"
 #include "tcp/flow.h"
+#include "tcp/listener.h"
 #include "tcp/open.h"
 #include "tcp/output.h"
 
@@ -28,8 +29,10 @@ bool answer_syn(struct tcp *tcp, struct half_open *h)
 					.remote_port = h->remote_port,
 					.seq = h->iss,
 					.ack = h->irs + 1,
-					.wnd_units = open_first_window(tcp),
+					.wnd_units = open_first_window(h->receive_bytes_max),
 					.flags = TCP_SYN | TCP_ACK | (h->has_ecn ? TCP_ECE : 0),
+					.dscp = h->dscp,
+					.ttl = h->ttl,
 				});
 }
 
@@ -41,16 +44,19 @@ void answer_segment(struct tcp *tcp, struct half_open *h)
 				 .remote_port = h->remote_port,
 				 .seq = h->iss + 1,
 				 .ack = h->irs + 1,
-				 .wnd_units = (uint16_t)(open_first_window(tcp) >>
+				 .wnd_units = (uint16_t)(open_first_window(h->receive_bytes_max) >>
 							 (h->has_scale ? tcp->rcv_scale : 0)),
 				 .flags = TCP_ACK,
+				 .dscp = h->dscp,
+				 .ttl = h->ttl,
 				 .has_ts = h->has_ts,
 				 .ts_echo = h->ts_recent,
 			 });
 }
 
 // The SYN-ACK says all that we would have to remember, and we remember only that there are such.
-void answer_by_cookie(struct tcp *tcp, const struct segment *s, struct net_path *path)
+void answer_by_cookie(struct tcp *tcp, const struct listener *l, const struct segment *s,
+		      struct net_path *path)
 {
 	const struct flow f = {&path->local, &path->remote, s->dst_port, s->src_port};
 	struct tcp_options peer, o = open_options(tcp, path);
@@ -65,7 +71,7 @@ void answer_by_cookie(struct tcp *tcp, const struct segment *s, struct net_path 
 	o.has_sack &= peer.has_sack && peer.has_ts;
 	peer.has_scale = o.has_scale;
 	peer.has_sack = o.has_sack;
-	has_ecn = peer.has_ts && ecn_asked(tcp, s);
+	has_ecn = peer.has_ts && open_may_mark(tcp, l, s);
 	o.ts_value = cookie_ts_make(tcp->env, &peer, has_ecn);
 	tcp->cookies_until_ns = tcp->env->now_ns + COOKIE_LIFE_NS;
 	counter_add(tcp->env, COUNTER_tcp_cookies_out, 1);
@@ -76,7 +82,9 @@ void answer_by_cookie(struct tcp *tcp, const struct segment *s, struct net_path 
 				 .remote_port = s->src_port,
 				 .seq = cookie_make(tcp, &f, s->raw_seq, peer_mss),
 				 .ack = s->raw_seq + 1,
-				 .wnd_units = open_first_window(tcp),
+				 .wnd_units = open_first_window(listener_receive_max(tcp, l)),
 				 .flags = TCP_SYN | TCP_ACK | (has_ecn ? TCP_ECE : 0),
+				 .dscp = (uint8_t)listener_setting(l, TCP_SET_DSCP, 0),
+				 .ttl = (uint8_t)listener_setting(l, TCP_SET_TTL, 0),
 			 });
 }

@@ -50,7 +50,7 @@ static void release(struct tcp *tcp, struct conn *c, enum prism_close_reason rea
 	room_forget(tcp, c);
 	early_clear(tcp, c, DROP_TCP_CLOSED);
 	conn_enter(tcp, c, CLOSED);
-	static_assert(PRISM_CLOSE_ADDRESS_GONE < 1 << 4, "a reason fits its field");
+	static_assert(PRISM_CLOSE_USER_TIMEOUT < 1 << 4, "a reason fits its field");
 	c->reason = (uint8_t)reason & 15;
 	trace_add(tcp->env, EVENT_TCP_CLOSED, conn_index(tcp, c), reason, 0);
 	deliver_news(tcp, c, NEWS_CLOSED);

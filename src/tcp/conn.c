@@ -13,6 +13,7 @@
 #include "tcp/room.h"
 #include "tcp/scoreboard.h"
 #include "tcp/sendq.h"
+#include "tcp/tune.h"
 
 // The first offset of a stream: its low 32 bits are the wire's number, and "before the first" is
 // still positive.
@@ -34,6 +35,8 @@ static void set_defaults(struct tcp *tcp, struct conn *c, enum state state)
 	c->cc_kind = (uint8_t)tcp->config.congestion;
 	c->paced = tcp->config.paces;
 	c->ecn_agreed = state != SYN_RECEIVED && tcp->config.ecn == PRISM_ECN_ON; // it asks
+	if (UNLIKELY(tcp->config.user_timeout_ns))
+		tune(tcp, c);
 }
 
 static bool enter_or_replace(struct tcp *tcp, const struct conn_birth *birth, uint32_t value)

@@ -87,11 +87,12 @@ enum conn_flag {
 	CONN_SACK = 1 << 21,          // selective acknowledgments agreed on (RFC 2018)
 	CONN_PTO = 1 << 22,           // the retransmission deadline is a tail probe's (RFC 8985 7)
 	CONN_SAMPLED = 1 << 23,       // its congestion control asks for samples (rate.h)
+	CONN_TUNED = 1 << 24,         // it has settings of its own (tune.h)
 };
 // Above the flags: the worker whose connection it is, plus one. So a slot that is free, or cleared
 // at this moment by whose it was, is nobody's: who has an old handle may look at it meanwhile.
-#define CONN_WORKER_SHIFT 24
-#define CONN_IN_TRANSIT 254u // nobody's: between two workers; flush_next is the one it left
+#define CONN_WORKER_SHIFT 25
+#define CONN_IN_TRANSIT 126u // nobody's: between two workers; flush_next is the one it left
 
 // In good weather an ACK that nothing waits for looks at none of line 3.
 #define CONN_IN_TROUBLE (CONN_AFTER_RTO | CONN_TROUBLE)
@@ -115,6 +116,8 @@ enum news { // in the order in which they are told
 #define CONN_QUICK_ACKS 16
 
 #define CONN_DUPACKS_MAX 7
+
+#define CONN_PROBES_MAX 15 // that probes can count
 
 // Duplicate ACKs of one burst: with three the sender sends again (RFC 5681 3.2).
 #define CONN_EARLY_ACKS_MAX 3
@@ -205,6 +208,7 @@ struct conn {
 	uint8_t quick_acks : 5;          // ACKs that still go out at once, at the start
 	uint8_t paced : 1;               // its text leaves at a rate (pace.h)
 	uint8_t pace_waits : 1;          // and does so when the timer fires
+	uint8_t holds_short : 1;         // a last segment that is short may wait (hold.h)
 	uint8_t moves_to : 6;            // the worker, with CONN_MOVING
 	uint8_t ecn_echo : 1;            // ECE with every ACK until CWR comes
 	uint8_t ecn_cwr : 1;             // CWR with the next new text
@@ -240,6 +244,7 @@ struct time_wait;
 struct send_desc;
 struct room_link;
 struct trouble;
+struct tuning;
 
 struct tcp {
 	struct env *env;
@@ -249,6 +254,7 @@ struct tcp {
 	struct table *table;  // of all workers, as conn: IPv4's flows,
 	struct table *table6; // and IPv6's; NULL while there is no address of it
 	struct conn *conn;
+	struct tuning *tuning; // of each slot
 	struct send_desc *desc;
 	uint32_t worker;      // our number: of values in the table, as its writer
 	uint32_t worker_bits; // the same where a value has it

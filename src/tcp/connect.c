@@ -24,7 +24,7 @@ bool open_send_syn(struct tcp *tcp, struct conn *c)
 		.local_port = c->local_port,
 		.remote_port = c->remote_port,
 		.seq = (uint32_t)c->snd.una,
-		.wnd_units = open_first_window(tcp),
+		.wnd_units = open_first_window(window_limit(tcp, c)),
 		.flags = TCP_SYN,
 		.dscp = c->dscp,
 		.ttl = c->ttl,

@@ -11,7 +11,6 @@
 // to nothing. Not here: accurate feedback (RFC 9768), ECT on what is no new text (RFC 8311).
 #include "tcp/ecn.h"
 
-#include "base/err.h"
 #include "observe/counter.h"
 #include "tcp/cc.h"
 #include "tcp/trouble.h"
@@ -115,15 +114,10 @@ struct ecn_out ecn_leaves(struct conn *c, uint64_t offset, uint32_t len)
 
 // Before the SYN has left: whether it asks. Later the only choice is to send no ECT any more, which
 // needs nobody's consent.
-int ecn_choose(struct conn *c, uint64_t value)
+void ecn_choose(struct conn *c, enum prism_ecn choice)
 {
-	if (value > PRISM_ECN_OFF)
-		return err_set(ERR_INVALID_ARGUMENT,
-			       "ecn %lu; it takes 0 (passive), 1 (on), 2 (off)",
-			       (unsigned long)value);
 	if (conn_in(c, SYN_SENT) && c->snd.nxt == c->snd.una)
-		c->ecn_agreed = value == PRISM_ECN_ON;
-	else if (value == PRISM_ECN_OFF)
+		c->ecn_agreed = choice == PRISM_ECN_ON;
+	else if (choice == PRISM_ECN_OFF)
 		c->ecn_quiet = true;
-	return 0;
 }

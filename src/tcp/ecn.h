@@ -35,8 +35,8 @@ uint8_t ecn_syn_flags(struct tcp *tcp, struct conn *c, bool again);
 // A segment that is acceptable says something of marks. Before its ACK is processed.
 void ecn_hears(struct tcp *tcp, struct conn *c, const struct segment *s);
 
-// What the application wants; a negative errno with err_set.
-int ecn_choose(struct conn *c, uint64_t value);
+// What the application wants.
+void ecn_choose(struct conn *c, enum prism_ecn choice);
 
 // The window was reduced, for whatever reason. RFC 3168 R15.
 static inline void ecn_reduced(struct conn *c)

@@ -22,6 +22,7 @@
 #include "tcp/stranger.h"
 #include "tcp/timers.h"
 #include "tcp/timewait.h"
+#include "tcp/tune.h"
 
 // RFC 7323 5.5: a TS.Recent older than this may have wrapped.
 #define TS_RECENT_VALID_S (24u * 24 * 3600)
@@ -82,14 +83,14 @@ static struct pkt *text_of(const struct segment *s)
 // left to others. (FreeBSD's sbcompress packs likewise; Linux packs and then drops.)
 static inline bool pins_too_much(const struct tcp *tcp, const struct conn *c)
 {
-	return c->rcv.charged > 3 * (uint64_t)tcp->config.receive_bytes_max;
+	return c->rcv.charged > 3 * (uint64_t)tuned_receive_max(tcp, c);
 }
 
 // What came early was not asked for: it may use two of the three, so that it does not make greedy
 // whoever waits for the segment in front of it.
 static inline bool early_pins_too_much(const struct tcp *tcp, const struct conn *c)
 {
-	return c->rcv.charged > 2 * (uint64_t)tcp->config.receive_bytes_max;
+	return c->rcv.charged > 2 * (uint64_t)tuned_receive_max(tcp, c);
 }
 
 // While received buffers are short, text is not kept, though its ACK was heard: first what came

@@ -22,6 +22,7 @@ uint32_t isn_of(const struct env *env, const void *key, size_t bytes)
 	return (uint32_t)(env->now_ns >> 12) + (uint32_t)hash_siphash(env->secret, key, bytes);
 }
 
+// RFC 6056 R4
 uint32_t isn_port_offset(const struct env *env, const struct addr *local, const struct addr *remote,
 			 uint16_t remote_port)
 {

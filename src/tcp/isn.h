@@ -18,7 +18,7 @@ uint32_t isn_port_offset(const struct env *env, const struct addr *local, const 
 
 // Timestamp clock: 2^20 ns a tick (RFC 7323 5.4: between 1 ms and 1 s), from an offset nobody
 // knows. One for all connections of a worker: uptime stays private, and a tuple that is used again
-// goes on with the same clock, which lets TIME-WAIT tell new from old (RFC 6191 2).
+// goes on with the same clock, which lets TIME-WAIT tell new from old (RFC 6191 R7).
 // RFC 7323 R19, R21
 static inline uint32_t isn_ts_at(const struct env *env, uint64_t ns)
 {

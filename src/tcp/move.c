@@ -348,6 +348,8 @@ static void arrive(struct tcp *tcp, struct pkt *p, uint32_t from)
 		bbr_join(tcp, c, &note->bbr);
 	if (conn_earliest_ns(c) != TIME_NEVER_NS)
 		timers_arm(tcp, c, conn_earliest_ns(c));
+	if (conn_is(c, CONN_TUNED)) // it may wait for what is in no deadline
+		timers_arm(tcp, c, tcp->env->now_ns);
 	deliver_news(tcp, c, NEWS_MOVED | (note->waited ? (unsigned)NEWS_WRITABLE : 0u));
 	conn_mark(tcp, c);
 	conn_check(tcp, c);

@@ -146,6 +146,22 @@ static uint32_t isn_above(uint32_t isn, uint32_t floor)
 	return floor && (int32_t)(isn - floor) <= 0 ? floor : isn;
 }
 
+bool open_may_mark(const struct tcp *tcp, const struct listener *l, const struct segment *s)
+{
+	return ecn_asked(tcp, s) &&
+	       listener_setting(l, TCP_SET_ECN, PRISM_ECN_PASSIVE) != PRISM_ECN_OFF;
+}
+
+// What of the listener's settings the handshake needs.
+static void take_after(struct tcp *tcp, struct half_open *h, const struct listener *l)
+{
+	h->listener = (uint16_t)(l - tcp->listener);
+	h->listener_generation = l->generation;
+	h->receive_bytes_max = listener_receive_max(tcp, l);
+	h->dscp = (uint8_t)listener_setting(l, TCP_SET_DSCP, 0);
+	h->ttl = (uint8_t)listener_setting(l, TCP_SET_TTL, 0);
+}
+
 static void fill(struct tcp *tcp, struct half_open *h, struct segment *s, uint32_t isn_floor)
 {
 	const struct flow f = {&s->arrival->dst, &s->arrival->src, s->dst_port, s->src_port};
@@ -161,7 +177,7 @@ static void fill(struct tcp *tcp, struct half_open *h, struct segment *s, uint32
 	h->peer_scale = o.scale;
 	h->has_ts = o.has_ts;
 	h->has_sack = o.has_sack && !tcp->config.sack_off;
-	h->has_ecn = ecn_asked(tcp, s);
+	h->has_ecn = open_may_mark(tcp, &tcp->listener[h->listener], s);
 	h->ts_recent = o.ts_value;
 	h->retransmits = 0;
 	h->began_ns = tcp->env->now_ns;
@@ -201,7 +217,7 @@ static enum drop syn_arrives(struct tcp *tcp, struct listener *l, struct segment
 	// A cookie cannot be above what an earlier connection sent.
 	if (UNLIKELY(tcp->half_open_free == NO_INDEX || pressure_of(tcp->env) >= PRESSURE_SHED) &&
 	    isn_floor == 0) {
-		answer_by_cookie(tcp, s, &path);
+		answer_by_cookie(tcp, l, s, &path);
 		return DROP_OK;
 	}
 	struct half_open *h = free_place(tcp);
@@ -218,9 +234,8 @@ static enum drop syn_arrives(struct tcp *tcp, struct listener *l, struct segment
 	tcp->half_open_free = h->newer;
 	tcp->half_open_count++;
 	line_up(tcp, h);
+	take_after(tcp, h, l);
 	fill(tcp, h, s, isn_floor);
-	h->listener = (uint16_t)(l - tcp->listener);
-	h->listener_generation = l->generation;
 	answer_syn(tcp, h);
 	arm(tcp, h);
 	return DROP_OK;
@@ -255,6 +270,7 @@ static struct conn *promote(struct tcp *tcp, struct half_open *h, struct segment
 	conn_start_send(c, h->iss);
 	c->snd.una = c->snd.nxt = c->snd.end;
 	conn_start_receive(c, h->irs);
+	listener_tunes(tcp, l, c);
 	open_agree(tcp, c, &o);
 	c->snd.wnd = s->wnd << c->snd_scale;
 	c->snd.wnd_max = c->snd.wnd;
@@ -288,14 +304,13 @@ static bool cookie_comes_back(struct tcp *tcp, struct listener *l, struct segmen
 			      .remote_port = s->src_port,
 			      .iss = s->raw_ack - 1,
 			      .irs = s->raw_seq - 1,
-			      .listener = (uint16_t)(l - tcp->listener),
-			      .listener_generation = l->generation,
 			      .has_ts = s->has_ts,
 			      .ts_recent = s->ts_value};
 	struct tcp_options o = {0};
 	enum drop reason;
 
 	*c = NULL;
+	take_after(tcp, &h, l);
 	if (!may_be_cookie(tcp, s) || !cookie_read(tcp, &f, h.irs, h.iss, &h.peer_mss))
 		return false;
 	if (s->has_ts)
@@ -376,7 +391,7 @@ static bool listener_is_open(const struct tcp *tcp, const struct half_open *h)
 static enum drop half_open_refuses(struct tcp *tcp, struct half_open *h, struct segment *s)
 {
 	uint32_t ahead = s->raw_seq - (h->irs + 1);
-	uint32_t window_bytes = open_first_window(tcp);
+	uint32_t window_bytes = open_first_window(h->receive_bytes_max);
 
 	if (s->flags & TCP_SYN && s->raw_seq == h->irs && !(s->flags & TCP_ACK)) {
 		// The same SYN again: our answer was lost. It may not ask any more (RFC 3168

@@ -13,12 +13,14 @@ struct half_open {
 	uint32_t iss, irs; // as on the wire
 	uint32_t ts_recent;
 	uint32_t listener_generation;
+	uint32_t receive_bytes_max; // of its listener's connections
 	uint16_t listener;
 	uint16_t peer_mss;
 	uint8_t peer_scale;
 	bool has_scale, has_ts, has_sack;
 	bool has_ecn;          // asked for and agreed to (ecn.h)
 	uint8_t retransmits;   // of the SYN-ACK
+	uint8_t dscp, ttl;     // of what we answer
 	uint32_t older, newer; // in the order of their SYNs; newer is the next free one's too
 	uint64_t began_ns;
 	struct timer timer;
@@ -39,10 +41,14 @@ enum drop open_refusal(struct tcp *tcp, const struct segment *s, struct net_path
 // and the segment goes on to it.
 struct conn *open_half(struct tcp *tcp, uint32_t index, struct segment *s);
 
-// The window before any window was agreed on; the options we offer; what both sides agreed on.
-uint16_t open_first_window(const struct tcp *tcp);
+// The window before any window was agreed on, of one who takes so much; the options we offer; what
+// both sides agreed on.
+uint16_t open_first_window(uint32_t receive_bytes_max);
 struct tcp_options open_options(const struct tcp *tcp, const struct net_path *path);
 void open_agree(struct tcp *tcp, struct conn *c, const struct tcp_options *o);
+
+// The SYN asks for marks, and the listener may agree (ecn.h).
+bool open_may_mark(const struct tcp *tcp, const struct listener *l, const struct segment *s);
 
 // What is sent in one segment to a peer that did not say what it takes.
 uint16_t open_mss_default(const struct net_path *path);
@@ -50,7 +56,8 @@ uint16_t open_mss_default(const struct net_path *path);
 // answer.c. False when the control pool is empty: the SYN-ACK's timer comes again.
 bool answer_syn(struct tcp *tcp, struct half_open *h);
 void answer_segment(struct tcp *tcp, struct half_open *h);
-void answer_by_cookie(struct tcp *tcp, const struct segment *s, struct net_path *path);
+void answer_by_cookie(struct tcp *tcp, const struct listener *l, const struct segment *s,
+		      struct net_path *path);
 
 // connect.c. RFC 9293 3.10.7.3: a segment in SYN-SENT. Takes it.
 void open_syn_sent(struct tcp *tcp, struct conn *c, struct segment *s);

@@ -4,10 +4,9 @@
 // net_output for the way. Lost text goes before new text, an ACK alone only when nothing carries
 // it.
 //
-// Nagle's algorithm is off: what the application sends in one turn is collected anyway and leaves
-// as full segments and one rest (RFC 9293 3.7.4 lets an application turn it off, RFC 9293
-// MUST-17; here that is the default). RFC 9293 MUST-60: nothing waits for ever. The sender's
-// silly-window avoidance stays (RFC 9293 3.8.6.2.1).
+// Nagle's algorithm is off until it is asked for (hold.c): what the application sends in one turn
+// is collected anyway and leaves as full segments and one rest (RFC 9293 MUST-17). RFC 9293
+// MUST-60: nothing waits for ever. The sender's silly-window avoidance stays (RFC 9293 3.8.6.2.1).
 #include "tcp/output.h"
 
 #include "net/net.h"
@@ -16,6 +15,7 @@
 #include "pkt/pkt.h"
 #include "tcp/cc.h"
 #include "tcp/ecn.h"
+#include "tcp/hold.h"
 #include "tcp/isn.h"
 #include "tcp/loss.h"
 #include "tcp/open.h"
@@ -274,6 +274,8 @@ static bool send_window(struct tcp *tcp, struct conn *c)
 		len = MIN(len, (uint64_t)packet_max);
 		if (len > c->mss_bytes && len < packet_max && c->snd.nxt + len != c->snd.end)
 			len -= len % c->mss_bytes;
+		if (UNLIKELY(c->holds_short) && c->snd.nxt + len == c->snd.end)
+			len = hold_what_is_short(tcp, c, len);
 		if (len == 0 || !worth_sending(c, len))
 			break;
 		space = send_text(tcp, c, c->snd.nxt, (uint32_t)len);
@@ -385,7 +387,7 @@ bool output_window_update_due(const struct tcp *tcp, const struct conn *c)
 // text nor the peer's window fills half of cwnd, it is not cwnd that limits (RFC 9438 5.8).
 static inline void wait_for_window(struct tcp *tcp, struct conn *c)
 {
-	if (c->snd.nxt < c->snd.end && conn_outstanding(c) == 0)
+	if (c->snd.nxt < c->snd.end && conn_outstanding(c) == 0 && !hold_waits(tcp, c))
 		timers_window_closed(tcp, c);
 	uint64_t used = loss_in_flight(tcp, c) + (c->pace_waits ? pace_waiting_bytes(c) : 0);
 

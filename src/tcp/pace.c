@@ -17,7 +17,6 @@
 // Retransmissions are not held, PRR spaces them; they count, so what follows waits for them.
 #include "tcp/pace.h"
 
-#include "base/err.h"
 #include "base/time.h"
 #include "observe/counter.h"
 #include "tcp/rate.h"
@@ -159,18 +158,14 @@ void pace_fires(struct tcp *tcp, struct conn *c)
 		timers_arm(tcp, c, tcp->env->now_ns + ns + PACE_BURST_NS);
 }
 
-int pace_choose(struct tcp *tcp, struct conn *c, uint64_t value)
+void pace_choose(struct tcp *tcp, struct conn *c, bool paced)
 {
-	if (value > 1)
-		return err_set(ERR_INVALID_ARGUMENT, "pacing %lu; it takes 0 (off), 1 (on)",
-			       (unsigned long)value);
 	if (conn_is(c, CONN_SAMPLED)) { // who has a rate is paced, and later on as it says here
-		c->cc_state.sampled.rate->paced_anyway = value & 1;
-		return 0;
+		c->cc_state.sampled.rate->paced_anyway = paced;
+		return;
 	}
-	c->paced = value & 1;
+	c->paced = paced;
 	c->pace_waits = false;
 	c->pace_next = now_units(tcp);
 	conn_mark(tcp, c);
-	return 0;
 }

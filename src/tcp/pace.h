@@ -22,5 +22,5 @@ uint64_t pace_waiting_bytes(const struct conn *c);
 // The connection's timer fired: what waited may be due.
 void pace_fires(struct tcp *tcp, struct conn *c);
 
-// What the application wants: 0 or 1. A negative errno with err_set.
-int pace_choose(struct tcp *tcp, struct conn *c, uint64_t value);
+// What the application wants.
+void pace_choose(struct tcp *tcp, struct conn *c, bool paced);

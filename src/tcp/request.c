@@ -12,18 +12,16 @@
 #include "tcp/close.h"
 #include "tcp/conn.h"
 #include "tcp/deliver.h"
-#include "tcp/ecn.h"
 #include "tcp/flow.h"
 #include "tcp/isn.h"
 #include "tcp/listener.h"
 #include "tcp/open.h"
 #include "tcp/output.h"
-#include "tcp/pace.h"
 #include "tcp/room.h"
 #include "tcp/sendq.h"
 #include "tcp/state.h"
-#include "tcp/timers.h"
 #include "tcp/timewait.h"
+#include "tcp/tune.h"
 
 // A listener's handle: worker (8 bits), generation (32), 0xff, index (16).
 #define LISTENER_MARK UINT64_C(0xff0000)
@@ -80,6 +78,7 @@ int tcp_listen(struct tcp *tcp, const struct addr *local, uint16_t port, uint64_
 	l->port = port;
 	l->user = user;
 	l->open = true;
+	l->set = 0;
 	l->generation++;
 	l->next = tcp->listener_chain[port % LISTENER_CHAINS];
 	tcp->listener_chain[port % LISTENER_CHAINS] = (uint16_t)slot;
@@ -87,18 +86,30 @@ int tcp_listen(struct tcp *tcp, const struct addr *local, uint16_t port, uint64_
 	return 0;
 }
 
-int tcp_unlisten(struct tcp *tcp, prism_listener listener)
+// The open listener of this handle; NULL: *error is a refusal.
+static struct listener *find_listener(struct tcp *tcp, prism_listener listener, int *error)
 {
 	uint32_t index = listener.id & 0xffff;
 	uint32_t worker = (uint32_t)(listener.id >> 56);
 
-	if (worker != tcp->worker && worker < tcp->shared->worker_count)
-		return err_set(ERR_OTHER_WORKER, "listener %#lx is worker %u's, not %u's",
-			       (unsigned long)listener.id, worker, tcp->worker);
-	if (index >= tcp->config.listeners_max || !tcp->listener[index].open ||
-	    listener_handle(tcp, index) != listener.id)
-		return err_set(ERR_STALE_HANDLE, "listener %#lx", (unsigned long)listener.id);
-	struct listener *l = &tcp->listener[index];
+	if (worker == tcp->worker && index < tcp->config.listeners_max &&
+	    tcp->listener[index].open && listener_handle(tcp, index) == listener.id)
+		return &tcp->listener[index];
+	*error = worker != tcp->worker && worker < tcp->shared->worker_count
+			 ? err_set(ERR_OTHER_WORKER, "listener %#lx is worker %u's, not %u's",
+				   (unsigned long)listener.id, worker, tcp->worker)
+			 : err_set(ERR_STALE_HANDLE, "listener %#lx", (unsigned long)listener.id);
+	return NULL;
+}
+
+int tcp_unlisten(struct tcp *tcp, prism_listener listener)
+{
+	int error = 0;
+	struct listener *l = find_listener(tcp, listener, &error);
+
+	if (!l)
+		return error;
+	uint16_t index = (uint16_t)(l - tcp->listener);
 	uint16_t *link = &tcp->listener_chain[l->port % LISTENER_CHAINS];
 
 	while (*link != index)
@@ -151,7 +162,7 @@ static bool listened_on(struct tcp *tcp, uint16_t port)
 #define PORTS_FOR_QUEUE 256
 
 // RFC 6056 3.3.3: a secret start per destination, then one by one, of those ports whose answers
-// come to us.
+// come to us. RFC 6056 R1, R2, R3, R5, R6.
 static uint16_t choose_port(struct tcp *tcp, const struct net_path *path, uint16_t remote_port,
 			    uint32_t *isn_floor)
 {
@@ -282,9 +293,9 @@ static int may_send(struct tcp *tcp, struct conn *c, size_t len)
 			       ? err_set(ERR_NOT_CONNECTED, "send in %s", state_name(c->state))
 			       : err_set(ERR_SEND_CLOSED, "send in %s", state_name(c->state));
 	if (UNLIKELY(len > room_bytes(tcp, c) || len == 0)) {
-		if (len == 0 || len > tcp->config.send_bytes_max)
+		if (len == 0 || len > tuned_send_max(tcp, c))
 			return err_set(ERR_INVALID_ARGUMENT, "send of %zu bytes; at most %u", len,
-				       tcp->config.send_bytes_max);
+				       tuned_send_max(tcp, c));
 		room_refused(tcp, c);
 		return err_set_bare(ERR_NO_CREDIT);
 	}
@@ -415,14 +426,10 @@ int tcp_tuple_of(struct tcp *tcp, prism_conn conn, struct tcp_tuple *tuple)
 	return 0;
 }
 
-static int set_congestion(struct tcp *tcp, struct conn *c, uint64_t value)
+// There are as many records for bbr as there are; who finds none goes on as before.
+static int set_congestion(struct tcp *tcp, struct conn *c, enum prism_congestion kind)
 {
-	if (value > PRISM_CONGESTION_BBR)
-		return err_set(ERR_INVALID_ARGUMENT,
-			       "congestion control %lu; it takes 0 (cubic), 1 (newreno), 2 (none), "
-			       "3 (bbr)",
-			       (unsigned long)value);
-	if (!cc_choose(tcp, c, (enum prism_congestion)value))
+	if (!cc_choose(tcp, c, kind))
 		return err_set(ERR_RECORDS_FULL, "bbr has %u connections already",
 			       bbr_records(&tcp->config));
 	conn_mark(tcp, c); // a larger window lets more out
@@ -432,30 +439,30 @@ static int set_congestion(struct tcp *tcp, struct conn *c, uint64_t value)
 int tcp_set_option(struct tcp *tcp, prism_conn conn, enum tcp_option option, uint64_t value)
 {
 	struct conn *c = conn_of(tcp, conn.id);
+	int error;
 
 	if (!c)
 		return conn_refuse(tcp, conn);
-	switch (option) {
-	case TCP_SET_KEEPALIVE_S: // RFC 9293 MUST-24, MUST-27
-		c->keepalive_s = (uint16_t)MIN(value, (uint64_t)UINT16_MAX);
-		conn_set(c, CONN_KEEPALIVE_SET);
-		timers_keepalive_changed(tcp, c);
-		return 0;
-	case TCP_SET_GIVE_UP_S: // RFC 9293 MUST-21
-		c->r2_s = (uint16_t)MIN(value, (uint64_t)UINT16_MAX);
-		return 0;
-	case TCP_SET_DSCP: // RFC 9293 MUST-48
-		c->dscp = value & 63;
-		return 0;
-	case TCP_SET_TTL: // RFC 9293 MUST-49
-		c->ttl = (uint8_t)MIN(value, (uint64_t)UINT8_MAX);
-		return 0;
-	case TCP_SET_CONGESTION:
-		return set_congestion(tcp, c, value);
-	case TCP_SET_ECN:
-		return ecn_choose(c, value);
-	case TCP_SET_PACING:
-		return pace_choose(tcp, c, value);
-	}
-	return err_set(ERR_INVALID_ARGUMENT, "tcp_set_option: option %d", (int)option);
+	error = tune_check(tcp, option, value);
+	if (error)
+		return error;
+	if (option == TCP_SET_CONGESTION)
+		return set_congestion(tcp, c, (enum prism_congestion)value);
+	tune_set(tcp, c, option, value);
+	return 0;
+}
+
+int tcp_set_listener_option(struct tcp *tcp, prism_listener listener, enum tcp_option option,
+			    uint64_t value)
+{
+	int error = 0;
+	struct listener *l = find_listener(tcp, listener, &error);
+
+	if (l)
+		error = tune_check(tcp, option, value);
+	if (error)
+		return error;
+	l->set |= 1u << option;
+	l->value[option] = (uint32_t)value; // no setting takes more than 32 bits
+	return 0;
 }

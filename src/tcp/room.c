@@ -64,7 +64,7 @@ COLD void room_refused(struct tcp *tcp, struct conn *c)
 
 COLD void room_acked(struct tcp *tcp, struct conn *c)
 {
-	if (c->snd.end - MIN(c->snd.una, c->snd.end) >= tcp->config.send_bytes_max ||
+	if (c->snd.end - MIN(c->snd.una, c->snd.end) >= tuned_send_max(tcp, c) ||
 	    !room_has_share(tcp, c))
 		return;
 	conn_unset(c, CONN_WANTS_ROOM);

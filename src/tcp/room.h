@@ -3,6 +3,7 @@
 #pragma once
 
 #include "tcp/conn.h"
+#include "tcp/tune.h"
 
 // Of the circle of those who wait for descriptors: a connection by its index, which points at
 // itself while it does not wait; the circle's start has a place behind them all.
@@ -36,12 +37,11 @@ static inline bool room_has_share(const struct tcp *tcp, const struct conn *c)
 // Bytes the application may still queue.
 static inline uint32_t room_bytes(const struct tcp *tcp, const struct conn *c)
 {
-	uint64_t used = c->snd.end - MIN(c->snd.una, c->snd.end);
+	uint64_t used = c->snd.end - MIN(c->snd.una, c->snd.end), most = tuned_send_max(tcp, c);
 
-	if (UNLIKELY(!room_has_descs(tcp)) || used >= tcp->config.send_bytes_max ||
-	    !room_has_share(tcp, c))
+	if (UNLIKELY(!room_has_descs(tcp)) || used >= most || !room_has_share(tcp, c))
 		return 0;
-	return (uint32_t)(tcp->config.send_bytes_max - used);
+	return (uint32_t)(most - used);
 }
 
 // All connections together may hold descs, and the packets of POOL_TX.

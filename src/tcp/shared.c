@@ -11,6 +11,7 @@
 #include "tcp/conn.h"
 #include "tcp/room.h"
 #include "tcp/sendq.h"
+#include "tcp/tune.h"
 
 static uint32_t time_wait_records(const struct tcp_config *config)
 {
@@ -76,6 +77,7 @@ static struct table *create_table(struct tcp_shared *s, const uint8_t secret[16]
 static bool map_memory(struct tcp_shared *s, const uint8_t secret[16])
 {
 	s->conn = mem_map("connections", s->conn_count * sizeof(*s->conn));
+	s->tuning = mem_map("settings of connections", s->conn_count * sizeof(*s->tuning));
 	s->desc = mem_map("send descriptors",
 			  (size_t)s->descs_a_worker * s->worker_count * sizeof(*s->desc));
 	s->waiting = mem_map("waiting connections",
@@ -86,8 +88,8 @@ static bool map_memory(struct tcp_shared *s, const uint8_t secret[16])
 	s->table = create_table(s, secret, sizeof(struct flow_key16));
 	if (s->config.has_ip6)
 		s->table6 = create_table(s, secret, sizeof(struct flow_key40));
-	return s->conn && s->desc && s->waiting && s->table && (s->table6 || !s->config.has_ip6) &&
-	       (s->listening || s->worker_count == 1);
+	return s->conn && s->tuning && s->desc && s->waiting && s->table &&
+	       (s->table6 || !s->config.has_ip6) && (s->listening || s->worker_count == 1);
 }
 
 struct tcp_shared *tcp_shared_create(const struct tcp_config *config, uint32_t worker_count,
@@ -130,6 +132,7 @@ void tcp_shared_destroy(struct tcp_shared *s)
 		claims_destroy(s->listening);
 	unmap(s->waiting, (s->conn_count + (size_t)s->worker_count) * sizeof(*s->waiting));
 	unmap(s->desc, (size_t)s->descs_a_worker * s->worker_count * sizeof(*s->desc));
+	unmap(s->tuning, s->conn_count * sizeof(*s->tuning));
 	unmap(s->conn, s->conn_count * sizeof(*s->conn));
 	mem_unmap(s, sizeof(*s));
 }

@@ -19,11 +19,13 @@
 struct conn;
 struct room_link;
 struct send_desc;
+struct tuning;
 
 struct tcp_shared {
 	struct table *table;       // of IPv4's flows
 	struct table *table6;      // of IPv6's, by the same epochs; NULL: there are none
 	struct conn *conn;         // connections_max of each worker, one worker's after the other
+	struct tuning *tuning;     // of each slot (tune.h)
 	struct send_desc *desc;    // likewise, descs_a_worker of each
 	struct room_link *waiting; // one for each connection, then one for each worker (room.h)
 	struct claims *listening;  // NULL for one worker

@@ -25,6 +25,7 @@
 #include "tcp/timers.h"
 #include "tcp/timewait.h"
 #include "tcp/trouble.h"
+#include "tcp/tune.h"
 
 #define ACK_DELAY_NS_MAX (499 * NS_PER_MS)
 
@@ -64,6 +65,7 @@ static bool take_share(struct tcp *tcp)
 	tcp->table = s->table;
 	tcp->table6 = s->table6;
 	tcp->conn = s->conn;
+	tcp->tuning = s->tuning;
 	tcp->desc = s->desc;
 	tcp->waiting = s->waiting;
 	tcp->worker = tcp->is_alone ? 0 : tcp->env->worker_index;
@@ -319,7 +321,8 @@ uint32_t tcp_idle_conn_bytes(const struct tcp *tcp)
 			  bbr_records(config) * sizeof(struct bbr_record) +
 			  time_wait_records(config) * sizeof(struct time_wait);
 
-	return (uint32_t)(sizeof(struct conn) + shared / config->connections_max);
+	return (uint32_t)(sizeof(struct conn) + sizeof(struct tuning) +
+			  shared / config->connections_max);
 }
 
 enum icmp_meaning { ICMP_NOTHING, ICMP_SOFT, ICMP_HARD, ICMP_TOO_BIG };

@@ -27,7 +27,8 @@ struct tcp_config {
 	uint32_t send_bytes_max;    // a connection
 	uint32_t receive_bytes_max; // a connection: window and unreleased true size
 	uint64_t time_wait_ns;
-	uint64_t keepalive_ns; // 0: off
+	uint64_t keepalive_ns;    // 0: off
+	uint64_t user_timeout_ns; // 0: none, until R2 (patience.c)
 	uint64_t delayed_ack_ns;
 	uint64_t rto_ns_min;
 	uint16_t mss_max; // 0: the path's
@@ -104,8 +105,20 @@ enum tcp_option {
 	TCP_SET_CONGESTION,  // enum prism_congestion
 	TCP_SET_ECN,         // enum prism_ecn
 	TCP_SET_PACING,      // 0 or 1
+	TCP_SET_USER_TIMEOUT_MS, // nothing moves for so long, so CLOSED; 0: R2 (RFC 9293 3.9.1.1)
+	TCP_SET_KEEPALIVE_INTERVAL_S, // between probes, 0: 75
+	TCP_SET_KEEPALIVE_PROBES,     // without an answer until CLOSED, 0: 9
+	TCP_SET_NO_DELAY,             // 0: Nagle's algorithm (RFC 9293 3.7.4)
+	TCP_SET_CORK,                 // 1: what is no whole segment waits
+	TCP_SET_SEND_BYTES,           // unsent and unacknowledged, 0: send_bytes_max
+	TCP_SET_RECEIVE_BYTES,        // window and unreleased, 0: receive_bytes_max
+	TCP_SET_COUNT,
 };
 int tcp_set_option(struct tcp *tcp, prism_conn conn, enum tcp_option option, uint64_t value);
+
+// The same of a listener: what the connections that others open begin with, from now on.
+int tcp_set_listener_option(struct tcp *tcp, prism_listener listener, enum tcp_option option,
+			    uint64_t value);
 
 // The application is done with a received packet (or sends it on): opens the owner's window.
 // Does not release p.

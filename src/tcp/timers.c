@@ -9,6 +9,7 @@
 #include "observe/counter.h"
 #include "observe/trace.h"
 #include "tcp/close.h"
+#include "tcp/hold.h"
 #include "tcp/loss.h"
 #include "tcp/pace.h"
 #include "tcp/pmtu.h"
@@ -21,7 +22,7 @@
 #define R2_NS_SYN (180 * NS_PER_S)
 
 // RFC 9293 3.8.4 leaves both to us; as Linux.
-#define KEEPALIVE_INTERVAL_NS (75 * NS_PER_S)
+#define KEEPALIVE_INTERVAL_S 75
 #define KEEPALIVE_PROBES 9
 
 // How long a closed connection waits for the peer's FIN or the next of its text; as Linux.
@@ -43,6 +44,8 @@ void timers_window_closed(struct tcp *tcp, struct conn *c)
 		return;
 	forget_reordering(tcp, c);
 	conn_set(c, CONN_PERSIST);
+	if (UNLIKELY(conn_is(c, CONN_TUNED)))
+		patience_begins(tcp, c);
 	c->retransmit_ns = tcp->env->now_ns + rtt_rto_ns(tcp, c);
 	timers_arm(tcp, c, c->retransmit_ns);
 }
@@ -56,6 +59,8 @@ void timers_window_opened(struct tcp *tcp, struct conn *c)
 	c->retransmit_ns = TIME_NEVER_NS;
 	c->backoff = 0;
 	c->stalled_ms = 0;
+	if (UNLIKELY(conn_is(c, CONN_TUNED)))
+		patience_window_opened(tcp, c);
 }
 
 // RFC 8985 R13
@@ -85,6 +90,29 @@ COLD void timers_may_be_reordered(struct tcp *tcp, struct conn *c)
 	timers_arm(tcp, c, c->retransmit_ns);
 }
 
+// How long the peer was idle before probes begin; 0: they do not.
+static uint64_t keepalive_ns(const struct tcp *tcp, const struct conn *c)
+{
+	return UNLIKELY(conn_is(c, CONN_KEEPALIVE_SET)) ? c->keepalive_s * NS_PER_S
+							: tcp->config.keepalive_ns;
+}
+
+// Between two probes.
+static uint64_t interval_ns(const struct tcp *tcp, const struct conn *c)
+{
+	uint16_t interval_s =
+		UNLIKELY(conn_is(c, CONN_TUNED)) ? tuning_of(tcp, c)->keepalive_interval_s : 0;
+
+	return (interval_s ? interval_s : KEEPALIVE_INTERVAL_S) * NS_PER_S;
+}
+
+static uint8_t probes_max(const struct tcp *tcp, const struct conn *c)
+{
+	uint8_t probes = UNLIKELY(conn_is(c, CONN_TUNED)) ? tuning_of(tcp, c)->keepalive_probes : 0;
+
+	return probes ? probes : KEEPALIVE_PROBES;
+}
+
 static void keepalive_in(struct tcp *tcp, struct conn *c, uint64_t delay_ns)
 {
 	c->idle_ns = tcp->env->now_ns + delay_ns;
@@ -105,13 +133,11 @@ void timers_peer_heard_slow(struct tcp *tcp, struct conn *c)
 // documentation proposes two hours.
 void timers_established(struct tcp *tcp, struct conn *c)
 {
-	uint64_t interval_ns = tcp->config.keepalive_ns;
+	uint64_t idle_ns = keepalive_ns(tcp, c);
 
-	if (UNLIKELY(conn_is(c, CONN_KEEPALIVE_SET)))
-		interval_ns = c->keepalive_s * NS_PER_S;
 	c->idle_ns = TIME_NEVER_NS;
-	if (interval_ns)
-		keepalive_in(tcp, c, interval_ns);
+	if (idle_ns)
+		keepalive_in(tcp, c, idle_ns);
 }
 
 void timers_keepalive_changed(struct tcp *tcp, struct conn *c)
@@ -148,6 +174,8 @@ static bool gave_up(struct tcp *tcp, struct conn *c)
 	uint32_t now_ms = (uint32_t)(tcp->env->now_ns / NS_PER_MS) | 1; // never 0
 	uint64_t waited_ns;
 
+	if (patience_rules(tcp, c))
+		return false;
 	if (c->stalled_ms == 0) {
 		// Waiting began when the segment that timed out now was sent.
 		c->stalled_ms = now_ms - (uint32_t)(rtt_rto_ns(tcp, c) / NS_PER_MS);
@@ -225,6 +253,15 @@ static void retransmission_fires(struct tcp *tcp, struct conn *c)
 	conn_mark(tcp, c);
 }
 
+// No probe was answered, as many as there may be or for as long as the connection waits.
+static bool probes_end(const struct tcp *tcp, const struct conn *c)
+{
+	uint64_t silent_ns = keepalive_ns(tcp, c) + c->probes * interval_ns(tcp, c);
+
+	return c->probes >= probes_max(tcp, c) ||
+	       (c->probes && patience_ends_probing(tcp, c, silent_ns));
+}
+
 // RFC 9293 MUST-26: only after an interval in which nothing came, and while nothing is outstanding:
 // text has timers of its own, and R2. MUST-29: one lost probe is no proof of anything.
 static void idle_fires(struct tcp *tcp, struct conn *c)
@@ -237,7 +274,7 @@ static void idle_fires(struct tcp *tcp, struct conn *c)
 		timers_established(tcp, c);
 		return;
 	}
-	if (c->probes >= KEEPALIVE_PROBES) {
+	if (probes_end(tcp, c)) {
 		close_abort(tcp, c, PRISM_CLOSE_KEEPALIVE);
 		return;
 	}
@@ -245,7 +282,7 @@ static void idle_fires(struct tcp *tcp, struct conn *c)
 	counter_add(tcp->env, COUNTER_tcp_keepalive_probes, 1);
 	conn_set(c, CONN_PROBE);
 	conn_mark(tcp, c);
-	keepalive_in(tcp, c, KEEPALIVE_INTERVAL_NS);
+	keepalive_in(tcp, c, interval_ns(tcp, c));
 }
 
 static void ack_fires(struct tcp *tcp, struct conn *c)
@@ -277,6 +314,10 @@ static void fire(void *context, struct timer *timer, uint64_t now_ns)
 		idle_fires(tcp, c);
 	if (UNLIKELY(c->pace_waits))
 		pace_fires(tcp, c);
+	if (UNLIKELY(c->holds_short))
+		hold_fires(tcp, c);
+	if (UNLIKELY(conn_is(c, CONN_TUNED)) && !conn_in(c, CLOSED))
+		patience_fires(tcp, c);
 	conn_look_again(tcp, c); // it may be what the token was armed for
 	earliest = conn_earliest_ns(c);
 	if (earliest != TIME_NEVER_NS)

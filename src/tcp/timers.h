@@ -14,10 +14,11 @@
 //                   with keep-alive
 //
 // TIME-WAIT is not among them: timewait.c. Of a paced connection the token fires for text that
-// waits for its turn, too (pace.c).
+// waits for its turn, too (pace.c), of one with a user timeout for that (patience.c).
 #pragma once
 
 #include "tcp/conn.h"
+#include "tcp/patience.h"
 #include "tcp/rack.h"
 #include "tcp/rtt.h"
 
@@ -54,6 +55,8 @@ static inline void timers_retransmission_in(struct tcp *tcp, struct conn *c)
 {
 	if (UNLIKELY(conn_is(c, CONN_TROUBLE)))
 		trouble_of(tcp, c)->rack.rto_ns = TIME_NEVER_NS;
+	if (UNLIKELY(conn_is(c, CONN_TUNED)))
+		patience_begins(tcp, c);
 	if (LIKELY(timers_probe_first(tcp, c))) {
 		conn_set(c, CONN_PTO);
 		c->retransmit_ns = tcp->env->now_ns + rack_probe_timeout_ns(tcp, c);
@@ -83,6 +86,8 @@ static inline void timers_ack_advanced(struct tcp *tcp, struct conn *c)
 		c->backoff = 0;
 		c->stalled_ms = 0;
 	}
+	if (UNLIKELY(conn_is(c, CONN_TUNED)))
+		patience_progress(tcp, c);
 	conn_unset(c, CONN_PERSIST | CONN_WINDOW_PROBE | CONN_PTO);
 	c->retransmit_ns = TIME_NEVER_NS;
 	if (conn_outstanding(c))

@@ -153,12 +153,15 @@ static bool acknowledge(struct tcp *tcp, const struct time_wait *t)
 	return net_path_find(tcp->net, &t->local, &t->remote, &path) == 0 && output_bare(tcp, &b);
 }
 
-// RFC 6191 2: a later timestamp is a new connection; without timestamps RFC 1122 4.2.2.13: a later
-// sequence number.
+// RFC 6191 2: a later timestamp is a new connection; where it tells nothing RFC 1122 4.2.2.13: a
+// later sequence number. A SYN with a timestamp cannot be of a connection that had none, and what
+// still comes of that one is not taken without (RFC 7323 3.2). RFC 6191 R1, R2, R3, R4, R5.
 static bool syn_is_new(const struct time_wait *t, const struct segment *s)
 {
 	if (t->has_ts && s->has_ts && s->ts_value != t->ts_recent)
 		return (int32_t)(s->ts_value - t->ts_recent) > 0;
+	if (s->has_ts && !t->has_ts)
+		return true;
 	return (int32_t)(s->raw_seq - t->rcv_nxt) > 0;
 }
 
@@ -186,8 +189,8 @@ static void wait_again(struct tcp *tcp, struct time_wait *t)
 
 // What it does not know is answered (RFC 9293 3.10.7.4, first), so that a peer whose new connection
 // meets the record can end it; once in a while each, so that two sides cannot go on answering each
-// other. Apart from the worker's limit of challenge ACKs: a client that comes back with ten
-// thousand connections meets as many records.
+// other. RFC 6191 R6. Apart from the worker's limit of challenge ACKs: a client that comes back
+// with ten thousand connections meets as many records.
 static void answer_unknown(struct tcp *tcp, struct time_wait *t)
 {
 	uint8_t stretch = (uint8_t)(tcp->env->now_ns >> ANSWER_SHIFT);
@@ -258,8 +261,8 @@ COLD void timewait_input(struct tcp *tcp, uint32_t index, struct segment *s)
 	}
 }
 
-// With timestamps the peer can tell the new connection from the old (RFC 6191); the clock must have
-// ticked since.
+// With timestamps the peer can tell the new connection from the old (RFC 6191 R7); the clock must
+// have ticked since.
 bool timewait_reuse(struct tcp *tcp, uint32_t index, uint32_t *isn_floor)
 {
 	struct time_wait *t = &tcp->time_wait[index];

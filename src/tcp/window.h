@@ -5,11 +5,12 @@
 #include "pkt/pressure.h"
 #include "tcp/conn.h"
 #include "tcp/timers.h"
+#include "tcp/tune.h"
 
 // The most this connection may offer: the configured size, or what its scale can express.
 static inline uint32_t window_limit(const struct tcp *tcp, const struct conn *c)
 {
-	return MIN(tcp->config.receive_bytes_max, UINT32_C(65535) << c->rcv_scale);
+	return MIN(tuned_receive_max(tcp, c), UINT32_C(65535) << c->rcv_scale);
 }
 
 // The most it may offer now: each step of pressure halves it, down to two segments, so that no peer

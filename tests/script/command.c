@@ -342,6 +342,39 @@ static void command_abort(struct script *sc, char *rest)
 	check_result(sc, rest, prism_tcp_abort(worker(sc), conn(sc)->conn));
 }
 
+static const struct {
+	const char *name;
+	enum prism_tcp_option option;
+} settings[] = {{"user_timeout", PRISM_TCP_USER_TIMEOUT_MS},
+		{"keepalive", PRISM_TCP_KEEPALIVE_S},
+		{"keepalive_interval", PRISM_TCP_KEEPALIVE_INTERVAL_S},
+		{"keepalive_probes", PRISM_TCP_KEEPALIVE_PROBES},
+		{"no_delay", PRISM_TCP_NO_DELAY},
+		{"cork", PRISM_TCP_CORK},
+		{"send", PRISM_TCP_SEND_BYTES},
+		{"receive", PRISM_TCP_RECEIVE_BYTES},
+		{"dscp", PRISM_TCP_DSCP},
+		{"ttl", PRISM_TCP_TTL}};
+
+static void command_set(struct script *sc, char *rest)
+{
+	char name[32] = "";
+	unsigned long value = 0;
+
+	arrive(sc);
+	if (sscanf(rest, "%31s %lu", name, &value) != 2)
+		script_fail(sc, "set needs a name and a number");
+	for (size_t i = 0; i < ARRAY_COUNT(settings); i++) {
+		if (strcmp(settings[i].name, name) == 0) {
+			check_result(sc, rest,
+				     prism_tcp_set_option(worker(sc), conn(sc)->conn,
+							  settings[i].option, value));
+			return;
+		}
+	}
+	script_fail(sc, "no setting is called %s", name);
+}
+
 static void command_hold(struct script *sc, char *rest)
 {
 	sc->hold = true;
@@ -372,7 +405,8 @@ static const char *const reason_names[] = {
 	[PRISM_CLOSE_TIMEOUT] = "timeout",     [PRISM_CLOSE_CONNECT_TIMEOUT] = "connect-timeout",
 	[PRISM_CLOSE_KEEPALIVE] = "keepalive", [PRISM_CLOSE_UNREACHABLE] = "unreachable",
 	[PRISM_CLOSE_NO_MEMORY] = "no-memory", [PRISM_CLOSE_LINGER] = "linger",
-	[PRISM_CLOSE_SHUTDOWN] = "shutdown",   [PRISM_CLOSE_ADDRESS_GONE] = "address-gone"};
+	[PRISM_CLOSE_SHUTDOWN] = "shutdown",   [PRISM_CLOSE_ADDRESS_GONE] = "address-gone",
+	[PRISM_CLOSE_USER_TIMEOUT] = "user-timeout"};
 
 static struct script_event *next_event(struct script *sc)
 {
@@ -446,6 +480,7 @@ const struct script_command script_commands[] = {
 	{"send", command_send},
 	{"close", command_close},
 	{"abort", command_abort},
+	{"set", command_set},
 	{"hold", command_hold},
 	{"release", command_release},
 	{"event", command_event},

@@ -14,6 +14,7 @@
 //   < icmp TYPE CODE seq N [len N mtu N]    the peer's error about the stack's segment at N
 //   listen PORT | connect | send N [region|copy|buf|borrowed] | close | abort | hold | release
 //                          the application; "-> ENAME" says the call is refused so
+//   set NAME VALUE         a setting of the connection
 //   accept [<OPTIONS>]     the handshake of a connection the peer opens, in one word
 //   talk N                 the peer's first N bytes one by one, each acknowledged
 //   event NAME [...]       the next event of the connection: accepted, connected, data N, eof,
@@ -124,11 +125,9 @@ static void set_option(struct script *sc, struct world_config *config, const cha
 	struct {
 		const char *name;
 		uint64_t *field;
-	} times[] = {{"time_wait", &o->time_wait_ns},
-		     {"keepalive", &o->keepalive_ns},
-		     {"delayed_ack", &o->delayed_ack_ns},
-		     {"rto_min", &o->rto_ns_min},
-		     {"tolerance", &sc->tolerance_ns}};
+	} times[] = {{"time_wait", &o->time_wait_ns},       {"keepalive", &o->keepalive_ns},
+		     {"user_timeout", &o->user_timeout_ns}, {"delayed_ack", &o->delayed_ack_ns},
+		     {"rto_min", &o->rto_ns_min},           {"tolerance", &sc->tolerance_ns}};
 	struct {
 		const char *name;
 		uint32_t *field;

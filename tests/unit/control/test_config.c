@@ -123,6 +123,7 @@ static void values_arrive_in_their_units(void **state)
 		"services:\n  - {type: discard, port: 9, address: 198.18.0.3}\n"
 		"limits: {connections: 1000}\n"
 		"tcp: {send_buffer: 1GiB, delayed_ack: 500ms, keepalive: 2min, rto_min: 3s,"
+		" user_timeout: 30s,"
 		" ecn: on, pacing: on, congestion_control: none, fixed_window: 8MiB}\n"
 		"memory: {mode: plain, size: 2GiB}\n");
 	const struct prism_options *o = &config->options;
@@ -153,6 +154,7 @@ static void values_arrive_in_their_units(void **state)
 	assert_int_equal(o->delayed_ack_ns, 500 * NS_PER_MS);
 	assert_int_equal(o->keepalive_ns, 120 * NS_PER_S);
 	assert_int_equal(o->rto_ns_min, 3 * NS_PER_S);
+	assert_int_equal(o->user_timeout_ns, 30 * NS_PER_S);
 	assert_int_equal(o->congestion, PRISM_CONGESTION_NONE);
 	assert_int_equal(o->ecn, PRISM_ECN_ON);
 	assert_int_equal(o->pacing, 1);
@@ -186,6 +188,7 @@ static void defaults_are_those_of_the_engine(void **state)
 	assert_int_equal(config->options.receive_bytes_max, filled.receive_bytes_max);
 	assert_int_equal(config->options.time_wait_ns, filled.time_wait_ns);
 	assert_int_equal(config->options.keepalive_ns, filled.keepalive_ns);
+	assert_int_equal(config->options.user_timeout_ns, filled.user_timeout_ns);
 	assert_int_equal(config->options.delayed_ack_ns, filled.delayed_ack_ns);
 	assert_int_equal(config->options.rto_ns_min, filled.rto_ns_min);
 	assert_int_equal(config->options.congestion, filled.congestion);

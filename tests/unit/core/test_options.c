@@ -84,6 +84,8 @@ static void times_that_would_end_before_they_begin_are_refused(void **state)
 	assert_refused("keepalive_ns");
 	fresh()->keepalive_ns = 1; // a probe a tick
 	assert_refused("keepalive_ns");
+	fresh()->user_timeout_ns = UINT64_MAX;
+	assert_refused("user_timeout_ns");
 	fresh()->time_wait_ns = UINT64_MAX;
 	assert_refused("time_wait_ns");
 	fresh()->delayed_ack_ns = 500000001; // RFC 9293 MUST-40

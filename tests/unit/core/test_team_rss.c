@@ -74,7 +74,7 @@ static void answers_come_to_the_worker_who_connects(void **state)
 	}
 }
 
-// Ports are taken in their order all the same (RFC 6056 3.3.3): none is met twice in a round.
+// Ports are taken in their order all the same (RFC 6056 R5): none is met twice in a round.
 static void ports_that_are_passed_over_are_left_to_the_others(void **state)
 {
 	static uint8_t taken[65536];

@@ -4,6 +4,7 @@
 
 #include "bed.h"
 
+// RFC 6056 R9
 static void sockets_run_out_by_name_and_ports_are_chosen(void **state)
 {
 	struct bed *b = bed_create_with(0, &(struct net_config){.udp_max = 5});

@@ -75,7 +75,7 @@ static uint16_t port_of(struct peer *b, prism_conn conn)
 }
 
 // Half the ports are in use in one run, and the next in line is its first: one connect looks at few
-// of them and finds a free one all the same.
+// of them and finds a free one all the same. RFC 6056 R3, R6.
 static void a_port_is_found_behind_a_long_run_in_use(void **state)
 {
 	struct tcp_config config = peer_config();
@@ -99,7 +99,7 @@ static void a_port_is_found_behind_a_long_run_in_use(void **state)
 	peer_destroy(b);
 }
 
-// A port with a listener is not chosen, so nobody makes room there.
+// A port with a listener is not chosen, so nobody makes room there. RFC 6056 R2.
 static void a_port_that_is_passed_over_keeps_its_time_wait(void **state)
 {
 	struct peer *b = peer_create();

@@ -190,6 +190,7 @@ static void a_syn_that_finds_no_connection_left_does_not_end_the_wait(void **sta
 	peer_destroy(b);
 }
 
+// RFC 6191 R1
 static void with_timestamps_the_clock_tells_new_from_old(void **state)
 {
 	static const uint8_t later[] = {8, 10, 0, 0, 4, 0, 0, 0, 0, 0, 1, 1};
