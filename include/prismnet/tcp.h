@@ -108,14 +108,20 @@ enum prism_tcp_option {
 	PRISM_TCP_USER_TIMEOUT_MS,
 	PRISM_TCP_KEEPALIVE_INTERVAL_S, ///< seconds between keep-alive probes; 0: 75
 	PRISM_TCP_KEEPALIVE_PROBES,     ///< 1..15 without an answer until the connection ends; 0: 9
-	PRISM_TCP_NO_DELAY,   ///< 0: a short segment waits while something is in flight (Nagle, RFC
-			      ///< 9293 3.7.4); 1: it does not, as is the default
-	PRISM_TCP_CORK,       ///< 1: what is no whole segment waits for more, 200 ms at most; 0: it
-			      ///< leaves
-	PRISM_TCP_SEND_BYTES, ///< unsent and unacknowledged, 32768..send_bytes_max; 0: that
+	PRISM_TCP_NO_DELAY, ///< 0: a short segment waits while something is in flight (Nagle, RFC
+			    ///< 9293 3.7.4); 1: it does not, as is the default
+	PRISM_TCP_CORK, ///< 1: what is no whole segment waits for more, 200 ms at most; 0: it
+			///< leaves
+	PRISM_TCP_SEND_BYTES,    ///< unsent and unacknowledged, 32768..send_bytes_max; 0: that
 	PRISM_TCP_RECEIVE_BYTES, ///< window and unreleased, 4096..receive_bytes_max; 0: that. What
 				 ///< was offered stays offered. Before the SYN leaves, of the first
 				 ///< window too
+	/// Of a listener: how many connections may be open to the application before their
+	/// handshake is complete, because text and a cookie came with the SYN; 0: none (RFC 7413).
+	/// Of a connect, before the next poll: 1, its SYN carries text if the peer gave a cookie
+	/// before, and may be given text at once. Text of a SYN may arrive twice: for what bears
+	/// repeating alone
+	PRISM_TCP_FAST_OPEN,
 };
 
 /// Change one setting of this connection.

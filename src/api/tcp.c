@@ -122,6 +122,7 @@ SAME(NO_DELAY);
 SAME(CORK);
 SAME(SEND_BYTES);
 SAME(RECEIVE_BYTES);
+SAME(FAST_OPEN);
 #undef SAME
 
 int prism_tcp_set_option(struct prism_worker *worker, prism_conn conn, enum prism_tcp_option option,

@@ -169,6 +169,13 @@ static const struct schema_field service_fields[] = {
 	 .fallback = "16384",
 	 .example = "16384",
 	 .sentence = "at most so many at once; more are reset"},
+	{.key = "fast_open",
+	 .kind = SCHEMA_BOOL,
+	 WHERE(service_config, fast_open),
+	 .fallback = "false",
+	 .example = "false",
+	 .sentence = "text that comes with the SYN is taken at once, from clients that were here "
+		     "before (RFC 7413); it may come twice"},
 	{.key = "root",
 	 .kind = SCHEMA_PATH,
 	 WHERE(service_config, root),

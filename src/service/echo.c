@@ -213,8 +213,7 @@ static void datagrams_on_event(struct handler *handler, const struct prism_event
 static int listen_both(struct echo *echo)
 {
 	const struct prism_endpoint *local = &echo->service->config.listen;
-	int status =
-		prism_tcp_listen(echo->worker, local, handler_cookie(&echo->listener), &echo->tcp);
+	int status = service_listen(echo->service, &echo->listener, &echo->tcp);
 
 	if (status < 0)
 		return status;

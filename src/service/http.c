@@ -147,8 +147,7 @@ static int http_start(struct service *service)
 	status = ticker_start(http);
 	if (status < 0)
 		goto fail;
-	status = prism_tcp_listen(http->worker, &service->config.listen,
-				  handler_cookie(&http->listener), &http->tcp);
+	status = service_listen(service, &http->listener, &http->tcp);
 	if (status < 0)
 		goto fail;
 	http->listening = true;

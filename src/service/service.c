@@ -175,6 +175,22 @@ void service_taken(struct service *service, struct mover *mover, prism_conn conn
 	token_pass(&mover->token, MOVER_TAKEN);
 }
 
+// A share of what may be open to the worker's service without a complete handshake: a flood of SYNs
+// with cookies that others were given takes no more of its connections.
+#define FAST_OPENS_PENDING 256
+
+int service_listen(struct service *service, struct handler *handler, prism_listener *listener)
+{
+	uint32_t most = MIN(service->config.connections_max / 4 + 1, (uint32_t)FAST_OPENS_PENDING);
+	int status = prism_tcp_listen(service->worker, &service->config.listen,
+				      handler_cookie(handler), listener);
+
+	if (status == 0 && service->config.fast_open)
+		status = prism_tcp_set_listener_option(service->worker, *listener,
+						       PRISM_TCP_FAST_OPEN, most);
+	return status;
+}
+
 bool service_drain(struct service *service)
 {
 	service_reclaim(service);

@@ -49,6 +49,7 @@ struct service_config {
 	const char *type;             // "http", "echo", "discard"
 	struct prism_endpoint listen; // address all zero: any of ours
 	uint32_t connections_max;     // default 16384; more are reset
+	bool fast_open;               // text that comes with the SYN is taken (RFC 7413)
 	const char *root;             // http: directory whose files are served
 	const char *index;            // http: file a directory stands for, default "index.html"
 	uint64_t file_bytes_max;      // http: a larger file refuses the start, default 1 GiB

@@ -61,6 +61,9 @@ struct service_give {
 	bool *given;
 };
 
+// Opens the configured listener, with its settings. 0, or a negative errno.
+int service_listen(struct service *service, struct handler *handler, prism_listener *listener);
+
 // Objects for connections: with those that are on their way from here, and those that others give
 // when it has its connections_max already.
 uint32_t service_conn_objects(const struct service *service);

@@ -5,6 +5,7 @@
 #include "observe/counter.h"
 #include "tcp/cookie.h"
 #include "tcp/ecn.h"
+#include "tcp/fast.h"
 #include "tcp/flow.h"
 #include "tcp/listener.h"
 #include "tcp/open.h"
@@ -22,6 +23,8 @@ bool answer_syn(struct tcp *tcp, struct half_open *h)
 	o.has_ts = h->has_ts;
 	o.has_sack = h->has_sack;
 	o.ts_echo = h->ts_recent;
+	if (UNLIKELY(h->wants_cookie))
+		fast_grant(tcp, &h->path, &o);
 	return output_bare(tcp, &(struct bare){
 					.path = &h->path,
 					.syn = &o,
@@ -72,6 +75,8 @@ void answer_by_cookie(struct tcp *tcp, const struct listener *l, const struct se
 	peer.has_scale = o.has_scale;
 	peer.has_sack = o.has_sack;
 	has_ecn = peer.has_ts && open_may_mark(tcp, l, s);
+	if (UNLIKELY(fast_asks(tcp, l, s, &peer)))
+		fast_grant(tcp, path, &o);
 	o.ts_value = cookie_ts_make(tcp->env, &peer, has_ecn);
 	tcp->cookies_until_ns = tcp->env->now_ns + COOKIE_LIFE_NS;
 	counter_add(tcp->env, COUNTER_tcp_cookies_out, 1);

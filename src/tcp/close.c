@@ -9,6 +9,7 @@
 #include "tcp/cc.h"
 #include "tcp/deliver.h"
 #include "tcp/early.h"
+#include "tcp/fast.h"
 #include "tcp/flow.h"
 #include "tcp/output.h"
 #include "tcp/room.h"
@@ -56,13 +57,19 @@ static void release(struct tcp *tcp, struct conn *c, enum prism_close_reason rea
 	deliver_news(tcp, c, NEWS_CLOSED);
 }
 
+static COLD void connect_failed(struct tcp *tcp, struct conn *c, enum prism_close_reason reason)
+{
+	counter_add(tcp->env, COUNTER_tcp_attempt_fails, 1);
+	fast_ends(tcp, c, reason == PRISM_CLOSE_RESET);
+}
+
 void close_now(struct tcp *tcp, struct conn *c, enum prism_close_reason reason)
 {
 	const struct flow f = conn_flow(c);
 
 	ASSERT(!conn_in(c, CLOSED));
 	if (conn_in(c, SYN_SENT | SYN_RECEIVED))
-		counter_add(tcp->env, COUNTER_tcp_attempt_fails, 1);
+		connect_failed(tcp, c, reason);
 	flow_leave(tcp, &f);
 	release(tcp, c, reason);
 }
@@ -164,6 +171,7 @@ enum drop close_reset_received(struct tcp *tcp, struct conn *c, const struct seg
 		close_now(tcp, c, PRISM_CLOSE_DONE);
 	else
 		close_now(tcp, c,
-			  conn_in(c, SYN_RECEIVED) ? PRISM_CLOSE_REFUSED : PRISM_CLOSE_RESET);
+			  conn_in(c, SYN_RECEIVED) && !fast_is_pending(tcp, c) ? PRISM_CLOSE_REFUSED
+									       : PRISM_CLOSE_RESET);
 	return DROP_OK;
 }

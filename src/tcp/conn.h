@@ -291,6 +291,13 @@ struct tcp {
 		uint32_t left;
 	} challenge; // rate limit of RFC 5961 7
 
+	struct {
+		uint32_t pending;               // opened fast, and not complete
+		uint32_t resets, resets_before; // and reset: in this period, in the one before
+		uint32_t reset_index;           // of the period
+		struct fast_peer *peers;        // whose cookies we have (fast_peers.c)
+	} fast;
+
 	struct half_open *half_open;
 	uint32_t half_open_free, half_open_count;
 	uint32_t half_open_oldest, half_open_newest;

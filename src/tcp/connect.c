@@ -3,10 +3,12 @@
 // another SYN too (simultaneous open). Called by output.c, which sends, and input.c, which hears;
 // what both sides agree on is open.c's, as for connections that others open.
 #include "observe/counter.h"
+#include "tcp/ack.h"
 #include "tcp/cc.h"
 #include "tcp/close.h"
 #include "tcp/deliver.h"
 #include "tcp/ecn.h"
+#include "tcp/fast.h"
 #include "tcp/isn.h"
 #include "tcp/open.h"
 #include "tcp/output.h"
@@ -17,6 +19,7 @@
 bool open_send_syn(struct tcp *tcp, struct conn *c)
 {
 	bool first = c->snd.nxt == c->snd.una;
+	uint32_t text_len = 0;
 	struct tcp_options o = open_options(tcp, &c->path);
 	struct bare b = {
 		.path = &c->path,
@@ -39,14 +42,23 @@ bool open_send_syn(struct tcp *tcp, struct conn *c)
 		o.has_sack = conn_is(c, CONN_SACK);
 		o.ts_echo = c->rcv.ts_recent;
 		o.has_scale = c->snd_scale || c->rcv_scale;
+		if (fast_is_pending(tcp, c) && tuning_of(tcp, c)->fast_grants && first)
+			fast_grant(tcp, &c->path, &o);
+	} else if (first) {
+		text_len = fast_syn(tcp, c, &o);
 	}
 	b.flags |= ecn_syn_flags(tcp, c, conn_is(c, CONN_SYN_RETRANSMITTED)); // RFC 3168 R9
-	if (!output_bare(tcp, &b))
+	if (!(text_len ? output_syn(tcp, c, &b, text_len) : output_bare(tcp, &b)))
 		return false;
+	if (conn_in(c, SYN_SENT))
+		fast_syn_left(tcp, c, &o, text_len);
+	else
+		c->rcv.wnd = b.wnd_units;
+	c->rcv.unacked = 0;
 	if (!first)
 		counter_add(tcp->env, COUNTER_tcp_retrans_segs, 1);
 	conn_unset(c, CONN_RTX_NOW | CONN_ACK_NOW);
-	c->snd.nxt = c->snd.una + 1;
+	c->snd.nxt = MAX(c->snd.nxt, c->snd.una + 1);
 	c->cc.sent_ms = (uint32_t)(tcp->env->now_ns >> 20);
 	timers_segment_sent(tcp, c);
 	return true;
@@ -61,6 +73,8 @@ static void syn_received(struct tcp *tcp, struct conn *c, const struct segment *
 	conn_start_receive(c, s->raw_seq);
 	open_agree(tcp, c, &o);
 	ecn_answered(tcp, c, s);
+	if (s->flags & TCP_ACK)
+		fast_answered(tcp, c, s, &o);
 	c->snd.wnd = s->wnd; // RFC 7323 2.2: the window of a SYN is never scaled
 	c->snd.wnd_max = MAX(c->snd.wnd_max, s->wnd);
 }
@@ -77,9 +91,11 @@ static void connected(struct tcp *tcp, struct conn *c, struct segment *s)
 	// anything (RFC 7323 4.1).
 	if (!conn_is(c, CONN_SYN_RETRANSMITTED | CONN_SYN_AGAIN))
 		rtt_sample(c, ticks_since(tcp, c->cc.sent_ms) + 1);
-	c->snd.una = s->ack;
+	c->snd.una++;
 	conn_enter(tcp, c, ESTABLISHED);
 	open_established(tcp, c);
+	if (UNLIKELY(s->ack > c->snd.una)) // text of the SYN
+		ack_advance(tcp, c, s);
 	conn_set(c, CONN_ACK_NOW);
 	conn_mark(tcp, c);
 	deliver_news(tcp, c, NEWS_CONNECTED);
@@ -103,6 +119,8 @@ static enum drop syn_sent_step(struct tcp *tcp, struct conn *c, struct segment *
 	// first, the ACK bit
 	bool acks = s->flags & TCP_ACK;
 
+	if (acks)
+		fast_text_counts(tcp, c, s->ack);
 	if (acks && (s->ack <= c->snd.una || s->ack > c->snd.nxt)) {
 		output_reset_reply(tcp, s);
 		if (!(s->flags & TCP_RST))

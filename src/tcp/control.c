@@ -9,6 +9,7 @@
 #include "tcp/isn.h"
 #include "tcp/output.h"
 #include "tcp/sack.h"
+#include "tcp/sendq.h"
 #include "tcp/timers.h"
 #include "tcp/window.h"
 
@@ -28,6 +29,21 @@ static struct tcp_header *write_header(uint8_t *at, const struct bare *b, uint32
 		.window = be16_of(b->wnd_units),
 	};
 	return h;
+}
+
+static void send(struct tcp *tcp, const struct bare *b, struct pkt *p, uint16_t header_len)
+{
+	counter_add(tcp->env, COUNTER_tcp_segs_out, 1);
+	net_output(tcp->net, p,
+		   &(struct net_out){
+			   .path = b->path,
+			   .protocol = TCP_PROTOCOL,
+			   .dscp = b->dscp, // RFC 9293 MUST-48
+			   .ttl = b->ttl,   // RFC 9293 MUST-49
+			   .dont_fragment = true,
+			   .l4_header_len = header_len,
+			   .checksum_offset = TCP_CHECKSUM_OFFSET, // RFC 9293 MUST-2
+		   });
 }
 
 bool output_bare(struct tcp *tcp, const struct bare *b)
@@ -52,17 +68,26 @@ bool output_bare(struct tcp *tcp, const struct bare *b)
 
 	write_header(at, b, header_len);
 	__builtin_memcpy(at + TCP_HEADER_BYTES, options, options_len);
-	counter_add(tcp->env, COUNTER_tcp_segs_out, 1);
-	net_output(tcp->net, p,
-		   &(struct net_out){
-			   .path = b->path,
-			   .protocol = TCP_PROTOCOL,
-			   .dscp = b->dscp, // RFC 9293 MUST-48
-			   .ttl = b->ttl,   // RFC 9293 MUST-49
-			   .dont_fragment = true,
-			   .l4_header_len = header_len,
-			   .checksum_offset = TCP_CHECKSUM_OFFSET, // RFC 9293 MUST-2
-		   });
+	send(tcp, b, p, header_len);
+	return true;
+}
+
+// RFC 7413 4.2.2
+COLD bool output_syn(struct tcp *tcp, struct conn *c, const struct bare *b, uint32_t text_len)
+{
+	uint8_t options[TCP_OPTIONS_BYTES_MAX];
+	struct pkt *p = sendq_segment(tcp, c, c->snd.una + 1, &text_len,
+				      MAX(c->path.tx_segs_max, (uint16_t)2));
+	uint16_t header_len;
+	uint8_t *at;
+
+	if (!p)
+		return false;
+	header_len = (uint16_t)(TCP_HEADER_BYTES + options_write_syn(options, b->syn));
+	at = pkt_prepend(p, header_len);
+	write_header(at, b, header_len);
+	__builtin_memcpy(at + TCP_HEADER_BYTES, options, header_len - TCP_HEADER_BYTES);
+	send(tcp, b, p, header_len);
 	return true;
 }
 

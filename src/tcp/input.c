@@ -13,6 +13,7 @@
 #include "tcp/deliver.h"
 #include "tcp/early.h"
 #include "tcp/ecn.h"
+#include "tcp/fast.h"
 #include "tcp/flow.h"
 #include "tcp/open.h"
 #include "tcp/output.h"
@@ -214,9 +215,10 @@ static enum drop check_segment(struct tcp *tcp, struct conn *c, struct segment *
 	return DROP_OK;
 }
 
-// fifth, SYN-RECEIVED of a simultaneous open
+// fifth, SYN-RECEIVED of a simultaneous open, or of one that was fast
 static enum drop completes_handshake(struct tcp *tcp, struct conn *c, struct segment *s)
 {
+	fast_text_counts(tcp, c, s->ack);
 	if (s->ack <= c->snd.una || s->ack > c->snd.nxt) {
 		output_reset_reply(tcp, s);
 		return DROP_TCP_ACK_UNACCEPTABLE;
@@ -226,7 +228,8 @@ static enum drop completes_handshake(struct tcp *tcp, struct conn *c, struct seg
 	c->snd.wl1 = s->seq;
 	conn_enter(tcp, c, ESTABLISHED);
 	open_established(tcp, c);
-	deliver_news(tcp, c, NEWS_CONNECTED);
+	if (!fast_completes(tcp, c))
+		deliver_news(tcp, c, NEWS_CONNECTED);
 	if (conn_is(c, CONN_FIN_QUEUED)) { // closed before it was open
 		conn_enter(tcp, c, FIN_WAIT_1);
 		conn_mark(tcp, c);

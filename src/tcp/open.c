@@ -6,8 +6,8 @@
 // of forged SYNs whoever answers is served. Only where a TIME-WAIT made room for a SYN the oldest
 // half-open connection gives way to it (RFC 4987 3.4), for no cookie lies above its numbers.
 //
-// Text on a SYN is not kept: it is not acknowledged either, so the peer sends it again
-// (RFC 9293 3.10.7.2 allows to queue it; fast open will).
+// Text on a SYN is not kept, unless it came with a cookie to a listener who takes it (fast.c): it
+// is not acknowledged either, so the peer sends it again (RFC 9293 3.10.7.2 allows to queue it).
 #include "tcp/open.h"
 
 #include <errno.h>
@@ -21,6 +21,7 @@
 #include "tcp/deliver.h"
 #include "tcp/early.h"
 #include "tcp/ecn.h"
+#include "tcp/fast.h"
 #include "tcp/flow.h"
 #include "tcp/isn.h"
 #include "tcp/listener.h"
@@ -116,6 +117,7 @@ static void half_open_fires(void *context, struct timer *timer, uint64_t now_ns)
 		return;
 	}
 	h->retransmits++;
+	h->wants_cookie = false;
 	counter_add(tcp->env, COUNTER_tcp_retrans_segs, 1);
 	answer_syn(tcp, h);
 	arm(tcp, h);
@@ -162,11 +164,13 @@ static void take_after(struct tcp *tcp, struct half_open *h, const struct listen
 	h->ttl = (uint8_t)listener_setting(l, TCP_SET_TTL, 0);
 }
 
-static void fill(struct tcp *tcp, struct half_open *h, struct segment *s, uint32_t isn_floor)
+void open_fill(struct tcp *tcp, struct half_open *h, struct segment *s, uint32_t isn_floor)
 {
 	const struct flow f = {&s->arrival->dst, &s->arrival->src, s->dst_port, s->src_port};
+	const struct listener *l = &tcp->listener[h->listener];
 	struct tcp_options o;
 
+	take_after(tcp, h, l);
 	segment_syn_options(s, &o);
 	h->local_port = s->dst_port;
 	h->remote_port = s->src_port;
@@ -177,7 +181,8 @@ static void fill(struct tcp *tcp, struct half_open *h, struct segment *s, uint32
 	h->peer_scale = o.scale;
 	h->has_ts = o.has_ts;
 	h->has_sack = o.has_sack && !tcp->config.sack_off;
-	h->has_ecn = open_may_mark(tcp, &tcp->listener[h->listener], s);
+	h->has_ecn = open_may_mark(tcp, l, s);
+	h->wants_cookie = fast_asks(tcp, l, s, &o);
 	h->ts_recent = o.ts_value;
 	h->retransmits = 0;
 	h->began_ns = tcp->env->now_ns;
@@ -234,19 +239,16 @@ static enum drop syn_arrives(struct tcp *tcp, struct listener *l, struct segment
 	tcp->half_open_free = h->newer;
 	tcp->half_open_count++;
 	line_up(tcp, h);
-	take_after(tcp, h, l);
-	fill(tcp, h, s, isn_floor);
+	h->listener = (uint16_t)(l - tcp->listener);
+	open_fill(tcp, h, s, isn_floor);
 	answer_syn(tcp, h);
 	arm(tcp, h);
 	return DROP_OK;
 }
 
-// The handshake's last ACK: a connection is born, in the table's place of its value so far. NULL
-// where it has none there and another worker's has come.
-static struct conn *promote(struct tcp *tcp, struct half_open *h, struct segment *s,
-			    uint32_t instead_of)
+struct conn *open_conn_of(struct tcp *tcp, const struct half_open *h, uint32_t instead_of)
 {
-	struct listener *l = &tcp->listener[h->listener];
+	const struct listener *l = &tcp->listener[h->listener];
 	struct tcp_options o = {
 		.has_mss = true,
 		.mss = h->peer_mss,
@@ -257,7 +259,7 @@ static struct conn *promote(struct tcp *tcp, struct half_open *h, struct segment
 		.has_sack = h->has_sack,
 	};
 	struct conn_birth birth = {
-		.path = &h->path,
+		.path = (struct net_path *)&h->path,
 		.local_port = h->local_port,
 		.remote_port = h->remote_port,
 		.state = SYN_RECEIVED,
@@ -268,19 +270,31 @@ static struct conn *promote(struct tcp *tcp, struct half_open *h, struct segment
 	if (!c)
 		return NULL;
 	conn_start_send(c, h->iss);
-	c->snd.una = c->snd.nxt = c->snd.end;
 	conn_start_receive(c, h->irs);
 	listener_tunes(tcp, l, c);
 	open_agree(tcp, c, &o);
+	if (h->has_ecn)
+		ecn_agree(tcp, c);
+	c->user = l->user;
+	return c;
+}
+
+// The handshake's last ACK: a connection is born, in the table's place of its value so far. NULL
+// where it has none there and another worker's has come.
+static struct conn *promote(struct tcp *tcp, struct half_open *h, struct segment *s,
+			    uint32_t instead_of)
+{
+	struct conn *c = open_conn_of(tcp, h, instead_of);
+
+	if (!c)
+		return NULL;
+	c->snd.una = c->snd.nxt = c->snd.end;
 	c->snd.wnd = s->wnd << c->snd_scale;
 	c->snd.wnd_max = c->snd.wnd;
 	if (h->retransmits)
 		conn_set(c, CONN_SYN_RETRANSMITTED);
 	else if (h->began_ns)
 		rtt_sample(c, tcp->env->now_ns - h->began_ns);
-	if (h->has_ecn)
-		ecn_agree(tcp, c);
-	c->user = l->user;
 	conn_enter(tcp, c, ESTABLISHED);
 	open_established(tcp, c);
 	counter_add(tcp->env, COUNTER_tcp_passive_opens, 1);
@@ -353,6 +367,8 @@ struct conn *open_stranger(struct tcp *tcp, struct segment *s, uint32_t isn_floo
 		pkt_drop(tcp->env, s->pkt, DROP_TCP_NO_CONNECTION);
 		return NULL;
 	}
+	if (s->len && fast_takes(tcp, l, s, isn_floor))
+		return NULL;
 	reason = syn_arrives(tcp, l, s, isn_floor);
 	if (reason != DROP_OK)
 		pkt_drop(tcp->env, s->pkt, reason);
@@ -397,6 +413,7 @@ static enum drop half_open_refuses(struct tcp *tcp, struct half_open *h, struct 
 		// The same SYN again: our answer was lost. It may not ask any more (RFC 3168
 		// 6.1.1.1).
 		h->has_ecn &= ecn_asked(tcp, s);
+		h->wants_cookie = false; // RFC 7413 4.2.1: what is lost may be lost for it
 		answer_syn(tcp, h);
 		return DROP_TCP_SYN_AGAIN;
 	}

@@ -21,6 +21,7 @@ struct half_open {
 	bool has_ecn;          // asked for and agreed to (ecn.h)
 	uint8_t retransmits;   // of the SYN-ACK
 	uint8_t dscp, ttl;     // of what we answer
+	bool wants_cookie;     // of fast open
 	uint32_t older, newer; // in the order of their SYNs; newer is the next free one's too
 	uint64_t began_ns;
 	struct timer timer;
@@ -46,6 +47,13 @@ struct conn *open_half(struct tcp *tcp, uint32_t index, struct segment *s);
 uint16_t open_first_window(uint32_t receive_bytes_max);
 struct tcp_options open_options(const struct tcp *tcp, const struct net_path *path);
 void open_agree(struct tcp *tcp, struct conn *c, const struct tcp_options *o);
+
+// What its SYN says of a connection to come, whose path and listener are known.
+void open_fill(struct tcp *tcp, struct half_open *h, struct segment *s, uint32_t isn_floor);
+
+// A connection of it in SYN-RECEIVED, in the table's place of this value, nothing sent yet. NULL
+// where there is none left, or the key has another's value.
+struct conn *open_conn_of(struct tcp *tcp, const struct half_open *h, uint32_t instead_of);
 
 // The SYN asks for marks, and the listener may agree (ecn.h).
 bool open_may_mark(const struct tcp *tcp, const struct listener *l, const struct segment *s);

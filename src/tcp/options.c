@@ -62,6 +62,20 @@ static bool read_sack(const uint8_t *at, uint32_t len, bool syn, struct tcp_opti
 	return true;
 }
 
+// RFC 7413 R1, R2: elsewhere than on a SYN, and of another length, it is not there.
+static bool read_fast(const uint8_t *at, uint32_t len, bool syn, struct tcp_options *out)
+{
+	uint32_t cookie_len = len - 2;
+
+	if (!syn || (cookie_len != 0 && (cookie_len < TCP_FAST_COOKIE_BYTES_MIN ||
+					 cookie_len > TCP_FAST_COOKIE_BYTES_MAX || cookie_len % 2)))
+		return true;
+	out->has_fast = true;
+	out->fast_len = (uint8_t)cookie_len;
+	memcpy(out->fast, at + 2, cookie_len);
+	return true;
+}
+
 static bool read_one(const uint8_t *at, uint32_t len, bool syn, struct tcp_options *out)
 {
 	switch (at[0]) {
@@ -75,6 +89,8 @@ static bool read_one(const uint8_t *at, uint32_t len, bool syn, struct tcp_optio
 		return read_sack_permitted(len, syn, out);
 	case TCP_OPTION_SACK:
 		return read_sack(at, len, syn, out);
+	case TCP_OPTION_FAST_OPEN:
+		return read_fast(at, len, syn, out);
 	default: // RFC 9293 MUST-6: unknown options are skipped by their length, without error
 		return true;
 	}
@@ -135,6 +151,18 @@ static void write_sack_permitted(uint8_t *at)
 	at[1] = 2;
 }
 
+// RFC 7413 R3
+static uint32_t write_fast(uint8_t *at, const struct tcp_options *o)
+{
+	uint32_t len = 2u + o->fast_len, pad = (4 - len % 4) % 4;
+
+	memset(at, TCP_OPTION_NOP, pad);
+	at[pad] = TCP_OPTION_FAST_OPEN;
+	at[pad + 1] = (uint8_t)len;
+	memcpy(at + pad + 2, o->fast, o->fast_len);
+	return pad + len;
+}
+
 // RFC 9293 MUST-69: every combination below fills whole words, so no padding is needed.
 // RFC 2018 R1
 uint32_t options_write_syn(uint8_t *at, const struct tcp_options *o)
@@ -159,5 +187,5 @@ uint32_t options_write_syn(uint8_t *at, const struct tcp_options *o)
 		at[len + 2] = at[len + 3] = TCP_OPTION_NOP;
 		len += 4;
 	}
-	return len;
+	return o->has_fast ? len + write_fast(at + len, o) : len;
 }

@@ -17,6 +17,9 @@
 
 #define TCP_OPTIONS_BYTES_MAX 40 // RFC 9293 3.1
 
+#define TCP_FAST_COOKIE_BYTES_MIN 4 // RFC 7413 4.1.1
+#define TCP_FAST_COOKIE_BYTES_MAX 16
+
 // A block of RFC 2018 as on the wire, in host order.
 struct sack_edges {
 	uint32_t start, end;
@@ -25,11 +28,14 @@ struct sack_edges {
 
 struct tcp_options {
 	bool has_mss, has_scale, has_ts, has_sack; // the last: SACK-permitted
+	bool has_fast;    // of a SYN: a fast open's cookie, or the wish for one
+	uint8_t fast_len; // 0, or 4 to 16
 	uint8_t scale;
 	uint16_t mss;
 	uint32_t ts_value, ts_echo;
 	uint8_t sack_count;
 	struct sack_edges sack[SACK_OPTION_BLOCKS_MAX];
+	uint8_t fast[TCP_FAST_COOKIE_BYTES_MAX];
 };
 
 // Reads len bytes of options. False when one of them has an impossible length.

@@ -15,6 +15,7 @@
 #include "pkt/pkt.h"
 #include "tcp/cc.h"
 #include "tcp/ecn.h"
+#include "tcp/fast.h"
 #include "tcp/hold.h"
 #include "tcp/isn.h"
 #include "tcp/loss.h"
@@ -466,6 +467,13 @@ static bool send_ack(struct tcp *tcp, struct conn *c)
 	return true;
 }
 
+// SYN or SYN-ACK; behind that of a fast open, text. RFC 7413 R11
+static COLD bool run_handshake(struct tcp *tcp, struct conn *c)
+{
+	return !conn_in(c, SYN_SENT | SYN_RECEIVED) ||
+	       (open_send_syn(tcp, c) && (!fast_is_pending(tcp, c) || send_all(tcp, c)));
+}
+
 bool output_run(struct tcp *tcp, struct conn *c)
 {
 	bool sent;
@@ -473,7 +481,7 @@ bool output_run(struct tcp *tcp, struct conn *c)
 	if (UNLIKELY(!net_has_room(tcp->net, &c->path)))
 		return false;
 	if (UNLIKELY(!conn_in(c, STATES_SYNCHRONIZED)))
-		return !conn_in(c, SYN_SENT | SYN_RECEIVED) || open_send_syn(tcp, c);
+		return run_handshake(tcp, c);
 	sent = send_all(tcp, c);
 	wait_for_window(tcp, c);
 	sent &= send_ack(tcp, c);

@@ -12,6 +12,7 @@
 #include "tcp/close.h"
 #include "tcp/conn.h"
 #include "tcp/deliver.h"
+#include "tcp/fast.h"
 #include "tcp/flow.h"
 #include "tcp/isn.h"
 #include "tcp/listener.h"
@@ -288,7 +289,7 @@ COLD int conn_refuse(const struct tcp *tcp, prism_conn conn)
 // 0 when len more bytes may be queued.
 static int may_send(struct tcp *tcp, struct conn *c, size_t len)
 {
-	if (UNLIKELY(!conn_in(c, ESTABLISHED | CLOSE_WAIT)))
+	if (UNLIKELY(!conn_in(c, ESTABLISHED | CLOSE_WAIT)) && !fast_sends(tcp, c))
 		return conn_in(c, SYN_SENT | SYN_RECEIVED)
 			       ? err_set(ERR_NOT_CONNECTED, "send in %s", state_name(c->state))
 			       : err_set(ERR_SEND_CLOSED, "send in %s", state_name(c->state));
@@ -370,7 +371,9 @@ uint32_t tcp_credit(struct tcp *tcp, prism_conn conn)
 {
 	struct conn *c = conn_of(tcp, conn.id);
 
-	return c && conn_in(c, ESTABLISHED | CLOSE_WAIT) ? room_bytes(tcp, c) : 0;
+	return c && (conn_in(c, ESTABLISHED | CLOSE_WAIT) || fast_sends(tcp, c))
+		       ? room_bytes(tcp, c)
+		       : 0;
 }
 
 int tcp_close(struct tcp *tcp, prism_conn conn)

@@ -15,9 +15,9 @@
 #include "pkt/pkt.h"
 #include "tcp/room.h"
 
-// Bytes in front of a payload for ethernet with a VLAN tag (18), IPv6 (40), TCP with
-// timestamps (32), rounded up to words: below that a packet cannot carry its own headers.
-#define HEADERS_BYTES_MAX 96
+// Bytes in front of a payload for ethernet with a VLAN tag (18), IPv6 (40), TCP with all the
+// options of a SYN (60), rounded up to words: below that a packet cannot carry its own headers.
+#define HEADERS_BYTES_MAX 120
 
 void sendq_init(struct tcp *tcp)
 {

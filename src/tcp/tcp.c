@@ -12,6 +12,7 @@
 #include "pkt/pressure.h"
 #include "tcp/bbr.h"
 #include "tcp/close.h"
+#include "tcp/fast.h"
 #include "tcp/flow.h"
 #include "tcp/homeless.h"
 #include "tcp/isn.h"
@@ -100,8 +101,8 @@ static bool map_memory(struct tcp *tcp)
 	tcp->time_wait_mask = (uint32_t)time_wait_records(config) - 1;
 	if (!tcp->is_alone)
 		tcp->debt = mem_map("what moves owe", debts_bytes(tcp));
-	return tcp->half_open && tcp->time_wait && tcp->trouble && tcp->bbr && tcp->listener &&
-	       (tcp->debt || tcp->is_alone);
+	return fast_init(tcp) && tcp->half_open && tcp->time_wait && tcp->trouble && tcp->bbr &&
+	       tcp->listener && (tcp->debt || tcp->is_alone);
 }
 
 static void unmap(void *memory, size_t bytes)
@@ -120,6 +121,7 @@ static void unmap_memory(struct tcp *tcp)
 		mem_unmap(tcp->debt, debts_bytes(tcp));
 	if (tcp->shared && tcp->is_alone)
 		tcp_shared_destroy(tcp->shared);
+	fast_fini(tcp);
 	unmap(tcp->bbr, bbr_records(config) * sizeof(*tcp->bbr));
 	unmap(tcp->trouble, trouble_records(config) * sizeof(*tcp->trouble));
 	unmap(tcp->listener, config->listeners_max * sizeof(*tcp->listener));

@@ -112,6 +112,7 @@ enum tcp_option {
 	TCP_SET_CORK,                 // 1: what is no whole segment waits
 	TCP_SET_SEND_BYTES,           // unsent and unacknowledged, 0: send_bytes_max
 	TCP_SET_RECEIVE_BYTES,        // window and unreleased, 0: receive_bytes_max
+	TCP_SET_FAST_OPEN,            // a listener: how many may be pending; a connect: 1
 	TCP_SET_COUNT,
 };
 int tcp_set_option(struct tcp *tcp, prism_conn conn, enum tcp_option option, uint64_t value);

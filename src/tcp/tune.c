@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "tcp/cc.h"
 #include "tcp/ecn.h"
+#include "tcp/fast.h"
 #include "tcp/hold.h"
 #include "tcp/output.h"
 #include "tcp/pace.h"
@@ -52,6 +53,7 @@ static const struct bounds {
 	[TCP_SET_CORK] = {"cork", NULL, "0 (off), 1 (on)", 0, 1},
 	[TCP_SET_SEND_BYTES] = {"send bytes", "as configured", NULL, SEND_BYTES_MIN, 0},
 	[TCP_SET_RECEIVE_BYTES] = {"receive bytes", "as configured", NULL, RECEIVE_BYTES_MIN, 0},
+	[TCP_SET_FAST_OPEN] = {"fast open", "off", NULL, 1, UINT16_MAX},
 };
 static_assert(ARRAY_COUNT(bounds) == TCP_SET_COUNT, "each setting has bounds");
 
@@ -145,6 +147,9 @@ void tune_set(struct tcp *tcp, struct conn *c, enum tcp_option option, uint64_t 
 	case TCP_SET_SEND_BYTES:
 	case TCP_SET_RECEIVE_BYTES:
 		set_bytes(tcp, c, option, (uint32_t)value);
+		return;
+	case TCP_SET_FAST_OPEN: // RFC 7413 R19
+		fast_choose(tcp, c, value);
 		return;
 	case TCP_SET_COUNT:
 		break;

@@ -6,16 +6,29 @@
 
 #include "tcp/conn.h"
 
+// RFC 7413 (fast.h)
+enum fast_state {
+	FAST_NOT,
+	FAST_PENDING, // another opened it so, and the handshake is not complete
+	FAST_ASKED,   // we are to open it so; its SYN has not left
+	FAST_SENT,    // it has, with a cookie or the wish for one
+};
+
 struct tuning {
-	uint32_t user_timeout_ms;      // 0: none (patience.h)
-	uint32_t waits_since_ms;       // for the peer, and nothing moves; 0: nothing waits
-	uint32_t send_bytes_max;       // 0: the configured
-	uint32_t receive_bytes_max;    // 0: the configured
-	uint32_t held_since_ms;        // text is held (hold.h); 0: none is
+	uint32_t user_timeout_ms;   // 0: none (patience.h)
+	uint32_t waits_since_ms;    // for the peer, and nothing moves; 0: nothing waits
+	uint32_t send_bytes_max;    // 0: the configured
+	uint32_t receive_bytes_max; // 0: the configured
+	union {
+		uint32_t held_since_ms;   // text is held (hold.h); 0: none is
+		uint32_t fast_text_bytes; // of a connect, until it is open: that its SYN had
+	};
 	uint16_t keepalive_interval_s; // 0: 75
 	uint8_t keepalive_probes;      // 0: 9
 	uint8_t nagle : 1;             // RFC 9293 3.7.4
 	uint8_t corked : 1;
+	uint8_t fast : 2;        // enum fast_state
+	uint8_t fast_grants : 1; // its SYN-ACK brings a cookie
 };
 
 static_assert(sizeof(struct tuning) <= 24, "an idle connection stays small");

@@ -46,14 +46,15 @@ enum tcp_option_kind {
 	TCP_OPTION_SACK_PERMITTED = 4, // RFC 2018 2
 	TCP_OPTION_SACK = 5,           // RFC 2018 3
 	TCP_OPTION_TIMESTAMPS = 8,     // RFC 7323 3
+	TCP_OPTION_FAST_OPEN = 34,     // RFC 7413 4.1.1
 };
 
 // Writes the header, its checksum zero, and returns its sum. In whole words and out of registers:
 // reading back what was just written in other pieces would wait for the stores.
 HOT_INLINE uint32_t tcp_header_put(uint8_t *at, struct tcp_header h)
 {
-	uint64_t first = h.src_port.raw | (uint64_t)h.dst_port.raw << 16 |
-			 (uint64_t)h.seq.raw << 32;
+	uint64_t first =
+		h.src_port.raw | (uint64_t)h.dst_port.raw << 16 | (uint64_t)h.seq.raw << 32;
 	uint64_t second = h.ack.raw | (uint64_t)h.data_offset << 32 | (uint64_t)h.flags << 40 |
 			  (uint64_t)h.window.raw << 48;
 	uint32_t third = 0; // checksum and urgent pointer

@@ -35,7 +35,7 @@ static void nothing_unexpected(struct script *sc)
 }
 
 // Time passes up to this line; whatever the stack sends meanwhile the script must have spoken of.
-static void arrive(struct script *sc)
+void script_arrive(struct script *sc)
 {
 	sc->base_ns += sc->delay_ns;
 	peer_run_to(sc, sc->base_ns);
@@ -44,8 +44,10 @@ static void arrive(struct script *sc)
 
 // ---- the peer
 
-static void make_absolute(struct peer_conn *c, struct seg *s)
+static void make_absolute(const struct script *sc, struct seg *s)
 {
+	const struct peer_conn *c = &sc->conn[sc->current];
+
 	s->seq += c->peer_isn;
 	if (s->ack != SEG_ANY)
 		s->ack += c->stack_isn;
@@ -54,6 +56,8 @@ static void make_absolute(struct peer_conn *c, struct seg *s)
 
 		if (o->kind == 8)
 			o->b = o->b == SEG_LAST ? c->ts_last : o->b + c->ts_first;
+		if (o->kind == 34 && o->a == SEG_LAST)
+			o->a = sc->cookie;
 		for (uint32_t k = 0; k < o->block_count; k++) {
 			o->block[k].start += c->stack_isn;
 			o->block[k].end += c->stack_isn;
@@ -107,7 +111,7 @@ static void command_in(struct script *sc, char *rest)
 	struct seg s;
 	static uint8_t frame[SEG_FRAME_BYTES_MAX];
 
-	arrive(sc);
+	script_arrive(sc);
 	if (strncmp(rest, "icmp", 4) == 0) {
 		send_icmp(sc, rest);
 		peer_settle(sc);
@@ -119,7 +123,7 @@ static void command_in(struct script *sc, char *rest)
 		script_fail(sc, "%s", error);
 	ends = peer_ends(sc);
 	ends.payload_offset = (uint64_t)(s.seq - 1) + (s.flags & 0x02 ? 1 : 0);
-	make_absolute(conn(sc), &s);
+	make_absolute(sc, &s);
 	peer_send_frame(sc, frame, seg_build(&s, &ends, frame));
 	peer_settle(sc);
 }
@@ -187,7 +191,7 @@ static void command_out(struct script *sc, char *rest)
 
 static void command_silence(struct script *sc, char *rest)
 {
-	arrive(sc);
+	script_arrive(sc);
 }
 
 static void command_conn(struct script *sc, char *rest)
@@ -214,7 +218,7 @@ static const struct {
 	      {"EINVAL", EINVAL},           {"ENOBUFS", ENOBUFS}};
 
 // Compares a call's result with "-> ENAME", or with success.
-static void check_result(struct script *sc, const char *rest, int result)
+void script_check(struct script *sc, const char *rest, int result)
 {
 	const char *arrow = strstr(rest, "->");
 	int want = 0;
@@ -232,10 +236,9 @@ static void check_result(struct script *sc, const char *rest, int result)
 static void command_listen(struct script *sc, char *rest)
 {
 	struct prism_endpoint local = {.port = (uint16_t)atoi(rest)};
-	prism_listener listener;
 
-	arrive(sc);
-	check_result(sc, rest, prism_tcp_listen(worker(sc), &local, 0, &listener));
+	script_arrive(sc);
+	script_check(sc, rest, prism_tcp_listen(worker(sc), &local, 0, &sc->listener));
 }
 
 static void command_connect(struct script *sc, char *rest)
@@ -245,9 +248,11 @@ static void command_connect(struct script *sc, char *rest)
 	struct prism_endpoint local =
 		world_endpoint_of(sc->ip6, 0, (uint16_t)(SCRIPT_LOCAL_PORT + sc->current));
 
-	arrive(sc);
+	script_arrive(sc);
 	conn(sc)->local_port = local.port;
-	check_result(sc, rest, prism_tcp_connect(worker(sc), &remote, &local, 0, &conn(sc)->conn));
+	int error = prism_tcp_connect(worker(sc), &remote, &local, 0, &conn(sc)->conn);
+
+	script_check(sc, rest, error ? error : setting_fast(sc, rest));
 }
 
 static int send_buf(struct script *sc, const uint8_t *bytes, uint32_t len)
@@ -273,7 +278,7 @@ static void command_send(struct script *sc, char *rest)
 	uint32_t len = 0;
 	int error;
 
-	arrive(sc);
+	script_arrive(sc);
 	if (sscanf(rest, "%u %15[a-z]", &len, how) < 1)
 		script_fail(sc, "send needs a number of bytes");
 	if (strcmp(how, "buf") == 0)
@@ -286,7 +291,7 @@ static void command_send(struct script *sc, char *rest)
 		error = prism_tcp_send_region(worker(sc), c->conn, bytes, len);
 	if (!error)
 		c->sent_bytes += len;
-	check_result(sc, rest, error);
+	script_check(sc, rest, error);
 }
 
 static void command_event(struct script *sc, char *rest);
@@ -332,47 +337,14 @@ static void command_talk(struct script *sc, char *rest)
 
 static void command_close(struct script *sc, char *rest)
 {
-	arrive(sc);
-	check_result(sc, rest, prism_tcp_close(worker(sc), conn(sc)->conn));
+	script_arrive(sc);
+	script_check(sc, rest, prism_tcp_close(worker(sc), conn(sc)->conn));
 }
 
 static void command_abort(struct script *sc, char *rest)
 {
-	arrive(sc);
-	check_result(sc, rest, prism_tcp_abort(worker(sc), conn(sc)->conn));
-}
-
-static const struct {
-	const char *name;
-	enum prism_tcp_option option;
-} settings[] = {{"user_timeout", PRISM_TCP_USER_TIMEOUT_MS},
-		{"keepalive", PRISM_TCP_KEEPALIVE_S},
-		{"keepalive_interval", PRISM_TCP_KEEPALIVE_INTERVAL_S},
-		{"keepalive_probes", PRISM_TCP_KEEPALIVE_PROBES},
-		{"no_delay", PRISM_TCP_NO_DELAY},
-		{"cork", PRISM_TCP_CORK},
-		{"send", PRISM_TCP_SEND_BYTES},
-		{"receive", PRISM_TCP_RECEIVE_BYTES},
-		{"dscp", PRISM_TCP_DSCP},
-		{"ttl", PRISM_TCP_TTL}};
-
-static void command_set(struct script *sc, char *rest)
-{
-	char name[32] = "";
-	unsigned long value = 0;
-
-	arrive(sc);
-	if (sscanf(rest, "%31s %lu", name, &value) != 2)
-		script_fail(sc, "set needs a name and a number");
-	for (size_t i = 0; i < ARRAY_COUNT(settings); i++) {
-		if (strcmp(settings[i].name, name) == 0) {
-			check_result(sc, rest,
-				     prism_tcp_set_option(worker(sc), conn(sc)->conn,
-							  settings[i].option, value));
-			return;
-		}
-	}
-	script_fail(sc, "no setting is called %s", name);
+	script_arrive(sc);
+	script_check(sc, rest, prism_tcp_abort(worker(sc), conn(sc)->conn));
 }
 
 static void command_hold(struct script *sc, char *rest)
@@ -384,7 +356,7 @@ static void command_release(struct script *sc, char *rest)
 {
 	uint32_t count = *rest ? (uint32_t)atoi(rest) : sc->held_count;
 
-	arrive(sc);
+	script_arrive(sc);
 	count = MIN(count, sc->held_count);
 	for (uint32_t i = 0; i < count; i++)
 		prism_buf_release(worker(sc), sc->held[i]);
@@ -481,6 +453,7 @@ const struct script_command script_commands[] = {
 	{"close", command_close},
 	{"abort", command_abort},
 	{"set", command_set},
+	{"set-listener", command_set_listener},
 	{"hold", command_hold},
 	{"release", command_release},
 	{"event", command_event},

@@ -197,8 +197,10 @@ static int64_t relative(int64_t number, uint32_t base)
 	return (int32_t)((uint32_t)number - base);
 }
 
-static void make_relative(struct peer_conn *c, struct seg *s)
+static void make_relative(struct script *sc, struct seg *s)
 {
+	struct peer_conn *c = &sc->conn[sc->current];
+
 	s->seq = relative(s->seq, c->stack_isn);
 	if (s->flags & 0x10)
 		s->ack = relative(s->ack, c->peer_isn);
@@ -212,6 +214,8 @@ static void make_relative(struct peer_conn *c, struct seg *s)
 			c->ts_last = (uint32_t)o->a;
 			o->a = relative(o->a, c->ts_first);
 		}
+		if (o->kind == 34 && o->b)
+			sc->cookie = o->a;
 		for (uint32_t k = 0; k < o->block_count; k++) {
 			o->block[k].start = relative(o->block[k].start, c->peer_isn);
 			o->block[k].end = relative(o->block[k].end, c->peer_isn);
@@ -236,9 +240,10 @@ const char *peer_read(struct script *sc, const struct out_frame *f, struct seg *
 		c->isn_known = true;
 		c->local_port = ends.src_port;
 	}
-	make_relative(c, s);
+	make_relative(sc, s);
 	for (uint32_t i = 0; i < s->len; i++)
-		if (c->isn_known && payload[i] != seg_byte((uint64_t)(s->seq - 1) + i))
+		if (c->isn_known &&
+		    payload[i] != seg_byte((uint64_t)(s->seq - !(s->flags & 0x02)) + i))
 			return "its payload is not what was sent";
 	return NULL;
 }

@@ -54,8 +54,10 @@ struct script {
 	bool hold; // received buffers are kept until `release`
 	struct prism_buf *held[SCRIPT_HELD_MAX];
 	uint32_t held_count;
+	int64_t cookie; // of fast open, the last that the stack gave
 	uint8_t *region;
-	bool ip6; // everything goes over IPv6
+	prism_listener listener; // the last
+	bool ip6;                // everything goes over IPv6
 };
 
 _Noreturn void script_fail(const struct script *sc, const char *format, ...)
@@ -72,6 +74,16 @@ void command_drop(struct script *sc, char *rest);
 void command_counter(struct script *sc, char *rest);
 void command_counts(struct script *sc, char *rest);
 void command_buffers(struct script *sc, char *rest);
+
+// Time passes up to this line. What a call gave is what the line says, or success.
+void script_arrive(struct script *sc);
+void script_check(struct script *sc, const char *rest, int result);
+
+// setting.c
+void command_set(struct script *sc, char *rest);
+void command_set_listener(struct script *sc, char *rest);
+// "fast N": the connect that was just made is a fast open, with N bytes of text.
+int setting_fast(struct script *sc, const char *rest);
 
 // peer.c
 void pattern_region_init(struct script *sc);

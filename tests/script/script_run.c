@@ -14,7 +14,8 @@
 //   < icmp TYPE CODE seq N [len N mtu N]    the peer's error about the stack's segment at N
 //   listen PORT | connect | send N [region|copy|buf|borrowed] | close | abort | hold | release
 //                          the application; "-> ENAME" says the call is refused so
-//   set NAME VALUE         a setting of the connection
+//   set NAME VALUE         a setting of the connection; set-listener: of the last listener's
+//   connect fast N         a fast open with N bytes of text
 //   accept [<OPTIONS>]     the handshake of a connection the peer opens, in one word
 //   talk N                 the peer's first N bytes one by one, each acknowledged
 //   event NAME [...]       the next event of the connection: accepted, connected, data N, eof,

@@ -87,7 +87,7 @@ static bool parse_blocks(char *rest, struct seg_option *o)
 	return true;
 }
 
-// "mss 1460", "ts 100 0", "sack 1:100 200:300", "opt KIND LEN"
+// "mss 1460", "ts 100 0", "sack 1:100 200:300", "opt KIND LEN"; "fast", "fast COOKIE"
 static bool parse_option(char *text, struct seg *s)
 {
 	struct seg_option *o = &s->option[s->option_count++];
@@ -121,6 +121,11 @@ static bool parse_option(char *text, struct seg *s)
 		o->kind = TCP_OPTION_TIMESTAMPS;
 		return parse_number(strsep(&text, " "), &o->a) && parse_number(text, &o->b);
 	}
+	if (strcmp(name, "fast") == 0) {
+		o->kind = TCP_OPTION_FAST_OPEN;
+		o->b = text ? 8 : 0;
+		return !text || parse_number(text, &o->a);
+	}
 	if (strcmp(name, "opt") != 0 || !parse_number(strsep(&text, " "), &kind) ||
 	    !parse_number(text, &o->a))
 		return false;
@@ -138,7 +143,7 @@ static const char *parse_options(char *text, struct seg *s)
 		if (strspn(one, " ") == strlen(one))
 			continue;
 		if (s->option_count == SEG_OPTIONS_MAX || !parse_option(one, s))
-			return "options are mss, wscale, sackOK, sack, ts, nop, eol, opt, *";
+			return "options are mss, wscale, sackOK, sack, ts, fast, nop, eol, opt, *";
 	}
 	return NULL;
 }
@@ -231,6 +236,8 @@ static int put_option(char *text, size_t size, const struct seg_option *o)
 		return snprintf(text, size, "sackOK,");
 	case TCP_OPTION_TIMESTAMPS:
 		return snprintf(text, size, "ts %ld %ld,", o->a, o->b);
+	case TCP_OPTION_FAST_OPEN:
+		return snprintf(text, size, o->b ? "fast %ld," : "fast,", o->a);
 	case TCP_OPTION_SACK:
 		n = snprintf(text, size, "sack");
 		for (uint32_t i = 0; i < o->block_count; i++)
@@ -294,6 +301,9 @@ static uint8_t *build_option(uint8_t *at, const struct seg_option *o)
 	case TCP_OPTION_TIMESTAMPS:
 		*at++ = 10;
 		return put32(put32(at, o->a), o->b);
+	case TCP_OPTION_FAST_OPEN:
+		*at++ = (uint8_t)(2 + o->b);
+		return o->b ? put32(put32(at, o->a >> 32), o->a) : at;
 	case TCP_OPTION_SACK:
 		*at++ = (uint8_t)(2 + 8 * o->block_count);
 		for (uint32_t i = 0; i < o->block_count; i++)
@@ -366,7 +376,8 @@ static void read_option(const uint8_t *at, struct seg_option *o)
 	else if (o->kind == TCP_OPTION_TIMESTAMPS) {
 		o->a = get32(at + 2);
 		o->b = get32(at + 6);
-	}
+	} else if (o->kind == TCP_OPTION_FAST_OPEN && (o->b = o->len - 2) == 8)
+		o->a = (int64_t)((uint64_t)get32(at + 2) << 32 | get32(at + 6));
 	if (o->kind != TCP_OPTION_SACK)
 		return;
 	for (int i = 2; i + 8 <= o->len && o->block_count < ARRAY_COUNT(o->block); i += 8) {

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #define SEG_ANY INT64_MIN        // a value the script leaves open: *
-#define SEG_LAST (INT64_MIN + 1) // the newest timestamp the stack sent: last
+#define SEG_LAST (INT64_MIN + 1) // the newest timestamp, or cookie, the stack sent: last
 #define SEG_OPTIONS_MAX 16
 #define SEG_FRAME_BYTES_MAX 10000
 #define SEG_TEXT_BYTES 400
@@ -15,7 +15,7 @@
 struct seg_option {
 	uint8_t kind;
 	uint8_t len;  // an option of unknown kind: its length byte
-	int64_t a, b; // mss, shift, or the two timestamps
+	int64_t a, b; // mss, shift, the two timestamps, or a cookie and its length
 	uint32_t block_count;
 	struct {
 		int64_t start, end;

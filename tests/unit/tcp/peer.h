@@ -252,7 +252,7 @@ static inline void peer_in(struct peer *b, struct in in)
 		.window = be16_of(in.window || in.closed_window ? in.window : 60000),
 	};
 	for (uint32_t i = 0; i < in.len; i++)
-		text[i] = peer_byte(in.seq - 1 + i);
+		text[i] = peer_byte(in.seq - !(in.flags & SYN) + i);
 	h->checksum = checksum_finish(checksum_pseudo(&src, &dst, 6, l4_len) +
 				      checksum_add(0, h, l4_len));
 	h->checksum.raw = (uint16_t)(h->checksum.raw + in.bad_checksum);

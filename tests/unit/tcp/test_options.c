@@ -98,6 +98,38 @@ static void what_is_written_reads_back(void **state)
 	}
 }
 
+// RFC 7413 R1, R2, R3
+static void a_cookie_of_fast_open_has_four_to_sixteen_octets(void **state)
+{
+	struct tcp_options in = {
+		.has_mss = true, .mss = 1460, .has_scale = true, .has_ts = true, .has_fast = true};
+	uint8_t bytes[TCP_OPTIONS_BYTES_MAX];
+	struct tcp_options o;
+
+	(void)state;
+	assert_true(READ(true, 34, 2));
+	assert_true(o.has_fast);
+	assert_int_equal(o.fast_len, 0);
+	assert_true(READ(true, 34, 4, 1, 2));
+	assert_false(o.has_fast);
+	assert_true(READ(true, 34, 7, 1, 2, 3, 4, 5));
+	assert_false(o.has_fast);
+	assert_true(READ(false, 34, 6, 1, 2, 3, 4));
+	assert_false(o.has_fast);
+	for (uint8_t len = 0; len <= 16; len = (uint8_t)(len < 4 ? 4 : len + 2)) {
+		in.fast_len = len;
+		memset(in.fast, 'c', len);
+		uint32_t written = options_write_syn(bytes, &in);
+
+		assert_int_equal(written % 4, 0);
+		assert_in_range(written, 24, TCP_OPTIONS_BYTES_MAX);
+		assert_true(read(bytes, written, true, &o));
+		assert_true(o.has_fast);
+		assert_int_equal(o.fast_len, len);
+		assert_memory_equal(o.fast, in.fast, len);
+	}
+}
+
 static void a_segment_with_a_lying_option_is_dropped_by_name(void **state)
 {
 	static const uint8_t bad[4] = {8, 40, 0, 0};
@@ -124,6 +156,7 @@ int main(void)
 		cmocka_unit_test(impossible_lengths_are_noticed),
 		cmocka_unit_test(some_options_belong_to_syns_and_scales_end_at_14),
 		cmocka_unit_test(what_is_written_reads_back),
+		cmocka_unit_test(a_cookie_of_fast_open_has_four_to_sixteen_octets),
 		cmocka_unit_test(a_segment_with_a_lying_option_is_dropped_by_name),
 	};
 
