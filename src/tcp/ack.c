@@ -43,15 +43,34 @@ static void owe_sent(struct tcp *tcp, struct conn *c, bool cookie)
 		room_acked(tcp, c);
 }
 
-// RFC 6298 R7; RFC 7323 R15; RFC 9438 R15
-void ack_advance(struct tcp *tcp, struct conn *c, const struct segment *s)
+// What this ACK was to whom it concerns that something may fly.
+static struct cc_sample sample_of(const struct tcp *tcp, uint32_t acked_bytes, uint64_t rtt_ns,
+				  bool after_rto)
 {
-	struct cc_sample sample = {
-		.acked_bytes = (uint32_t)(s->ack - c->snd.una),
+	return (struct cc_sample){
 		.now_ns = tcp->env->now_ns,
-		.after_rto = conn_is(c, CONN_AFTER_RTO),
+		.acked_bytes = acked_bytes,
+		.rtt_us = rtt_us(rtt_ns),
+		.after_rto = after_rto,
 	};
+}
+
+// Of who asks for samples, whether the window was used or not.
+static COLD void rate_is_sampled(struct tcp *tcp, struct conn *c, struct cc_sample sample,
+				 uint64_t sent_ns, bool in_trouble)
+{
+	sample.sent_ns = sent_ns;
+	if (!in_trouble)
+		rate_arrived(tcp, c, sample.acked_bytes);
+	rate_acked(tcp, c, &sample);
+}
+
+// RFC 6298 R7; RFC 7323 R15; RFC 9438 R15
+HOT_INLINE void advance(struct tcp *tcp, struct conn *c, const struct segment *s)
+{
+	uint32_t acked_bytes = (uint32_t)(s->ack - c->snd.una);
 	bool in_trouble = UNLIKELY(loss_concerns(c, s)), is_free = true;
+	bool after_rto = in_trouble && conn_is(c, CONN_AFTER_RTO);
 	struct loss_news news;
 
 	c->dupacks = 0;
@@ -63,22 +82,26 @@ void ack_advance(struct tcp *tcp, struct conn *c, const struct segment *s)
 	c->snd.una = s->ack;
 	if (rtt_ns)
 		rtt_sample(c, rtt_ns);
-	sample.rtt_us = rtt_us(rtt_ns);
 	if (UNLIKELY(in_trouble))
 		is_free = !loss_ack_came(tcp, c, s, &news);
 	if (UNLIKELY(conn_is(c, CONN_SAMPLED))) {
-		sample.sent_ns = acked.sent_ns;
-		if (!in_trouble)
-			rate_arrived(tcp, c, sample.acked_bytes);
-		rate_acked(tcp, c, &sample);
+		rate_is_sampled(tcp, c, sample_of(tcp, acked_bytes, rtt_ns, after_rto),
+				acked.sent_ns, in_trouble);
 	} else if (LIKELY(is_free) && !conn_is(c, CONN_APP_LIMITED)) {
 		// RFC 9438 5.8, RFC 7661: a window that was not used is not known to be good.
+		struct cc_sample sample = sample_of(tcp, acked_bytes, rtt_ns, after_rto);
+
 		cc_of(c)->on_ack(c, &sample);
 	}
 	timers_ack_advanced(tcp, c);
 	owe_sent(tcp, c, acked.cookie);
 	if (c->snd.nxt < c->snd.end || UNLIKELY(conn_is(c, CONN_FIN_QUEUED)))
 		conn_mark(tcp, c);
+}
+
+void ack_advance(struct tcp *tcp, struct conn *c, const struct segment *s)
+{
+	advance(tcp, c, s);
 }
 
 // RFC 5681 2: outstanding data, no text, no SYN or FIN, the same ack, the same window. A closed
@@ -124,7 +147,7 @@ void ack_update_window(struct tcp *tcp, struct conn *c, const struct segment *s)
 void ack_process(struct tcp *tcp, struct conn *c, const struct segment *s)
 {
 	if (s->ack > c->snd.una)
-		ack_advance(tcp, c, s);
+		advance(tcp, c, s);
 	else if (is_duplicate(c, s))
 		loss_ack_again(tcp, c, s, true);
 	else if (UNLIKELY(s->sack_count) && conn_is(c, CONN_SACK) && conn_outstanding(c))

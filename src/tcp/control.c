@@ -159,3 +159,24 @@ COLD void output_reset_reply(struct tcp *tcp, const struct segment *s)
 	counter_add(tcp->env, COUNTER_tcp_out_rsts, 1);
 	output_bare(tcp, &b);
 }
+
+// RFC 9293 3.8.4: an old number, so that any peer answers. It carries no text.
+COLD void output_keepalive(struct tcp *tcp, struct conn *c)
+{
+	struct bare b = {
+		.path = &c->path,
+		.local_port = c->local_port,
+		.remote_port = c->remote_port,
+		.seq = (uint32_t)c->snd.nxt - 1,
+		.ack = (uint32_t)c->rcv.nxt,
+		.wnd_units = window_offer(tcp, c),
+		.flags = TCP_ACK | ecn_ack_flags(c),
+		.dscp = c->dscp,
+		.ttl = c->ttl,
+		.has_ts = conn_is(c, CONN_TS),
+		.ts_echo = c->rcv.ts_recent,
+	};
+
+	if (output_bare(tcp, &b))
+		conn_unset(c, CONN_PROBE);
+}

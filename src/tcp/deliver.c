@@ -12,6 +12,7 @@
 #include "observe/counter.h"
 #include "tcp/output.h"
 #include "tcp/room.h"
+#include "tcp/window.h"
 
 static void push(struct tcp *tcp, struct conn_list *list, struct conn *c)
 {
@@ -264,7 +265,7 @@ void tcp_uncharge_bytes(struct tcp *tcp, uint64_t owner, uint32_t charge_bytes)
 	DCHECK(c->rcv.charged >= charge_bytes);
 	c->rcv.charged -= charge_bytes;
 	conn_look_again(tcp, c);
-	if (UNLIKELY(output_window_update_due(tcp, c))) {
+	if (UNLIKELY(window_update_due(tcp, c))) {
 		conn_set(c, CONN_ACK_NOW);
 		conn_mark(tcp, c);
 	}

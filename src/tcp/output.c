@@ -32,8 +32,8 @@
 
 // Puts TCP's header in front of p and sends it. RFC 9293 MUST-2: net_output fills in the checksum.
 // RFC 7323 R11
-static void send_segment(struct tcp *tcp, struct conn *c, struct pkt *p, uint64_t offset,
-			 uint8_t flags)
+HOT_INLINE void send_segment(struct tcp *tcp, struct conn *c, struct pkt *p, uint64_t offset,
+			     uint8_t flags)
 {
 	uint16_t header_len = (uint16_t)(TCP_HEADER_BYTES + output_options_bytes(c));
 	uint32_t text_len = pkt_len(p);
@@ -80,16 +80,13 @@ static uint8_t flags_at(const struct conn *c, uint64_t end)
 	return conn_is(c, CONN_FIN_QUEUED) ? TCP_PSH | TCP_FIN : TCP_PSH;
 }
 
-// Sends up to len bytes of text from offset, with the FIN when it is next. Returns the sequence
-// space that left, 0 without buffers or room on the port.
-static uint64_t send_text(struct tcp *tcp, struct conn *c, uint64_t offset, uint32_t len)
+// A packet of text, with the FIN when that is next. Returns the sequence space that left, 0 without
+// a packet.
+HOT_INLINE uint64_t send_packet(struct tcp *tcp, struct conn *c, struct pkt *p, uint64_t offset,
+				uint32_t len)
 {
-	struct pkt *p;
 	uint8_t flags;
 
-	if (UNLIKELY(!net_has_room(tcp->net, &c->path)))
-		return 0;
-	p = sendq_segment(tcp, c, offset, &len, MAX(c->path.tx_segs_max, (uint16_t)2));
 	if (UNLIKELY(!p))
 		return 0;
 	flags = flags_at(c, offset + len);
@@ -99,8 +96,31 @@ static uint64_t send_text(struct tcp *tcp, struct conn *c, uint64_t offset, uint
 	return len + ((flags & TCP_FIN) != 0);
 }
 
+// Up to len bytes of text from offset. Returns the sequence space that left, 0 without buffers or
+// room on the port.
+static COLD uint64_t send_text(struct tcp *tcp, struct conn *c, uint64_t offset, uint32_t len)
+{
+	struct pkt *p;
+
+	if (UNLIKELY(!net_has_room(tcp->net, &c->path)))
+		return 0;
+	p = sendq_segment(tcp, c, offset, &len, MAX(c->path.tx_segs_max, (uint16_t)2));
+	return send_packet(tcp, c, p, offset, len);
+}
+
+// The same of new text.
+HOT_INLINE uint64_t send_new_text(struct tcp *tcp, struct conn *c, uint32_t len)
+{
+	struct pkt *p;
+
+	if (UNLIKELY(!net_has_room(tcp->net, &c->path)))
+		return 0;
+	p = sendq_new_segment(tcp, c, &len, MAX(c->path.tx_segs_max, (uint16_t)2));
+	return send_packet(tcp, c, p, c->snd.nxt, len);
+}
+
 // The FIN alone: its text left before.
-static uint64_t send_fin(struct tcp *tcp, struct conn *c)
+static NOINLINE uint64_t send_fin(struct tcp *tcp, struct conn *c)
 {
 	struct pkt *p = pkt_alloc(tcp->env->pool[POOL_CTRL]);
 
@@ -111,7 +131,7 @@ static uint64_t send_fin(struct tcp *tcp, struct conn *c)
 }
 
 // Text of one packet: a segment, or as many whole ones as the port cuts by itself.
-static uint32_t packet_bytes(const struct conn *c)
+HOT_INLINE uint32_t packet_bytes(const struct conn *c)
 {
 	uint32_t mss = c->mss_bytes;
 
@@ -259,7 +279,7 @@ static inline void restart_after_idle(struct tcp *tcp, struct conn *c)
 }
 
 // New text, as far as both windows go. False without buffers.
-static bool send_window(struct tcp *tcp, struct conn *c)
+HOT_INLINE bool send_window(struct tcp *tcp, struct conn *c)
 {
 	uint32_t packet_max = packet_bytes(c);
 	uint64_t edge = c->snd.una + c->snd.wnd;
@@ -279,7 +299,7 @@ static bool send_window(struct tcp *tcp, struct conn *c)
 			len = hold_what_is_short(tcp, c, len);
 		if (len == 0 || !worth_sending(c, len))
 			break;
-		space = send_text(tcp, c, c->snd.nxt, (uint32_t)len);
+		space = send_new_text(tcp, c, (uint32_t)len);
 		if (!space)
 			return false;
 		c->snd.nxt += space;
@@ -288,7 +308,7 @@ static bool send_window(struct tcp *tcp, struct conn *c)
 	return true;
 }
 
-static bool send_new(struct tcp *tcp, struct conn *c)
+HOT_INLINE bool send_new(struct tcp *tcp, struct conn *c)
 {
 	uint64_t before = c->snd.nxt;
 	bool sent_all;
@@ -319,27 +339,6 @@ static COLD bool send_window_probe(struct tcp *tcp, struct conn *c)
 	c->snd.nxt = MAX(c->snd.nxt, c->snd.una + space);
 	conn_unset(c, CONN_WINDOW_PROBE);
 	return true;
-}
-
-// RFC 9293 3.8.4: an old number, so that any peer answers. It carries no text.
-static COLD void send_keepalive(struct tcp *tcp, struct conn *c)
-{
-	struct bare b = {
-		.path = &c->path,
-		.local_port = c->local_port,
-		.remote_port = c->remote_port,
-		.seq = (uint32_t)c->snd.nxt - 1,
-		.ack = (uint32_t)c->rcv.nxt,
-		.wnd_units = window_offer(tcp, c),
-		.flags = TCP_ACK | ecn_ack_flags(c),
-		.dscp = c->dscp,
-		.ttl = c->ttl,
-		.has_ts = conn_is(c, CONN_TS),
-		.ts_echo = c->rcv.ts_recent,
-	};
-
-	if (output_bare(tcp, &b))
-		conn_unset(c, CONN_PROBE);
 }
 
 // One packet larger than the others (pmtu.c), and so whole.
@@ -374,14 +373,6 @@ static bool fin_due(const struct conn *c)
 static bool ack_due(const struct conn *c)
 {
 	return conn_is(c, CONN_ACK_NOW) || c->rcv.unacked >= 2u * c->mss_bytes;
-}
-
-bool output_window_update_due(const struct tcp *tcp, const struct conn *c)
-{
-	uint32_t limit = window_limit_now(tcp, c);
-	uint32_t step = MIN(limit / 2, MAX((uint32_t)c->mss_bytes, limit / 4));
-
-	return conn_in(c, STATES_RECEIVING) && window_free(tcp, c) >= c->rcv.wnd + step;
 }
 
 // Text that cannot go: is it the window (probe), or the network (ACKs will come)? And where neither
@@ -428,7 +419,7 @@ static COLD bool run_trouble(struct tcp *tcp, struct conn *c)
 	if (c->path.mtu_bytes < c->full_bytes)
 		output_mtu_changed(tcp, c);
 	if (conn_is(c, CONN_PROBE))
-		send_keepalive(tcp, c);
+		output_keepalive(tcp, c);
 	if (conn_is(c, CONN_WINDOW_PROBE) && !send_window_probe(tcp, c))
 		return false;
 	if (probe_due(tcp, c) && !send_probe(tcp, c))
@@ -445,7 +436,7 @@ static inline bool in_trouble(const struct conn *c)
 	       c->path.mtu_bytes < c->full_bytes;
 }
 
-static bool send_all(struct tcp *tcp, struct conn *c)
+HOT_INLINE bool send_all(struct tcp *tcp, struct conn *c)
 {
 	if (UNLIKELY(c->paced))
 		c->pace_waits = false;

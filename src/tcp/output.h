@@ -28,6 +28,9 @@ bool output_syn(struct tcp *tcp, struct conn *c, const struct bare *b, uint32_t 
 // An ACK of this connection, now. False when the control pool is empty.
 bool output_ack(struct tcp *tcp, struct conn *c);
 
+// A keep-alive probe that is due; it stays due without a buffer.
+void output_keepalive(struct tcp *tcp, struct conn *c);
+
 // A reset of this connection, now.
 void output_reset(struct tcp *tcp, struct conn *c);
 
@@ -36,9 +39,6 @@ void output_reset_reply(struct tcp *tcp, const struct segment *s);
 
 // All that the connection may send now. False when it must come again: no buffer.
 bool output_run(struct tcp *tcp, struct conn *c);
-
-// The application released so much that the peer should know (RFC 9293 3.8.6.2.2).
-bool output_window_update_due(const struct tcp *tcp, const struct conn *c);
 
 // Sets the text a full segment may carry on this path, given what the peer said it takes
 // (RFC 9293 3.7.1, Eff.snd.MSS; MUST-16).

@@ -12,12 +12,7 @@
 // leave stale links in a packet it gives back, so the view is set anew before each use.
 #include "tcp/sendq.h"
 
-#include "pkt/pkt.h"
 #include "tcp/room.h"
-
-// Bytes in front of a payload for ethernet with a VLAN tag (18), IPv6 (40), TCP with all the
-// options of a SYN (60), rounded up to words: below that a packet cannot carry its own headers.
-#define HEADERS_BYTES_MAX 120
 
 void sendq_init(struct tcp *tcp)
 {
@@ -203,19 +198,6 @@ static uint32_t find(const struct tcp *tcp, const struct conn *c, uint64_t offse
 	return index;
 }
 
-// The run's packet can be part of a packet on the wire itself: nobody else holds it, and the
-// segment has all of it from its first byte on.
-static bool usable_itself(const struct send_desc *d, uint64_t offset)
-{
-	return !(d->flags & DESC_REGION) && offset == d->offset && pkt_refs(d->pkt) == 1;
-}
-
-// And its headers fit in front, over bytes that belong to nobody any more.
-static bool usable_as_head(const struct send_desc *d, uint64_t offset)
-{
-	return usable_itself(d, offset) && d->buffer_offset >= HEADERS_BYTES_MAX;
-}
-
 // len bytes of the run from offset on, as a packet of one segment, or NULL.
 static struct pkt *take_run(struct tcp *tcp, const struct send_desc *d, uint64_t offset,
 			    uint32_t len)
@@ -224,7 +206,7 @@ static struct pkt *take_run(struct tcp *tcp, const struct send_desc *d, uint64_t
 
 	if (d->flags & DESC_REGION)
 		return pkt_ref_region(tcp->env->pool[POOL_HEAD], d->bytes + skip, (uint16_t)len);
-	if (usable_itself(d, offset)) {
+	if (sendq_usable_itself(d, offset)) {
 		pkt_set_view(d->pkt, d->buffer_offset, (uint16_t)len);
 		pkt_clear_offload(d->pkt);
 		pkt_hold(d->pkt);
@@ -232,18 +214,6 @@ static struct pkt *take_run(struct tcp *tcp, const struct send_desc *d, uint64_t
 	}
 	return pkt_ref_buffer(tcp->env->pool[POOL_HEAD], d->pkt,
 			      (uint16_t)(d->buffer_offset + skip), (uint16_t)len);
-}
-
-// Remembers that these bytes leave now; first when they are new, again otherwise. RFC 8985 R2, R3.
-static void note_sent(struct tcp *tcp, const struct conn *c, struct send_desc *d, uint64_t offset)
-{
-	if (offset < c->snd.nxt)
-		d->flags |= DESC_RETRANSMITTED;
-	if (offset <= d->offset)
-		d->flags &= (uint16_t)~DESC_PARTS;
-	else if (d->sent_ns != tcp->env->now_ns)
-		d->flags |= DESC_PARTS;
-	d->sent_ns = tcp->env->now_ns;
 }
 
 // A segment of several runs, or of a part of one: a header packet and references, or the first
@@ -258,7 +228,7 @@ static struct pkt *gather(struct tcp *tcp, struct conn *c, uint64_t offset, uint
 	uint16_t segs = 0;
 	uint32_t total = 0;
 
-	if (!usable_as_head(d, offset)) {
+	if (!sendq_usable_as_head(d, offset)) {
 		head = last = pkt_alloc(tcp->env->pool[POOL_HEAD]);
 		if (UNLIKELY(!head))
 			return NULL;
@@ -270,7 +240,7 @@ static struct pkt *gather(struct tcp *tcp, struct conn *c, uint64_t offset, uint
 
 		if (UNLIKELY(!p))
 			break;
-		note_sent(tcp, c, d, offset);
+		sendq_note_sent(tcp, c, d, offset);
 		if (!head)
 			head = p;
 		else
@@ -294,29 +264,14 @@ static struct pkt *gather(struct tcp *tcp, struct conn *c, uint64_t offset, uint
 	return head;
 }
 
-// The segment is one run's own packet: nothing to allocate, nothing to link.
-static inline struct pkt *run_itself(struct tcp *tcp, struct conn *c, uint32_t index,
-				     uint64_t offset, uint32_t len)
-{
-	struct send_desc *d = &tcp->desc[index];
-
-	pkt_set_view(d->pkt, d->buffer_offset, (uint16_t)len);
-	pkt_clear_offload(d->pkt);
-	pkt_hold(d->pkt);
-	note_sent(tcp, c, d, offset);
-	if (offset + len > c->snd.nxt)
-		c->sendq.next = index;
-	return d->pkt;
-}
-
 struct pkt *sendq_segment(struct tcp *tcp, struct conn *c, uint64_t offset, uint32_t *len,
 			  uint16_t segs_max)
 {
 	uint32_t index = find(tcp, c, offset);
 	struct send_desc *d = &tcp->desc[index];
 
-	if (LIKELY(*len <= d->len && usable_as_head(d, offset)))
-		return run_itself(tcp, c, index, offset, *len);
+	if (LIKELY(*len <= d->len && sendq_usable_as_head(d, offset)))
+		return sendq_run_itself(tcp, c, index, offset, *len);
 	return gather(tcp, c, offset, len, segs_max);
 }
 

@@ -2,6 +2,7 @@
 // Bytes until the peer has them: descriptors from snd.una to snd.end.
 #pragma once
 
+#include "pkt/pkt.h"
 #include "tcp/conn.h"
 
 enum desc_flag {
@@ -42,6 +43,10 @@ static_assert(sizeof(struct send_desc) <= CACHE_LINE_BYTES, "a descriptor fits a
 // A reference's length is 16 bits; 32 KiB is a dozen or two segments.
 #define DESC_BYTES_MAX 32768u
 #define DESCS_OF(bytes) ((uint32_t)((bytes) / DESC_BYTES_MAX + 1))
+
+// Bytes in front of a payload for ethernet with a VLAN tag (18), IPv6 (40), TCP with all the
+// options of a SYN (60), rounded up to words: below that a packet cannot carry its own headers.
+#define SENDQ_HEADERS_BYTES_MAX 120
 
 void sendq_init(struct tcp *tcp);
 
@@ -86,5 +91,59 @@ void sendq_clear(struct tcp *tcp, struct conn *c);
 // NULL when POOL_HEAD is empty.
 struct pkt *sendq_segment(struct tcp *tcp, struct conn *c, uint64_t offset, uint32_t *len,
 			  uint16_t segs_max);
+
+// The run's packet can be part of a packet on the wire itself: nobody else holds it, and the
+// segment has all of it from its first byte on.
+static inline bool sendq_usable_itself(const struct send_desc *d, uint64_t offset)
+{
+	return !(d->flags & DESC_REGION) && offset == d->offset && pkt_refs(d->pkt) == 1;
+}
+
+// And its headers fit in front, over bytes that belong to nobody any more.
+static inline bool sendq_usable_as_head(const struct send_desc *d, uint64_t offset)
+{
+	return sendq_usable_itself(d, offset) && d->buffer_offset >= SENDQ_HEADERS_BYTES_MAX;
+}
+
+// Remembers that these bytes leave now; first when they are new, again otherwise. RFC 8985 R2, R3.
+static inline void sendq_note_sent(struct tcp *tcp, const struct conn *c, struct send_desc *d,
+				   uint64_t offset)
+{
+	if (offset < c->snd.nxt)
+		d->flags |= DESC_RETRANSMITTED;
+	if (offset <= d->offset)
+		d->flags &= (uint16_t)~DESC_PARTS;
+	else if (d->sent_ns != tcp->env->now_ns)
+		d->flags |= DESC_PARTS;
+	d->sent_ns = tcp->env->now_ns;
+}
+
+// The segment is one run's own packet: nothing to allocate, nothing to link.
+static inline struct pkt *sendq_run_itself(struct tcp *tcp, struct conn *c, uint32_t index,
+					   uint64_t offset, uint32_t len)
+{
+	struct send_desc *d = &tcp->desc[index];
+
+	pkt_set_view(d->pkt, d->buffer_offset, (uint16_t)len);
+	pkt_clear_offload(d->pkt);
+	pkt_hold(d->pkt);
+	sendq_note_sent(tcp, c, d, offset);
+	if (offset + len > c->snd.nxt)
+		c->sendq.next = index;
+	return d->pkt;
+}
+
+// The same for new text, from snd.nxt on: mostly it is a packet of the application's, whole.
+HOT_INLINE struct pkt *sendq_new_segment(struct tcp *tcp, struct conn *c, uint32_t *len,
+					 uint16_t segs_max)
+{
+	uint32_t index = c->sendq.next;
+	uint64_t offset = c->snd.nxt;
+
+	if (LIKELY(index != NO_INDEX && *len <= tcp->desc[index].len &&
+		   sendq_usable_as_head(&tcp->desc[index], offset)))
+		return sendq_run_itself(tcp, c, index, offset, *len);
+	return sendq_segment(tcp, c, offset, len, segs_max);
+}
 
 void sendq_check(const struct tcp *tcp, const struct conn *c);

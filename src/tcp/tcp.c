@@ -27,6 +27,7 @@
 #include "tcp/timewait.h"
 #include "tcp/trouble.h"
 #include "tcp/tune.h"
+#include "tcp/window.h"
 
 #define ACK_DELAY_NS_MAX (499 * NS_PER_MS)
 
@@ -247,7 +248,7 @@ static COLD void reopen_some(struct tcp *tcp)
 	for (; tcp->reopen_next < end; tcp->reopen_next++) {
 		struct conn *c = &tcp->conn[tcp->reopen_next];
 
-		if (conn_worker(c) == tcp->worker && output_window_update_due(tcp, c)) {
+		if (conn_worker(c) == tcp->worker && window_update_due(tcp, c)) {
 			conn_set(c, CONN_ACK_NOW);
 			conn_mark(tcp, c);
 		}

@@ -41,10 +41,12 @@ static inline bool timers_probe_first(const struct tcp *tcp, const struct conn *
 {
 	const struct trouble *t;
 
-	if (!conn_is(c, CONN_SACK) || c->rtt.srtt_us == 0 || conn_outstanding(c) == 0)
+	if (c->rtt.srtt_us == 0 || conn_outstanding(c) == 0)
 		return false;
-	if (LIKELY(!conn_is(c, CONN_IN_TROUBLE)))
+	if (LIKELY((c->flags & (CONN_SACK | CONN_IN_TROUBLE)) == CONN_SACK))
 		return true;
+	if (!conn_is(c, CONN_SACK))
+		return false;
 	t = conn_is(c, CONN_TROUBLE) ? trouble_of(tcp, c) : NULL;
 	return t && !conn_is(c, CONN_RECOVERY | CONN_AFTER_RTO) && t->sacked_bytes == 0 &&
 	       t->lost_bytes == 0 && t->tlp.end == 0;

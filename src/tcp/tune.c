@@ -14,6 +14,7 @@
 #include "tcp/patience.h"
 #include "tcp/room.h"
 #include "tcp/timers.h"
+#include "tcp/window.h"
 
 #define SEND_BYTES_MIN 32768 // PRISM_SEND_BYTES_MIN
 #define RECEIVE_BYTES_MIN 4096
@@ -95,7 +96,7 @@ static void set_bytes(struct tcp *tcp, struct conn *c, enum tcp_option option, u
 		return;
 	}
 	t->receive_bytes_max = bytes;
-	if (output_window_update_due(tcp, c)) {
+	if (window_update_due(tcp, c)) {
 		conn_set(c, CONN_ACK_NOW);
 		conn_mark(tcp, c);
 	}

@@ -19,6 +19,8 @@ static inline uint32_t window_limit_now(const struct tcp *tcp, const struct conn
 {
 	uint32_t limit = window_limit(tcp, c);
 
+	if (LIKELY(pressure_of(tcp->env) == PRESSURE_NONE))
+		return limit;
 	return MAX(limit >> pressure_of(tcp->env), MIN(limit, 2u * c->mss_bytes));
 }
 
@@ -38,7 +40,7 @@ static inline uint32_t window_free(const struct tcp *tcp, const struct conn *c)
 static inline uint16_t window_offer(const struct tcp *tcp, struct conn *c)
 {
 	uint32_t limit = window_limit_now(tcp, c);
-	uint32_t room = window_free(tcp, c);
+	uint32_t room = limit - MIN(c->rcv.charged, limit);
 	uint32_t told = (c->rcv.wnd + (UINT32_C(1) << c->rcv_scale) - 1) >> c->rcv_scale;
 	uint32_t units = told;
 
@@ -47,6 +49,15 @@ static inline uint16_t window_offer(const struct tcp *tcp, struct conn *c)
 	units = MIN(units, UINT32_C(65535));
 	c->rcv.wnd = units << c->rcv_scale;
 	return (uint16_t)units;
+}
+
+// The application released so much that the peer should know (RFC 9293 3.8.6.2.2).
+static inline bool window_update_due(const struct tcp *tcp, const struct conn *c)
+{
+	uint32_t limit = window_limit_now(tcp, c);
+	uint32_t step = MIN(limit / 2, MAX((uint32_t)c->mss_bytes, limit / 4));
+
+	return conn_in(c, STATES_RECEIVING) && window_free(tcp, c) >= c->rcv.wnd + step;
 }
 
 // A segment with the present rcv.nxt left: nothing is owed any more.

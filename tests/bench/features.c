@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// features SEGMENTS [ip6] [newreno|none] [pacing] [ecn] [sack-off] [second] [loss=PPM]: eight
+// features SEGMENTS [ip6] [newreno|bbr|none] [pacing] [ecn] [sack-off] [second] [loss=PPM]: eight
 // connections on which a server sends as fast as windows allow, in one process and virtual time,
 // for counting what a feature costs in instructions a segment:
 //   valgrind --tool=callgrind --toggle-collect=sender_turn features 20000 pacing
@@ -102,6 +102,8 @@ static void read_word(const char *word, struct prism_options *o, char *device, s
 		duo.ip6 = true;
 	else if (strcmp(word, "newreno") == 0)
 		o->congestion = PRISM_CONGESTION_NEWRENO;
+	else if (strcmp(word, "bbr") == 0)
+		o->congestion = PRISM_CONGESTION_BBR;
 	else if (strcmp(word, "none") == 0)
 		o->congestion = PRISM_CONGESTION_NONE;
 	else if (strcmp(word, "pacing") == 0)

@@ -57,7 +57,7 @@ static void every_explanation_says_something(void **state)
 			assert_true(strlen(e.remedy) > 3); // some say: none
 		}
 	}
-	assert_int_equal(closes, PRISM_CLOSE_ADDRESS_GONE); // all but NONE
+	assert_int_equal(closes, PRISM_CLOSE_USER_TIMEOUT); // all but NONE
 }
 
 static void case_and_prefix_do_not_matter(void **state)

@@ -22,7 +22,7 @@ static void a_setting_out_of_bounds_is_refused_by_name(void **state)
 		{TCP_SET_KEEPALIVE_INTERVAL_S, 65536, "0 (75), or 1 to 65535"},
 		{TCP_SET_KEEPALIVE_PROBES, 16, "0 (9), or 1 to 15"},
 		{TCP_SET_GIVE_UP_S, UINT64_MAX, "give-up seconds 18446744073709551615"},
-		{TCP_SET_CONGESTION, 3, "0 (cubic), 1 (newreno), 2 (none)"},
+		{TCP_SET_CONGESTION, 4, "0 (cubic), 1 (newreno), 2 (none), 3 (bbr)"},
 		{TCP_SET_ECN, 3, "ecn 3"},
 		{TCP_SET_PACING, 2, "0 (off), 1 (on)"},
 		{TCP_SET_NO_DELAY, 2, "0 (Nagle), 1 (at once)"},
