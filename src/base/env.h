@@ -38,8 +38,9 @@ struct env {
 		uint8_t level;                // enum pressure (pkt/pressure.h)
 		uint8_t held_level, least_level;
 	} pressure;
-	const struct seals *seals; // bytes whose sums are known; NULL: none
-	struct hands *hands;       // to the other workers; NULL: there are none
-	uint32_t addresses_lost;   // that were ours and are not any more (tcp/homeless.h)
-	uint8_t secret[16];        // from the kernel at start; keys hashes, ISNs and port choice
+	const struct seals *seals;  // bytes whose sums are known; NULL: none
+	struct hands *hands;        // to the other workers; NULL: there are none
+	uint32_t addresses_lost;    // that were ours and are not any more (tcp/homeless.h)
+	uint32_t addresses_doubted; // times that those routers let us make were asked for
+	uint8_t secret[16];         // from the kernel at start; keys hashes, ISNs and port choice
 };

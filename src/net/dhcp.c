@@ -199,6 +199,8 @@ static void bind(struct net *net, struct dhcp *d)
 	change(net, d, &d->offer);
 	if (d->renew_ns != TIME_NEVER_NS)
 		wake(net, d, d->renew_ns);
+	else if (timer_armed(&d->timer)) // for another question
+		wheel_stop(net->wheel, &d->timer);
 	if (!is_new)
 		return;
 	counter_add(net->env, COUNTER_dhcp_leases, 1);

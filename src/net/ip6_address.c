@@ -240,8 +240,8 @@ static struct ip6_address *least_useful(struct ip6_port *p, uint64_t now_ns)
 }
 
 // All spoke, some perhaps long ago: paths are kept by who uses them (net_path), and only the first
-// time is seen here. So all paths are found anew, and what has sent nothing when that is over is in
-// nobody's use.
+// time is seen here. So all paths are found anew, connections that are silent are asked for by
+// tcp/homeless.c, and what has sent nothing when that is over is in nobody's use.
 void ip6_doubt_made(struct net *net, uint16_t port_index)
 {
 	struct ip6_port *p = &net->ip6->port[port_index];
@@ -250,6 +250,7 @@ void ip6_doubt_made(struct net *net, uint16_t port_index)
 	for (uint32_t k = 1; k < p->address_count; k++)
 		p->address[k].kept_until_ns = MIN(p->address[k].kept_until_ns, now_ns + SPOKE_NS);
 	net->generation++;
+	net->env->addresses_doubted++;
 }
 
 static void doubt_all(struct net *net, uint16_t port_index)
@@ -271,6 +272,16 @@ void ip6_speaks(struct net *net, uint16_t port_index, struct ip6_address *a)
 	a->kept_until_ns = TIME_NEVER_NS;
 	if (a->is_made)
 		nd_note_tell(net, port_index, ND_NOTE_SPEAKS, &a->addr);
+}
+
+void net_address_used(struct net *net, const struct addr *local)
+{
+	for (uint16_t i = 0; net->ip6 && i < net->port_count; i++) {
+		struct ip6_address *a = ip6_find_on(net, i, local);
+
+		if (a && a->is_made)
+			ip6_speaks(net, i, a);
+	}
 }
 
 // Whoever forges prefixes fills the table, but a router of the link has its address with the first

@@ -4,9 +4,9 @@
 // way when there is too much must be the same for all. Notes go round as what is heard does
 // (net/round.c). Called by nd_router.c, ip6_address.c and path6.c.
 //
-// The first worker alone decides which address gives way, and says which there are; so whoever
-// missed a note is told with the next. One that a router answered, or that somebody speaks, is told
-// once: who missed it knows a moment of less than another until it is told again.
+// The first worker alone decides which address gives way, and says which there are, each second
+// while there are too many; so whoever missed a note is told with the next, and answers with what
+// he uses. One that a router answered is told once.
 #include "net/inside.h"
 #include "net/nd.h"
 
@@ -77,6 +77,16 @@ static void keep_only(struct net *net, uint16_t port_index, const struct note *n
 		ip6_expire(net, port_index);
 }
 
+// Who decides may have missed it, or we that he asked: then what we use stays.
+static void say_what_is_used(struct net *net, uint16_t port_index)
+{
+	struct ip6_port *port = &net->ip6->port[port_index];
+
+	for (uint32_t k = 1; k < port->address_count; k++)
+		if (port->address[k].is_made && port->address[k].kept_until_ns == TIME_NEVER_NS)
+			nd_note_tell(net, port_index, ND_NOTE_SPEAKS, &port->address[k].addr);
+}
+
 void nd_note_hear(struct net *net, struct pkt *p, uint16_t word)
 {
 	const struct note *note = pkt_at(p, 0);
@@ -95,6 +105,7 @@ void nd_note_hear(struct net *net, struct pkt *p, uint16_t word)
 		ip6_doubt_made(net, port_index);
 		break;
 	case ND_NOTE_MADE:
+		say_what_is_used(net, port_index);
 		keep_only(net, port_index, note);
 	}
 	round_send(net, p, word, DROP_OK);

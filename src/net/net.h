@@ -129,6 +129,9 @@ void net_hand(struct net *net, struct pkt *p, const struct arrival *arrival, uin
 // True when one of our addresses (any port) equals a.
 bool net_is_local(const struct net *net, const struct addr *a);
 
+// A connection has this address of ours, and may say nothing for long: no forger's takes its place.
+void net_address_used(struct net *net, const struct addr *local);
+
 // Which of our configured addresses it is, as all workers count them from 1 on; 0: none, or any.
 uint32_t net_place(const struct net *net, const struct addr *a);
 

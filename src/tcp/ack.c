@@ -140,6 +140,8 @@ void ack_update_window(struct tcp *tcp, struct conn *c, const struct segment *s)
 		conn_mark(tcp, c);
 	c->snd.wnd = s->wnd;
 	c->snd.wnd_max = MAX(c->snd.wnd_max, s->wnd);
+	if (UNLIKELY(was_closed) && conn_is(c, CONN_TUNED))
+		patience_window_opened(tcp, c);
 	if (UNLIKELY(was_closed) && (conn_is(c, CONN_PERSIST) || c->backoff))
 		window_opened(tcp, c);
 }

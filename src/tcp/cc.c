@@ -33,6 +33,10 @@ uint32_t cc_initial_window(const struct conn *c)
 
 void cc_init(struct tcp *tcp, struct conn *c)
 {
+	// A fast open began before its handshake was over, and begins anew now that the peer is
+	// known.
+	if (UNLIKELY(conn_is(c, CONN_SAMPLED)))
+		cc_of(c)->end(tcp, c);
 	c->cc.acked = 0;
 	if (UNLIKELY(cc_of(c)->fixed)) {
 		c->cc.cwnd_bytes = MAX(tcp->config.fixed_window_bytes, (uint32_t)c->mss_bytes);
@@ -97,7 +101,9 @@ COLD bool cc_choose(struct tcp *tcp, struct conn *c, enum prism_congestion kind)
 {
 	if (c->cc_kind == kind)
 		return true;
-	if (!conn_in(c, STATES_SYNCHRONIZED)) { // cc_init will
+	if (!conn_in(c, STATES_SYNCHRONIZED)) { // cc_init will, and may have for a fast open
+		if (conn_is(c, CONN_SAMPLED))
+			cc_of(c)->end(tcp, c);
 		c->cc_kind = kind;
 		return true;
 	}

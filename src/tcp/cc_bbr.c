@@ -185,6 +185,7 @@ static void bbr_on_mark(struct conn *c, const struct cc_sample *s)
 		bbr_leave_startup(&e);
 	else if (e.bbr->probe_sample)
 		bbr_probe_too_high(&e, (uint32_t)s->in_flight_bytes, false);
+	e.bbr->undo = false; // a mark is no loss that may turn out to be none
 }
 
 // 5.4.1

@@ -303,7 +303,7 @@ struct tcp {
 	uint32_t half_open_oldest, half_open_newest;
 	uint32_t reopen_next; // slot to look at because pressure fell; NO_INDEX: none
 	struct {
-		uint32_t seen, done; // of env's addresses_lost: when the walk began, or ended
+		uint32_t seen, done; // of homeless_rounds: when the walk began, or ended
 		uint32_t hand, left; // the slot to look at next, and how many still
 	} homeless;
 	uint8_t pressure_seen;     // enum pressure of the last flush

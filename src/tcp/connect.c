@@ -12,6 +12,7 @@
 #include "tcp/isn.h"
 #include "tcp/open.h"
 #include "tcp/output.h"
+#include "tcp/sendq.h"
 #include "tcp/state.h"
 #include "tcp/timers.h"
 #include "tcp/window.h"
@@ -48,7 +49,7 @@ bool open_send_syn(struct tcp *tcp, struct conn *c)
 		text_len = fast_syn(tcp, c, &o);
 	}
 	b.flags |= ecn_syn_flags(tcp, c, conn_is(c, CONN_SYN_RETRANSMITTED)); // RFC 3168 R9
-	if (!(text_len ? output_syn(tcp, c, &b, text_len) : output_bare(tcp, &b)))
+	if (!(text_len ? output_syn(tcp, c, &b, &text_len) : output_bare(tcp, &b)))
 		return false;
 	if (conn_in(c, SYN_SENT))
 		fast_syn_left(tcp, c, &o, text_len);
@@ -94,8 +95,11 @@ static void connected(struct tcp *tcp, struct conn *c, struct segment *s)
 	c->snd.una++;
 	conn_enter(tcp, c, ESTABLISHED);
 	open_established(tcp, c);
-	if (UNLIKELY(s->ack > c->snd.una)) // text of the SYN
+	if (UNLIKELY(s->ack > c->snd.una)) { // text of the SYN
+		if (conn_is(c, CONN_SYN_RETRANSMITTED | CONN_SYN_AGAIN))
+			sendq_untime(tcp, c, s->ack);
 		ack_advance(tcp, c, s);
+	}
 	conn_set(c, CONN_ACK_NOW);
 	conn_mark(tcp, c);
 	deliver_news(tcp, c, NEWS_CONNECTED);

@@ -73,10 +73,10 @@ bool output_bare(struct tcp *tcp, const struct bare *b)
 }
 
 // RFC 7413 4.2.2
-COLD bool output_syn(struct tcp *tcp, struct conn *c, const struct bare *b, uint32_t text_len)
+COLD bool output_syn(struct tcp *tcp, struct conn *c, const struct bare *b, uint32_t *text_len)
 {
 	uint8_t options[TCP_OPTIONS_BYTES_MAX];
-	struct pkt *p = sendq_segment(tcp, c, c->snd.una + 1, &text_len,
+	struct pkt *p = sendq_segment(tcp, c, c->snd.una + 1, text_len,
 				      MAX(c->path.tx_segs_max, (uint16_t)2));
 	uint16_t header_len;
 	uint8_t *at;

@@ -140,8 +140,10 @@ void fast_syn_left(struct tcp *tcp, struct conn *c, const struct tcp_options *o,
 		t->fast = FAST_SENT;
 		t->fast_text_bytes = text_len;
 	} else if (t->fast == FAST_SENT) { // again, and this time without: RFC 7413 R17
-		counter_add(tcp->env, COUNTER_tcp_fast_fallbacks, 1);
 		t->fast = FAST_ASKED;
+		if (conn_is(c, CONN_SYN_AGAIN)) // an older connection answered
+			return;
+		counter_add(tcp->env, COUNTER_tcp_fast_fallbacks, 1);
 		bar(tcp, c);
 	}
 }

@@ -57,6 +57,9 @@ COLD uint64_t hold_what_is_short(struct tcp *tcp, struct conn *c, uint64_t len)
 COLD void hold_fires(struct tcp *tcp, struct conn *c)
 {
 	const struct tuning *t = tuning_of(tcp, c);
+
+	if (!conn_in(c, STATES_SYNCHRONIZED)) // the time is another's then (tune.h)
+		return;
 	uint64_t held_ns = (now_ms(tcp) - t->held_since_ms) * NS_PER_MS;
 
 	if (!t->corked || t->held_since_ms == 0)
@@ -71,7 +74,8 @@ COLD void hold_fires(struct tcp *tcp, struct conn *c)
 static void choose(struct tcp *tcp, struct conn *c, struct tuning *t)
 {
 	c->holds_short = t->nagle || t->corked;
-	t->held_since_ms = 0;
+	if (conn_in(c, STATES_SYNCHRONIZED)) // before, the place is that of a SYN's text (tune.h)
+		t->held_since_ms = 0;
 	conn_mark(tcp, c);
 }
 

@@ -14,10 +14,15 @@
 // Slots looked at in a turn, so that a million connections do not stop the ports.
 #define HOMELESS_SLOTS 1024u
 
+// An address that a router let us make gives way to another's only when nobody uses it.
 static void end_if_homeless(struct tcp *tcp, struct conn *c)
 {
-	if (conn_in(c, CLOSED) || net_is_local(tcp->net, &c->path.local))
+	if (conn_in(c, CLOSED))
 		return;
+	if (net_is_local(tcp->net, &c->path.local)) {
+		net_address_used(tcp->net, &c->path.local);
+		return;
+	}
 	if (conn_in(c, ESTABLISHED | CLOSE_WAIT))
 		counter_add(tcp->env, COUNTER_tcp_estab_resets, 1);
 	close_now(tcp, c, PRISM_CLOSE_ADDRESS_GONE);
@@ -28,8 +33,8 @@ COLD void homeless_end_some(struct tcp *tcp)
 {
 	uint32_t count = tcp->shared->conn_count;
 
-	if (tcp->homeless.seen != tcp->env->addresses_lost) {
-		tcp->homeless.seen = tcp->env->addresses_lost;
+	if (tcp->homeless.seen != homeless_rounds(tcp)) {
+		tcp->homeless.seen = homeless_rounds(tcp);
 		tcp->homeless.left = count;
 	}
 	for (uint32_t n = MIN(tcp->homeless.left, HOMELESS_SLOTS); n; n--) {
@@ -46,6 +51,5 @@ COLD void homeless_end_some(struct tcp *tcp)
 
 void homeless_came(struct tcp *tcp, struct conn *c)
 {
-	if (UNLIKELY(tcp->env->addresses_lost))
-		end_if_homeless(tcp, c);
+	end_if_homeless(tcp, c);
 }

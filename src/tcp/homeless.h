@@ -4,10 +4,16 @@
 
 #include "tcp/conn.h"
 
-// True: an address was lost, and not all connections have been looked at since.
+// How often all connections were to be looked at.
+static inline uint32_t homeless_rounds(const struct tcp *tcp)
+{
+	return tcp->env->addresses_lost + tcp->env->addresses_doubted;
+}
+
+// True: an address was lost, or is asked for, and not all have been looked at since.
 static inline bool homeless_due(const struct tcp *tcp)
 {
-	return tcp->homeless.done != tcp->env->addresses_lost;
+	return tcp->homeless.done != homeless_rounds(tcp);
 }
 
 // Looks at some of them.

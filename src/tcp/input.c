@@ -225,6 +225,7 @@ static enum drop completes_handshake(struct tcp *tcp, struct conn *c, struct seg
 	}
 	c->snd.una = c->snd.una + 1;
 	c->snd.wnd = s->wnd;
+	c->snd.wnd_max = MAX(c->snd.wnd_max, s->wnd);
 	c->snd.wl1 = s->seq;
 	conn_enter(tcp, c, ESTABLISHED);
 	open_established(tcp, c);

@@ -261,7 +261,7 @@ static bool is_stuck(const struct tcp *tcp, const struct conn *c, const struct t
 static bool conclude(struct tcp *tcp, struct conn *c, struct trouble *t,
 		     const struct loss_news *news)
 {
-	uint32_t lost_before = t->lost_bytes;
+	uint32_t lost_before = t->lost_bytes, probe_before = pmtu_lost(tcp, c, t);
 	bool reducing = conn_is(c, CONN_RECOVERY);
 
 	if (conn_is(c, CONN_RECOVERY) && c->snd.una >= t->recover)
@@ -269,7 +269,7 @@ static bool conclude(struct tcp *tcp, struct conn *c, struct trouble *t,
 	if (conn_is(c, CONN_AFTER_RTO) && (c->snd.una > t->recover || conn_outstanding(c) == 0))
 		conn_unset(c, CONN_AFTER_RTO);
 	find_lost(tcp, c, t, news);
-	if (pmtu_hears(tcp, c, t, lost_before))
+	if (pmtu_hears(tcp, c, t, lost_before, probe_before))
 		conn_set(c, CONN_RTX_NOW);
 	else if (t->lost_bytes > lost_before && !conn_is(c, CONN_RECOVERY | CONN_AFTER_RTO))
 		enter_recovery(tcp, c, t, news);

@@ -23,7 +23,7 @@ struct bare {
 bool output_bare(struct tcp *tcp, const struct bare *b);
 
 // The SYN of a connect, with the first of its text. False without buffers.
-bool output_syn(struct tcp *tcp, struct conn *c, const struct bare *b, uint32_t text_len);
+bool output_syn(struct tcp *tcp, struct conn *c, const struct bare *b, uint32_t *text_len);
 
 // An ACK of this connection, now. False when the control pool is empty.
 bool output_ack(struct tcp *tcp, struct conn *c);

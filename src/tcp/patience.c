@@ -62,7 +62,10 @@ COLD void patience_progress(struct tcp *tcp, struct conn *c)
 
 COLD void patience_window_opened(struct tcp *tcp, struct conn *c)
 {
-	tuning_of(tcp, c)->waits_since_ms = 0;
+	struct tuning *t = tuning_of(tcp, c);
+
+	if (t->waits_since_ms)
+		t->waits_since_ms = conn_outstanding(c) ? now_ms(tcp) : 0;
 }
 
 // RFC 9293 3.10.8. A peer that is there, and takes nothing, hears of it by a reset.

@@ -12,8 +12,8 @@
 // in one packet larger than the rest. One that is lost alone is sent again in small ones and is no
 // sign of congestion; after three of a size that size is too large.
 //
-// Its parts may be found lost one after the other, each with an ACK of its own, and a rest that
-// cannot be cut off once more (scoreboard.h): so it is remembered until una is beyond it.
+// Its parts may be found lost one after the other, each with an ACK of its own: so it is remembered
+// until una is beyond it. What is lost of it a second time is a loss like others.
 //
 // The search stands in the record of trouble, which stays for as long as it goes on. Without SACK a
 // lost probe would cost a timeout, so then there is no search and the base stays.
@@ -136,21 +136,30 @@ static void probe_passed(struct tcp *tcp, struct conn *c, struct trouble *t)
 	uint16_t before = c->full_bytes;
 
 	output_set_full(tcp, c, t->pmtu.size);
+	// What a loss meanwhile left was counted in smaller ones.
+	c->cc.cwnd_bytes = MAX(c->cc.cwnd_bytes, (uint32_t)c->mss_bytes);
+	c->ssthresh_bytes = MAX(c->ssthresh_bytes, 2u * c->mss_bytes);
 	t->pmtu.size = t->pmtu.tries = 0;
 	counter_add(tcp->env, COUNTER_tcp_mtu_probes_passed, 1);
 	note(tcp, c, before);
 }
 
-// RFC 8899 R2, R4
-COLD bool pmtu_heard(struct tcp *tcp, struct conn *c, struct trouble *t, uint32_t newly_lost)
+// What is lost of the last probe that was not sent again.
+COLD uint32_t pmtu_lost_bytes(const struct tcp *tcp, const struct conn *c, const struct trouble *t)
 {
-	uint64_t end = t->pmtu.start + t->pmtu.len;
-	uint32_t lost = scoreboard_lost_in(tcp, t, t->pmtu.start, end);
+	return scoreboard_lost_in(tcp, c, t, t->pmtu.start, t->pmtu.start + t->pmtu.len);
+}
 
-	if (newly_lost && lost && t->pmtu.size)
+// RFC 8899 R2, R4
+COLD bool pmtu_heard(struct tcp *tcp, struct conn *c, struct trouble *t, uint32_t newly_lost,
+		     uint32_t lost_before)
+{
+	uint32_t lost = pmtu_lost(tcp, c, t);
+
+	if (lost && t->pmtu.size)
 		probe_failed(tcp, t);
-	if (c->snd.una < end)
-		return newly_lost && newly_lost <= lost;
+	if (c->snd.una < t->pmtu.start + t->pmtu.len)
+		return newly_lost && lost_before + newly_lost <= lost;
 	if (t->pmtu.size)
 		probe_passed(tcp, c, t);
 	t->pmtu.len = 0;

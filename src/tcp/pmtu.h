@@ -16,14 +16,25 @@ uint32_t pmtu_probe_bytes(struct conn *c, struct trouble *t, uint64_t room_bytes
 // It is about to leave, from snd.nxt on.
 void pmtu_probe_sent(const struct conn *c, struct trouble *t, uint32_t bytes);
 
-// There was a probe, an ACK was taken, and newly_lost bytes found lost by it.
-bool pmtu_heard(struct tcp *tcp, struct conn *c, struct trouble *t, uint32_t newly_lost);
+uint32_t pmtu_lost_bytes(const struct tcp *tcp, const struct conn *c, const struct trouble *t);
 
-// An ACK was taken; before, lost_before bytes were lost. True when what is lost since is a probe
-// and nothing else, which says nothing about congestion (RFC 4821 7.6.2).
+// What is lost of a probe for the first time.
+static inline uint32_t pmtu_lost(const struct tcp *tcp, const struct conn *c,
+				 const struct trouble *t)
+{
+	return UNLIKELY(t->pmtu.len) ? pmtu_lost_bytes(tcp, c, t) : 0;
+}
+
+// There was a probe, an ACK was taken, and newly_lost bytes found lost by it; before, lost_before
+// were of the probe.
+bool pmtu_heard(struct tcp *tcp, struct conn *c, struct trouble *t, uint32_t newly_lost,
+		uint32_t lost_before);
+
+// An ACK was taken; before, all_before bytes were lost, probe_before of a probe. True when what is
+// lost since is a probe and nothing else, which says nothing about congestion (RFC 4821 7.6.2).
 static inline bool pmtu_hears(struct tcp *tcp, struct conn *c, struct trouble *t,
-			      uint32_t lost_before)
+			      uint32_t all_before, uint32_t probe_before)
 {
 	return UNLIKELY(t->pmtu.len) &&
-	       pmtu_heard(tcp, c, t, t->lost_bytes - MIN(lost_before, t->lost_bytes));
+	       pmtu_heard(tcp, c, t, t->lost_bytes - MIN(all_before, t->lost_bytes), probe_before);
 }

@@ -119,9 +119,9 @@ static bool judge(const struct tcp *tcp, struct trouble *t, const struct send_de
 }
 
 // RFC 4821 7.6.2: that a probe for the path's MTU is lost says nothing of congestion.
-static bool is_mtu_probe(const struct trouble *t, const struct send_desc *d)
+static bool is_mtu_probe(const struct conn *c, const struct trouble *t, const struct send_desc *d)
 {
-	return t->pmtu.len && d->offset >= t->pmtu.start &&
+	return t->pmtu.len && scoreboard_lost_once(c, d) && d->offset >= t->pmtu.start &&
 	       end_of(d) <= t->pmtu.start + t->pmtu.len;
 }
 
@@ -129,7 +129,7 @@ static bool lose(struct tcp *tcp, struct conn *c, struct trouble *t, uint32_t in
 {
 	bool is_lost = scoreboard_lose(tcp, c, t, index);
 
-	if (is_lost && UNLIKELY(conn_is(c, CONN_SAMPLED)) && !is_mtu_probe(t, &tcp->desc[index]))
+	if (is_lost && UNLIKELY(conn_is(c, CONN_SAMPLED)) && !is_mtu_probe(c, t, &tcp->desc[index]))
 		rate_lost(tcp, c, &tcp->desc[index]);
 	return is_lost;
 }

@@ -16,6 +16,8 @@
 // and may be sent again; a peer cannot have us walk without end.
 #define SACK_STEPS_MAX 1024
 
+#define LOOKED_AT_MAX 1024u
+
 #define MARKS (DESC_SACKED | DESC_LOST | DESC_RESENT)
 
 static uint64_t end_of(const struct send_desc *d)
@@ -127,12 +129,14 @@ static bool cut(struct tcp *tcp, struct conn *c, struct trouble *t, uint32_t ind
 	return false;
 }
 
-// Where a segment that leaves again ends: segments may have become smaller since. Two in the place
-// of one at most.
+// Where a segment that leaves again ends: segments may have become smaller since. Eight in the
+// place of one at most, however often.
 static bool cut_segment(struct tcp *tcp, struct conn *c, struct trouble *t, uint32_t index,
 			uint64_t at)
 {
-	if (at - tcp->desc[index].offset >= c->mss_bytes / 2u)
+	const struct send_desc *d = &tcp->desc[index];
+
+	if (at - d->offset >= c->mss_bytes / 8u && end_of(d) - at >= c->mss_bytes / 8u)
 		return cut_at(tcp, c, t, index, at);
 	return cut(tcp, c, t, index, at);
 }
@@ -280,15 +284,17 @@ void scoreboard_lose_sent_by(struct tcp *tcp, struct conn *c, struct trouble *t,
 	}
 }
 
-uint32_t scoreboard_lost_in(const struct tcp *tcp, const struct trouble *t, uint64_t start,
-			    uint64_t end)
+uint32_t scoreboard_lost_in(const struct tcp *tcp, const struct conn *c, const struct trouble *t,
+			    uint64_t start, uint64_t end)
 {
+	uint32_t i = t->lost.head;
 	uint64_t bytes = 0;
 
-	for (uint32_t i = t->lost.head; i != NO_INDEX; i = tcp->desc[i].after) {
+	for (uint32_t steps = 0; steps < LOOKED_AT_MAX && i != NO_INDEX;
+	     steps++, i = tcp->desc[i].after) {
 		const struct send_desc *d = &tcp->desc[i];
 
-		if (d->offset < end && end_of(d) > start)
+		if (scoreboard_lost_once(c, d) && d->offset < end && end_of(d) > start)
 			bytes += MIN(end_of(d), end) - MAX(d->offset, start);
 	}
 	return (uint32_t)bytes;

@@ -36,9 +36,16 @@ void scoreboard_lose_first(struct tcp *tcp, struct conn *c, struct trouble *t, u
 // was sacked is not.
 void scoreboard_lose_sent_by(struct tcp *tcp, struct conn *c, struct trouble *t, uint64_t sent_ns);
 
-// How much of [start, end) is lost.
-uint32_t scoreboard_lost_in(const struct tcp *tcp, const struct trouble *t, uint64_t start,
-			    uint64_t end);
+// The descriptor is lost for the first time; or it is the rest of one, less than a segment, that
+// could not be cut from what left again.
+static inline bool scoreboard_lost_once(const struct conn *c, const struct send_desc *d)
+{
+	return !(d->flags & DESC_RETRANSMITTED) || d->len < c->mss_bytes;
+}
+
+// How much of [start, end) is lost once, as far as it is easily found.
+uint32_t scoreboard_lost_in(const struct tcp *tcp, const struct conn *c, const struct trouble *t,
+			    uint64_t start, uint64_t end);
 
 // What was found lost may arrive after all: nothing is lost.
 void scoreboard_lose_nothing(struct tcp *tcp, struct conn *c, struct trouble *t);

@@ -180,6 +180,14 @@ struct sendq_acked sendq_ack(struct tcp *tcp, struct conn *c, uint64_t una)
 	return acked;
 }
 
+// RFC 9293 MUST-18
+COLD void sendq_untime(struct tcp *tcp, const struct conn *c, uint64_t end)
+{
+	for (uint32_t i = c->sendq.head; i != NO_INDEX; i = tcp->desc[i].next)
+		if (tcp->desc[i].offset < end)
+			tcp->desc[i].flags |= DESC_UNTIMED;
+}
+
 void sendq_clear(struct tcp *tcp, struct conn *c)
 {
 	sendq_ack(tcp, c, UINT64_MAX);

@@ -83,6 +83,9 @@ static inline void sendq_trim(struct send_desc *d, uint32_t len)
 // Releases every descriptor that lies below una.
 struct sendq_acked sendq_ack(struct tcp *tcp, struct conn *c, uint64_t una);
 
+// What lies below end measures no round trip.
+void sendq_untime(struct tcp *tcp, const struct conn *c, uint64_t end);
+
 // Releases all.
 void sendq_clear(struct tcp *tcp, struct conn *c);
 

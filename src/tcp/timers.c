@@ -314,7 +314,7 @@ static void fire(void *context, struct timer *timer, uint64_t now_ns)
 		idle_fires(tcp, c);
 	if (UNLIKELY(c->pace_waits))
 		pace_fires(tcp, c);
-	if (UNLIKELY(c->holds_short))
+	if (UNLIKELY(c->holds_short) && !conn_in(c, CLOSED))
 		hold_fires(tcp, c);
 	if (UNLIKELY(conn_is(c, CONN_TUNED)) && !conn_in(c, CLOSED))
 		patience_fires(tcp, c);

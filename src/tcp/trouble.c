@@ -113,7 +113,7 @@ static bool may_be_heard_of(const struct conn *c, const struct trouble *t)
 static bool searches(const struct tcp *tcp, const struct conn *c, const struct trouble *t)
 {
 	return t->pmtu.high &&
-	       (conn_outstanding(c) || tcp->trouble_count <= trouble_records(&tcp->config) / 2);
+	       (conn_outstanding(c) || tcp->trouble_count <= trouble_records(&tcp->config) / 4);
 }
 
 static bool over(const struct tcp *tcp, const struct conn *c, const struct trouble *t)

@@ -31,10 +31,12 @@ static void knock(struct peer *b, uint16_t src_port, const uint8_t *bytes, uint8
 				.options_len = options_len});
 }
 
-static struct peer *fast_peer(uint32_t pending_max)
+static struct peer *fast_peer_with(uint32_t pending_max, enum prism_congestion congestion)
 {
 	struct peer *b = peer_create();
 	prism_listener l = peer_listen(b);
+
+	assert_int_equal(tcp_set_listener_option(b->tcp, l, TCP_SET_CONGESTION, congestion), 0);
 
 	assert_int_equal(tcp_set_listener_option(b->tcp, l, TCP_SET_FAST_OPEN, pending_max), 0);
 	knock(b, 4999, cookie, 0, 0);
@@ -44,6 +46,11 @@ static struct peer *fast_peer(uint32_t pending_max)
 	memcpy(cookie, b->out.o.fast, 8);
 	peer_seg(b, (struct in){.flags = RST, .src_port = 4999, .seq = 1});
 	return b;
+}
+
+static struct peer *fast_peer(uint32_t pending_max)
+{
+	return fast_peer_with(pending_max, PRISM_CONGESTION_CUBIC);
 }
 
 // RFC 7413 R4, R8, R11
@@ -411,6 +418,57 @@ static void without_asking_nothing_may_be_sent_yet(void **state)
 	peer_destroy(b);
 }
 
+// Congestion control begins with the text, and anew when the handshake is over.
+static void a_fast_open_takes_one_record_for_bbr_and_gives_it_back(void **state)
+{
+	struct peer *b = fast_peer_with(10, PRISM_CONGESTION_BBR);
+	uint32_t fresh;
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		knock(b, 5000, cookie, 8, 100);
+		expect(b, SYN | ACK, 0, 101, 0);
+		peer_host_sends(b, 50, 50);
+		expect(b, ACK, 1, 101, 50);
+		peer_seg(b, (struct in){.flags = ACK, .seq = 101, .ack = 51});
+		assert_int_equal(peer_state(b), ESTABLISHED);
+		assert_true(conn_is(peer_conn(b), CONN_SAMPLED));
+		fresh = i ? fresh : b->tcp->bbr_fresh;
+		assert_int_equal(b->tcp->bbr_fresh, fresh);
+		assert_int_equal(tcp_abort(b->tcp, b->conn), 0);
+		peer_time(b, NS_PER_MS);
+		peer_clear(b);
+		while (peer_read(b))
+			;
+	}
+	peer_destroy(b);
+}
+
+static void congestion_control_may_change_while_a_fast_open_is_pending(void **state)
+{
+	for (int done = 0; done < 2; done++) {
+		struct peer *b = fast_peer_with(10, PRISM_CONGESTION_BBR);
+
+		knock(b, 5000, cookie, 8, 100);
+		expect(b, SYN | ACK, 0, 101, 0);
+		assert_int_equal(
+			tcp_set_option(b->tcp, b->conn, TCP_SET_CONGESTION, PRISM_CONGESTION_CUBIC),
+			0);
+		if (done) {
+			peer_seg(b, (struct in){.flags = ACK, .seq = 101, .ack = 1});
+			assert_int_equal(peer_state(b), ESTABLISHED);
+			assert_false(conn_is(peer_conn(b), CONN_SAMPLED));
+			peer_host_sends(b, 50, 50);
+			expect(b, ACK, 1, 101, 50);
+			peer_seg(b, (struct in){.flags = ACK, .seq = 101, .ack = 51});
+		}
+		peer_seg(b, (struct in){.flags = RST, .seq = 101});
+		assert_int_equal(peer_state(b), CLOSED);
+		peer_destroy(b);
+	}
+	(void)state;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -430,6 +488,8 @@ int main(void)
 		cmocka_unit_test(an_ack_of_more_than_the_syn_had_is_refused),
 		cmocka_unit_test(a_syn_has_no_more_text_than_the_peer_takes),
 		cmocka_unit_test(without_asking_nothing_may_be_sent_yet),
+		cmocka_unit_test(a_fast_open_takes_one_record_for_bbr_and_gives_it_back),
+		cmocka_unit_test(congestion_control_may_change_while_a_fast_open_is_pending),
 	};
 
 	return run_peer_tests(tests);
