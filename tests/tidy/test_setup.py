@@ -15,8 +15,9 @@ PROGRAMS = {"dpkg-query": "exit 0", "apt-get": "touch {folder}/under-way; exec s
 
 
 def heard():
-    """Whoever runs the tests in the background may have them deaf to Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """Whoever runs the tests in the background, or with nohup, may have them deaf."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 class Setup(unittest.TestCase):
