@@ -15,6 +15,7 @@ import time
 OURS, KERNELS = "198.18.0.2", "198.18.0.1"
 START_SECONDS = 20
 END_SECONDS = 20
+ACCOUNT_SECONDS = 5
 
 
 def sh(*command):
@@ -120,6 +121,15 @@ class Bed:
     def stats(self, instance=None):
         return json.loads(sh(self.prism, "stats", "--json", "-n", instance or self.name))
 
+    def accounted(self, instance=None):
+        """While packets are on their way the numbers are not of one moment: once is enough."""
+        end = time.monotonic() + ACCOUNT_SECONDS
+        while time.monotonic() < end:
+            if self.stats(instance)["unaccounted"] == 0:
+                return True
+            time.sleep(0.05)
+        return False
+
     def end(self, process, number=signal.SIGTERM):
         """Its exit code; killed when it does not end, which is a failure unless it was asked for."""
         if process.poll() is None:
@@ -134,8 +144,7 @@ class Bed:
     def ends_whole(self, server):
         """When all is quiet nothing is unaccounted for, and it ends when it is told to."""
         time.sleep(1)
-        missing_pkts = self.stats()["unaccounted"]
-        self.check("no packet is unaccounted for", missing_pkts == 0, missing_pkts)
+        self.check("no packet is unaccounted for", self.accounted())
         self.check("it ends by SIGTERM", self.end(server) == 0)
 
     def check(self, what, good, detail=""):

@@ -45,13 +45,6 @@ class Target(Bed):
     def free_buffers(self, stats):
         return sum(pool["available_pkts"] for pool in stats["pools"])
 
-    def accounted(self):
-        """While packets are on their way the numbers are not of one moment."""
-        end = time.monotonic() + 5
-        while time.monotonic() < end and self.stats()["unaccounted"] != 0:
-            time.sleep(0.05)
-        return self.stats()["unaccounted"] == 0
-
     def all_back(self, free, seconds):
         """All is as it was, but for half of the places of half-open connections at most."""
         end = time.monotonic() + seconds
