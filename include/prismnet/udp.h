@@ -27,8 +27,44 @@ PRISM_API int prism_udp_close(struct prism_worker *worker, prism_udp udp);
 /// Thread: the socket's worker.   Blocks: never.
 PRISM_API int prism_udp_clients_only(struct prism_worker *worker, prism_udp udp);
 
+/// A multicast group, from whom, and on which port of the instance. All zero but for the group is
+/// the usual wish.
+struct prism_udp_group {
+	struct prism_addr group; ///< 224.0.0.2 to 239.255.255.255, or of ff00::/8
+	struct prism_addr
+		source;       ///< who is wanted (source-specific multicast); zero: whoever sends
+	struct prism_addr on; ///< an address of ours on the port; zero: as for what is sent there
+};
+
+/// Receive what is sent to a group and the socket's port. The socket must be open at any address;
+/// its events say in `local` which group a datagram came for. A group can be joined for up to 16
+/// senders, in a call each. Routers and switches are told by IGMPv3 (RFC 3376) and MLDv2
+/// (RFC 3810), or older versions where they speak those. Of several workers that joined, each flow
+/// has one: a datagram is delivered once.
+/// @return 0; -EINVAL (no group that can be joined, or the socket is open at one address),
+///         -EADDRINUSE (joined already), -ENOSPC (64 groups, 256 wishes, 16 senders of a group),
+///         -EADDRNOTAVAIL (`on` is not ours), -ENETUNREACH (no port has an address of the family),
+///         -ESTALE
+/// Thread: the socket's worker.   Blocks: never.
+PRISM_API int prism_udp_join(struct prism_worker *worker, prism_udp udp,
+			     const struct prism_udp_group *group);
+
+/// No more of it: the same words as when it was joined. Closing the socket leaves all its groups.
+/// @return 0; -EADDRNOTAVAIL (not joined), else as prism_udp_join
+/// Thread: the socket's worker.   Blocks: never.
+PRISM_API int prism_udp_leave(struct prism_worker *worker, prism_udp udp,
+			      const struct prism_udp_group *group);
+
+/// TTL, or hop limit, of what the socket sends to multicast groups: 1..255. It is 1 at first, and
+/// no router forwards that (RFC 1112 6.1).
+/// @return 0; -EINVAL, -ESTALE
+/// Thread: the socket's worker.   Blocks: never.
+PRISM_API int prism_udp_group_ttl(struct prism_worker *worker, prism_udp udp, uint32_t ttl);
+
 /// Send one datagram. *takes* buf on success; on failure it is still yours. A received buffer may
-/// be sent. Larger than the path's MTU is fragmented.
+/// be sent. Larger than the path's MTU is fragmented. To a multicast group it leaves by the port
+/// that has the source address, else by that of the group's route, else by the first; no socket of
+/// this instance hears it.
 /// @param local source address, or NULL to have it chosen
 /// @return 0; -ENETUNREACH, -EMSGSIZE (over 65,507 bytes), -ESTALE, -ENOBUFS (no buffer for the
 ///         headers), -EADDRNOTAVAIL (local is not ours)

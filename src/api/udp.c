@@ -53,6 +53,32 @@ int prism_udp_clients_only(struct prism_worker *worker, prism_udp udp)
 	return udp_clients_only(worker->net, udp);
 }
 
+static struct udp_group convert_group(const struct prism_udp_group *g)
+{
+	return (struct udp_group){.group = convert_addr(&g->group),
+				  .source = convert_addr(&g->source),
+				  .on = convert_addr(&g->on)};
+}
+
+int prism_udp_join(struct prism_worker *worker, prism_udp udp, const struct prism_udp_group *group)
+{
+	struct udp_group g = convert_group(group);
+
+	return udp_join(worker->net, udp, &g);
+}
+
+int prism_udp_leave(struct prism_worker *worker, prism_udp udp, const struct prism_udp_group *group)
+{
+	struct udp_group g = convert_group(group);
+
+	return udp_leave(worker->net, udp, &g);
+}
+
+int prism_udp_group_ttl(struct prism_worker *worker, prism_udp udp, uint32_t ttl)
+{
+	return udp_group_ttl(worker->net, udp, ttl);
+}
+
 int prism_udp_send(struct prism_worker *worker, prism_udp udp, const struct prism_addr *local,
 		   const struct prism_endpoint *remote, struct prism_buf *buf)
 {

@@ -65,4 +65,5 @@ enum timer_kind {
 	TIMER_IP6,
 	TIMER_DHCP,
 	TIMER_LEASE,
+	TIMER_GROUP,
 };

@@ -12,6 +12,7 @@
 #include "net/eth.h"
 #include "net/icmp.h"
 #include "net/icmp6.h"
+#include "net/igmp.h"
 #include "net/ip4.h"
 #include "net/ip6.h"
 #include "net/nd.h"
@@ -86,6 +87,9 @@ static void process(struct prism_worker *w, struct pkt *p, struct arrival *a, en
 	case NEXT_UDP6:
 		udp6_input(w->net, p, a);
 		break;
+	case NEXT_IGMP:
+		igmp_input(w->net, p, a);
+		break;
 	case NEXT_IP4:
 	case NEXT_IP6:
 	case NEXT_DONE:
@@ -128,6 +132,8 @@ static COLD void hear(struct prism_worker *w, struct pkt *p)
 
 	if (next == NEXT_ARP)
 		arp_hear(w->net, p, &a, word);
+	if (next == NEXT_IP4 && ip4_input(w->net, &p, &a) == NEXT_IGMP)
+		igmp_hear(w->net, p, &a, word);
 	if (next == NEXT_IP6 && ip6_input(w->net, &p, &a) == NEXT_ICMP6)
 		nd_hear(w->net, p, &a, word);
 }

@@ -189,7 +189,6 @@ static int open_port(struct prism *p, const struct prism_port_options *o)
 		.rx_pool = p->pool[POOL_RX],
 		.allow_default_route_device = o->allow_default_route_device,
 		.kernel_address_count = o->kernel_address_count,
-		.groups = options_speak_ip6(o),
 	};
 
 	for (uint32_t i = 0; i < o->kernel_address_count; i++) {

@@ -266,9 +266,10 @@ static void find_own(struct dpdk_port *p)
 
 static int started_af_xdp(struct dpdk_port *p, const struct port_config *config)
 {
+	(void)config;
 	find_own(p);
-	if (config->groups)
-		p->groups_fd = MAX(kernel_want_groups(p->target), 0);
+	// IPv6 finds its neighbours by them, and sockets join some while it runs.
+	p->groups_fd = MAX(kernel_want_groups(p->target), 0);
 	return 0;
 }
 

@@ -90,11 +90,12 @@ static int plan_pci(struct plan *plan, const struct device *d, const struct port
 
 static const char *const no_options[] = {NULL};
 
-// Of a card that cannot, the port is none the worse: only IPv6's neighbours are not heard.
+// Frames to all groups: IPv6 finds its neighbours by them, and sockets join some while it runs. Of
+// a card that cannot, the port is none the worse: only these are not heard.
 static int started_card(struct dpdk_port *p, const struct port_config *config)
 {
-	if (config->groups)
-		(void)rte_eth_allmulticast_enable(p->id);
+	(void)config;
+	(void)rte_eth_allmulticast_enable(p->id);
 	return 0;
 }
 

@@ -102,6 +102,7 @@ static bool well_formed(const struct pkt *p, const struct arrival *arrival,
 	       be16_get(a->hardware) == ARP_HARDWARE_ETHERNET &&
 	       be16_get(a->protocol) == ETH_TYPE_IPV4 && a->hardware_len == 6 &&
 	       a->protocol_len == 4 && !eth_is_group(a->sender_mac) &&
+	       !ipv4_is_multicast(a->sender) && // RFC 1812 3.3.2, whose address nobody has
 	       (be16_get(a->operation) == ARP_REQUEST || be16_get(a->operation) == ARP_REPLY);
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "net/dhcp.h"
+#include "net/group.h"
 #include "net/ip6.h"
 #include "net/neighbour.h"
 #include "net/net.h"
@@ -52,6 +53,7 @@ struct udp_socket {
 	uint16_t port; // 0: the slot is free
 	uint16_t next; // index + 1 of another socket on the same port, or the next free slot
 	bool clients_only;
+	uint8_t group_ttl; // of what goes to multicast groups
 } CACHE_ALIGNED;
 
 // What waits for udp_deliver: a datagram, or an ICMP error (pkt is NULL).
@@ -105,6 +107,7 @@ struct net {
 	uint16_t ip_id[IP_ID_SLOTS];
 	struct dhcp *dhcp; // a port's each; NULL: none asks, or another worker does
 	struct ip6 *ip6;   // NULL while no port has an IPv6 address
+	struct groups groups;
 };
 
 // An index below count (a power of two) that an outsider cannot predict.
@@ -208,6 +211,9 @@ struct udp_socket *udp_lookup(struct net *net, const struct addr *local, uint16_
 // udp.c, and of use to IPv6 too. DROP_OK when the datagram's lengths are right.
 enum drop udp_check(const struct pkt *p, const struct arrival *a);
 
+// Why nobody takes a datagram: there is no socket, or none that joined the group.
+enum drop udp_why_nobody(const struct net *net, const struct arrival *a);
+
 // True: the datagram is another worker's, and on its way to him. Asked where there are several.
 bool udp_hand_to_worker(struct net *net, struct pkt *p, const struct arrival *a);
 
@@ -215,9 +221,10 @@ bool udp_hand_to_worker(struct net *net, struct pkt *p, const struct arrival *a)
 // none.
 bool udp_take(struct net *net, struct pkt *p, const struct arrival *a);
 
-// udp6.c. Sends p, payload only, over a fresh path from port[0] to port[1]. 0 and p is taken, or an
-// error.
-int udp6_send(struct net *net, struct net_path *path, const be16 port[2], struct pkt *p);
+// udp6.c. Sends p, payload only, over a fresh path from the socket, from port[0] to port[1]. 0 and
+// p is taken, or an error.
+int udp6_send(struct net *net, const struct udp_socket *s, struct net_path *path,
+	      const be16 port[2], struct pkt *p);
 
 bool udp_init(struct net *net);
 void udp_fini(struct net *net);
@@ -232,12 +239,12 @@ struct ip4_send {
 void ip4_send(struct net *net, struct pkt *p, struct ip4_send *s);
 
 // A packet that goes as it is: no tag or offload, as many segments as the port takes, a neighbour
-// that answers.
+// that answers, who is one host.
 static inline bool net_is_plain(const struct net *net, const struct net_path *path,
 				const struct pkt *p)
 {
 	return net->port[path->port_index].is_plain && pkt_seg_count(p) <= path->tx_segs_max &&
-	       net->neighbours.slot[path->neighbour].state & NEIGHBOUR_SENDABLE;
+	       net->neighbours.slot[path->neighbour].state & NEIGHBOUR_SENDABLE & ~NEIGHBOUR_FIXED;
 }
 
 // The IP header of a packet that goes whole over path, but for length and checksum.

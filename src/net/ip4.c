@@ -44,6 +44,28 @@ static COLD enum drop check_special(const struct net *net, const struct ipv4_hea
 	return net_is_ours(net, h->src) ? DROP_IP4_SRC_OURS : DROP_OK;
 }
 
+// RFC 3376 R5: a group that sockets here listen to, or all systems, to whom questions about groups
+// go.
+static NOINLINE enum drop check_group(const struct net *net, struct arrival *a,
+				      const struct ipv4_header *h)
+{
+	const struct addr group = addr_from_v4(h->dst);
+	bool is_question = h->protocol == IP_IGMP && be32_get(h->dst) == IGMP_ALL_SYSTEMS;
+
+	a->to_group = true;
+	return is_question || group_is_heard(net, a->port_index, &group) ? DROP_OK
+									 : DROP_IP4_MULTICAST;
+}
+
+// Who has no address yet may ask about groups: a switch does.
+static COLD enum drop check_martian(const struct net *net, struct arrival *a,
+				    const struct ipv4_header *h)
+{
+	bool asks = h->src.raw == 0 && h->protocol == IP_IGMP && ipv4_is_multicast(h->dst);
+
+	return asks ? check_group(net, a, h) : DROP_IP4_MARTIAN;
+}
+
 // RFC 1122 3.2.1.3: where such a packet may not come from, and whether it is for us.
 static enum drop check_addresses(const struct net *net, struct arrival *a,
 				 const struct ipv4_header *h)
@@ -53,7 +75,7 @@ static enum drop check_addresses(const struct net *net, struct arrival *a,
 	if (UNLIKELY(h->src.raw == h->dst.raw))
 		return DROP_IP4_LAND;
 	if (UNLIKELY(top == 0 || top == 127 || top >= 224))
-		return DROP_IP4_MARTIAN;
+		return check_martian(net, a, h);
 	if (UNLIKELY(net_may_be_special(net, h->src))) {
 		enum drop reason = check_special(net, h);
 
@@ -63,11 +85,13 @@ static enum drop check_addresses(const struct net *net, struct arrival *a,
 	if (LIKELY((net->port[a->port_index].address[0].addr.raw == h->dst.raw && h->dst.raw) ||
 		   net_is_ours(net, h->dst)))
 		return a->to_group ? DROP_IP4_LINK_GROUP : DROP_OK;
+	if (ipv4_is_multicast(h->dst))
+		return check_group(net, a, h);
 	if (net_is_broadcast(net, a->port_index, h->dst)) {
 		a->to_group = true;
 		return DROP_OK;
 	}
-	return ipv4_is_multicast(h->dst) ? DROP_IP4_MULTICAST : DROP_IP4_NOT_OURS;
+	return DROP_IP4_NOT_OURS;
 }
 
 // Walks the options; *at is where the walk ended.
@@ -147,6 +171,8 @@ static enum next transport(struct net *net, struct pkt *p, const struct arrival 
 		return NEXT_UDP;
 	case IP_ICMP:
 		return NEXT_ICMP;
+	case IP_IGMP:
+		return NEXT_IGMP;
 	default:
 		icmp_send_unreachable(net, p, a, ICMP_UNREACHABLE_PROTOCOL);
 		return refuse(net, p, DROP_IP4_PROTOCOL);

@@ -47,7 +47,10 @@ static enum drop check_destination(const struct net *net, struct arrival *a)
 {
 	if (UNLIKELY(ipv6_is_multicast(&a->dst))) {
 		a->to_group = true;
-		return ip6_is_joined(net, a->port_index, &a->dst) ? DROP_OK : DROP_IP6_MULTICAST;
+		return ip6_is_joined(net, a->port_index, &a->dst) ||
+				       group_is_heard(net, a->port_index, &a->dst)
+			       ? DROP_OK
+			       : DROP_IP6_MULTICAST;
 	}
 	const struct ip6_address *own = ip6_find_on(net, a->port_index, &a->dst);
 

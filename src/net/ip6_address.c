@@ -436,7 +436,7 @@ COLD void ip6_is_duplicate(struct net *net, uint16_t port_index, struct ip6_addr
 static bool is_better(const struct ip6_address *a, const struct ip6_address *b,
 		      const struct addr *remote, uint64_t now_ns)
 {
-	bool local = ipv6_is_link_local(remote);
+	bool local = ipv6_is_link_local(remote) || ipv6_is_link_group(remote);
 	bool avoid_a = a->preferred_until_ns <= now_ns, avoid_b = b->preferred_until_ns <= now_ns;
 
 	if ((a->state == IP6_ASSIGNED) != (b->state == IP6_ASSIGNED))

@@ -141,31 +141,6 @@ static COLD void evict(struct net *net)
 	neighbour_release(net, victim);
 }
 
-uint32_t neighbour_get(struct net *net, uint16_t port_index, const struct addr *addr)
-{
-	struct neighbours *t = &net->neighbours;
-	struct neighbour *n = neighbour_find(net, port_index, addr);
-
-	if (n)
-		return index_of(net, n);
-	if (t->free_first == 0)
-		evict(net);
-	n = at(net, t->free_first);
-	uint32_t *head = bucket(net, port_index, addr);
-
-	t->free_first = n->hash_next;
-	n->addr = *addr;
-	n->timer.kind = addr_is_v4(addr) ? TIMER_ARP : TIMER_ND;
-	n->is_router = false;
-	n->port_index = port_index;
-	n->state = NEIGHBOUR_NEW;
-	n->tries = 0;
-	n->used_ns = 0;
-	n->hash_next = *head;
-	*head = index_of(net, n);
-	return *head;
-}
-
 static void write_header(const struct net_port *np, struct neighbour *n, const uint8_t mac[6])
 {
 	struct eth_header *h = (void *)n->header;
@@ -181,6 +156,47 @@ static void write_header(const struct net_port *np, struct neighbour *n, const u
 		*tag = (struct vlan_tag){be16_of(np->vlan_id), type};
 	}
 	n->header_len = np->l2_len;
+}
+
+// Who listens to a group has its ethernet address.
+static void begin(struct net *net, struct neighbour *n)
+{
+	uint8_t mac[6];
+
+	n->state = NEIGHBOUR_NEW;
+	n->timer.kind = addr_is_v4(&n->addr) ? TIMER_ARP : TIMER_ND;
+	if (!net_is_multicast(&n->addr))
+		return;
+	if (addr_is_v4(&n->addr))
+		ipv4_group_mac(addr_to_v4(&n->addr), mac);
+	else
+		ipv6_group_mac(&n->addr, mac);
+	n->state = NEIGHBOUR_FIXED;
+	write_header(&net->port[n->port_index], n, mac);
+}
+
+uint32_t neighbour_get(struct net *net, uint16_t port_index, const struct addr *addr)
+{
+	struct neighbours *t = &net->neighbours;
+	struct neighbour *n = neighbour_find(net, port_index, addr);
+
+	if (n)
+		return index_of(net, n);
+	if (t->free_first == 0)
+		evict(net);
+	n = at(net, t->free_first);
+	uint32_t *head = bucket(net, port_index, addr);
+
+	t->free_first = n->hash_next;
+	n->addr = *addr;
+	n->is_router = false;
+	n->port_index = port_index;
+	begin(net, n);
+	n->tries = 0;
+	n->used_ns = 0;
+	n->hash_next = *head;
+	*head = index_of(net, n);
+	return *head;
 }
 
 void neighbour_add_port(struct net *net, uint16_t port_index)

@@ -26,7 +26,7 @@ enum neighbour_state {
 	NEIGHBOUR_REACHABLE = 1 << 2,
 	NEIGHBOUR_PROBING = 1 << 3, // old: asked again, still used
 	NEIGHBOUR_FAILED = 1 << 4,  // did not answer: packets are dropped for a while
-	NEIGHBOUR_FIXED = 1 << 5,   // the broadcast address of a port
+	NEIGHBOUR_FIXED = 1 << 5,   // the broadcast address of a port, or a group: nobody is asked
 	NEIGHBOUR_STALE = 1 << 6, // IPv6: known, but not lately heard of; the next packet tries it
 	NEIGHBOUR_DELAY = 1 << 7, // IPv6: it was tried, and may yet speak for itself
 };
@@ -81,7 +81,8 @@ void neighbour_add_port(struct net *net, uint16_t port_index);
 // The entry of an address, or NULL.
 struct neighbour *neighbour_find(struct net *net, uint16_t port_index, const struct addr *addr);
 
-// The same, made when it is not there (NEW). Never fails: the least useful entry gives way.
+// The same, made when it is not there (NEW; of a group, FIXED). Never fails: the least useful entry
+// gives way.
 uint32_t neighbour_get(struct net *net, uint16_t port_index, const struct addr *addr);
 
 // IPv4. The address answered, or spoke to us: sends what waits.

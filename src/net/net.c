@@ -59,6 +59,7 @@ struct net *net_create(const struct net_config *config, struct env *env, struct 
 		net->ip_id[i] = (uint16_t)rng_next(&env->rng);
 	net->pmtu_timer.kind = TIMER_PMTU;
 	wheel_set_kind(wheel, TIMER_PMTU, pmtu_timer_fires, net);
+	groups_init(net);
 	if (neighbours_init(net) && reassembly_init(net) && udp_init(net))
 		return net;
 	net_destroy(net);
@@ -69,6 +70,7 @@ void net_destroy(struct net *net)
 {
 	if (!net)
 		return;
+	groups_fini(net);
 	udp_fini(net);
 	reassembly_fini(net);
 	neighbours_fini(net);

@@ -15,6 +15,8 @@
 #include "base/env.h"
 #include "port/arrival.h"
 #include "port/port.h"
+#include "wire/ipv4.h"
+#include "wire/ipv6.h"
 
 struct claims; // sync/claims.h
 struct net;
@@ -139,13 +141,21 @@ uint32_t net_place(const struct net *net, const struct addr *a);
 uint64_t net_claimants(const struct net *net, const struct claims *claims, const struct addr *local,
 		       uint16_t port);
 
-// This worker has one at an address of ours, or any; 0 or a negative errno with err_set. Or no
-// more, whether or not the address is still ours.
+// Who have one under an address that is none of those configured: a group's.
+uint64_t net_claims_of_name(const struct claims *claims, const struct addr *addr, uint16_t port);
+
+// This worker has one at an address of ours, or any, or in a group; 0 or a negative errno with
+// err_set. Or no more, whether or not the address is still ours.
 int net_claim(struct net *net, struct claims *claims, const struct addr *local, uint16_t port);
 void net_unclaim(struct net *net, struct claims *claims, const struct addr *local, uint16_t port);
 
 // True when a is not one host: a multicast group, or the broadcast address of a network of ours.
 bool net_is_group(const struct net *net, const struct addr *a);
+
+static inline bool net_is_multicast(const struct addr *a)
+{
+	return addr_is_v4(a) ? ipv4_is_multicast(addr_to_v4(a)) : ipv6_is_multicast(a);
+}
 
 // True when the transport checksum of a received packet is right: by the port's word, by summing,
 // or because the peer left it unfinished on a wire where that is agreed (PORT_RX_PARTIAL_CHECKSUM).

@@ -70,10 +70,13 @@ static bool may_be_remote(const struct net *net, be32 a)
 	return top != 0 && top != 127 && top < 224 && !net_is_ours(net, a);
 }
 
-// 255.255.255.255 has no route: it leaves by the port of the source address, or the first.
-static const struct route *limited_broadcast(const struct net *net, be32 local, struct route *room)
+// 255.255.255.255 and groups have no next hop: they leave by the port of the source address; a
+// group else by that of its route, if only to say which port; or by the first.
+static const struct route *to_link(const struct net *net, be32 local, be32 to, struct route *room)
 {
-	*room = (struct route){.len = 32};
+	const struct route *r = ipv4_is_multicast(to) ? route_find(&net->routes, to) : NULL;
+
+	*room = (struct route){.len = 32, .port_index = r ? r->port_index : 0};
 	for (uint16_t i = 0; i < net->port_count; i++)
 		for (uint32_t k = 0; k < net->port[i].address_count; k++)
 			if (net->port[i].address[k].addr.raw == local.raw)
@@ -89,7 +92,7 @@ static bool stands_for_local(const struct net *net, const struct addr *local)
 int path_find(struct net *net, const struct addr *local, const struct addr *remote,
 	      struct net_path *path)
 {
-	struct route broadcast;
+	struct route link;
 
 	if (!addr_is_v4(remote))
 		return path6_find(net, local, remote, path);
@@ -98,8 +101,8 @@ int path_find(struct net *net, const struct addr *local, const struct addr *remo
 	be32 to = addr_to_v4(remote);
 	const struct route *r = NULL;
 
-	if (to.raw == 0xffffffff)
-		r = limited_broadcast(net, addr_to_v4(local), &broadcast);
+	if (to.raw == 0xffffffff || ipv4_is_multicast(to))
+		r = to_link(net, addr_to_v4(local), to, &link);
 	else if (may_be_remote(net, to))
 		r = route_find(&net->routes, to);
 	if (!r)

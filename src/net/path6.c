@@ -150,6 +150,10 @@ static bool find_hop(const struct net *net, const struct addr *local, const stru
 	if (ipv6_is_link_local(remote))
 		return link_of(net, local, &hop->port_index);
 	r = look_up(net->ip6, remote);
+	if (ipv6_is_multicast(remote)) { // has no next hop; a route only says which port
+		hop->port_index = r ? r->port_index : 0;
+		return (r && addr_is_any(local)) || link_of(net, local, &hop->port_index);
+	}
 	if (!r)
 		return by_router(net, remote, hop);
 	hop->port_index = r->port_index;
@@ -241,8 +245,7 @@ int path6_find(struct net *net, const struct addr *local, const struct addr *rem
 
 	if (!addr_is_any(&from) && !ip6_find(net, &from))
 		return -EADDRNOTAVAIL;
-	if (!net->ip6 || !ipv6_is_host(&to) || ip6_find(net, &to) ||
-	    !find_hop(net, &from, &to, &hop))
+	if (!net->ip6 || to.half[0] == 0 || ip6_find(net, &to) || !find_hop(net, &from, &to, &hop))
 		return -ENETUNREACH;
 	struct ip6_address *own = source(net, &from, &to, hop.port_index);
 	const struct net_port *np = &net->port[hop.port_index];

@@ -46,7 +46,7 @@ void round_send(struct net *net, struct pkt *p, uint16_t word, enum drop reason)
 	while (goes_on && next != mesh_from(word) && hands_stuck(env, next));
 	if (goes_on && next != mesh_from(word))
 		hands_give(env, p, next, word);
-	else if (what == HANDED_ARP_USED || what == HANDED_ND_USED || is_note(what))
+	else if (reason == DROP_OK || what == HANDED_ARP_USED || what == HANDED_ND_USED)
 		pkt_consume(env, p);
 	else
 		pkt_drop(env, p, reason);

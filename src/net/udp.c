@@ -25,7 +25,13 @@ static COLD void no_socket(struct net *net, struct pkt *p, const struct arrival 
 	if (dhcp_input(net, p, a))
 		return;
 	icmp_send_unreachable(net, p, a, ICMP_UNREACHABLE_PORT); // RFC 1122 4.1.3.1
-	pkt_drop(net->env, p, DROP_UDP_NO_SOCKET);
+	pkt_drop(net->env, p, udp_why_nobody(net, a));
+}
+
+enum drop udp_why_nobody(const struct net *net, const struct arrival *a)
+{
+	return a->to_group && group_is_heard(net, a->port_index, &a->dst) ? DROP_UDP_NOT_JOINED
+									  : DROP_UDP_NO_SOCKET;
 }
 
 // Field by field into the application's array: an event made elsewhere would be copied.
@@ -95,11 +101,22 @@ static inline enum drop unheard(const struct udp_socket *s, const struct arrival
 	return UNLIKELY(port < 1024 || port == s->port) ? DROP_UDP_LOOP : DROP_OK;
 }
 
+// Of those at the port; what goes to a group is for who joined it.
+static inline struct udp_socket *receiver(struct net *net, const struct arrival *a, uint16_t port)
+{
+	struct udp_socket *s = UNLIKELY(a->to_group) ? group_socket(net, a, port) : NULL;
+
+	if (LIKELY(!a->to_group))
+		return udp_lookup(net, &a->dst, port);
+	return s || group_is_heard(net, a->port_index, &a->dst) ? s
+								: udp_lookup(net, &a->dst, port);
+}
+
 // A whole datagram; false when it has no socket, and is not taken then.
 HOT_INLINE bool take(struct net *net, struct pkt *p, const struct arrival *a)
 {
 	const struct udp_header *h = pkt_at(p, a->l4_offset);
-	struct udp_socket *s = udp_lookup(net, &a->dst, be16_get(h->dst_port));
+	struct udp_socket *s = receiver(net, a, be16_get(h->dst_port));
 	enum drop reason;
 
 	if (UNLIKELY(!s))

@@ -31,6 +31,17 @@ int udp_open(struct net *net, const struct addr *local, uint16_t port, uint64_t 
 	     prism_udp *udp);
 int udp_close(struct net *net, prism_udp udp);
 int udp_clients_only(struct net *net, prism_udp udp);
+
+// udp_group.c. The same of multicast groups.
+struct udp_group {
+	struct addr group;
+	struct addr source; // any: whoever sends
+	struct addr on;     // an address of ours on the port; any: chosen as for what is sent there
+};
+int udp_join(struct net *net, prism_udp udp, const struct udp_group *group);
+int udp_leave(struct net *net, prism_udp udp, const struct udp_group *group);
+int udp_group_ttl(struct net *net, prism_udp udp, uint32_t ttl);
+
 int udp_endpoint(struct net *net, prism_udp udp, struct addr *local, uint16_t *port);
 
 struct udp_to {

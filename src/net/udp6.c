@@ -20,7 +20,7 @@ static COLD void no_socket(struct net *net, struct pkt *p, const struct arrival 
 	const struct icmp6_error error = {.type = ICMP6_UNREACHABLE, .code = ICMP6_PORT};
 
 	icmp6_send_error(net, p, a, &error);
-	pkt_drop(net->env, p, DROP_UDP_NO_SOCKET);
+	pkt_drop(net->env, p, udp_why_nobody(net, a));
 }
 
 static enum drop check_sum(const struct pkt *p, const struct arrival *a)
@@ -83,7 +83,8 @@ static uint32_t flow_label(const struct net *net, const struct addr *remote, con
 	return (hash & IP6_LABEL_MASK & ~IP6_LABEL_WORKER_MASK) | net->env->worker_index;
 }
 
-int udp6_send(struct net *net, struct net_path *path, const be16 port[2], struct pkt *p)
+int udp6_send(struct net *net, const struct udp_socket *s, struct net_path *path,
+	      const be16 port[2], struct pkt *p)
 {
 	struct pkt *head = with_headroom(net, p);
 
@@ -100,6 +101,7 @@ int udp6_send(struct net *net, struct net_path *path, const be16 port[2], struct
 		   &(struct net_out){
 			   .path = path,
 			   .protocol = IP_UDP,
+			   .ttl = ipv6_is_multicast(&path->remote) ? s->group_ttl : 0,
 			   .l4_header_len = sizeof(h),
 			   .checksum_offset = UDP_CHECKSUM_OFFSET,
 			   .flow_label = flow_label(net, &path->remote, port),

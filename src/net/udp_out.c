@@ -57,16 +57,19 @@ HOT_INLINE void send_plain(struct net *net, const struct net_path *path, const b
 	net_send_plain(net, path, p, ip);
 }
 
-static void send_other(struct net *net, struct net_path *path, const be16 port[2], struct pkt *p)
+static void send_other(struct net *net, const struct udp_socket *s, struct net_path *path,
+		       const be16 port[2], struct pkt *p)
 {
+	bool to_group = ipv4_is_multicast(addr_to_v4(&path->remote));
 	uint32_t len = pkt_len(p) + sizeof(struct udp_header);
 	struct udp_header h = {port[0], port[1], be16_of((uint16_t)len), {0}};
 	struct net_out out = {
 		.path = path,
 		.protocol = IP_UDP,
 		// What fits goes whole, so that a smaller MTU on the way is reported (RFC 1191);
-		// what does not is cut here.
-		.dont_fragment = len + IPV4_HEADER_BYTES <= path->mtu_bytes,
+		// what does not is cut here. Of what went to a group nobody reports anything.
+		.dont_fragment = len + IPV4_HEADER_BYTES <= path->mtu_bytes && !to_group,
+		.ttl = to_group ? s->group_ttl : 0,
 		.l4_header_len = sizeof(h),
 		.checksum_offset = UDP_CHECKSUM_OFFSET,
 	};
@@ -84,7 +87,7 @@ HOT_INLINE int send_over(struct net *net, const struct udp_socket *s, struct net
 	if (UNLIKELY(pkt_len(p) > UDP_PAYLOAD_BYTES_MAX))
 		return err_set(ERR_DATAGRAM_TOO_LARGE, "%u bytes", pkt_len(p));
 	if (UNLIKELY(net_path_is_ip6(path)))
-		return udp6_send(net, path, port, p);
+		return udp6_send(net, s, path, port, p);
 	struct pkt *head = with_headroom(net, p);
 
 	if (UNLIKELY(!head))
@@ -95,7 +98,7 @@ HOT_INLINE int send_over(struct net *net, const struct udp_socket *s, struct net
 	if (LIKELY(is_plain(net, path, head)))
 		send_plain(net, path, port, head);
 	else
-		send_other(net, path, port, head);
+		send_other(net, s, path, port, head);
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 
 #define PORTS 65536
 #define PORT_DYNAMIC_MIN 49152 // RFC 6335 6
+#define GROUP_TTL_DEFAULT 1    // RFC 1112 6.1; RFC 3493 5.2
 
 struct udp_socket *udp_lookup(struct net *net, const struct addr *local, uint16_t port)
 {
@@ -91,6 +92,7 @@ int udp_open(struct net *net, const struct addr *local, uint16_t port, uint64_t 
 	s->user = user;
 	s->port = port;
 	s->clients_only = false;
+	s->group_ttl = GROUP_TTL_DEFAULT;
 	s->next = u->by_port[port];
 	u->by_port[port] = index;
 	udp->id = s->id;
@@ -141,6 +143,7 @@ int udp_close(struct net *net, prism_udp udp)
 		if (u->news[u->news_first + i].socket == s)
 			forget(net, &u->news[u->news_first + i]);
 
+	group_leave_all(net, s);
 	while (*link != index)
 		link = &u->socket[*link - 1].next;
 	*link = s->next;
@@ -220,6 +223,9 @@ static void report_error(struct net *net, const struct icmp_report *r)
 
 uint64_t udp_claimants(const struct net *net, const struct addr *local, uint16_t port)
 {
+	// Who joined a group, not who has a socket at any address.
+	if (UNLIKELY(net_is_multicast(local)) && group_is_claimed(net, local))
+		return group_claimants(net, local, port);
 	return net_claimants(net, net->config.udp_claims, local, port);
 }
 

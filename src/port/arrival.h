@@ -43,4 +43,5 @@ enum next {
 	NEXT_TCP6,
 	NEXT_UDP6,
 	NEXT_ICMP6,
+	NEXT_IGMP,
 };

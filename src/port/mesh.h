@@ -37,6 +37,7 @@ enum handed {
 	HANDED_ND_USED,
 	HANDED_LEASE,   // a note: an address for a time (net/lease.c), on its round
 	HANDED_ND_NOTE, // a note: what a worker knows of a router or an address (net/nd_note.c)
+	HANDED_IGMP,    // a question about groups on its round (net/igmp.c)
 	HANDED_SYN, // received, and it ended the TIME-WAIT of who hands it over (tcp/stranger.c)
 };
 

@@ -123,7 +123,6 @@ struct port_config {
 	struct pool *rx_pool; // where received packets come from
 	bool allow_default_route_device; // take a card even when the machine's default route uses
 					 // it
-	bool groups; // frames to ethernet groups are wanted: IPv6 finds its neighbours by them
 	struct {
 		struct addr addr;
 		uint8_t prefix_len;

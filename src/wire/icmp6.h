@@ -28,6 +28,8 @@ enum icmp6_type {
 	ICMP6_ECHO = 128, // those below are errors (RFC 4443 2.1)
 	ICMP6_ECHO_REPLY = 129,
 	ICMP6_MLD_QUERY = 130,
+	ICMP6_MLD1_REPORT = 131,
+	ICMP6_MLD1_DONE = 132,
 	ICMP6_ROUTER_SOLICITATION = 133,
 	ICMP6_ROUTER_ADVERTISEMENT = 134,
 	ICMP6_NEIGHBOUR_SOLICITATION = 135,
@@ -154,10 +156,8 @@ static_assert(sizeof(struct mld2_record) == 20, "as on the wire");
 #define MLD_ALERT_BYTES 8
 #define MLD_ALERT_OPTION "\5\2\0\0\1\0"
 
-#define MLD2_MODE_IS_EXCLUDE 2
-#define MLD2_CHANGE_TO_EXCLUDE 4
-
-// A query (RFC 3810 5.1), as far as those of version 1 and 2 agree.
+// A query (RFC 3810 5.1), as far as those of version 1 and 2 agree; version 1's report and farewell
+// (RFC 2710 3) are the same but for the type.
 struct mld_query {
 	uint8_t type;
 	uint8_t code;

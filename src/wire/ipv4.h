@@ -71,3 +71,16 @@ static inline bool ipv4_is_multicast(be32 a)
 {
 	return (be32_get(a) >> 28) == 14; // RFC 1112 4: 224.0.0.0/4
 }
+
+// RFC 1112 6.4: the ethernet address of a multicast group, which has the last 23 bits.
+static inline void ipv4_group_mac(be32 group, uint8_t mac[6])
+{
+	uint32_t a = be32_get(group);
+
+	mac[0] = 0x01;
+	mac[1] = 0x00;
+	mac[2] = 0x5e;
+	mac[3] = (uint8_t)(a >> 16 & 0x7f);
+	mac[4] = (uint8_t)(a >> 8);
+	mac[5] = (uint8_t)a;
+}

@@ -128,6 +128,12 @@ static inline struct addr ipv6_solicited_node(const struct addr *a)
 		.byte = {0xff, 2, [11] = 1, 0xff, a->byte[13], a->byte[14], a->byte[15]}};
 }
 
+// RFC 4291 2.7: of a scope that ends with the link: interface-local, link-local.
+static inline bool ipv6_is_link_group(const struct addr *a)
+{
+	return ipv6_is_multicast(a) && (a->byte[1] & 0xf) <= 2;
+}
+
 // RFC 2464 7: the ethernet address of a multicast group.
 static inline void ipv6_group_mac(const struct addr *group, uint8_t mac[6])
 {

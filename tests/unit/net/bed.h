@@ -22,6 +22,7 @@
 #include "net/eth.h"
 #include "net/icmp.h"
 #include "net/icmp6.h"
+#include "net/igmp.h"
 #include "net/inside.h"
 #include "net/ip4.h"
 #include "net/udp.h"
@@ -158,6 +159,8 @@ static inline void bed_walk(struct bed *b, uint16_t port_index, struct pkt *p)
 		udp_input(b->net, p, &a);
 	if (next == NEXT_ARP)
 		arp_input(b->net, p, &a);
+	if (next == NEXT_IGMP)
+		igmp_input(b->net, p, &a);
 	if ((next == NEXT_ICMP && icmp_input(b->net, p, &a, &b->report)) ||
 	    (next == NEXT_ICMP6 && icmp6_input(b->net, p, &a, &b->report))) {
 		if (b->report.protocol == IP_UDP)

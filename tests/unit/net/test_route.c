@@ -103,8 +103,8 @@ static void a_path_names_port_source_and_next_hop(void **state)
 
 static void no_path_leads_to_what_is_not_a_host(void **state)
 {
-	const be32 none[] = {IP(0, 0, 0, 0), IP(127, 0, 0, 1), IP(224, 0, 0, 1), IP(240, 0, 0, 1),
-			     OURS,           IP(198, 19, 0, 2)};
+	const be32 none[] = {IP(0, 0, 0, 0), IP(127, 0, 0, 1), IP(240, 0, 0, 1), OURS,
+			     IP(198, 19, 0, 2)};
 	struct bed *b = bed_create();
 	struct addr v6 = {.byte = {0x20, 1, 0xd, 0xb8, [15] = 1}}, any = {0},
 		    foreign = addr_from_v4(FAR);
@@ -155,6 +155,24 @@ static void a_group_is_not_one_host(void **state)
 		assert_false(net_is_group(b->net, &host));
 	}
 	assert_true(net_is_group(b->net, &v6));
+	bed_destroy(b);
+}
+
+// RFC 1112 6.2: by the first port, unless a route or the source says another.
+static void a_groups_path_ends_on_the_link_that_a_route_names(void **state)
+{
+	struct bed *b = bed_create();
+	struct addr via = addr_from_v4_octets(198, 19, 0, 9);
+	struct addr groups = addr_from_v4_octets(239, 0, 0, 0);
+	struct net_path path = path_to(b, IP(239, 1, 2, 3), 0);
+
+	assert_int_equal(path.port_index, 0);
+	assert_int_equal(hop_of(b, &path).raw, IP(239, 1, 2, 3).raw);
+	assert_int_equal(net_add_route(b->net, &groups, 8, &via), 0);
+	path = path_to(b, IP(239, 1, 2, 3), 0);
+	assert_int_equal(path.port_index, 1);
+	assert_int_equal(hop_of(b, &path).raw, IP(239, 1, 2, 3).raw);
+	assert_int_equal(path_to(b, IP(232, 1, 2, 3), 0).port_index, 0);
 	bed_destroy(b);
 }
 
@@ -241,6 +259,7 @@ int main(void)
 		cmocka_unit_test(no_path_leads_to_what_is_not_a_host),
 		cmocka_unit_test(broadcasts_need_no_neighbour),
 		cmocka_unit_test(a_group_is_not_one_host),
+		cmocka_unit_test(a_groups_path_ends_on_the_link_that_a_route_names),
 		cmocka_unit_test(a_lowered_mtu_holds_for_ten_minutes),
 		cmocka_unit_test(no_report_raises_an_mtu_or_costs_a_path),
 		cmocka_unit_test(what_cannot_be_configured_is_refused_by_name),
