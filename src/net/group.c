@@ -288,6 +288,8 @@ int group_join(struct net *net, struct udp_socket *s, const struct group_wish *w
 	struct group_member *m = member_at(net, index);
 
 	net->groups.member_free = m->next;
+	if (g->member_first == 0)
+		counter_add(net->env, COUNTER_udp_groups, 1);
 	*m = (struct group_member){.source = w->source, .socket = s, .next = g->member_first};
 	g->member_first = index;
 	changed(net, g, &before);
@@ -304,6 +306,8 @@ static void leave(struct net *net, struct group *g, uint16_t *link)
 
 	group_state(net, g, &before);
 	*link = m->next;
+	if (g->member_first == 0)
+		counter_sub(net->env, COUNTER_udp_groups, 1);
 	m->socket = NULL;
 	m->next = net->groups.member_free;
 	net->groups.member_free = index;

@@ -12,12 +12,14 @@ static void what_goes_to_a_group_comes_to_who_joined_it(void **state)
 	assert_false(hears(b, SENDER, GROUP, &e));
 	assert_int_equal(bed_drops(b, DROP_IP4_MULTICAST), 1);
 	assert_int_equal(join(b, udp, GROUP), 0);
+	assert_int_equal(b->counters.value[COUNTER_udp_groups], 1);
 	assert_true(hears(b, SENDER, GROUP, &e));
 	assert_int_equal(e.udp.id, udp.id);
 	assert_true(addr_equal((const struct addr *)e.local, &group));
 	assert_false(hears(b, SENDER, OTHER_GROUP, &e));
 	assert_int_equal(bed_drops(b, DROP_IP4_MULTICAST), 2);
 	assert_int_equal(leave(b, udp, GROUP), 0);
+	assert_int_equal(b->counters.value[COUNTER_udp_groups], 0);
 	assert_false(hears(b, SENDER, GROUP, &e));
 	assert_int_equal(bed_drops(b, DROP_IP4_MULTICAST), 3);
 	bed_destroy(b);
