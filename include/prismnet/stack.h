@@ -38,7 +38,8 @@ enum prism_router_advertisements {
 /// One port, as in the configuration file.
 struct prism_port_options {
 	const char *name;   ///< "p0", default "port"
-	const char *device; ///< "tap:prism0", "af_xdp:eth1", "memif:/run/m.sock,role=client", ...
+	const char *device; ///< "tap:prism0", "af_xdp:eth1", "memif:/run/m.sock,role=client", ...,
+			    ///< or "vlan:p0": that of a port before it, under another vlan_id
 	struct prism_prefix addresses[PRISM_PORT_ADDRESSES_MAX]; ///< ours
 	uint32_t address_count;
 	struct prism_prefix kernel_addresses[PRISM_PORT_ADDRESSES_MAX]; ///< tap: the kernel's end
@@ -108,9 +109,9 @@ struct prism_options {
 			    ///< PRISM_TCP_PACING
 	uint32_t pmtu_probing_off; ///< 1: packets stay as large as they were, although a path
 				   ///< loses large ones and tells nobody (RFC 8899)
-	uint64_t user_timeout_ns; ///< how long the peer may take nothing of what a connection has
-				  ///< for it, 100 ms to 86400 s, until PRISM_TCP_USER_TIMEOUT_MS;
-				  ///< default 0: PRISM_TCP_GIVE_UP_S says
+	uint64_t user_timeout_ns;  ///< how long the peer may take nothing of what a connection has
+				   ///< for it, 100 ms to 86400 s, until PRISM_TCP_USER_TIMEOUT_MS;
+				   ///< default 0: PRISM_TCP_GIVE_UP_S says
 };
 
 /// Fills in sizes and defaults. Thread: any. Blocks: never.

@@ -231,6 +231,65 @@ static void check_tap_name(struct config *config, const struct prism_port_option
 			  "at most 15 characters, without slash and space");
 }
 
+static bool is_vlan(const struct prism_port_options *port)
+{
+	return port->device && strncmp(port->device, "vlan:", 5) == 0;
+}
+
+// The port whose device it has, or NULL.
+static const struct prism_port_options *device_of(const struct config *config,
+						  const struct prism_port_options *port)
+{
+	uint32_t i = options_device_of(&config->options, (uint32_t)(port - config->options.ports));
+
+	return i < PORTS_MAX ? &config->options.ports[i] : NULL;
+}
+
+static void check_vlan_unique(struct config *config, const struct prism_port_options *port)
+{
+	const struct prism_port_options *device = device_of(config, port);
+
+	for (const struct prism_port_options *p = config->options.ports; p < port; p++)
+		if (p->device && device_of(config, p) == device && p->vlan_id == port->vlan_id)
+			diag_hint(diag_add(&config->diags, config_place(config, &port->vlan_id),
+					   "`vlan: %u` is port `%s` on the same device already",
+					   port->vlan_id, p->name ? p->name : "?"),
+				  "give each port of a device a tag of its own");
+}
+
+// Keys that speak of the device, which is another port's.
+static void check_vlan(struct config *config, const struct prism_port_options *port)
+{
+	const struct {
+		const char *key;
+		const void *field;
+		bool given;
+	} keys[] = {
+		{"mtu", &port->mtu_bytes, port->mtu_bytes},
+		{"queue", &port->queue_pkts, port->queue_pkts},
+	};
+
+	if (!is_vlan(port))
+		return;
+	for (uint32_t i = 0; i < ARRAY_COUNT(keys); i++)
+		if (keys[i].given)
+			diag_hint(diag_add(&config->diags, config_place(config, keys[i].field),
+					   "`%s` on a port that has no device of its own",
+					   keys[i].key),
+				  "say it of the port `%s`", port->device + 5);
+	if (!device_of(config, port))
+		diag_hint(diag_add(&config->diags, config_place(config, &port->device),
+				   "no port `%s` with a device of its own comes before it",
+				   port->device + 5),
+			  "write the name of such a port behind vlan:, and that port first");
+	else if (port->vlan_id == 0)
+		diag_hint(diag_add(&config->diags, config_place(config, &port->device),
+				   "a VLAN without its tag"),
+			  "add vlan: with the tag's number, 1 to 4094");
+	else
+		check_vlan_unique(config, port);
+}
+
 static void check_port_unique(struct config *config, const struct prism_port_options *port)
 {
 	for (const struct prism_port_options *p = config->options.ports; p < port; p++) {
@@ -239,9 +298,9 @@ static void check_port_unique(struct config *config, const struct prism_port_opt
 					   "two ports are called `%s`", port->name),
 				  "the first is on line %u; give this one another name",
 				  config_place(config, &p->name).line);
-		// Both ends of a pair carry its name.
+		// Both ends of a pair carry its name, and a device has many VLANs.
 		if (p->device && port->device && strcmp(p->device, port->device) == 0 &&
-		    strncmp(p->device, "pair:", 5) != 0)
+		    strncmp(p->device, "pair:", 5) != 0 && !is_vlan(p))
 			diag_hint(diag_add(&config->diags, config_place(config, &port->device),
 					   "`%s` is already taken by port `%s`", port->device,
 					   p->name ? p->name : "?"),
@@ -293,6 +352,7 @@ static void check_ports(struct config *config)
 		const struct prism_port_options *port = &config->options.ports[p];
 
 		check_port_unique(config, port);
+		check_vlan(config, port);
 		check_tap_name(config, port);
 		for (uint32_t i = 0; i < port->address_count; i++) {
 			check_host_address(config, &port->addresses[i]);

@@ -52,7 +52,7 @@ static const struct schema_field port_fields[] = {
 	 WHERE(prism_port_options, device),
 	 .required = true,
 	 .example = "tap:prism0",
-	 .sentence = "tap:, af_xdp:, memif:, pci:, pcap:, pair:, null:, ring: or vdev:, and "
+	 .sentence = "tap:, af_xdp:, memif:, pci:, pcap:, pair:, null:, ring:, vlan: or vdev:, and "
 		     "its name"},
 	{.key = "addresses",
 	 .kind = SCHEMA_PREFIXES,
@@ -398,6 +398,7 @@ const struct schema_device schema_devices[] = {
 	{"pair", "NAME", "two ports of one process, joined"},
 	{"null", "NAME", "a device that sends packets nowhere and makes empty ones"},
 	{"ring", "NAME", "a device that receives what it sent"},
+	{"vlan", "PORT", "the device of a port before it, under another tag (vlan:)"},
 	{"vdev", "DEVICE[,OPTION=VALUE]", "any other DPDK virtual device"},
 };
 const uint32_t schema_device_count = COUNT_OF(schema_devices);

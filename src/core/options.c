@@ -70,6 +70,26 @@ bool options_speak_ip6(const struct prism_port_options *port)
 	return false;
 }
 
+#define VLAN_DEVICE "vlan:"
+
+static bool is_vlan(const struct prism_port_options *port)
+{
+	return port->device && strncmp(port->device, VLAN_DEVICE, strlen(VLAN_DEVICE)) == 0;
+}
+
+uint32_t options_device_of(const struct prism_options *o, uint32_t index)
+{
+	const char *device = o->ports[index].device;
+
+	if (!is_vlan(&o->ports[index]))
+		return index;
+	for (uint32_t i = 0; i < index; i++)
+		if (!is_vlan(&o->ports[i]) && o->ports[i].name &&
+		    strcmp(o->ports[i].name, device + strlen(VLAN_DEVICE)) == 0)
+			return i;
+	return PORTS_MAX;
+}
+
 static int refuse(const char *field, uint32_t value, uint32_t min, uint32_t max)
 {
 	return err_set(ERR_INVALID_ARGUMENT, "%s is %u; it takes %u to %u", field, value, min, max);
@@ -79,6 +99,32 @@ static int refuse_port(uint32_t index, const char *field, uint32_t value, uint32
 {
 	return err_set(ERR_INVALID_ARGUMENT, "ports[%u].%s is %u; it takes at most %u", index,
 		       field, value, max);
+}
+
+// What a device has, a VLAN of it does not choose.
+static int check_vlan(const struct prism_options *o, uint32_t index)
+{
+	const struct prism_port_options *port = &o->ports[index];
+	uint32_t device = options_device_of(o, index);
+
+	if (device == PORTS_MAX)
+		return err_set(ERR_INVALID_ARGUMENT,
+			       "ports[%u].device is \"%s\": no port of that name with a device of "
+			       "its own comes before it",
+			       index, port->device);
+	if (port->vlan_id == 0 || port->mtu_bytes || port->queue_pkts || port->kernel_address_count)
+		return err_set(
+			ERR_INVALID_ARGUMENT,
+			"ports[%u] is a VLAN: it has a vlan_id, and no mtu_bytes, queue_pkts "
+			"or kernel_addresses of its own",
+			index);
+	for (uint32_t i = 0; i < index; i++)
+		if (options_device_of(o, i) == device && o->ports[i].vlan_id == port->vlan_id)
+			return err_set(ERR_INVALID_ARGUMENT,
+				       "ports[%u].vlan_id is %u, which ports[%u] has on the same "
+				       "device",
+				       index, port->vlan_id, i);
+	return 0;
 }
 
 static int check_port(const struct prism_options *o, uint32_t index)
@@ -100,7 +146,7 @@ static int check_port(const struct prism_options *o, uint32_t index)
 	if (port->mtu_bytes && (port->mtu_bytes < MTU_BYTES_MIN || port->mtu_bytes > MTU_BYTES_MAX))
 		return err_set(ERR_INVALID_ARGUMENT, "ports[%u].mtu_bytes is %u; it takes %u to %u",
 			       index, port->mtu_bytes, MTU_BYTES_MIN, MTU_BYTES_MAX);
-	return 0;
+	return is_vlan(port) ? check_vlan(o, index) : 0;
 }
 
 // What memory is sized by or read by; at most what a configuration file may say.

@@ -177,6 +177,15 @@ static void report_queues(struct prism *p, struct port *port)
 			    port->name);
 }
 
+// Several ports have one device, each with a tag of its own.
+static void add_vlan(struct prism *p, const struct prism_port_options *o, uint32_t device)
+{
+	p->device_of[p->port_count] = device;
+	p->port[p->port_count++] = p->port[device];
+	report_line(p, "%s: vlan %u of %s, mtu %u\n", o->name, o->vlan_id, p->port[device]->name,
+		    p->port[device]->mtu_bytes);
+}
+
 static int open_port(struct prism *p, const struct prism_port_options *o)
 {
 	struct port_report report = {0};
@@ -200,6 +209,7 @@ static int open_port(struct prism *p, const struct prism_port_options *o)
 
 	if (error)
 		return error;
+	p->device_of[p->port_count] = p->port_count;
 	struct port *port = p->port[p->port_count++];
 
 	report_line(p, "%s: %s, mtu %u, granted: %s, refused: %s%s%s\n", o->name, report.chosen,
@@ -213,8 +223,13 @@ static int open_port(struct prism *p, const struct prism_port_options *o)
 static int open_ports(struct prism *p)
 {
 	for (uint32_t i = 0; i < p->options.port_count; i++) {
-		int error = open_port(p, &p->options.ports[i]);
+		uint32_t device = options_device_of(&p->options, i);
+		int error = 0;
 
+		if (device != i)
+			add_vlan(p, &p->options.ports[i], device);
+		else
+			error = open_port(p, &p->options.ports[i]);
 		if (error)
 			return error;
 	}
@@ -274,7 +289,8 @@ void start_close(struct prism *p)
 	end_workers(p);
 	seals_fini(&p->seals);
 	for (uint32_t i = p->port_count; i-- > 0;)
-		port_close(p->port[i]);
+		if (p->device_of[i] == i)
+			port_close(p->port[i]);
 	for (int i = POOL_KINDS; i-- > 0;)
 		if (p->pool[i])
 			pool_destroy(p->pool[i]);

@@ -18,6 +18,7 @@ struct prism {
 		options; // filled in; strings are the caller's, needed during open only
 	struct port *port[PORTS_MAX];
 	uint32_t port_count;
+	uint32_t device_of[PORTS_MAX]; // the port whose device it has: itself, or a VLAN's
 	struct pool *pool[POOL_KINDS];
 	struct prism_worker *worker[WORKERS_MAX]; // the first options.workers
 	struct team *team;                        // of several
@@ -35,6 +36,10 @@ void options_fill(struct prism_options *out, const struct prism_options *given);
 
 // True when the port has an IPv6 address.
 bool options_speak_ip6(const struct prism_port_options *port);
+
+// The port whose device this one has: itself, or the one that `vlan:NAME` names before it;
+// PORTS_MAX when there is none of that name.
+uint32_t options_device_of(const struct prism_options *options, uint32_t index);
 
 // 0, or a negative errno with err_set naming the field.
 int options_check(const struct prism_options *options);

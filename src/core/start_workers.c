@@ -53,8 +53,12 @@ static void describe_ports(struct prism *p)
 	for (uint32_t i = 0; i < p->port_count; i++) {
 		struct shm_port *row = shm_port(p->shm, i);
 
-		snprintf(row->name, sizeof(row->name), "%s", p->port[i]->name);
-		snprintf(row->device, sizeof(row->device), "%s", p->port[i]->device);
+		bool is_vlan = p->device_of[i] != i;
+
+		snprintf(row->name, sizeof(row->name), "%s",
+			 is_vlan ? p->options.ports[i].name : p->port[i]->name);
+		snprintf(row->device, sizeof(row->device), "%s",
+			 is_vlan ? p->options.ports[i].device : p->port[i]->device);
 		memcpy(row->mac, p->port[i]->mac, sizeof(p->port[i]->mac));
 		row->mtu_bytes = p->port[i]->mtu_bytes;
 	}
@@ -103,10 +107,13 @@ static int start_worker(struct prism *p, uint32_t index, struct worker_config *c
 		config->trace = shm_trace(p->shm, index);
 	}
 	for (uint32_t i = 0; i < p->port_count; i++) {
-		config->port[i] = worker_port(p, p->port[i], index);
+		uint32_t device = p->device_of[i];
+
+		config->port[i] =
+			device == i ? worker_port(p, p->port[i], index) : config->port[device];
 		if (!config->port[i])
 			return -ENOMEM;
-		if (config->port[i]->flags & PORT_RELAY)
+		if (device == i && config->port[i]->flags & PORT_RELAY)
 			p->relay[index][i] = config->port[i];
 	}
 	struct prism_worker *w = worker_create(config);
@@ -295,12 +302,14 @@ static void publish_ports(const struct prism_worker *w)
 		struct shm_port_totals *row =
 			shm_port_totals(w->prism->shm, w->env.worker_index, i);
 
+		if (w->env.worker_index == 0)
+			publish_lease(w, (uint16_t)i);
+		if (w->prism->device_of[i] != i) // a VLAN's packets are its device's
+			continue;
 		cell_set(&row->rx_pkts, w->port[i]->rx_pkts);
 		cell_set(&row->rx_bytes, w->port[i]->rx_bytes);
 		cell_set(&row->tx_pkts, w->port[i]->tx_pkts);
 		cell_set(&row->tx_bytes, w->port[i]->tx_bytes);
-		if (w->env.worker_index == 0)
-			publish_lease(w, (uint16_t)i);
 	}
 }
 

@@ -37,7 +37,8 @@ static void receive_once(struct prism_worker *w)
 	struct pkt *pkts[BURST_PKTS];
 
 	for (uint32_t i = 0; i < w->port_count; i++) {
-		uint16_t n = port_rx(&w->env, w->port[i], pkts, BURST_PKTS);
+		uint16_t n = w->port[i]->index == i ? port_rx(&w->env, w->port[i], pkts, BURST_PKTS)
+						    : 0; // a VLAN of another
 
 		if (n == 0)
 			continue;
@@ -203,6 +204,15 @@ struct tcp_config worker_tcp_limits(const struct prism_options *o, uint32_t work
 	};
 }
 
+// It is a VLAN of a port that was added before.
+static bool shares_device(const struct prism_worker *w, const struct port *port)
+{
+	for (uint32_t i = 0; i < w->port_count; i++)
+		if (w->port[i] == port)
+			return true;
+	return false;
+}
+
 static int add_port(struct prism_worker *w, struct port *port, const struct prism_port_options *o)
 {
 	struct net_port_config config = {.vlan_id = o->vlan_id,
@@ -216,7 +226,8 @@ static int add_port(struct prism_worker *w, struct port *port, const struct pris
 		config.addresses[i].addr = internal_addr(&o->addresses[i].addr);
 		config.addresses[i].prefix_len = o->addresses[i].len;
 	}
-	port->index = (uint16_t)w->port_count;
+	if (!shares_device(w, port))
+		port->index = (uint16_t)w->port_count;
 	w->port[w->port_count++] = port;
 	w->idle_looks = port->flags & PORT_RX_IN_MEMORY ? MIN(w->idle_looks, IDLE_LOOKS) : 1;
 	return net_add_port(w->net, port, &config);

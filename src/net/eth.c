@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The first step in: whose frame is it, and what is inside. Called by core/stack.c for every
 // packet; what it learns begins the arrival record. One VLAN tag is understood: the port's own id,
-// or none (and the priority tag with id 0, IEEE 802.1Q 9.6).
+// or that of another port on the same device, whose the frame is then; or none (and the priority
+// tag with id 0, IEEE 802.1Q 9.6).
 //
 // Deliberately not here: 802.3 length frames, double tags, any state.
 #include "net/eth.h"
@@ -39,6 +40,20 @@ static uint16_t read_tag(const struct pkt *p, struct arrival *a)
 	return be16_get(tag->type);
 }
 
+// Several ports share a device: the frame is that one's who has its id.
+static NOINLINE bool find_vlan(const struct net *net, struct arrival *a)
+{
+	const struct port *device = net->port[a->port_index].port;
+
+	for (uint16_t i = 0; i < net->port_count; i++) {
+		if (net->port[i].port != device || net->port[i].vlan_id != a->vlan_id)
+			continue;
+		a->port_index = i;
+		return true;
+	}
+	return false;
+}
+
 enum next eth_input(struct net *net, uint16_t port_index, struct pkt *p, struct arrival *a)
 {
 	const struct net_port *np = &net->port[port_index];
@@ -61,11 +76,11 @@ enum next eth_input(struct net *net, uint16_t port_index, struct pkt *p, struct 
 		if (type == 0)
 			return refuse(net, p, DROP_ETH_TRUNCATED);
 	}
-	if (UNLIKELY(a->vlan_id != np->vlan_id))
+	if (UNLIKELY(a->vlan_id != np->vlan_id) && !find_vlan(net, a))
 		return refuse(net, p, DROP_ETH_VLAN);
 	if (UNLIKELY(!a->to_group && !eth_equal(h->dst, np->port->mac)))
 		return refuse(net, p, DROP_ETH_NOT_OURS);
 	if (LIKELY(type == ETH_TYPE_IPV4))
 		return NEXT_IP4;
-	return other_type(net, p, port_index, type);
+	return other_type(net, p, a->port_index, type);
 }

@@ -189,6 +189,33 @@ static void a_number_that_memory_is_sized_by_has_an_end(void **state)
 	assert_refused("region_mib");
 }
 
+static struct prism_options *fresh_vlan(void)
+{
+	struct prism_options *o = fresh();
+
+	o->ports[1].device = "vlan:p0";
+	o->ports[1].vlan_id = 7;
+	return o;
+}
+
+static void a_vlan_needs_a_device_and_a_tag_of_its_own(void **state)
+{
+	struct prism *prism = prism_open(fresh_vlan());
+
+	(void)state;
+	assert_non_null(prism);
+	assert_non_null(strstr(prism_report(prism), "p1: vlan 7 of p0"));
+	prism_close(prism);
+	fresh_vlan()->ports[1].device = "vlan:p1";
+	assert_refused("ports[1].device");
+	fresh_vlan()->ports[1].vlan_id = 0;
+	assert_refused("ports[1] is a VLAN");
+	fresh_vlan()->ports[1].mtu_bytes = 1500;
+	assert_refused("ports[1] is a VLAN");
+	fresh_vlan()->ports[0].vlan_id = 7;
+	assert_refused("ports[1].vlan_id is 7, which ports[0] has");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -202,6 +229,7 @@ int main(void)
 		cmocka_unit_test(an_mtu_that_no_buffer_holds_is_refused),
 		cmocka_unit_test(a_tag_that_has_no_place_in_a_frame_is_refused),
 		cmocka_unit_test(a_send_buffer_that_holds_less_than_two_buffers_is_refused),
+		cmocka_unit_test(a_vlan_needs_a_device_and_a_tag_of_its_own),
 		cmocka_unit_test(a_number_that_memory_is_sized_by_has_an_end),
 	};
 

@@ -112,6 +112,40 @@ static void tagged_port_takes_and_sends_its_own_tag(void **state)
 	bed_destroy(b);
 }
 
+// Port 1 has VLAN 7 of its device, port 2 VLAN 9 of the same.
+static void ports_on_one_device_take_and_send_a_tag_each(void **state)
+{
+	struct bed *b = bed_create();
+	struct net_port_config c = {.address_count = 1, .vlan_id = 9};
+	be32 peer = IP(198, 20, 3, 4), ours = IP(198, 20, 0, 2);
+	struct icmp_header icmp = {.type = ICMP_ECHO};
+	struct frame f;
+
+	c.addresses[0].addr = addr_from_v4(ours);
+	c.addresses[0].prefix_len = 16;
+	assert_int_equal(net_add_port(b->net, &b->port[1].port, &c), 0);
+	frame_arp(&f, ARP_REQUEST, PEER_MAC, peer, ours);
+	tag(&f, 9);
+	bed_in(b, 1, f.byte, f.len);
+	assert_int_equal(b->port[1].tx_count, 1);
+	capture_read(&b->port[1], 0, b->out);
+	assert_memory_equal(b->out + 12, "\x81\x00\x00\x09\x08\x06", 6);
+	frame_icmp(&f, peer, &icmp, "ping", 4);
+	((struct ipv4_header *)(f.byte + 14))->dst = ours;
+	frame_finish(&f);
+	memcpy(f.byte, b->port[1].port.mac, 6);
+	tag(&f, 9);
+	bed_in(b, 1, f.byte, f.len);
+	assert_int_equal(b->port[1].tx_count, 2);
+	capture_read(&b->port[1], 1, b->out);
+	assert_memory_equal(b->out + 12, "\x81\x00\x00\x09\x08\x00", 6);
+	frame_arp(&f, ARP_REQUEST, PEER_MAC, peer, ours);
+	tag(&f, 8);
+	bed_in(b, 1, f.byte, f.len);
+	assert_int_equal(bed_drops(b, DROP_ETH_VLAN), 1);
+	bed_destroy(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -120,6 +154,7 @@ int main(void)
 		cmocka_unit_test(other_protocols_are_told_apart),
 		cmocka_unit_test(untagged_port_takes_untagged_and_priority_tagged_frames),
 		cmocka_unit_test(tagged_port_takes_and_sends_its_own_tag),
+		cmocka_unit_test(ports_on_one_device_take_and_send_a_tag_each),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
