@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Multicast, received and sent: one worker that joins a group, for whoever sends or for one sender,
-// prints what comes, and answers each datagram with one to the whole group when it is told to.
+// prints what comes, and answers with the same to the whole group when it is told to; but not what
+// comes from the group's own port number, which is another's answer.
 //
 //   cc multicast.c $(pkg-config --cflags --libs prismnet) -o multicast
 //   sudo ./multicast echo.yaml 239.1.2.3 5000 [from ADDRESS] [answer]
@@ -64,7 +65,8 @@ int main(int argc, char **argv)
 				continue;
 			printf("%.*s\n", (int)events[i].len, (const char *)events[i].data);
 			fflush(stdout);
-			if (!answers || prism_udp_send(w, udp, NULL, &to, events[i].buf) < 0)
+			if (!answers || events[i].peer_port == local.port ||
+			    prism_udp_send(w, udp, NULL, &to, events[i].buf) < 0)
 				prism_buf_release(w, events[i].buf);
 		}
 	}

@@ -21,8 +21,8 @@ PRISM_API int prism_udp_open(struct prism_worker *worker, const struct prism_end
 PRISM_API int prism_udp_close(struct prism_worker *worker, prism_udp udp);
 
 /// Drop what comes from ports below 1024 and from the socket's own port number (drop reason
-/// UDP_LOOP), and what is sent to a broadcast address (UDP_TO_GROUP): for services that answer
-/// whatever comes, which could be made to talk to each other, or all to one victim.
+/// UDP_LOOP), and what is sent to a broadcast address or a group (UDP_TO_GROUP): for services that
+/// answer whatever comes, which could be made to talk to each other, or all to one victim.
 /// @return 0; -ESTALE
 /// Thread: the socket's worker.   Blocks: never.
 PRISM_API int prism_udp_clients_only(struct prism_worker *worker, prism_udp udp);
@@ -30,7 +30,7 @@ PRISM_API int prism_udp_clients_only(struct prism_worker *worker, prism_udp udp)
 /// A multicast group, from whom, and on which port of the instance. All zero but for the group is
 /// the usual wish.
 struct prism_udp_group {
-	struct prism_addr group; ///< 224.0.0.2 to 239.255.255.255, or of ff00::/8
+	struct prism_addr group; ///< 224.0.0.2 to 239.255.255.255, or ff02:: and wider scopes
 	struct prism_addr
 		source;       ///< who is wanted (source-specific multicast); zero: whoever sends
 	struct prism_addr on; ///< an address of ours on the port; zero: as for what is sent there
@@ -44,7 +44,7 @@ struct prism_udp_group {
 /// @return 0; -EINVAL (no group that can be joined, or the socket is open at one address),
 ///         -EADDRINUSE (joined already), -ENOSPC (64 groups, 256 wishes, 16 senders of a group),
 ///         -EADDRNOTAVAIL (`on` is not ours), -ENETUNREACH (no port has an address of the family),
-///         -ESTALE
+///         -ENFILE (of several workers: they have no place left to say whose it is), -ESTALE
 /// Thread: the socket's worker.   Blocks: never.
 PRISM_API int prism_udp_join(struct prism_worker *worker, prism_udp udp,
 			     const struct prism_udp_group *group);

@@ -132,7 +132,7 @@ static COLD void hear(struct prism_worker *w, struct pkt *p)
 
 	if (next == NEXT_ARP)
 		arp_hear(w->net, p, &a, word);
-	if (next == NEXT_IP4 && ip4_input(w->net, &p, &a) == NEXT_IGMP)
+	if (next == NEXT_IP4)
 		igmp_hear(w->net, p, &a, word);
 	if (next == NEXT_IP6 && ip6_input(w->net, &p, &a) == NEXT_ICMP6)
 		nd_hear(w->net, p, &a, word);

@@ -18,19 +18,14 @@ static bool has_name(const struct addr *local, uint32_t place)
 	return place == CLAIMS_ANY && !addr_is_any(local);
 }
 
-uint64_t net_claims_of_name(const struct claims *claims, const struct addr *addr, uint16_t port)
-{
-	return claims_have_names(claims) ? claims_of_name(claims, name_of(addr, port)) : 0;
-}
-
 uint64_t net_claimants(const struct net *net, const struct claims *claims, const struct addr *local,
 		       uint16_t port)
 {
 	uint32_t place = net_place(net, local);
 	uint64_t mask = 0;
 
-	if (UNLIKELY(has_name(local, place)))
-		mask = net_claims_of_name(claims, local, port);
+	if (UNLIKELY(has_name(local, place)) && claims_have_names(claims))
+		mask = claims_of_name(claims, name_of(local, port));
 	return mask ? mask : claims_for(claims, port, place);
 }
 

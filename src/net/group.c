@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Multicast groups: which sockets listen to which, from whom, and when what is said of it (RFC 3376
-// 5, RFC 3810 6, which agree). Called by udp_socket.c with requests, by udp.c and ip4.c and ip6.c
-// with what arrived, by igmp.c and mld.c with questions; calls these two to speak.
-//
-// A change is said at once, and again within a second, as often as the routers want. What changes
-// before that is said in turn: the older change first, once more, sooner than it had to be.
+// Multicast groups: which sockets listen to which, on which port, from whom (RFC 3376 2, RFC 3810
+// 3). Called by udp_group.c and udp_socket.c with requests, by udp.c, ip4.c and ip6.c with what
+// arrived. What is said of it to the link is group_say.c's.
 //
 // Deliberately not here: a list of senders that are not wanted. EXCLUDE has an empty one always.
 #include "net/group.h"
@@ -16,21 +13,14 @@
 #include "net/inside.h"
 #include "net/udp.h"
 
-#define REPEAT_NS NS_PER_S // RFC 3376 8.11, RFC 3810 9.11: Unsolicited Report Interval
-#define ROBUSTNESS_DEFAULT 2
-#define ALL_PORTS 0 // under which a worker claims a group whatever the port
-
-static bool is_ip6(const struct group *g)
-{
-	return !addr_is_v4(&g->addr);
-}
+#define ALL_UDP_PORTS 0 // under which a worker claims a group whatever the socket's port
 
 static struct group *group_at(struct net *net, uint16_t index)
 {
 	return &net->groups.group[index - 1];
 }
 
-static struct group_member *member_at(const struct net *net, uint16_t index)
+struct group_member *group_member_at(const struct net *net, uint16_t index)
 {
 	return (struct group_member *)&net->groups.member[index - 1];
 }
@@ -53,75 +43,50 @@ struct group *group_find(const struct net *net, uint16_t port_index, const struc
 	return NULL;
 }
 
-static bool is_wanted(const struct group_record *r, const struct addr *source)
+// Claims are made by what a datagram says of itself: the port it comes by, group, sender or any,
+// UDP port.
+static uint64_t name_of(uint16_t port_index, const struct addr *group, const struct addr *source,
+			uint16_t udp_port)
 {
-	for (uint32_t i = 0; i < r->source_count; i++)
-		if (addr_equal(&r->source[i], source))
-			return true;
-	return false;
+	static const uint8_t no_key[16];
+	struct {
+		struct addr group, source;
+		uint64_t port_index;
+	} key = {*group, *source, port_index};
+
+	return claims_name(hash_siphash(no_key, &key, sizeof(key)), udp_port);
 }
 
-// RFC 3376 R1: all that any socket wants.
-void group_state(const struct net *net, const struct group *g, struct group_record *r)
+static uint64_t claimants(const struct net *net, uint16_t port_index, const struct addr *group,
+			  const struct addr *source, uint16_t udp_port)
 {
-	r->type = GROUP_IS_INCLUDE;
-	r->source_count = 0;
-	for (uint16_t i = g->member_first; i; i = member_at(net, i)->next) {
-		const struct group_member *m = member_at(net, i);
+	const struct claims *claims = net->config.udp_claims;
 
-		if (addr_is_any(&m->source)) {
-			r->type = GROUP_IS_EXCLUDE;
-			r->source_count = 0;
-			return;
-		}
-		if (!is_wanted(r, &m->source))
-			r->source[r->source_count++] = m->source;
-	}
+	if (!claims || !claims_have_names(claims))
+		return 0;
+	return claims_of_name(claims, name_of(port_index, group, source, udp_port));
 }
 
-// RFC 3376 R8: what is said when one state becomes the other. False: nothing.
-static bool change(const struct group_record *before, const struct group_record *after,
-		   struct group_record *r)
-{
-	const struct group_record *more = after, *less = before;
+static const struct addr ANY;
 
-	*r = *after;
-	if (before->type != after->type) {
-		r->type = after->type == GROUP_IS_EXCLUDE ? GROUP_TO_EXCLUDE : GROUP_TO_INCLUDE;
-		return true;
-	}
-	r->type = GROUP_ALLOW;
-	if (before->source_count > after->source_count) {
-		r->type = GROUP_BLOCK;
-		more = before;
-		less = after;
-	}
-	r->source_count = 0;
-	for (uint32_t i = 0; i < more->source_count; i++)
-		if (!is_wanted(less, &more->source[i]))
-			r->source[r->source_count++] = more->source[i];
-	return r->source_count != 0;
+uint64_t group_claimants(const struct net *net, const struct arrival *a, uint16_t udp_port)
+{
+	return claimants(net, a->port_index, &a->dst, &ANY, udp_port) |
+	       claimants(net, a->port_index, &a->dst, &a->src, udp_port);
 }
 
-// It was left here; while another worker listens to it nothing changed for the link. (Each says
-// what he wants: for a router the records of one host add up.)
-static bool is_left_to_others(const struct net *net, const struct group *g,
-			      const struct group_record *r)
+bool group_is_claimed(const struct net *net, uint16_t port_index, const struct addr *addr)
 {
-	return group_says_left(g, r) && group_is_claimed(net, &g->addr);
+	return claimants(net, port_index, addr, &ANY, ALL_UDP_PORTS) != 0;
 }
 
-static void tell(struct net *net, const struct group *g, const struct group_record *r)
+bool group_others_hear(const struct net *net, const struct group *g)
 {
-	if (is_left_to_others(net, g, r))
-		return;
-	if (is_ip6(g))
-		mld_tell(net, g, r);
-	else
-		igmp_tell(net, g, r);
+	return (claimants(net, g->port_index, &g->addr, &ANY, ALL_UDP_PORTS) &
+		~(UINT64_C(1) << net->env->worker_index)) != 0;
 }
 
-static void release(struct net *net, struct group *g)
+void group_release(struct net *net, struct group *g)
 {
 	struct groups *t = &net->groups;
 	uint16_t index = (uint16_t)(g - t->group + 1);
@@ -131,48 +96,19 @@ static void release(struct net *net, struct group *g)
 		link = &group_at(net, *link)->next;
 	*link = g->next;
 	g->next = t->group_free;
+	g->repeat_ns = g->answer_ns = TIME_NEVER_NS;
 	t->group_free = index;
 	t->count--;
 }
 
-static uint32_t repeats(const struct net *net, const struct group *g)
+// One that was left, and whose farewell is only to be said again.
+static void make_room(struct net *net)
 {
-	uint8_t robustness = net->groups.port[g->port_index].robustness[is_ip6(g)];
+	struct groups *t = &net->groups;
 
-	return (robustness ? robustness : ROBUSTNESS_DEFAULT) - 1u;
-}
-
-static uint64_t soon(struct net *net, uint64_t within_ns)
-{
-	return net->env->now_ns + 1 + rng_below(&net->env->rng, within_ns);
-}
-
-// RFC 3376 R7: a change is said for the last time, or once more.
-static void say(struct net *net, struct group *g)
-{
-	tell(net, g, &g->change);
-	g->repeat_ns = soon(net, REPEAT_NS);
-	if (g->repeats_left == 0)
-		g->repeat_ns = TIME_NEVER_NS;
-	else
-		g->repeats_left--;
-}
-
-static void changed(struct net *net, struct group *g, const struct group_record *before)
-{
-	struct group_record after, r;
-
-	group_state(net, g, &after);
-	if (change(before, &after, &r)) {
-		if (g->repeat_ns != TIME_NEVER_NS) // RFC 3376 R9
-			tell(net, g, &g->change);
-		g->change = r;
-		g->repeats_left = (uint8_t)repeats(net, g);
-		say(net, g);
-	}
-	if (g->member_first == 0 && g->repeat_ns == TIME_NEVER_NS)
-		release(net, g);
-	group_schedule(net);
+	for (uint32_t i = 0; t->group_free == 0 && i < GROUPS_MAX; i++)
+		if (t->group[i].member_first == 0)
+			group_farewell(net, &t->group[i]);
 }
 
 static struct group *make(struct net *net, const struct group_wish *w)
@@ -199,8 +135,8 @@ static struct group *make(struct net *net, const struct group_wish *w)
 static uint16_t *link_of(struct net *net, struct group *g, const struct udp_socket *s,
 			 const struct addr *source)
 {
-	for (uint16_t *link = &g->member_first; *link; link = &member_at(net, *link)->next) {
-		const struct group_member *m = member_at(net, *link);
+	for (uint16_t *link = &g->member_first; *link; link = &group_member_at(net, *link)->next) {
+		const struct group_member *m = group_member_at(net, *link);
 
 		if (m->socket == s && addr_equal(&m->source, source))
 			return link;
@@ -212,58 +148,47 @@ static bool has_room_for(const struct net *net, const struct group *g, const str
 {
 	struct group_record r;
 
-	group_state(net, g, &r);
-	return net->groups.member_free &&
-	       (addr_is_any(source) || is_wanted(&r, source) || r.source_count < GROUP_SOURCES_MAX);
-}
-
-// Others on this worker that listen to the group, on any port of ours: sockets of one UDP port, or
-// 0 for any.
-static bool listens(const struct net *net, const struct addr *addr, uint16_t udp_port)
-{
-	for (uint32_t i = 0; i < GROUPS_MAX; i++) {
-		const struct group *g = &net->groups.group[i];
-
-		for (uint16_t k = addr_equal(&g->addr, addr) ? g->member_first : 0; k;
-		     k = member_at(net, k)->next)
-			if (udp_port == ALL_PORTS || member_at(net, k)->socket->port == udp_port)
-				return true;
-	}
-	return false;
+	if (!g)
+		return net->groups.group_free && net->groups.member_free;
+	group_senders(net, g, &r);
+	return net->groups.member_free && (addr_is_any(source) || group_is_wanted(&r, source) ||
+					   r.source_count < GROUP_SOURCES_MAX);
 }
 
 // The others hand on what comes for it from now on.
-static int claim(struct net *net, const struct group_wish *w, uint16_t udp_port)
+static int claim(struct net *net, const struct group *g, const struct group_wish *w,
+		 uint16_t udp_port)
 {
 	struct claims *claims = net->config.udp_claims;
-	int error = 0;
+	uint32_t me = net->env->worker_index;
+	uint64_t group = name_of(w->port_index, &w->group, &ANY, ALL_UDP_PORTS);
+	uint64_t name = name_of(w->port_index, &w->group, &w->source, udp_port);
+	bool is_first = !g || g->member_first == 0;
+	char text[ADDR_TEXT_BYTES];
 
 	if (!claims)
 		return 0;
-	if (!listens(net, &w->group, ALL_PORTS))
-		error = net_claim(net, claims, &w->group, ALL_PORTS);
-	if (!error && !listens(net, &w->group, udp_port))
-		error = net_claim(net, claims, &w->group, udp_port);
-	if (error && !listens(net, &w->group, ALL_PORTS))
-		net_unclaim(net, claims, &w->group, ALL_PORTS);
-	return error;
+	if (!is_first || claims_take_name(claims, group, me)) {
+		if (claims_take_name(claims, name, me))
+			return 0;
+		if (is_first)
+			claims_leave_name(claims, group, me);
+	}
+	return err_set(ERR_CLAIMS_FULL, "%s port %u", addr_format(&w->group, text), udp_port);
 }
 
-static void unclaim(struct net *net, const struct addr *group, uint16_t udp_port)
+static void unclaim(struct net *net, const struct group *g, const struct addr *source,
+		    uint16_t udp_port)
 {
 	struct claims *claims = net->config.udp_claims;
+	uint32_t me = net->env->worker_index;
 
-	if (claims && !listens(net, group, udp_port))
-		net_unclaim(net, claims, group, udp_port);
-	if (claims && !listens(net, group, ALL_PORTS))
-		net_unclaim(net, claims, group, ALL_PORTS);
-}
-
-static int no_room(const struct group_wish *w)
-{
-	char text[ADDR_TEXT_BYTES];
-
-	return err_set(ERR_GROUPS_FULL, "%s", addr_format(&w->group, text));
+	if (!claims)
+		return;
+	claims_leave_name(claims, name_of(g->port_index, &g->addr, source, udp_port), me);
+	if (g->member_first == 0)
+		claims_leave_name(claims, name_of(g->port_index, &g->addr, &ANY, ALL_UDP_PORTS),
+				  me);
 }
 
 int group_join(struct net *net, struct udp_socket *s, const struct group_wish *w)
@@ -274,10 +199,11 @@ int group_join(struct net *net, struct udp_socket *s, const struct group_wish *w
 
 	if (g && link_of(net, g, s, &w->source))
 		return err_set(ERR_GROUP_JOINED, "%s", addr_format(&w->group, text));
-	if (g ? !has_room_for(net, g, &w->source)
-	      : !net->groups.member_free || !net->groups.group_free)
-		return no_room(w);
-	int error = claim(net, w, s->port);
+	if (!g)
+		make_room(net);
+	if (!has_room_for(net, g, &w->source))
+		return err_set(ERR_GROUPS_FULL, "%s", addr_format(&w->group, text));
+	int error = claim(net, g, w, s->port);
 
 	if (error)
 		return error;
@@ -285,14 +211,15 @@ int group_join(struct net *net, struct udp_socket *s, const struct group_wish *w
 		g = make(net, w);
 	group_state(net, g, &before);
 	uint16_t index = net->groups.member_free;
-	struct group_member *m = member_at(net, index);
+	struct group_member *m = group_member_at(net, index);
 
 	net->groups.member_free = m->next;
 	if (g->member_first == 0)
 		counter_add(net->env, COUNTER_udp_groups, 1);
-	*m = (struct group_member){.source = w->source, .socket = s, .next = g->member_first};
+	*m = (struct group_member){
+		.source = w->source, .on = w->on, .socket = s, .next = g->member_first};
 	g->member_first = index;
-	changed(net, g, &before);
+	group_changed(net, g, &before);
 	return 0;
 }
 
@@ -300,31 +227,42 @@ static void leave(struct net *net, struct group *g, uint16_t *link)
 {
 	struct group_record before;
 	uint16_t index = *link;
-	struct group_member *m = member_at(net, index);
-	const struct addr group = g->addr;
-	uint16_t udp_port = m->socket->port;
+	struct group_member *m = group_member_at(net, index);
 
 	group_state(net, g, &before);
 	*link = m->next;
 	if (g->member_first == 0)
 		counter_sub(net->env, COUNTER_udp_groups, 1);
+	unclaim(net, g, &m->source, m->socket->port);
 	m->socket = NULL;
 	m->next = net->groups.member_free;
 	net->groups.member_free = index;
-	unclaim(net, &group, udp_port);
-	changed(net, g, &before);
+	group_changed(net, g, &before);
+}
+
+// By the words of the request: the port may be another by now.
+static uint16_t *link_by_words(struct net *net, struct group *g, const struct udp_socket *s,
+			       const struct group_wish *w)
+{
+	uint16_t *link = addr_equal(&g->addr, &w->group) ? link_of(net, g, s, &w->source) : NULL;
+
+	return link && addr_equal(&group_member_at(net, *link)->on, &w->on) ? link : NULL;
 }
 
 int group_leave(struct net *net, struct udp_socket *s, const struct group_wish *w)
 {
-	struct group *g = group_find(net, w->port_index, &w->group);
-	uint16_t *link = g ? link_of(net, g, s, &w->source) : NULL;
 	char text[ADDR_TEXT_BYTES];
 
-	if (!link)
-		return err_set(ERR_GROUP_NOT_JOINED, "%s", addr_format(&w->group, text));
-	leave(net, g, link);
-	return 0;
+	for (uint32_t i = 0; i < GROUPS_MAX; i++) {
+		struct group *g = &net->groups.group[i];
+		uint16_t *link = g->member_first ? link_by_words(net, g, s, w) : NULL;
+
+		if (!link)
+			continue;
+		leave(net, g, link);
+		return 0;
+	}
+	return err_set(ERR_GROUP_NOT_JOINED, "%s", addr_format(&w->group, text));
 }
 
 void group_leave_all(struct net *net, struct udp_socket *s)
@@ -334,11 +272,11 @@ void group_leave_all(struct net *net, struct udp_socket *s)
 		uint16_t *link = &g->member_first;
 
 		while (*link) {
-			if (member_at(net, *link)->socket == s) {
+			if (group_member_at(net, *link)->socket == s) {
 				leave(net, g, link);
 				link = &g->member_first;
 			} else {
-				link = &member_at(net, *link)->next;
+				link = &group_member_at(net, *link)->next;
 			}
 		}
 	}
@@ -348,108 +286,21 @@ bool group_is_heard(const struct net *net, uint16_t port_index, const struct add
 {
 	const struct group *g = net->groups.count ? group_find(net, port_index, addr) : NULL;
 
-	return (g && g->member_first) || group_is_claimed(net, addr);
-}
-
-bool group_is_claimed(const struct net *net, const struct addr *addr)
-{
-	return group_claimants(net, addr, ALL_PORTS) != 0;
+	return (g && g->member_first) || group_is_claimed(net, port_index, addr);
 }
 
 struct udp_socket *group_socket(const struct net *net, const struct arrival *a, uint16_t port)
 {
 	const struct group *g = group_find(net, a->port_index, &a->dst);
 
-	for (uint16_t i = g ? g->member_first : 0; i; i = member_at(net, i)->next) {
-		const struct group_member *m = member_at(net, i);
+	for (uint16_t i = g ? g->member_first : 0; i; i = group_member_at(net, i)->next) {
+		const struct group_member *m = group_member_at(net, i);
 
 		if (m->socket->port == port &&
 		    (addr_is_any(&m->source) || addr_equal(&m->source, &a->src)))
 			return m->socket;
 	}
 	return NULL;
-}
-
-uint64_t group_claimants(const struct net *net, const struct addr *group, uint16_t port)
-{
-	return net->config.udp_claims ? net_claims_of_name(net->config.udp_claims, group, port) : 0;
-}
-
-// RFC 3376 R10, R11, R12: of several questions the first answer is theirs too.
-void group_asked(struct net *net, uint16_t port_index, bool is_ip6, const struct addr *group,
-		 uint32_t delay_ms)
-{
-	uint64_t due_ns = soon(net, (uint64_t)delay_ms * NS_PER_MS + 1);
-	uint64_t *when = &net->groups.port[port_index].answer_ns[is_ip6];
-
-	if (group) {
-		struct group *g = group_find(net, port_index, group);
-
-		if (!g || g->member_first == 0)
-			return;
-		when = &g->answer_ns;
-	}
-	*when = MIN(*when, due_ns);
-	group_schedule(net);
-}
-
-static void group_tick(struct net *net, struct group *g)
-{
-	uint64_t now_ns = net->env->now_ns;
-	struct group_record r;
-
-	if (g->answer_ns <= now_ns) {
-		g->answer_ns = TIME_NEVER_NS;
-		group_state(net, g, &r);
-		if (g->member_first)
-			tell(net, g, &r);
-	}
-	if (g->repeat_ns <= now_ns)
-		say(net, g);
-	if (g->member_first == 0 && g->repeat_ns == TIME_NEVER_NS)
-		release(net, g);
-}
-
-static bool is_used(const struct group *g)
-{
-	return g->member_first || g->repeat_ns != TIME_NEVER_NS;
-}
-
-static void timer_fires(void *context, struct timer *timer, uint64_t now_ns)
-{
-	struct net *net = context;
-
-	(void)timer;
-	for (uint16_t i = 0; i < net->port_count; i++) {
-		struct group_port *port = &net->groups.port[i];
-
-		for (uint32_t ip6 = 0; ip6 < 2; ip6++) {
-			if (port->answer_ns[ip6] > now_ns)
-				continue;
-			port->answer_ns[ip6] = TIME_NEVER_NS;
-			(ip6 ? mld_tell_all : igmp_tell_all)(net, i);
-		}
-	}
-	for (uint32_t i = 0; net->groups.count && i < GROUPS_MAX; i++)
-		if (is_used(&net->groups.group[i]))
-			group_tick(net, &net->groups.group[i]);
-	group_schedule(net);
-}
-
-void group_schedule(struct net *net)
-{
-	struct groups *t = &net->groups;
-	uint64_t next_ns = TIME_NEVER_NS;
-
-	for (uint16_t i = 0; i < net->port_count; i++)
-		next_ns = MIN(next_ns, MIN(t->port[i].answer_ns[0], t->port[i].answer_ns[1]));
-	for (uint32_t i = 0; t->count && i < GROUPS_MAX; i++)
-		if (is_used(&t->group[i]))
-			next_ns = MIN(next_ns, MIN(t->group[i].answer_ns, t->group[i].repeat_ns));
-	if (next_ns == TIME_NEVER_NS)
-		wheel_stop(net->wheel, &t->timer);
-	else
-		wheel_arm(net->wheel, &t->timer, MAX(next_ns, net->env->now_ns));
 }
 
 void groups_init(struct net *net)
@@ -465,10 +316,7 @@ void groups_init(struct net *net)
 		t->member[i - 1].next = t->member_free;
 		t->member_free = i;
 	}
-	for (uint32_t i = 0; i < PORTS_MAX; i++)
-		t->port[i].answer_ns[0] = t->port[i].answer_ns[1] = TIME_NEVER_NS;
-	t->timer.kind = TIMER_GROUP;
-	wheel_set_kind(net->wheel, TIMER_GROUP, timer_fires, net);
+	group_say_init(net);
 }
 
 void groups_fini(struct net *net)

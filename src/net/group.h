@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Multicast groups that sockets listen to, and what is said of them to routers, and to switches
 // that look at it: as a host of IGMPv3 (RFC 3376) and MLDv2 (RFC 3810), which have one state
-// machine in two alphabets. group.c is the machine, igmp.c and mld.c are the alphabets.
+// machine in two alphabets. group.c has the groups, group_say.c is the machine, igmp.c and mld.c
+// are the alphabets.
 //
 //	group on a port --> member --> member ..      one for each socket and sender that is wanted
 //	                    socket     socket
 //	                    sender     any sender
 //
 // Of several workers each has the groups of his own sockets, and the claims of all
-// (sync/claims.h) say who has any: under a group's name with port 0, and with the socket's port.
+// (sync/claims.h) say who has any: under a name made of port and group, with UDP port 0, and of
+// port, group, sender or any, with the socket's UDP port.
 #pragma once
 
 #include "base/wheel.h"
@@ -31,6 +33,7 @@ struct group_record {
 
 struct group_member {
 	struct addr source;        // any: whoever sends
+	struct addr on;            // as the request said it
 	struct udp_socket *socket; // NULL: free
 	uint16_t next;             // of the group, or free; index + 1
 };
@@ -50,6 +53,7 @@ struct group {
 struct group_port {
 	uint64_t igmp1_until_ns, igmp2_until_ns, mld1_until_ns;
 	uint64_t answer_ns[2]; // of IPv4's groups, of IPv6's
+	uint64_t round_due_ns; // when the next question may go round that is not one too many
 	uint8_t robustness[2];
 };
 
@@ -76,7 +80,8 @@ void groups_fini(struct net *net);
 // errno with err_set.
 struct group_wish {
 	struct addr group, source;
-	uint16_t port_index;
+	struct addr on;      // as the request says the port, by which it is left again
+	uint16_t port_index; // of joining
 };
 int group_join(struct net *net, struct udp_socket *s, const struct group_wish *wish);
 int group_leave(struct net *net, struct udp_socket *s, const struct group_wish *wish);
@@ -88,17 +93,40 @@ void group_leave_all(struct net *net, struct udp_socket *s);
 struct group *group_find(const struct net *net, uint16_t port_index, const struct addr *addr);
 
 // True when somebody here, or another worker, listens to it on this port: a packet to it goes on.
+// Asked of all that is sent to a group.
 bool group_is_heard(const struct net *net, uint16_t port_index, const struct addr *addr);
 
 // True when one of several workers does.
-bool group_is_claimed(const struct net *net, const struct addr *addr);
+bool group_is_claimed(const struct net *net, uint16_t port_index, const struct addr *addr);
+
+// True when another worker does.
+bool group_others_hear(const struct net *net, const struct group *g);
 
 // The socket that wants what `source` sends to the group and port, or NULL.
 struct udp_socket *group_socket(const struct net *net, const struct arrival *arrival,
 				uint16_t port);
 
 // Which of several workers want it.
-uint64_t group_claimants(const struct net *net, const struct addr *group, uint16_t port);
+uint64_t group_claimants(const struct net *net, const struct arrival *arrival, uint16_t port);
+
+// What group.c and group_say.c have for each other.
+struct group_member *group_member_at(const struct net *net, uint16_t index);
+
+// The slot is free.
+void group_release(struct net *net, struct group *g);
+
+// It was left, and that is said for the last time.
+void group_farewell(struct net *net, struct group *g);
+
+// What is wanted of it changed since `before`, which is to be said.
+void group_changed(struct net *net, struct group *g, const struct group_record *before);
+
+// The senders that are wanted, whether or not any is.
+void group_senders(const struct net *net, const struct group *g, struct group_record *record);
+
+bool group_is_wanted(const struct group_record *record, const struct addr *source);
+
+void group_say_init(struct net *net);
 
 // A question: about one group, or any. An answer is due within delay_ms, at a random time.
 void group_asked(struct net *net, uint16_t port_index, bool is_ip6, const struct addr *group,

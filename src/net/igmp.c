@@ -14,6 +14,8 @@
 #include "port/mesh.h"
 
 #define TTL 1
+#define ROUNDS_AT_ONCE 16u
+#define ROUND_NS (NS_PER_S / 64)
 #define TOS_INTERNETWORK_CONTROL 0xc0 // RFC 3376 4
 #define TENTH_MS 100u
 #define IGMP1_DELAY_MS (100 * TENTH_MS) // RFC 3376 7.2.1: a router of version 1 means ten seconds
@@ -160,13 +162,24 @@ void igmp_tell_all(struct net *net, uint16_t port_index)
 		send(net, port_index, p, be32_of(IGMP_ALL_V3_ROUTERS));
 }
 
-static enum drop check(const struct pkt *p, const struct arrival *a)
+// RFC 3376 R17, 9.1: from the link, or a switch that has no address; to the group itself, or to all
+// systems, which no router forwards. A TTL of 1 says little: who is far off chooses it to be that.
+static bool is_of_link(const struct net *net, const struct arrival *a, const struct ipv4_header *ip,
+		       const struct igmp_message *m)
+{
+	if (ip->ttl != TTL || (ip->src.raw && !net_on_link(net, a->port_index, ip->src)))
+		return false;
+	return be32_get(ip->dst) == IGMP_ALL_SYSTEMS ||
+	       (m->group.raw && ip->dst.raw == m->group.raw);
+}
+
+static enum drop check(const struct net *net, const struct pkt *p, const struct arrival *a)
 {
 	const struct ipv4_header *ip = pkt_at(p, a->l3_offset);
 
-	// RFC 3376 R17: sent with a TTL of 1, so whoever is not on the link cannot ask.
-	if (ip->ttl != TTL || a->l4_len < sizeof(struct igmp_message) ||
-	    pkt_seg_len(p) < (uint32_t)a->l4_offset + a->l4_len)
+	if (a->l4_len < sizeof(struct igmp_message) ||
+	    pkt_seg_len(p) < (uint32_t)a->l4_offset + a->l4_len ||
+	    !is_of_link(net, a, ip, pkt_at(p, a->l4_offset)))
 		return DROP_IGMP_MALFORMED;
 	if (!checksum_is_good(checksum_add(0, pkt_at(p, a->l4_offset), a->l4_len)))
 		return DROP_IGMP_CHECKSUM;
@@ -180,30 +193,28 @@ static uint32_t delay_of(struct net *net, const struct pkt *p, const struct arri
 	const struct igmp3_query *q = pkt_at(p, a->l4_offset);
 	uint8_t code = q->message.response_code;
 
-	if (a->l4_len >= sizeof(*q)) {
-		uint8_t robustness = q->flags & IGMP_ROBUSTNESS_MASK;
+	uint64_t *until_ns = code == 0 ? &port->igmp1_until_ns : &port->igmp2_until_ns;
 
-		if (robustness) // RFC 3376 R4
-			port->robustness[0] = robustness;
+	if (a->l4_len >= sizeof(*q)) {
+		port->robustness[0] = q->flags & IGMP_ROBUSTNESS_MASK; // RFC 3376 R4
 		return igmp_code(code) * TENTH_MS;
 	}
-	if (code == 0) {
-		port->igmp1_until_ns = net->env->now_ns + OLDER_ROUTER_NS;
-		return IGMP1_DELAY_MS;
-	}
-	port->igmp2_until_ns = net->env->now_ns + OLDER_ROUTER_NS;
-	return code * TENTH_MS;
+	if (q->message.group.raw == 0) // a general question
+		*until_ns = net->env->now_ns + OLDER_ROUTER_NS;
+	return code == 0 ? IGMP1_DELAY_MS : code * TENTH_MS;
 }
 
 static enum drop hear(struct net *net, const struct pkt *p, const struct arrival *a)
 {
-	enum drop reason = check(p, a);
+	enum drop reason = check(net, p, a);
 	const struct igmp_message *m = pkt_at(p, a->l4_offset);
 
 	if (reason != DROP_OK)
 		return reason;
 	if (m->type != IGMP_QUERY)
 		return DROP_IGMP_IGNORED;
+	if (a->l4_len > sizeof(*m) && a->l4_len < sizeof(struct igmp3_query)) // RFC 3376 7.1
+		return DROP_IGMP_MALFORMED;
 	const struct addr group = addr_from_v4(m->group);
 	uint32_t delay_ms = delay_of(net, p, a);
 
@@ -211,21 +222,38 @@ static enum drop hear(struct net *net, const struct pkt *p, const struct arrival
 	return DROP_OK;
 }
 
-static void go_round(struct net *net, struct pkt *p, const struct arrival *a, enum drop reason,
-		     uint32_t from)
+// Each worker answers for his own groups. Questions are few; who forges many has some of them go to
+// the others, who would answer no sooner for more.
+static bool may_go_round(struct net *net, const struct arrival *a)
 {
-	if (reason == DROP_OK)
-		round_send(net, p, mesh_word(HANDED_IGMP, a->port_index, from), reason);
-	else
-		pkt_drop(net->env, p, reason);
+	struct group_port *port = &net->groups.port[a->port_index];
+	uint64_t due_ns = MAX(port->round_due_ns, net->env->now_ns);
+
+	if (due_ns - net->env->now_ns > (ROUNDS_AT_ONCE - 1) * ROUND_NS)
+		return false;
+	port->round_due_ns = due_ns + ROUND_NS;
+	return true;
 }
 
 void igmp_input(struct net *net, struct pkt *p, struct arrival *a)
 {
-	go_round(net, p, a, hear(net, p, a), net->env->worker_index);
+	enum drop reason = hear(net, p, a);
+
+	if (reason != DROP_OK)
+		pkt_drop(net->env, p, reason);
+	else if (net->env->hands && may_go_round(net, a))
+		round_send(net, p, mesh_word(HANDED_IGMP, a->port_index, net->env->worker_index),
+			   DROP_OK);
+	else
+		pkt_consume(net->env, p);
 }
 
 void igmp_hear(struct net *net, struct pkt *p, struct arrival *a, uint16_t word)
 {
-	go_round(net, p, a, hear(net, p, a), mesh_from(word));
+	const struct ipv4_header *ip = pkt_at(p, a->l3_offset);
+
+	a->l4_offset = (uint16_t)(a->l3_offset + ipv4_header_len(ip));
+	a->l4_len = (uint16_t)(be16_get(ip->total_len) - ipv4_header_len(ip));
+	(void)hear(net, p, a);
+	round_send(net, p, word, DROP_OK);
 }

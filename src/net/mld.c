@@ -16,7 +16,8 @@
 
 #define HOP_LIMIT 1
 #define DELAY_MS_MAX 10000u // RFC 3810 9.3: the default; a longer one is answered sooner
-#define MLD1_QUERY_BYTES 24
+#define MLD1_QUERY_BYTES 24 // RFC 3810 8.1
+#define MLD2_QUERY_BYTES 28
 
 // RFC 3810 9.12: robustness times the interval of questions, and once the time for an answer.
 #define OLDER_ROUTER_NS (2 * 125 * NS_PER_S + 10 * NS_PER_S)
@@ -159,6 +160,7 @@ static enum drop check(const struct pkt *p, const struct arrival *a)
 
 	if (ip->hop_limit != HOP_LIMIT || !ipv6_is_link_local(&a->src) ||
 	    ip->next_header != IPV6_HOP_BY_HOP || a->l4_len < sizeof(struct mld_query) ||
+	    (a->l4_len > MLD1_QUERY_BYTES && a->l4_len < MLD2_QUERY_BYTES) ||
 	    pkt_seg_len(p) < a->l4_offset + sizeof(struct mld_query))
 		return DROP_MLD_MALFORMED;
 	return DROP_OK;
@@ -171,9 +173,11 @@ static void remember_router(struct net *net, const struct pkt *p, const struct a
 	const struct mld_query *q = pkt_at(p, a->l4_offset);
 	const uint8_t *flags = (const uint8_t *)(q + 1);
 
-	if (a->l4_len == MLD1_QUERY_BYTES)
+	const struct addr group = addr_from_bytes(q->group);
+
+	if (a->l4_len == MLD1_QUERY_BYTES && addr_is_any(&group)) // a general question
 		port->mld1_until_ns = net->env->now_ns + OLDER_ROUTER_NS;
-	else if (pkt_seg_len(p) > a->l4_offset + sizeof(*q) && *flags & IGMP_ROBUSTNESS_MASK)
+	else if (pkt_seg_len(p) > a->l4_offset + sizeof(*q))
 		port->robustness[1] = *flags & IGMP_ROBUSTNESS_MASK; // RFC 3810 5.1.8
 }
 

@@ -120,7 +120,8 @@ void neighbour_release(struct net *net, struct neighbour *n)
 // last stays.
 static uint64_t worth(const struct neighbour *n)
 {
-	bool failed = n->used_ns == 0 || n->state == NEIGHBOUR_FAILED;
+	// A group's cost nothing to make again.
+	bool failed = n->used_ns == 0 || n->state & (NEIGHBOUR_FAILED | NEIGHBOUR_FIXED);
 	uint64_t class = failed ? 0 : n->state == NEIGHBOUR_PENDING ? 1 : 2;
 
 	return class << 62 | n->used_ns >> 2;

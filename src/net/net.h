@@ -141,10 +141,7 @@ uint32_t net_place(const struct net *net, const struct addr *a);
 uint64_t net_claimants(const struct net *net, const struct claims *claims, const struct addr *local,
 		       uint16_t port);
 
-// Who have one under an address that is none of those configured: a group's.
-uint64_t net_claims_of_name(const struct claims *claims, const struct addr *addr, uint16_t port);
-
-// This worker has one at an address of ours, or any, or in a group; 0 or a negative errno with
+// This worker has one at an address of ours, or any; 0 or a negative errno with
 // err_set. Or no more, whether or not the address is still ours.
 int net_claim(struct net *net, struct claims *claims, const struct addr *local, uint16_t port);
 void net_unclaim(struct net *net, struct claims *claims, const struct addr *local, uint16_t port);

@@ -70,13 +70,21 @@ static bool may_be_remote(const struct net *net, be32 a)
 	return top != 0 && top != 127 && top < 224 && !net_is_ours(net, a);
 }
 
+static uint16_t first_port(const struct net *net)
+{
+	for (uint16_t i = 0; i < net->port_count; i++)
+		if (net->port[i].address_count)
+			return i;
+	return 0;
+}
+
 // 255.255.255.255 and groups have no next hop: they leave by the port of the source address; a
 // group else by that of its route, if only to say which port; or by the first.
 static const struct route *to_link(const struct net *net, be32 local, be32 to, struct route *room)
 {
 	const struct route *r = ipv4_is_multicast(to) ? route_find(&net->routes, to) : NULL;
 
-	*room = (struct route){.len = 32, .port_index = r ? r->port_index : 0};
+	*room = (struct route){.len = 32, .port_index = r ? r->port_index : first_port(net)};
 	for (uint16_t i = 0; i < net->port_count; i++)
 		for (uint32_t k = 0; k < net->port[i].address_count; k++)
 			if (net->port[i].address[k].addr.raw == local.raw)
@@ -154,6 +162,9 @@ bool path_refresh(struct net *net, struct net_path *path)
 void path_large_sent(struct net *net, const struct addr *remote, uint32_t bytes)
 {
 	be32 to = addr_to_v4(remote);
+
+	if (ipv4_is_multicast(to)) // nobody reports anything of a group
+		return;
 	struct net_large_sent *l = &net->large_sent[net_slot(net, to, 0, LARGE_SENT_SLOTS)];
 
 	if (l->remote.raw != to.raw)

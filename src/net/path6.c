@@ -245,7 +245,8 @@ int path6_find(struct net *net, const struct addr *local, const struct addr *rem
 
 	if (!addr_is_any(&from) && !ip6_find(net, &from))
 		return -EADDRNOTAVAIL;
-	if (!net->ip6 || to.half[0] == 0 || ip6_find(net, &to) || !find_hop(net, &from, &to, &hop))
+	if (!net->ip6 || to.half[0] == 0 || ipv6_is_nowhere(&to) || ip6_find(net, &to) ||
+	    !find_hop(net, &from, &to, &hop))
 		return -ENETUNREACH;
 	struct ip6_address *own = source(net, &from, &to, hop.port_index);
 	const struct net_port *np = &net->port[hop.port_index];

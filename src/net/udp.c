@@ -22,7 +22,7 @@ enum drop udp_check(const struct pkt *p, const struct arrival *a)
 
 static COLD void no_socket(struct net *net, struct pkt *p, const struct arrival *a)
 {
-	if (dhcp_input(net, p, a))
+	if (!(a->to_group && net_is_multicast(&a->dst)) && dhcp_input(net, p, a))
 		return;
 	icmp_send_unreachable(net, p, a, ICMP_UNREACHABLE_PORT); // RFC 1122 4.1.3.1
 	pkt_drop(net->env, p, udp_why_nobody(net, a));
@@ -101,13 +101,12 @@ static inline enum drop unheard(const struct udp_socket *s, const struct arrival
 	return UNLIKELY(port < 1024 || port == s->port) ? DROP_UDP_LOOP : DROP_OK;
 }
 
-// Of those at the port; what goes to a group is for who joined it.
-static inline struct udp_socket *receiver(struct net *net, const struct arrival *a, uint16_t port)
+// What goes to a group is for who joined it; to all nodes of a link, for whoever has the port.
+static NOINLINE struct udp_socket *group_receiver(struct net *net, const struct arrival *a,
+						  uint16_t port)
 {
-	struct udp_socket *s = UNLIKELY(a->to_group) ? group_socket(net, a, port) : NULL;
+	struct udp_socket *s = group_socket(net, a, port);
 
-	if (LIKELY(!a->to_group))
-		return udp_lookup(net, &a->dst, port);
 	return s || group_is_heard(net, a->port_index, &a->dst) ? s
 								: udp_lookup(net, &a->dst, port);
 }
@@ -116,7 +115,9 @@ static inline struct udp_socket *receiver(struct net *net, const struct arrival 
 HOT_INLINE bool take(struct net *net, struct pkt *p, const struct arrival *a)
 {
 	const struct udp_header *h = pkt_at(p, a->l4_offset);
-	struct udp_socket *s = receiver(net, a, be16_get(h->dst_port));
+	uint16_t port = be16_get(h->dst_port);
+	struct udp_socket *s = LIKELY(!a->to_group) ? udp_lookup(net, &a->dst, port)
+						    : group_receiver(net, a, port);
 	enum drop reason;
 
 	if (UNLIKELY(!s))
@@ -149,7 +150,10 @@ static NOINLINE bool hand_to_claimant(struct net *net, struct pkt *p, const stru
 bool udp_hand_to_worker(struct net *net, struct pkt *p, const struct arrival *a)
 {
 	const struct udp_header *h = pkt_at(p, a->l4_offset);
-	uint64_t claimants = udp_claimants(net, &a->dst, be16_get(h->dst_port));
+	uint16_t port = be16_get(h->dst_port);
+	uint64_t claimants = UNLIKELY(a->to_group) && group_is_claimed(net, a->port_index, &a->dst)
+				     ? group_claimants(net, a, port)
+				     : udp_claimants(net, &a->dst, port);
 
 	return claimants != UINT64_C(1) << net->env->worker_index &&
 	       hand_to_claimant(net, p, a, claimants);

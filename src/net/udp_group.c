@@ -15,8 +15,8 @@ static bool may_join(const struct addr *group)
 		       be32_get(addr_to_v4(group)) != IGMP_ALL_SYSTEMS;
 	const struct addr all_nodes = IPV6_ALL_NODES;
 
-	return ipv6_is_multicast(group) && (group->byte[1] & 0xf) > 1 &&
-	       !addr_equal(group, &all_nodes);
+	return ipv6_is_multicast(group) && !ipv6_is_nowhere(group) &&
+	       !addr_equal(group, &all_nodes) && !ipv6_is_solicited_node(group);
 }
 
 static bool may_send(const struct addr *source, const struct addr *group)
@@ -24,6 +24,11 @@ static bool may_send(const struct addr *source, const struct addr *group)
 	if (addr_is_any(source))
 		return true;
 	return addr_is_v4(source) == addr_is_v4(group) && !net_is_multicast(source);
+}
+
+static bool is_of_family(const struct udp_group *g)
+{
+	return addr_is_any(&g->on) || addr_is_v4(&g->on) == addr_is_v4(&g->group);
 }
 
 static bool port_has(const struct net *net, uint16_t port_index, const struct addr *own)
@@ -40,7 +45,7 @@ static bool port_has(const struct net *net, uint16_t port_index, const struct ad
 
 static int port_of(struct net *net, const struct udp_group *g, uint16_t *port_index)
 {
-	struct net_path path;
+	struct net_path path = {0};
 	char text[ADDR_TEXT_BYTES];
 
 	for (uint16_t i = 0; !addr_is_any(&g->on) && i < net->port_count; i++) {
@@ -69,10 +74,10 @@ static int read_request(struct net *net, prism_udp udp, const struct udp_group *
 	if (!addr_is_any(&(*s)->local))
 		return err_set(ERR_NOT_A_GROUP, "a socket at %s hears no group",
 			       addr_format(&(*s)->local, text));
-	if (!may_join(&g->group) || !may_send(&g->source, &g->group))
+	if (!may_join(&g->group) || !may_send(&g->source, &g->group) || !is_of_family(g))
 		return err_set(ERR_NOT_A_GROUP, "%s", addr_format(&g->group, text));
-	*wish = (struct group_wish){.group = g->group, .source = g->source};
-	return port_of(net, g, &wish->port_index);
+	*wish = (struct group_wish){.group = g->group, .source = g->source, .on = g->on};
+	return 0;
 }
 
 int udp_join(struct net *net, prism_udp udp, const struct udp_group *g)
@@ -81,6 +86,8 @@ int udp_join(struct net *net, prism_udp udp, const struct udp_group *g)
 	struct group_wish wish;
 	int error = read_request(net, udp, g, &s, &wish);
 
+	if (!error)
+		error = port_of(net, g, &wish.port_index);
 	return error ? error : group_join(net, s, &wish);
 }
 

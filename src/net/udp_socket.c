@@ -206,7 +206,9 @@ static void report_error(struct net *net, const struct icmp_report *r)
 	struct udp *u = &net->udp;
 	struct udp_socket *s = udp_lookup(net, &r->local, r->local_port);
 
-	if (!s || (r->mtu_bytes && !path_was_sent(net, &r->remote, r->mtu_bytes)))
+	if (!s || net_is_multicast(&r->remote)) // nobody says anything of a group (RFC 1122 3.2.2)
+		return;
+	if (r->mtu_bytes && !path_was_sent(net, &r->remote, r->mtu_bytes))
 		return;
 	if (r->mtu_bytes)
 		net_lower_mtu(net, &r->remote, r->mtu_bytes); // later datagrams are cut to fit
@@ -223,9 +225,6 @@ static void report_error(struct net *net, const struct icmp_report *r)
 
 uint64_t udp_claimants(const struct net *net, const struct addr *local, uint16_t port)
 {
-	// Who joined a group, not who has a socket at any address.
-	if (UNLIKELY(net_is_multicast(local)) && group_is_claimed(net, local))
-		return group_claimants(net, local, port);
 	return net_claimants(net, net->config.udp_claims, local, port);
 }
 

@@ -30,11 +30,6 @@ void claims_destroy(struct claims *c)
 
 static_assert(WORKERS_MAX < COUNT_MASK, "so many may have one name");
 
-static uint32_t row_of(uint64_t name)
-{
-	return (uint32_t)(name >> 24) % CLAIMS_NAMES;
-}
-
 static uint64_t at_place(const struct claims *c, uint64_t name, uint32_t place)
 {
 	bool there = (atomic_get(&c->name[place], ACQUIRE) & ~COUNT_MASK) == name;
@@ -47,7 +42,7 @@ uint64_t claims_of_name(const struct claims *c, uint64_t name)
 	uint64_t mask = 0;
 
 	for (uint32_t i = 0; i < CLAIMS_ROW; i++)
-		mask |= at_place(c, name, (row_of(name) + i) % CLAIMS_NAMES);
+		mask |= at_place(c, name, (claims_row(name) + i) % CLAIMS_NAMES);
 	return mask;
 }
 
@@ -75,7 +70,7 @@ static bool count_in(struct claims *c, uint64_t name, uint32_t place, bool is_fr
 bool claims_take_name(struct claims *c, uint64_t name, uint32_t worker)
 {
 	for (uint32_t i = 0; i < 2 * CLAIMS_ROW; i++) { // where it stands before where none does
-		uint32_t place = (row_of(name) + i % CLAIMS_ROW) % CLAIMS_NAMES;
+		uint32_t place = (claims_row(name) + i % CLAIMS_ROW) % CLAIMS_NAMES;
 
 		if (!count_in(c, name, place, i >= CLAIMS_ROW))
 			continue;
@@ -98,7 +93,7 @@ static void count_out(struct claims *c, uint32_t place)
 void claims_leave_name(struct claims *c, uint64_t name, uint32_t worker)
 {
 	for (uint32_t i = 0; i < CLAIMS_ROW; i++) {
-		uint32_t place = (row_of(name) + i) % CLAIMS_NAMES;
+		uint32_t place = (claims_row(name) + i) % CLAIMS_NAMES;
 
 		if (!(at_place(c, name, place) >> worker & 1))
 			continue;

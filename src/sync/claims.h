@@ -41,7 +41,7 @@
 
 // Names that there may be at once. A name is at one of so many places in a row, which its hash
 // begins.
-#define CLAIMS_NAMES 256u
+#define CLAIMS_NAMES 1024u
 #define CLAIMS_ROW 8u
 
 struct claims {
@@ -86,6 +86,15 @@ static inline uint64_t claims_for(const struct claims *c, uint16_t port, uint32_
 static inline uint64_t claims_name(uint64_t hash, uint16_t port)
 {
 	return (hash & ~UINT64_C(0xffffff)) | (uint64_t)port << 8;
+}
+
+// The first of the places where a name may stand: of address and port, for one address may be
+// claimed on many.
+static inline uint32_t claims_row(uint64_t name)
+{
+	const uint64_t odd = UINT64_C(0x9e3779b97f4a7c15); // 2^64 over the golden ratio
+
+	return (uint32_t)((name >> 8) * odd >> 40) % CLAIMS_NAMES;
 }
 
 // False: nobody has somebody under any name, as is nearly always so.

@@ -128,6 +128,20 @@ static inline struct addr ipv6_solicited_node(const struct addr *a)
 		.byte = {0xff, 2, [11] = 1, 0xff, a->byte[13], a->byte[14], a->byte[15]}};
 }
 
+// RFC 4291 2.7: a group of no scope, or of one that ends with the interface: on no wire.
+static inline bool ipv6_is_nowhere(const struct addr *a)
+{
+	return ipv6_is_multicast(a) && (a->byte[1] & 0xf) <= 1;
+}
+
+// RFC 4291 2.7.1: ff02::1:ff00:0/104.
+static inline bool ipv6_is_solicited_node(const struct addr *a)
+{
+	static const uint8_t prefix[13] = {0xff, 2, [11] = 1, 0xff};
+
+	return memcmp(a, prefix, sizeof(prefix)) == 0;
+}
+
 // RFC 4291 2.7: of a scope that ends with the link: interface-local, link-local.
 static inline bool ipv6_is_link_group(const struct addr *a)
 {

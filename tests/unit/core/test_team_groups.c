@@ -59,6 +59,50 @@ static void who_joined_gets_what_the_only_queue_brings(void **state)
 	who_joined_gets_what_any_worker_receives(CREW_FEW);
 }
 
+// Each what he wants: a sender that one does not want may be another's.
+static void workers_that_want_different_senders_get_theirs(void **state)
+{
+	struct crew *c = crew_create(2, CREW_SPREAD);
+	be32 sender[2] = {PEER, IP(198, 18, 0, 77)};
+	struct frame f;
+
+	for (uint32_t i = 0; i < 2; i++) {
+		struct udp_group g = FEED_GROUP;
+		prism_udp udp = crew_open_udp(c, i, FEED);
+
+		g.source = addr_from_v4(sender[i]);
+		assert_int_equal(udp_join(c->worker[i]->net, udp, &g), 0);
+	}
+	for (uint32_t i = 0; i < 2; i++)
+		for (uint32_t at = 0; at < 2; at++) {
+			frame_udp(&f, sender[i], GROUP, FEED, (struct run){"tick", 4});
+			ipv4_group_mac(GROUP, f.byte);
+			crew_in(c, at, &f);
+		}
+	for (uint32_t i = 0; i < 2; i++)
+		assert_int_equal(c->seen[i].count[PRISM_EVENT_DATAGRAM], 2);
+	assert_int_equal(crew_all_drops(c), 0);
+	crew_destroy(c);
+}
+
+// 64 groups of a worker have their claims, whatever the group's number.
+static void as_many_groups_as_there_may_be_are_claimed(void **state)
+{
+	struct crew *c = crew_create(2, CREW_SPREAD);
+
+	for (uint32_t i = 0; i < 2; i++) {
+		prism_udp udp = crew_open_udp(c, i, FEED);
+
+		for (uint8_t k = 0; k < GROUPS_MAX; k++) {
+			struct udp_group g = {.group = addr_from_v4_octets(239, 0, 0, k)};
+
+			assert_int_equal(udp_join(c->worker[i]->net, udp, &g), 0);
+		}
+		assert_int_equal(udp_close(c->worker[i]->net, udp), 0);
+	}
+	crew_destroy(c);
+}
+
 static void workers_that_joined_share_the_flows(void **state)
 {
 	struct crew *c = crew_create(2, CREW_FEW);
@@ -143,6 +187,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_joined_gets_what_any_queue_brings),
 		cmocka_unit_test(who_joined_gets_what_the_only_queue_brings),
+		cmocka_unit_test(workers_that_want_different_senders_get_theirs),
+		cmocka_unit_test(as_many_groups_as_there_may_be_are_claimed),
 		cmocka_unit_test(workers_that_joined_share_the_flows),
 		cmocka_unit_test(a_question_comes_to_all_who_listen_and_the_last_says_that_he_left),
 	};

@@ -71,18 +71,22 @@ struct question {
 	uint8_t code;
 	uint8_t robustness;
 	bool older;
-	uint8_t ttl; // 0: 1
-	be32 source; // 0: nobody
+	uint8_t ttl;  // 0: 1
+	be32 source;  // 0: nobody
+	uint16_t len; // 0: of the version
+	be32 to;      // 0: as it should be
 };
 
 static inline void ask(struct bed *b, struct question q)
 {
-	be32 to = q.group.raw ? q.group : be32_of(IGMP_ALL_SYSTEMS);
+	be32 all = be32_of(IGMP_ALL_SYSTEMS);
+	be32 to = q.to.raw ? q.to : q.group.raw ? q.group : all;
 	struct igmp3_query query = {
 		.message = {.type = IGMP_QUERY, .response_code = q.code, .group = q.group},
 		.flags = q.robustness,
 	};
-	uint16_t len = q.older ? sizeof(query.message) : sizeof(query);
+	uint16_t whole = q.older ? sizeof(query.message) : sizeof(query);
+	uint16_t len = q.len ? q.len : whole;
 	struct frame f;
 
 	query.message.checksum = checksum_finish(checksum_add(0, &query, len));
@@ -90,7 +94,8 @@ static inline void ask(struct bed *b, struct question q)
 
 	ip->version_ihl++;
 	ip->ttl = q.ttl ? q.ttl : 1;
-	ipv4_group_mac(to, f.byte);
+	if (ipv4_is_multicast(to))
+		ipv4_group_mac(to, f.byte);
 	frame_add(&f, IGMP_ALERT_OPTION, IGMP_ALERT_BYTES);
 	frame_add(&f, &query, len);
 	frame_finish(&f);

@@ -136,6 +136,13 @@ static void a_link_that_loses_more_is_told_more_often(void **state)
 	assert_int_equal(join(b, udp, GROUP), 0);
 	bed_time(b, 5 * NS_PER_S);
 	assert_int_equal(b->port[0].tx_count, 4);
+	bed_clear(b);
+	ask(b, (struct question){.code = 1});
+	bed_time(b, NS_PER_S);
+	bed_clear(b);
+	assert_int_equal(leave(b, udp, GROUP), 0);
+	bed_time(b, 8 * NS_PER_S);
+	assert_int_equal(b->port[0].tx_count, 2);
 	bed_destroy(b);
 }
 
@@ -188,6 +195,53 @@ static void to_a_router_of_version_1_nobody_leaves(void **state)
 	assert_int_equal(leave(b, udp, GROUP), 0);
 	bed_time(b, 5 * NS_PER_S);
 	assert_int_equal(b->port[0].tx_count, 0);
+	bed_destroy(b);
+}
+
+// What is far off chooses its TTL to be 1 here, but not where routers take it.
+static void who_is_not_on_the_link_changes_nothing(void **state)
+{
+	struct bed *b = bed_create();
+	prism_udp udp = bed_open(b, 7);
+
+	ask(b, (struct question){.older = true, .source = FAR});
+	ask(b, (struct question){.older = true, .source = PEER, .to = OURS});
+	ask(b, (struct question){.code = 1, .source = PEER, .to = OURS});
+	assert_int_equal(bed_drops(b, DROP_IGMP_MALFORMED), 3);
+	assert_int_equal(join(b, udp, GROUP), 0);
+	ask(b, (struct question){.group = GROUP, .older = true, .source = PEER});
+	bed_conserved(b);
+	said_record(b, 0, GROUP_TO_EXCLUDE, 0, NULL);
+	bed_time(b, 20 * NS_PER_S); // about one group: heard, and no change of version
+	said_record(b, b->port[0].tx_count - 1, GROUP_IS_EXCLUDE, 0, NULL);
+	bed_destroy(b);
+}
+
+// RFC 3376 7.1
+static void questions_of_a_length_between_versions_are_of_none(void **state)
+{
+	struct bed *b = bed_create();
+
+	for (uint16_t len = 9; len < 12; len++)
+		ask(b, (struct question){.code = 1, .len = len});
+	assert_int_equal(bed_drops(b, DROP_IGMP_MALFORMED), 3);
+	bed_destroy(b);
+}
+
+// However often it is asked for.
+static void answers_are_few(void **state)
+{
+	struct bed *b = bed_create();
+	prism_udp udp = bed_open(b, 7);
+
+	assert_int_equal(join(b, udp, GROUP), 0);
+	bed_time(b, 2 * NS_PER_S);
+	bed_clear(b);
+	for (int i = 0; i < 1000; i++) {
+		ask(b, (struct question){.code = 0});
+		bed_time(b, NS_PER_MS);
+	}
+	assert_in_range(b->port[0].tx_count, 5, 200);
 	bed_destroy(b);
 }
 
@@ -244,6 +298,9 @@ int main(void)
 		cmocka_unit_test(a_link_that_loses_more_is_told_more_often),
 		cmocka_unit_test(a_router_of_version_2_is_spoken_to_in_its_words_while_it_is_there),
 		cmocka_unit_test(to_a_router_of_version_1_nobody_leaves),
+		cmocka_unit_test(who_is_not_on_the_link_changes_nothing),
+		cmocka_unit_test(questions_of_a_length_between_versions_are_of_none),
+		cmocka_unit_test(answers_are_few),
 		cmocka_unit_test(questions_from_elsewhere_or_broken_are_not_answered),
 		cmocka_unit_test(long_delays_are_a_mantissa_and_an_exponent),
 	};
