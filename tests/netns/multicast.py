@@ -28,29 +28,29 @@ def inside(what, group, text):
     """In the kernel's namespace: sends a text to the group, or says what it hears there, sending
     again meanwhile: the bridge learns when the kernel reports, some time later."""
     is_ip6 = ":" in group
-    s = socket.socket(socket.AF_INET6 if is_ip6 else socket.AF_INET, socket.SOCK_DGRAM)
+    family, level = (socket.AF_INET6, socket.IPPROTO_IPV6) if is_ip6 else \
+        (socket.AF_INET, socket.IPPROTO_IP)
+    out, ears = (socket.socket(family, socket.SOCK_DGRAM) for _ in range(2))
     index = socket.if_nametoindex("br0")
     if is_ip6:
-        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
-        wish = socket.inet_pton(socket.AF_INET6, group) + struct.pack("@i", index)
+        out.setsockopt(level, socket.IPV6_MULTICAST_IF, index)
+        out.setsockopt(level, socket.IPV6_MULTICAST_LOOP, 0)
+        join, wish = socket.IPV6_JOIN_GROUP, \
+            socket.inet_pton(family, group) + struct.pack("@i", index)
     else:
-        s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(KERNELS))
-        wish = socket.inet_aton(group) + socket.inet_aton(KERNELS)
+        out.setsockopt(level, socket.IP_MULTICAST_IF, socket.inet_aton(KERNELS))
+        out.setsockopt(level, socket.IP_MULTICAST_LOOP, 0)
+        join, wish = socket.IP_ADD_MEMBERSHIP, socket.inet_aton(group) + socket.inet_aton(KERNELS)
     if what == "hear":
-        s.bind(("", PORT))
-        if is_ip6:
-            s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, wish)
-            s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP, 0)
-        else:
-            s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, wish)
-            s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 0)
+        ears.bind(("", PORT))
+        ears.setsockopt(level, join, wish)
     end = time.monotonic() + PATIENCE_S
-    s.settimeout(0.3)
+    ears.settimeout(0.3)
     while True:
-        s.sendto(text.encode(), (group, PORT))
+        out.sendto(text.encode(), (group, PORT))
         try:
             if what == "hear":
-                got, sender = s.recvfrom(1500)
+                got, sender = ears.recvfrom(1500)
                 print(sender[0], got.decode())
             break
         except TimeoutError:
