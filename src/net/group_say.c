@@ -88,9 +88,6 @@ static bool change(const struct group_record *before, const struct group_record 
 	return r->source_count != 0;
 }
 
-// It was left here; while another worker listens to it nothing changed for the link. (Each says
-// what he wants: for a router the records of one host add up, and before it stops to send for a
-// record that blocks it asks who wants that still.)
 static bool router_is_older(const struct net *net, const struct group *g)
 {
 	const struct group_port *port = &net->groups.port[g->port_index];
@@ -100,6 +97,9 @@ static bool router_is_older(const struct net *net, const struct group *g)
 	return MAX(port->igmp1_until_ns, port->igmp2_until_ns) > net->env->now_ns;
 }
 
+// It was left here; while another worker listens to it nothing changed for the link. (Each says
+// what he wants: for a router the records of one host add up, and before it stops to send for a
+// record that blocks it asks who wants that still.)
 static bool is_left_to_others(const struct net *net, const struct group *g,
 			      const struct group_record *r)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The Internet group management protocol, a host's side: version 3 (RFC 3376), and what a router of
 // version 2 or 1 understands while one was heard lately (ibid. 7.2). Called by ip4.c with what
-// arrives, by group.c with what is to be said.
+// arrives, by group_say.c with what is to be said.
 //
 // Deliberately not here: keeping still because another host of the link reported the same group
 // (version 2's; RFC 3376 7.2.2 leaves it to us), and an answer about single senders of a group: all
@@ -162,24 +162,23 @@ void igmp_tell_all(struct net *net, uint16_t port_index)
 		send(net, port_index, p, be32_of(IGMP_ALL_V3_ROUTERS));
 }
 
-// RFC 3376 R17, 9.1: from the link, or a switch that has no address; to the group itself, or to all
-// systems, which no router forwards. A TTL of 1 says little: who is far off chooses it to be that.
-static bool is_of_link(const struct net *net, const struct arrival *a, const struct ipv4_header *ip,
-		       const struct igmp_message *m)
+// RFC 3376 R17, 9.1: to all systems, which no router forwards; or about a group to the group, which
+// only has it answered. A TTL of 1 says little, as who is far off chooses it to be that here, and
+// the source nothing: a router of the link may have its address from another network, a switch
+// none.
+static bool is_of_link(const struct ipv4_header *ip, const struct igmp_message *m)
 {
-	if (ip->ttl != TTL || (ip->src.raw && !net_on_link(net, a->port_index, ip->src)))
-		return false;
-	return be32_get(ip->dst) == IGMP_ALL_SYSTEMS ||
-	       (m->group.raw && ip->dst.raw == m->group.raw);
+	return ip->ttl == TTL && (be32_get(ip->dst) == IGMP_ALL_SYSTEMS ||
+				  (m->group.raw && ip->dst.raw == m->group.raw));
 }
 
-static enum drop check(const struct net *net, const struct pkt *p, const struct arrival *a)
+static enum drop check(const struct pkt *p, const struct arrival *a)
 {
 	const struct ipv4_header *ip = pkt_at(p, a->l3_offset);
 
 	if (a->l4_len < sizeof(struct igmp_message) ||
 	    pkt_seg_len(p) < (uint32_t)a->l4_offset + a->l4_len ||
-	    !is_of_link(net, a, ip, pkt_at(p, a->l4_offset)))
+	    !is_of_link(ip, pkt_at(p, a->l4_offset)))
 		return DROP_IGMP_MALFORMED;
 	if (!checksum_is_good(checksum_add(0, pkt_at(p, a->l4_offset), a->l4_len)))
 		return DROP_IGMP_CHECKSUM;
@@ -192,7 +191,6 @@ static uint32_t delay_of(struct net *net, const struct pkt *p, const struct arri
 	struct group_port *port = &net->groups.port[a->port_index];
 	const struct igmp3_query *q = pkt_at(p, a->l4_offset);
 	uint8_t code = q->message.response_code;
-
 	uint64_t *until_ns = code == 0 ? &port->igmp1_until_ns : &port->igmp2_until_ns;
 
 	if (a->l4_len >= sizeof(*q)) {
@@ -206,7 +204,7 @@ static uint32_t delay_of(struct net *net, const struct pkt *p, const struct arri
 
 static enum drop hear(struct net *net, const struct pkt *p, const struct arrival *a)
 {
-	enum drop reason = check(net, p, a);
+	enum drop reason = check(p, a);
 	const struct igmp_message *m = pkt_at(p, a->l4_offset);
 
 	if (reason != DROP_OK)

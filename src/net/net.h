@@ -141,8 +141,8 @@ uint32_t net_place(const struct net *net, const struct addr *a);
 uint64_t net_claimants(const struct net *net, const struct claims *claims, const struct addr *local,
 		       uint16_t port);
 
-// This worker has one at an address of ours, or any; 0 or a negative errno with
-// err_set. Or no more, whether or not the address is still ours.
+// This worker has one at an address of ours, or any; 0 or a negative errno with err_set. Or no
+// more, whether or not the address is still ours.
 int net_claim(struct net *net, struct claims *claims, const struct addr *local, uint16_t port);
 void net_unclaim(struct net *net, struct claims *claims, const struct addr *local, uint16_t port);
 

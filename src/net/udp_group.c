@@ -7,7 +7,8 @@
 #include "net/udp.h"
 
 // RFC 3376 R13: all systems listen to 224.0.0.1, and as RFC 3810 6 says to ff02::1, always, and
-// nothing is said of them; what has a scope of less than the link is on no wire.
+// nothing is said of them; neighbour discovery has the groups of our addresses, which nobody else
+// is to leave; what has a scope of less than the link is on no wire.
 static bool may_join(const struct addr *group)
 {
 	if (addr_is_v4(group))

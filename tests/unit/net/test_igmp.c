@@ -204,11 +204,13 @@ static void who_is_not_on_the_link_changes_nothing(void **state)
 	struct bed *b = bed_create();
 	prism_udp udp = bed_open(b, 7);
 
-	ask(b, (struct question){.older = true, .source = FAR});
+	ask(b, (struct question){.older = true, .source = FAR, .to = OURS});
 	ask(b, (struct question){.older = true, .source = PEER, .to = OURS});
 	ask(b, (struct question){.code = 1, .source = PEER, .to = OURS});
 	assert_int_equal(bed_drops(b, DROP_IGMP_MALFORMED), 3);
 	assert_int_equal(join(b, udp, GROUP), 0);
+	ask(b, (struct question){.older = true, .source = FAR, .to = GROUP});
+	assert_int_equal(bed_drops(b, DROP_IGMP_MALFORMED), 4);
 	ask(b, (struct question){.group = GROUP, .older = true, .source = PEER});
 	bed_conserved(b);
 	said_record(b, 0, GROUP_TO_EXCLUDE, 0, NULL);
@@ -225,6 +227,21 @@ static void questions_of_a_length_between_versions_are_of_none(void **state)
 	for (uint16_t len = 9; len < 12; len++)
 		ask(b, (struct question){.code = 1, .len = len});
 	assert_int_equal(bed_drops(b, DROP_IGMP_MALFORMED), 3);
+	bed_destroy(b);
+}
+
+// Its address may be of another network than ours.
+static void whoever_asks_all_systems_is_a_router_of_the_link(void **state)
+{
+	struct bed *b = bed_create();
+	prism_udp udp = bed_open(b, 7);
+
+	assert_int_equal(join(b, udp, GROUP), 0);
+	bed_time(b, 2 * NS_PER_S);
+	bed_clear(b);
+	ask(b, (struct question){.code = 10, .source = FAR});
+	bed_time(b, NS_PER_S + NS_PER_MS);
+	said_record(b, 0, GROUP_IS_EXCLUDE, 0, NULL);
 	bed_destroy(b);
 }
 
@@ -300,6 +317,7 @@ int main(void)
 		cmocka_unit_test(to_a_router_of_version_1_nobody_leaves),
 		cmocka_unit_test(who_is_not_on_the_link_changes_nothing),
 		cmocka_unit_test(questions_of_a_length_between_versions_are_of_none),
+		cmocka_unit_test(whoever_asks_all_systems_is_a_router_of_the_link),
 		cmocka_unit_test(answers_are_few),
 		cmocka_unit_test(questions_from_elsewhere_or_broken_are_not_answered),
 		cmocka_unit_test(long_delays_are_a_mantissa_and_an_exponent),
