@@ -231,11 +231,6 @@ static void check_tap_name(struct config *config, const struct prism_port_option
 			  "at most 15 characters, without slash and space");
 }
 
-static bool is_vlan(const struct prism_port_options *port)
-{
-	return port->device && strncmp(port->device, "vlan:", 5) == 0;
-}
-
 // The port whose device it has, or NULL.
 static const struct prism_port_options *device_of(const struct config *config,
 						  const struct prism_port_options *port)
@@ -269,7 +264,7 @@ static void check_vlan(struct config *config, const struct prism_port_options *p
 		{"queue", &port->queue_pkts, port->queue_pkts},
 	};
 
-	if (!is_vlan(port))
+	if (!options_is_vlan(port))
 		return;
 	for (uint32_t i = 0; i < ARRAY_COUNT(keys); i++)
 		if (keys[i].given)
@@ -300,7 +295,7 @@ static void check_port_unique(struct config *config, const struct prism_port_opt
 				  config_place(config, &p->name).line);
 		// Both ends of a pair carry its name, and a device has many VLANs.
 		if (p->device && port->device && strcmp(p->device, port->device) == 0 &&
-		    strncmp(p->device, "pair:", 5) != 0 && !is_vlan(p))
+		    strncmp(p->device, "pair:", 5) != 0 && !options_is_vlan(p))
 			diag_hint(diag_add(&config->diags, config_place(config, &port->device),
 					   "`%s` is already taken by port `%s`", port->device,
 					   p->name ? p->name : "?"),

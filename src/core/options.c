@@ -72,7 +72,7 @@ bool options_speak_ip6(const struct prism_port_options *port)
 
 #define VLAN_DEVICE "vlan:"
 
-static bool is_vlan(const struct prism_port_options *port)
+bool options_is_vlan(const struct prism_port_options *port)
 {
 	return port->device && strncmp(port->device, VLAN_DEVICE, strlen(VLAN_DEVICE)) == 0;
 }
@@ -81,10 +81,10 @@ uint32_t options_device_of(const struct prism_options *o, uint32_t index)
 {
 	const char *device = o->ports[index].device;
 
-	if (!is_vlan(&o->ports[index]))
+	if (!options_is_vlan(&o->ports[index]))
 		return index;
 	for (uint32_t i = 0; i < index; i++)
-		if (!is_vlan(&o->ports[i]) && o->ports[i].name &&
+		if (!options_is_vlan(&o->ports[i]) && o->ports[i].name &&
 		    strcmp(o->ports[i].name, device + strlen(VLAN_DEVICE)) == 0)
 			return i;
 	return PORTS_MAX;
@@ -146,7 +146,7 @@ static int check_port(const struct prism_options *o, uint32_t index)
 	if (port->mtu_bytes && (port->mtu_bytes < MTU_BYTES_MIN || port->mtu_bytes > MTU_BYTES_MAX))
 		return err_set(ERR_INVALID_ARGUMENT, "ports[%u].mtu_bytes is %u; it takes %u to %u",
 			       index, port->mtu_bytes, MTU_BYTES_MIN, MTU_BYTES_MAX);
-	return is_vlan(port) ? check_vlan(o, index) : 0;
+	return options_is_vlan(port) ? check_vlan(o, index) : 0;
 }
 
 // What memory is sized by or read by; at most what a configuration file may say.

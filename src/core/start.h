@@ -37,6 +37,9 @@ void options_fill(struct prism_options *out, const struct prism_options *given);
 // True when the port has an IPv6 address.
 bool options_speak_ip6(const struct prism_port_options *port);
 
+// True when its device is another port's (`vlan:NAME`).
+bool options_is_vlan(const struct prism_port_options *port);
+
 // The port whose device this one has: itself, or the one that `vlan:NAME` names before it;
 // PORTS_MAX when there is none of that name.
 uint32_t options_device_of(const struct prism_options *options, uint32_t index);

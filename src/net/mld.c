@@ -3,8 +3,8 @@
 // version 1 understands while one was heard lately (ibid. 8.2.1). Says to which groups we listen,
 // so that switches and routers that look at it let through what goes there: neighbour discovery for
 // the groups of our own addresses, which the first worker speaks of, and what sockets wait for.
-// Called by ip6_address.c for an address that is to be ours and when an answer is due, by group.c
-// for the groups of sockets, by nd.c with questions.
+// Called by ip6_address.c for an address that is to be ours and when an answer is due, by
+// group_say.c for the groups of sockets, by nd.c with questions.
 //
 // Deliberately not here: saying that we leave the group of an address: that ends with its life or
 // with the process; and an answer about single senders: all that are wanted are named.
