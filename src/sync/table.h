@@ -20,7 +20,7 @@
 #define TABLE_VALUE_MAX ((UINT32_C(1) << 30) - 1)
 #define TABLE_WRITERS_MAX 64
 #define TABLE_LOAD_PCT_MAX 90
-#define TABLE_LOAD_PCT_DEFAULT 50
+#define TABLE_LOAD_PCT_DEFAULT 40
 
 // Two IPv4 addresses, two ports, and whatever else tells flows apart; compared whole.
 struct flow_key16 {
@@ -35,7 +35,7 @@ struct flow_key40 {
 struct table_config {
 	uint32_t capacity;  // how many keys it must hold
 	uint32_t key_bytes; // 16 or 40
-	uint32_t load_pct;  // slots taken at capacity, up to 90; 0: 50, which is for keys that come
+	uint32_t load_pct;  // slots taken at capacity, up to 90; 0: 40, which is for keys that come
 			    // and go
 	uint32_t writers;   // 1..TABLE_WRITERS_MAX
 	uint8_t secret[16]; // of the hash
