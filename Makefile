@@ -13,7 +13,7 @@ help:
 	@echo 'make bench-millions  8,000,000 connections in the table (8 GiB; CONNECTIONS=... to change)'
 	@echo 'make bench-features  what each feature of TCP costs, in instructions a segment'
 	@echo 'make grid     TCP beside Linux over an impaired wire (QUICK=1: some cells, BUDGET=minutes)'
-	@echo 'make flood    clients of Prism beside 13 floods of forged frames (RATE=... a second)'
+	@echo 'make flood    clients of Prism beside 13 floods of forged frames (RATE=... a second, WIRE=tap)'
 	@echo 'make hostile  nmap, hping3, thc-ipv6, noise, captures (CAPTURES=folder), under sanitizers'
 	@echo 'make prove    the lock-free files: every interleaving, models, histories, stalls, mutants'
 	@echo 'make fuzz     60 seconds on each fuzz target (SECONDS_EACH=... to change)'
@@ -69,7 +69,8 @@ flood:
 	@devtools/setup build run test bench
 	@devtools/build
 	@ninja -C build --quiet tests/hostile/flood
-	@python3 tests/netns/flood.py build/prism build/tests/hostile/flood --rate $(or $(RATE),148809)
+	@python3 tests/netns/flood.py build/prism build/tests/hostile/flood --rate $(or $(RATE),148809) \
+		--wire $(or $(WIRE),af_xdp)
 
 hostile:
 	@devtools/setup build run test

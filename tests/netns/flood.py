@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Clients of Prism while somebody floods it with forged frames.
 
-    flood.py PRISM FLOOD [--connects N] [--rate PPS] [KIND...]
+    flood.py PRISM FLOOD [--connects N] [--rate PPS] [--wire tap|af_xdp] [KIND...]
 
 Each kind of frame comes as fast as the wire takes it (or at a rate), from as many senders as there
 are. Meanwhile clients in the kernel connect, and a connection that was there goes on; afterwards
@@ -98,8 +98,8 @@ def inside(host, connects):
 
 
 class Flood(Target):
-    def __init__(self, prism, program, rate):
-        super().__init__("flood", prism)
+    def __init__(self, prism, program, rate, wire):
+        super().__init__("flood", prism, wire)
         self.program, self.rate = os.path.abspath(program), rate
 
     def clients(self, host, connects):
@@ -153,8 +153,11 @@ def main():
     if sys.argv[1] == "--inside":
         return inside(sys.argv[2], int(sys.argv[3]))
     words = sys.argv[3:]
-    rate = int(words[words.index("--rate") + 1]) if "--rate" in words else 0
-    connects = int(words[words.index("--connects") + 1]) if "--connects" in words else 0
+
+    def given(name, otherwise):
+        return words[words.index(name) + 1] if name in words else otherwise
+
+    rate, connects = int(given("--rate", 0)), int(given("--connects", 0))
     kinds = [w for w in words if w in KINDS] or list(KINDS)
     reason = missing("ping", "ip", files=("/dev/net/tun",))
     if reason:
@@ -167,7 +170,7 @@ def main():
         for kind in kinds:
             t.flood(kind, connects or KINDS[kind][0])
         t.back(free)
-    return conduct(Flood(sys.argv[1], sys.argv[2], rate), [steps])
+    return conduct(Flood(sys.argv[1], sys.argv[2], rate, given("--wire", "tap")), [steps])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A Prism on a tap port, on both families, with echo, discard and http, to be treated badly; and
-what must be so before, during and after."""
+"""A Prism on a tap port, or an AF_XDP port, on both families, with echo, discard and http, to be
+treated badly; and what must be so before, during and after."""
 import os
 import re
 import time
@@ -12,21 +12,32 @@ HALF_OPEN_MAX = 1024
 
 
 class Target(Bed):
-    def __init__(self, kind, prism):
+    def __init__(self, kind, prism, wire="tap"):
         super().__init__(kind, prism)
-        self.device = f"{kind[:4]}{os.getpid() % 1000000}"
+        self.wire = wire
+        self.device = f"{kind[:4]}{os.getpid() % 1000000}" if wire == "tap" else "cl"
+
+    def make_wire(self):
+        """The namespace of Prism's end, and what its port says of it. Clients are in self.ns."""
+        self.ns = self.namespace("c")
+        if self.wire == "tap":
+            return self.ns, (f"    device: tap:{self.device}\n"
+                             f"    kernel_addresses: [{KERNELS}/16, '{KERNELS6}/64']\n")
+        server = self.namespace("s")
+        self.veth(server, self.ns)
+        sh(*entering(self.ns), "ip", "addr", "add", f"{KERNELS6}/64", "dev", "cl", "nodad")
+        return server, "    device: af_xdp:sv\n"
 
     def start_server(self):
-        self.ns = self.namespace("c")
+        server_ns, port = self.make_wire()
         self.write("www/index.html", "<!doctype html><title>Prism</title>\n")
         self.server = self.serve(
-            f"ports:\n  - name: p0\n    device: tap:{self.device}\n"
-            f"    addresses: [{OURS}/16, '{OURS6}/64']\n"
-            f"    kernel_addresses: [{KERNELS}/16, '{KERNELS6}/64']\n    gateway: {KERNELS}\n"
+            f"ports:\n  - name: p0\n{port}"
+            f"    addresses: [{OURS}/16, '{OURS6}/64']\n    gateway: {KERNELS}\n"
             f"routes:\n  - {{to: '::/0', via: '{KERNELS6}'}}\n"
             f"limits: {{half_open: {HALF_OPEN_MAX}}}\n"
             "services:\n  - {type: http, port: 80, root: www}\n"
-            "  - {type: echo, port: 7}\n  - {type: discard, port: 9}\n", self.ns)
+            "  - {type: echo, port: 7}\n  - {type: discard, port: 9}\n", server_ns)
         time.sleep(1.5)  # duplicate address detection
         self.answers_ping("at first")
         seen = sh(*entering(self.ns), "ip", "neigh", "show", OURS, "dev", self.device)
