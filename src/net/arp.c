@@ -133,16 +133,18 @@ static COLD void conflict(struct net *net, struct pkt *p, const struct arrival *
 {
 	be32 addr = ((const struct arp_packet *)pkt_at(p, arrival->l3_offset))->sender;
 	struct net_address *own = own_address(net, addr);
-	uint32_t to = defender(net->env);
+	uint32_t us = net->env->worker_index;
+	bool was_told = net->env->now_ns < own->tell_next_ns; // who asks must give (hands_stuck)
+	uint32_t to = was_told ? us : defender(net->env);
 
-	if (to != net->env->worker_index && net->env->now_ns >= own->tell_next_ns) {
+	if (to != us) {
 		own->tell_next_ns = net->env->now_ns + TELL_NS;
 		net_hand(net, p, arrival, to);
 		return;
 	}
 	trace_add(net->env, EVENT_ARP_CONFLICT, arrival->port_index, be32_get(addr), 0);
 	pkt_drop(net->env, p, DROP_ARP_CONFLICT);
-	if (to != net->env->worker_index || net->env->now_ns < own->defend_next_ns)
+	if (was_told || net->env->now_ns < own->defend_next_ns)
 		return;
 	own->defend_next_ns = net->env->now_ns + DEFEND_NS;
 	ask(net, arrival->port_index, addr, addr, NULL);
