@@ -69,6 +69,8 @@ static bool count_in(struct claims *c, uint64_t name, uint32_t place, bool is_fr
 
 bool claims_take_name(struct claims *c, uint64_t name, uint32_t worker)
 {
+	if (claims_of_name(c, name) >> worker & 1) // a bit more would be another worker's
+		return false;
 	for (uint32_t i = 0; i < 2 * CLAIMS_ROW; i++) { // where it stands before where none does
 		uint32_t place = (claims_row(name) + i % CLAIMS_ROW) % CLAIMS_NAMES;
 

@@ -106,8 +106,8 @@ static inline bool claims_have_names(const struct claims *c)
 // Who has somebody under a name.
 uint64_t claims_of_name(const struct claims *c, uint64_t name);
 
-// worker has one under this name now, which he had not; false: there is no place for the name. Or
-// he, who had, has it no more. Its own thread.
+// worker has one under this name now; false: there is no place for the name, or he had it already
+// (two of his that hash alike). Or he, who had, has it no more. Its own thread.
 bool claims_take_name(struct claims *c, uint64_t name, uint32_t worker);
 void claims_leave_name(struct claims *c, uint64_t name, uint32_t worker);
 

@@ -144,6 +144,7 @@ static void a_name_is_of_one_address_and_port_and_freed_with_the_last(void **sta
 
 	assert_true(claims_take_name(claims, one, 3));
 	assert_true(claims_take_name(claims, one, 63));
+	assert_false(claims_take_name(claims, one, 3)); // or it would be worker 4's too
 	assert_true(claims_take_name(claims, other, 5));
 	assert_true(claims_of_name(claims, one) == (UINT64_C(1) << 63 | 1u << 3));
 	assert_true(claims_of_name(claims, other) == 1u << 5);
