@@ -13,6 +13,11 @@
 #include "tcp/sendq.h"
 #include "tcp/tune.h"
 
+// Slots of its table that are taken when there are as many connections, half-open ones and
+// TIME-WAITs as there may be. More than a table has otherwise: an idle connection costs at most 512
+// bytes, and a table is seldom so full.
+#define TABLE_LOAD_PCT 55
+
 static uint32_t time_wait_records(const struct tcp_config *config)
 {
 	return (uint32_t)bits_ceil_pow2(config->time_wait_max);
@@ -66,6 +71,7 @@ static struct table *create_table(struct tcp_shared *s, const uint8_t secret[16]
 	struct table_config c = {
 		.capacity = s->keys_max,
 		.key_bytes = key_bytes,
+		.load_pct = TABLE_LOAD_PCT,
 		.writers = s->worker_count,
 		.epoch = &s->epoch,
 	};

@@ -138,7 +138,7 @@ static void an_idle_connection_is_small(void **state)
 	struct tcp *tcp = tcp_create(&config, &b->env, b->net, b->wheel);
 
 	assert_non_null(tcp);
-	assert_in_range(tcp_idle_conn_bytes(tcp), sizeof(struct conn), 520);
+	assert_in_range(tcp_idle_conn_bytes(tcp), sizeof(struct conn), 512);
 	tcp_destroy(tcp);
 	peer_destroy(b);
 }
