@@ -62,8 +62,7 @@ static void put(const struct flow_key *k, uint32_t value)
 	ASSERT(OF_KIND(insert)(table, 0, k, hash_of(k), &value) == 0);
 }
 
-// A table of three or five buckets; so many keys of no interest fill the one that all keys begin
-// in.
+// A table of five buckets; so many keys of no interest fill the one that all keys begin in.
 static void table_new(uint32_t fillers)
 {
 	struct table_config config = {
