@@ -235,13 +235,15 @@ static uint64_t clock_now_ns(void)
 	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
-// False when his time is up.
+// False when his time is up and he is not ready: what is there already is not his delay but ours,
+// as of a thread or a machine that stood still.
 static bool wait_for(const struct client *c, short what)
 {
 	struct pollfd fd = {c->fd, what, 0};
 	uint64_t now_ns = clock_now_ns();
+	int left_ms = now_ns < c->end_ns ? (int)((c->end_ns - now_ns) / NS_PER_MS) + 1 : 0;
 
-	return now_ns < c->end_ns && poll(&fd, 1, (int)((c->end_ns - now_ns) / NS_PER_MS) + 1) > 0;
+	return poll(&fd, 1, left_ms) > 0;
 }
 
 // Reads until the empty line that ends the head.
