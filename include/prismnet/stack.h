@@ -112,6 +112,9 @@ struct prism_options {
 	uint64_t user_timeout_ns;  ///< how long the peer may take nothing of what a connection has
 				   ///< for it, 100 ms to 86400 s, until PRISM_TCP_USER_TIMEOUT_MS;
 				   ///< default 0: PRISM_TCP_GIVE_UP_S says
+	uint32_t source_routes;    ///< 1: IPv4 packets with a source route are taken and answered
+				   ///< by it, and prism_tcp_connect_by may ask for one. Who sends
+				   ///< them can pretend to be somebody else (RFC 7126 4.3)
 };
 
 /// Fills in sizes and defaults. Thread: any. Blocks: never.

@@ -30,6 +30,28 @@ PRISM_API int prism_tcp_connect(struct prism_worker *worker, const struct prism_
 				const struct prism_endpoint *local, uint64_t user,
 				prism_conn *conn);
 
+#define PRISM_SOURCE_ROUTE_MAX 9
+
+/// The gateways that packets are to go by, the first one first; IPv4's (RFC 791 3.1).
+struct prism_source_route {
+	struct prism_endpoint local; ///< source address and port to use; zero: chosen
+	struct prism_addr gateway[PRISM_SOURCE_ROUTE_MAX];
+	uint32_t count; ///< of gateways, 1 to 9
+	bool strict;    ///< each is the very next on the way, the first on our link
+};
+
+/// The same by gateways of our choice, whatever way the peer's packets come; for networks of one's
+/// own, where routers take such packets. prism_options.source_routes must be 1. The connection
+/// stays with its worker (prism_tcp_move). A listener's go back by the way their SYN came, or later
+/// segments.
+/// @param remote an IPv4 address
+/// @return as prism_tcp_connect; -EACCES: source routes are off; -ENOSPC: a worker has 255 others
+/// in use; -EINVAL: no gateway, more than nine, or one that is no host Thread: the worker's, or
+/// control before run.   Blocks: never.   RFC 9293 3.9.2.1
+PRISM_API int prism_tcp_connect_by(struct prism_worker *worker, const struct prism_endpoint *remote,
+				   const struct prism_source_route *route, uint64_t user,
+				   prism_conn *conn);
+
 /// Queue a buffer for sending, all or none. *takes* buf on success; on failure it is still yours.
 /// A received buffer may be sent: its payload is not touched. It leaves within the same turn.
 /// A datagram that came in fragments (prism_buf_more) may not: it is several buffers.
@@ -83,7 +105,8 @@ PRISM_API int prism_tcp_abort(struct prism_worker *worker, prism_conn conn);
 /// polled: poll who is given connections.
 /// @param to index of the worker, below prism_worker_count
 /// @return 0; -ESTALE, -EXDEV (another worker's already), -ENOTCONN (not established yet, or over),
-/// -EINVAL Thread: the conn's worker.   Blocks: never.
+/// -EINVAL, -ENOTSUP (it has a source route)
+/// Thread: the conn's worker.   Blocks: never.
 PRISM_API int prism_tcp_move(struct prism_worker *worker, prism_conn conn, uint32_t to);
 
 /// Replace the cookie of this connection's events.

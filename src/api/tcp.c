@@ -30,8 +30,8 @@ int prism_tcp_unlisten(struct prism_worker *worker, prism_listener listener)
 	return tcp_unlisten(worker->tcp, listener);
 }
 
-int prism_tcp_connect(struct prism_worker *worker, const struct prism_endpoint *remote,
-		      const struct prism_endpoint *local, uint64_t user, prism_conn *conn)
+static struct tcp_tuple tuple_of(const struct prism_endpoint *remote,
+				 const struct prism_endpoint *local)
 {
 	struct tcp_tuple tuple = {
 		.remote = convert_addr(&remote->addr),
@@ -42,7 +42,34 @@ int prism_tcp_connect(struct prism_worker *worker, const struct prism_endpoint *
 		tuple.local = convert_addr(&local->addr);
 		tuple.local_port = local->port;
 	}
+	return tuple;
+}
+
+int prism_tcp_connect(struct prism_worker *worker, const struct prism_endpoint *remote,
+		      const struct prism_endpoint *local, uint64_t user, prism_conn *conn)
+{
+	const struct tcp_tuple tuple = tuple_of(remote, local);
+
 	return tcp_connect(worker->tcp, &tuple, user, conn);
+}
+
+static_assert(PRISM_SOURCE_ROUTE_MAX == SOURCE_ROUTE_HOPS_MAX, "what an option has room for");
+
+int prism_tcp_connect_by(struct prism_worker *worker, const struct prism_endpoint *remote,
+			 const struct prism_source_route *route, uint64_t user, prism_conn *conn)
+{
+	const struct tcp_tuple tuple = tuple_of(remote, &route->local);
+	struct source_route by = {.is_strict = route->strict, .is_chosen = true};
+
+	if (route->count > PRISM_SOURCE_ROUTE_MAX)
+		return err_set(ERR_INVALID_ARGUMENT, "a source route of %u gateways", route->count);
+	for (; by.count < route->count; by.count++) {
+		const struct addr gateway = convert_addr(&route->gateway[by.count]);
+
+		// What is no IPv4 address is nobody's.
+		by.hop[by.count] = addr_is_v4(&gateway) ? addr_to_v4(&gateway) : (be32){0};
+	}
+	return tcp_connect_by(worker->tcp, &tuple, &by, user, conn);
 }
 
 int prism_tcp_send(struct prism_worker *worker, prism_conn conn, struct prism_buf *buf)

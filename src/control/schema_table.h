@@ -16,5 +16,5 @@
 #define MIB (1024 * KIB)
 #define GIB (1024 * MIB)
 
-#define SCHEMA_TCP_FIELDS 14
+#define SCHEMA_TCP_FIELDS 15
 extern const struct schema_field schema_tcp_fields[SCHEMA_TCP_FIELDS];

@@ -117,4 +117,12 @@ const struct schema_field schema_tcp_fields[SCHEMA_TCP_FIELDS] = {
 	 .fallback = "1MiB",
 	 .example = "1MiB",
 	 .sentence = "with congestion_control none: bytes in flight, whatever is lost"},
+	{.key = "source_routes",
+	 .kind = SCHEMA_CHOICE,
+	 WHERE(prism_options, source_routes),
+	 .choices = "off on",
+	 .fallback = "off",
+	 .example = "off",
+	 .sentence = "on takes packets with a source route and sends back by it (RFC 9293 3.9.2); "
+		     "who sends them can pretend to be somebody else"},
 };

@@ -173,6 +173,7 @@ static const struct {
 	RANGE(workers, 1, WORKERS_MAX),
 	RANGE(congestion, 0, PRISM_CONGESTION_BBR),
 	RANGE(sack_off, 0, 1),
+	RANGE(source_routes, 0, 1),
 	RANGE(ecn, 0, PRISM_ECN_OFF),
 	RANGE(pacing, 0, 1),
 	RANGE(pmtu_probing_off, 0, 1),

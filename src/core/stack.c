@@ -46,6 +46,8 @@ static enum next read_headers(struct prism_worker *w, struct pkt **p, struct arr
 		tcp_read_flow(w->tcp, *p, a);
 	else if (next == NEXT_TCP6)
 		tcp_read_flow6(w->tcp, *p, a);
+	else if (next == NEXT_TCP_ROUTED)
+		tcp_read_flow(w->tcp, *p, a);
 	return next;
 }
 
@@ -69,6 +71,9 @@ static void process(struct prism_worker *w, struct pkt *p, struct arrival *a, en
 	case NEXT_TCP:
 	case NEXT_TCP6:
 		tcp_input(w->tcp, p, a);
+		break;
+	case NEXT_TCP_ROUTED:
+		tcp_input_routed(w->tcp, p, a);
 		break;
 	case NEXT_UDP:
 		udp_input(w->net, p, a);

@@ -277,7 +277,7 @@ static void init_env(struct prism_worker *w, const struct worker_config *config)
 static int create_parts(struct prism_worker *w, const struct worker_config *config)
 {
 	const struct prism_options *o = config->options;
-	struct net_config net = {.udp_max = o->udp_max};
+	struct net_config net = {.udp_max = o->udp_max, .source_routes = o->source_routes};
 	struct tcp_config tcp = worker_tcp_limits(o, config->team ? team_count(config->team) : 1);
 
 	if (config->team) {

@@ -15,10 +15,15 @@
 
 static void echo(struct net *net, struct pkt *p, const struct arrival *a)
 {
-	struct net_path *path = path_get(net, &a->dst, &a->src);
+	struct net_path by_route, *path = &by_route;
+	enum drop reason = DROP_OK;
 
-	if (!path) {
-		pkt_drop(net->env, p, DROP_NO_ROUTE);
+	if (UNLIKELY(a->has_route)) // RFC 1122 3.2.2.6: it goes back by the way it came
+		reason = net_path_back_by(net, p, a, &by_route);
+	else
+		path = path_get(net, &a->dst, &a->src);
+	if (!path || reason != DROP_OK) {
+		pkt_drop(net->env, p, path ? reason : DROP_NO_ROUTE);
 		return;
 	}
 	counter_add(net->env, COUNTER_consumed_pkts, 1);
@@ -84,7 +89,7 @@ static enum drop read_quote(struct net *net, const struct pkt *p, const struct a
 
 	*report = (struct icmp_report){
 		.local = addr_from_v4(quoted->src),
-		.remote = addr_from_v4(quoted->dst),
+		.remote = addr_from_v4(source_route_last(quoted)),
 		.protocol = quoted->protocol,
 		.type = h->type,
 		.code = h->code,

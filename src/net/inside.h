@@ -15,6 +15,7 @@
 #include "net/path.h"
 #include "net/reassembly.h"
 #include "net/route.h"
+#include "net/source_route.h"
 #include "port/mesh.h"
 #include "sync/claims.h"
 #include "wire/checksum.h"
@@ -32,8 +33,8 @@ struct net_address {
 struct net_port {
 	struct port *port;
 	uint16_t vlan_id;
-	uint16_t tx_segs_max; // 1 when the port does not take chains
-	uint8_t l2_len;       // bytes of ethernet header
+	uint8_t tx_segs_max; // 1 when the port does not take chains
+	uint8_t l2_len;      // bytes of ethernet header
 	uint8_t address_count;
 	uint8_t configured_count; // of these; behind them one that is leased
 	bool is_plain;            // no tag to write and nothing that the port finishes
@@ -105,6 +106,7 @@ struct net {
 	uint64_t
 		round_due_ns; // when the next frame may go round that is not one too many (round.c)
 	uint16_t ip_id[IP_ID_SLOTS];
+	struct source_routes *source_routes; // NULL: none is believed
 	struct dhcp *dhcp; // a port's each; NULL: none asks, or another worker does
 	struct ip6 *ip6;   // NULL while no port has an IPv6 address
 	struct groups groups;
@@ -243,7 +245,7 @@ void ip4_send(struct net *net, struct pkt *p, struct ip4_send *s);
 static inline bool net_is_plain(const struct net *net, const struct net_path *path,
 				const struct pkt *p)
 {
-	return net->port[path->port_index].is_plain && pkt_seg_count(p) <= path->tx_segs_max &&
+	return net->port[path->port_index].is_plain && pkt_seg_count(p) <= path->plain_segs_max &&
 	       net->neighbours.slot[path->neighbour].state & NEIGHBOUR_SENDABLE & ~NEIGHBOUR_FIXED;
 }
 

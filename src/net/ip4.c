@@ -94,12 +94,15 @@ static enum drop check_addresses(const struct net *net, struct arrival *a,
 	return DROP_IP4_NOT_OURS;
 }
 
-// Walks the options; *at is where the walk ended.
-// RFC 9293 MUST-50: what is not known is passed over.
-static COLD enum drop check_options(const struct ipv4_header *h, uint32_t *at)
+// Walks the options; *at is where the walk ended. A source route is dropped, whether or not it has
+// been used up, unless the configuration says otherwise (RFC 7126 4.3.5, 4.4.5); two are too many
+// (RFC 1122 3.2.1.8 (c)). RFC 9293 MUST-50: what is not known is passed over.
+static COLD enum drop check_options(const struct net *net, const struct ipv4_header *h,
+				    struct arrival *a, uint32_t *at)
 {
 	const uint8_t *byte = (const uint8_t *)h;
 	uint32_t end = ipv4_header_len(h), len;
+	bool has_route = false;
 
 	for (*at = sizeof(*h); *at < end; *at += len) {
 		uint8_t kind = byte[*at];
@@ -109,26 +112,34 @@ static COLD enum drop check_options(const struct ipv4_header *h, uint32_t *at)
 			break;
 		if (kind == IPV4_OPTION_NOP)
 			continue;
-		// RFC 7126 4.3.5: drop, whether or not the route has been used up.
-		if (kind == IPV4_OPTION_LSRR || kind == IPV4_OPTION_SSRR)
-			return DROP_IP4_SOURCE_ROUTE;
 		len = *at + 1 < end ? byte[*at + 1] : 0;
 		if (len < 2 || *at + len > end)
 			return DROP_IP4_OPTIONS;
+		if (kind != IPV4_OPTION_LSRR && kind != IPV4_OPTION_SSRR)
+			continue;
+		enum drop reason =
+			has_route ? DROP_IP4_OPTIONS : source_route_check(net, byte + *at, len);
+
+		if (reason != DROP_OK)
+			return reason;
+		has_route = true;
 	}
+	a->has_route = has_route;
 	return DROP_OK;
 }
 
-static COLD bool options_pass(struct net *net, struct pkt *p, const struct arrival *a)
+static COLD bool options_pass(struct net *net, struct pkt *p, struct arrival *a)
 {
 	uint32_t at;
-	enum drop reason = check_options(pkt_at(p, a->l3_offset), &at);
+	enum drop reason = check_options(net, pkt_at(p, a->l3_offset), a, &at);
 	struct icmp_error problem = {.type = ICMP_PARAMETER_PROBLEM, .rest = be32_of(at << 24)};
 
 	if (reason == DROP_OK)
 		return true;
 	if (reason == DROP_IP4_OPTIONS) // RFC 1122 3.2.2.5
 		icmp_send_error(net, p, a, &problem);
+	else if (net->source_routes) // RFC 1122 3.2.2.1: what is to go on goes no further
+		icmp_send_unreachable(net, p, a, ICMP_UNREACHABLE_SOURCE_ROUTE_FAILED);
 	pkt_drop(net->env, p, reason);
 	return false;
 }
@@ -166,7 +177,7 @@ static enum next transport(struct net *net, struct pkt *p, const struct arrival 
 {
 	switch (a->protocol) {
 	case IP_TCP:
-		return NEXT_TCP;
+		return UNLIKELY(a->has_route) ? NEXT_TCP_ROUTED : NEXT_TCP;
 	case IP_UDP:
 		return NEXT_UDP;
 	case IP_ICMP:

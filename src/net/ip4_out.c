@@ -80,9 +80,10 @@ void ip4_send(struct net *net, struct pkt *p, struct ip4_send *s)
 {
 	const struct net_path *path = s->path;
 	const struct net_port *np = &net->port[path->port_index];
+	uint8_t header_len = IPV4_HEADER_BYTES;
 
-	if (UNLIKELY(pkt_seg_count(p) > path->tx_segs_max)) {
-		p = net_pack(net, p, path->tx_segs_max);
+	if (UNLIKELY(pkt_seg_count(p) > np->tx_segs_max)) {
+		p = net_pack(net, p, np->tx_segs_max);
 		if (!p)
 			return;
 	}
@@ -98,11 +99,15 @@ void ip4_send(struct net *net, struct pkt *p, struct ip4_send *s)
 		.dst = addr_to_v4(&path->remote),
 	};
 
-	s->offload.ip_checksum = (np->port->flags & PORT_TX_IP_CHECKSUM) != 0;
-	ipv4_header_put(pkt_prepend(p, sizeof(h)), h, !s->offload.ip_checksum);
+	if (UNLIKELY(path->source_route)) {
+		header_len = source_route_put(net, path, p, h);
+	} else {
+		s->offload.ip_checksum = (np->port->flags & PORT_TX_IP_CHECKSUM) != 0;
+		ipv4_header_put(pkt_prepend(p, sizeof(h)), h, !s->offload.ip_checksum);
+	}
 	if (s->offload.ip_checksum || s->offload.tcp_checksum || s->offload.udp_checksum) {
 		s->offload.l2_len = np->l2_len;
-		s->offload.l3_len = sizeof(h);
+		s->offload.l3_len = header_len;
 		pkt_set_tx_offload(p, &s->offload);
 	}
 	neighbour_send(net, path->neighbour, p);
@@ -183,7 +188,7 @@ void net_output(struct net *net, struct pkt *p, const struct net_out *out)
 	struct net_path *path = out->path;
 
 	counter_add(net->env, COUNTER_originated_pkts, 1);
-	if (UNLIKELY(!net_path_is_fresh(net, path)) && !path_refresh(net, path)) {
+	if (UNLIKELY(!net_path_is_fresh(net, path)) && !net_path_refresh(net, path)) {
 		pkt_drop(net->env, p, DROP_NO_ROUTE);
 		return;
 	}

@@ -60,7 +60,8 @@ struct net *net_create(const struct net_config *config, struct env *env, struct 
 	net->pmtu_timer.kind = TIMER_PMTU;
 	wheel_set_kind(wheel, TIMER_PMTU, pmtu_timer_fires, net);
 	groups_init(net);
-	if (neighbours_init(net) && reassembly_init(net) && udp_init(net))
+	if (neighbours_init(net) && reassembly_init(net) && udp_init(net) &&
+	    (!config->source_routes || source_routes_init(net)))
 		return net;
 	net_destroy(net);
 	return NULL;
@@ -71,6 +72,7 @@ void net_destroy(struct net *net)
 	if (!net)
 		return;
 	groups_fini(net);
+	source_routes_fini(net);
 	udp_fini(net);
 	reassembly_fini(net);
 	neighbours_fini(net);
@@ -141,7 +143,9 @@ int net_add_port(struct net *net, struct port *port, const struct net_port_confi
 	*np = (struct net_port){
 		.port = port,
 		.vlan_id = config->vlan_id & VLAN_ID_MASK,
-		.tx_segs_max = port->flags & PORT_TX_CHAINS ? MAX(port->tx_segs_max, 1) : 1,
+		.tx_segs_max = port->flags & PORT_TX_CHAINS
+				       ? (uint8_t)MIN(MAX(port->tx_segs_max, 1), UINT8_MAX)
+				       : 1,
 		.l2_len = sizeof(struct eth_header),
 		.no_routers = config->no_routers,
 	};

@@ -33,6 +33,7 @@ struct net_config {
 	uint32_t icmp_errors_per_s;  // ICMP errors we send, both families together, 1000
 	uint8_t dad_probes;          // RFC 4862 5.1: DupAddrDetectTransmits, 1
 	bool no_dad;                 // none at all
+	bool source_routes;          // are believed, and may be asked for
 	struct claims *udp_claims;   // of several workers: who has sockets where; NULL: alone
 };
 
@@ -71,10 +72,12 @@ struct net_path {
 	struct addr remote;
 	uint32_t neighbour;  // index into the neighbour table
 	uint32_t generation; // of routes and of that neighbour when it was found
-	uint16_t port_index;
-	uint16_t mtu_bytes;     // of the path: the port's, or less after ICMP said so
+	uint8_t port_index;
+	uint8_t source_route; // its number (net/source_route.h); 0: none
+	uint16_t mtu_bytes; // of the path: the port's, or less after ICMP said so; less the option
 	uint16_t tso_bytes_max; // 0: the port does not segment
-	uint16_t tx_segs_max;   // segments a packet may have on this port
+	uint8_t tx_segs_max;    // segments a packet may have on this port
+	uint8_t plain_segs_max; // that goes as it is (net_is_plain); 0: none does
 };
 
 // What stands for an IPv4 address has nothing in its upper half; an IPv6 host's has.
@@ -86,6 +89,59 @@ static inline bool net_path_is_ip6(const struct net_path *path)
 // Finds a path from local (any for: choose) to remote. 0, or a negative errno with err_set.
 int net_path_find(struct net *net, const struct addr *local, const struct addr *remote,
 		  struct net_path *path);
+
+// The path anew when anything changed since it was found; false when there is none any more.
+bool net_path_refresh(struct net *net, struct net_path *path);
+
+// The gateways that packets are asked to go by, the first one first (RFC 791 3.1).
+#define SOURCE_ROUTE_HOPS_MAX 9
+
+struct source_route {
+	be32 hop[SOURCE_ROUTE_HOPS_MAX];
+	uint8_t count;
+	bool is_strict; // each is the next on the way
+	bool is_chosen; // by the application: what comes does not change it (RFC 9293 MUST-52)
+};
+
+// source_route.c. As net_path_find, by this route. Who keeps the path, or that of net_path_back,
+// holds it before the next one is looked for, and releases it.
+int net_path_find_by(struct net *net, const struct addr *local, const struct addr *remote,
+		     const struct source_route *route, struct net_path *path);
+
+enum drop net_path_back_by(struct net *net, const struct pkt *p, const struct arrival *arrival,
+			   struct net_path *path);
+
+// The path back to who sent p, by the source route that it came by if it did. DROP_OK, or why not.
+static inline enum drop net_path_back(struct net *net, const struct pkt *p,
+				      const struct arrival *arrival, struct net_path *path)
+{
+	if (UNLIKELY(arrival->has_route))
+		return net_path_back_by(net, p, arrival, path);
+	return net_path_find(net, &arrival->dst, &arrival->src, path) ? DROP_NO_ROUTE : DROP_OK;
+}
+
+void net_source_route_use(struct net *net, const struct net_path *path, int32_t more);
+
+static inline void net_path_hold(struct net *net, const struct net_path *path)
+{
+	if (UNLIKELY(path->source_route))
+		net_source_route_use(net, path, 1);
+}
+
+static inline void net_path_release(struct net *net, const struct net_path *path)
+{
+	if (UNLIKELY(path->source_route))
+		net_source_route_use(net, path, -1);
+}
+
+// Of a path with a source route: bytes that it adds to each header; whether the application chose.
+uint32_t net_source_route_bytes(const struct net *net, const struct net_path *path);
+bool net_source_route_is_chosen(const struct net *net, const struct net_path *path);
+
+static inline uint32_t net_path_option_bytes(const struct net *net, const struct net_path *path)
+{
+	return UNLIKELY(path->source_route) ? net_source_route_bytes(net, path) : 0;
+}
 
 struct net_out {
 	struct net_path *path; // refreshed in place when it went stale

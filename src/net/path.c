@@ -12,7 +12,7 @@
 #include "base/time.h"
 #include "net/inside.h"
 
-static uint16_t mtu_to(struct net *net, be32 remote, uint16_t port_mtu_bytes)
+uint16_t path_mtu_to(struct net *net, be32 remote, uint16_t port_mtu_bytes)
 {
 	const struct net_pmtu *m = &net->pmtu[net_slot(net, remote, 0, PMTU_SLOTS)];
 
@@ -125,10 +125,11 @@ int path_find(struct net *net, const struct addr *local, const struct addr *remo
 	*path = (struct net_path){
 		.local = addr_is_any(local) ? addr_from_v4(own->addr) : *local,
 		.remote = *remote,
-		.port_index = r->port_index,
-		.mtu_bytes = mtu_to(net, to, np->port->mtu_bytes),
+		.port_index = (uint8_t)r->port_index,
+		.mtu_bytes = path_mtu_to(net, to, np->port->mtu_bytes),
 		.tso_bytes_max = np->port->flags & PORT_TX_TSO ? np->port->tso_bytes_max : 0,
 		.tx_segs_max = np->tx_segs_max,
+		.plain_segs_max = np->tx_segs_max,
 	};
 	path->neighbour = net_is_broadcast(net, r->port_index, hop)
 				  ? r->port_index
@@ -152,11 +153,15 @@ int net_path_find(struct net *net, const struct addr *local, const struct addr *
 	}
 }
 
-bool path_refresh(struct net *net, struct net_path *path)
+bool net_path_refresh(struct net *net, struct net_path *path)
 {
 	struct addr local = path->local, remote = path->remote;
 
-	return net_path_is_fresh(net, path) || path_find(net, &local, &remote, path) == 0;
+	if (net_path_is_fresh(net, path))
+		return true;
+	if (UNLIKELY(path->source_route))
+		return source_route_path(net, &local, &remote, path->source_route, path) == 0;
+	return path_find(net, &local, &remote, path) == 0;
 }
 
 void path_large_sent(struct net *net, const struct addr *remote, uint32_t bytes)

@@ -59,8 +59,8 @@ static inline void path_sent(struct net *net, const struct addr *remote, uint32_
 // True when a datagram above so many bytes was sent to remote lately.
 bool path_was_sent(const struct net *net, const struct addr *remote, uint32_t bytes);
 
-// Finds the path anew when anything changed since; false when there is none any more.
-bool path_refresh(struct net *net, struct net_path *path);
+// What a path to remote carries over a port of this MTU.
+uint16_t path_mtu_to(struct net *net, be32 remote, uint16_t port_mtu_bytes);
 
 // One was: paths are found anew, and it is forgotten in time.
 void path_mtu_lowered(struct net *net);

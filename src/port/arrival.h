@@ -18,6 +18,7 @@ struct arrival {
 	uint8_t tos;              // DSCP (6 bits, RFC 2474), ECN (2 bits, RFC 3168)
 	bool to_group;            // the destination is multicast or broadcast (ethernet or IP)
 	bool was_fragment;        // IPv6: it came behind a fragment header
+	bool has_route;           // IPv4: it came by a source route
 	bool has_text;            // TCP, with flow_hash: more than a header
 	bool checksum_partial_ok; // the port's peer may hand over unfinished L4 checksums
 	enum pkt_checksum l4_checksum;
@@ -44,4 +45,5 @@ enum next {
 	NEXT_UDP6,
 	NEXT_ICMP6,
 	NEXT_IGMP,
+	NEXT_TCP_ROUTED,
 };

@@ -35,6 +35,14 @@ struct tcp_options open_options(const struct tcp *tcp, const struct net_path *pa
 	};
 }
 
+// RFC 9293 MUST-16: less the options of the IP header, which the peer does not know of.
+static uint16_t peer_mss(const struct tcp *tcp, const struct conn *c, const struct tcp_options *o)
+{
+	uint32_t mss = o->has_mss && o->mss ? o->mss : open_mss_default(&c->path);
+
+	return (uint16_t)(mss - MIN(mss, net_path_option_bytes(tcp->net, &c->path)));
+}
+
 // Windows and options both sides agreed on. RFC 2018 R2; RFC 7323 R4, R10, R13.
 void open_agree(struct tcp *tcp, struct conn *c, const struct tcp_options *o)
 {
@@ -47,7 +55,7 @@ void open_agree(struct tcp *tcp, struct conn *c, const struct tcp_options *o)
 		conn_set(c, CONN_SACK);
 	c->snd_scale = o->has_scale ? o->scale : 0;
 	c->rcv_scale = o->has_scale ? tcp->rcv_scale : 0;
-	output_set_mss(tcp, c, o->has_mss && o->mss ? o->mss : open_mss_default(&c->path));
+	output_set_mss(tcp, c, peer_mss(tcp, c, o));
 	c->rcv.wnd = open_first_window(window_limit(tcp, c));
 }
 

@@ -77,7 +77,7 @@ COLD bool output_syn(struct tcp *tcp, struct conn *c, const struct bare *b, uint
 {
 	uint8_t options[TCP_OPTIONS_BYTES_MAX];
 	struct pkt *p = sendq_segment(tcp, c, c->snd.una + 1, text_len,
-				      MAX(c->path.tx_segs_max, (uint16_t)2));
+				      MAX(c->path.tx_segs_max, UINT8_C(2)));
 	uint16_t header_len;
 	uint8_t *at;
 
@@ -147,7 +147,7 @@ COLD void output_reset_reply(struct tcp *tcp, const struct segment *s)
 
 	if (s->flags & TCP_RST || s->arrival->to_group)
 		return;
-	if (net_path_find(tcp->net, &s->arrival->dst, &s->arrival->src, &path))
+	if (net_path_back(tcp->net, s->pkt, s->arrival, &path) != DROP_OK)
 		return;
 	if (s->flags & TCP_ACK) {
 		b.seq = s->raw_ack;

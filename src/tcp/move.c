@@ -93,6 +93,8 @@ int tcp_move(struct tcp *tcp, prism_conn conn, uint32_t to)
 			       tcp->shared->worker_count, tcp->worker);
 	if (!conn_in(c, STATES_SYNCHRONIZED) || conn_in(c, TIME_WAIT))
 		return err_set(ERR_NOT_CONNECTED, "move in %s", state_name(c->state));
+	if (c->path.source_route) // whose table is this worker's
+		return err_set(ERR_SOURCE_ROUTE_STAYS, "worker %u", tcp->worker);
 	conn_set(c, CONN_MOVING);
 	c->moves_to = to & (WORKERS_MAX - 1);
 	conn_mark(tcp, c);

@@ -70,6 +70,7 @@ static void step_out(struct tcp *tcp, const struct half_open *h)
 static void release(struct tcp *tcp, struct half_open *h)
 {
 	wheel_stop(tcp->wheel, &h->timer);
+	net_path_release(tcp->net, &h->path);
 	step_out(tcp, h);
 	h->newer = tcp->half_open_free;
 	tcp->half_open_free = (uint32_t)(h - tcp->half_open);
@@ -203,9 +204,9 @@ enum drop open_refusal(struct tcp *tcp, const struct segment *s, struct net_path
 		return DROP_TCP_SYN_SHORT;
 	if (UNLIKELY(tcp->conn_free == NO_INDEX))
 		return DROP_TCP_CONNECTIONS_FULL;
-	if (net_path_find(tcp->net, &s->arrival->dst, &s->arrival->src, path))
-		return DROP_TCP_NO_PATH;
-	return DROP_OK;
+	enum drop reason = net_path_back(tcp->net, s->pkt, s->arrival, path);
+
+	return reason == DROP_NO_ROUTE ? DROP_TCP_NO_PATH : reason;
 }
 
 // RFC 9293 3.10.7.2, third: a SYN for a listener.
@@ -239,6 +240,7 @@ static enum drop syn_arrives(struct tcp *tcp, struct listener *l, struct segment
 	tcp->half_open_free = h->newer;
 	tcp->half_open_count++;
 	line_up(tcp, h);
+	net_path_hold(tcp->net, &h->path); // RFC 9293 MUST-53
 	h->listener = (uint16_t)(l - tcp->listener);
 	open_fill(tcp, h, s, isn_floor);
 	answer_syn(tcp, h);

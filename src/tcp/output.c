@@ -104,7 +104,7 @@ static COLD uint64_t send_text(struct tcp *tcp, struct conn *c, uint64_t offset,
 
 	if (UNLIKELY(!net_has_room(tcp->net, &c->path)))
 		return 0;
-	p = sendq_segment(tcp, c, offset, &len, MAX(c->path.tx_segs_max, (uint16_t)2));
+	p = sendq_segment(tcp, c, offset, &len, MAX(c->path.tx_segs_max, UINT8_C(2)));
 	return send_packet(tcp, c, p, offset, len);
 }
 
@@ -115,7 +115,7 @@ HOT_INLINE uint64_t send_new_text(struct tcp *tcp, struct conn *c, uint32_t len)
 
 	if (UNLIKELY(!net_has_room(tcp->net, &c->path)))
 		return 0;
-	p = sendq_new_segment(tcp, c, &len, MAX(c->path.tx_segs_max, (uint16_t)2));
+	p = sendq_new_segment(tcp, c, &len, MAX(c->path.tx_segs_max, UINT8_C(2)));
 	return send_packet(tcp, c, p, c->snd.nxt, len);
 }
 

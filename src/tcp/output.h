@@ -53,6 +53,9 @@ void output_set_full(const struct tcp *tcp, struct conn *c, uint16_t packet_byte
 // The path's MTU may have fallen: segments follow.
 void output_mtu_changed(struct tcp *tcp, struct conn *c);
 
+// The path has another option, which took so many bytes of each IP header before.
+void output_header_changed(struct tcp *tcp, struct conn *c, uint32_t option_bytes_before);
+
 static inline uint32_t output_options_bytes(const struct conn *c)
 {
 	return conn_is(c, CONN_TS) ? TCP_TS_BYTES : 0;

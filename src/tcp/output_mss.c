@@ -12,17 +12,23 @@ static uint32_t fixed_headers(const struct net_path *path)
 	return (addr_is_v4(&path->remote) ? 20 : 40) + TCP_HEADER_BYTES;
 }
 
+static uint32_t mss_of(const struct tcp *tcp, const struct net_path *path, uint32_t mtu_bytes)
+{
+	uint32_t mss = mtu_bytes - fixed_headers(path);
+
+	return tcp->config.mss_max ? MIN(mss, (uint32_t)tcp->config.mss_max) : mss;
+}
+
+// RFC 9293 MUST-67: what can be received, by the MTU of the interface. RFC 6691 2: whatever options
+// we send.
 uint16_t output_mss_to_offer(const struct tcp *tcp, const struct net_path *path)
 {
-	// RFC 9293 MUST-67: what can be received, by the MTU of the interface.
-	uint32_t mss = path->mtu_bytes - fixed_headers(path);
-
-	return (uint16_t)(tcp->config.mss_max ? MIN(mss, (uint32_t)tcp->config.mss_max) : mss);
+	return (uint16_t)mss_of(tcp, path, path->mtu_bytes + net_path_option_bytes(tcp->net, path));
 }
 
 void output_set_mss(const struct tcp *tcp, struct conn *c, uint16_t peer_mss)
 {
-	uint32_t mss = MIN(peer_mss, output_mss_to_offer(tcp, &c->path));
+	uint32_t mss = MIN((uint32_t)peer_mss, mss_of(tcp, &c->path, c->path.mtu_bytes));
 
 	mss = MAX(mss, UINT32_C(64));
 	c->mss_bytes = (uint16_t)(mss - output_options_bytes(c));
@@ -36,11 +42,17 @@ COLD void output_set_full(const struct tcp *tcp, struct conn *c, uint16_t packet
 
 COLD void output_mtu_changed(struct tcp *tcp, struct conn *c)
 {
+	output_header_changed(tcp, c, net_path_option_bytes(tcp->net, &c->path));
+}
+
+COLD void output_header_changed(struct tcp *tcp, struct conn *c, uint32_t option_bytes_before)
+{
 	uint16_t before = c->mss_bytes;
+	uint32_t more = net_path_option_bytes(tcp->net, &c->path) - option_bytes_before;
 
 	if (!conn_in(c, STATES_SYNCHRONIZED))
 		return;
-	output_set_mss(tcp, c, (uint16_t)(before + output_options_bytes(c)));
+	output_set_mss(tcp, c, (uint16_t)(before + output_options_bytes(c) - more));
 	if (c->mss_bytes >= before)
 		return;
 	cc_mss_changed(c, before);

@@ -186,7 +186,8 @@ static uint16_t choose_port(struct tcp *tcp, const struct net_path *path, uint16
 	return 0;
 }
 
-static int find_path(struct tcp *tcp, const struct tcp_tuple *tuple, struct net_path *path)
+static int find_path(struct tcp *tcp, const struct tcp_tuple *tuple,
+		     const struct source_route *route, struct net_path *path)
 {
 	char text[ADDR_TEXT_BYTES];
 
@@ -200,6 +201,8 @@ static int find_path(struct tcp *tcp, const struct tcp_tuple *tuple, struct net_
 	if (!addr_is_any(&tuple->local) && !net_is_local(tcp->net, &tuple->local))
 		return err_set(ERR_ADDRESS_NOT_OURS, "connect from %s",
 			       addr_format(&tuple->local, text));
+	if (UNLIKELY(route)) // RFC 9293 MUST-51
+		return net_path_find_by(tcp->net, &tuple->local, &tuple->remote, route, path);
 	return net_path_find(tcp->net, &tuple->local, &tuple->remote, path);
 }
 
@@ -247,13 +250,14 @@ static int enter_connection(struct tcp *tcp, const struct tcp_tuple *tuple,
 	return err_set(ERR_CONNECTIONS_FULL, "%u connections", tcp->config.connections_max);
 }
 
-int tcp_connect(struct tcp *tcp, const struct tcp_tuple *tuple, uint64_t user, prism_conn *conn)
+int tcp_connect_by(struct tcp *tcp, const struct tcp_tuple *tuple, const struct source_route *route,
+		   uint64_t user, prism_conn *conn)
 {
 	struct net_path path;
 	struct flow f;
 	struct conn *c = NULL;
 	uint32_t isn_floor, isn;
-	int error = find_path(tcp, tuple, &path);
+	int error = find_path(tcp, tuple, route, &path);
 
 	if (!error)
 		error = enter_connection(tcp, tuple, &path, &c, &isn_floor);
@@ -270,6 +274,11 @@ int tcp_connect(struct tcp *tcp, const struct tcp_tuple *tuple, uint64_t user, p
 	conn_mark(tcp, c);
 	conn->id = conn_handle(tcp, c);
 	return 0;
+}
+
+int tcp_connect(struct tcp *tcp, const struct tcp_tuple *tuple, uint64_t user, prism_conn *conn)
+{
+	return tcp_connect_by(tcp, tuple, NULL, user, conn);
 }
 
 COLD int conn_refuse(const struct tcp *tcp, prism_conn conn)

@@ -349,11 +349,12 @@ static enum icmp_meaning meaning_of(const struct icmp_report *r)
 static void path_shrank(struct tcp *tcp, struct conn *c, uint32_t mtu_bytes)
 {
 	uint32_t mtu = MAX(mtu_bytes, MTU_MIN);
+	uint32_t carries = mtu - net_path_option_bytes(tcp->net, &c->path);
 
-	if (mtu >= c->path.mtu_bytes)
+	if (carries >= c->path.mtu_bytes)
 		return;
 	net_lower_mtu(tcp->net, &c->path.remote, mtu); // other connections learn it with their path
-	c->path.mtu_bytes = (uint16_t)mtu;
+	c->path.mtu_bytes = (uint16_t)carries;
 	output_mtu_changed(tcp, c);
 }
 

@@ -58,6 +58,9 @@ void tcp_destroy(struct tcp *tcp);
 // A segment that passed IP. Takes p. arrival's l4_offset and l4_len delimit it.
 void tcp_input(struct tcp *tcp, struct pkt *p, const struct arrival *arrival);
 
+// The same of one that came by a source route (routed.c).
+void tcp_input_routed(struct tcp *tcp, struct pkt *p, const struct arrival *arrival);
+
 // Reads from the packet what tcp_prefetch goes by: the flow's hash, and whether there is text.
 void tcp_read_flow(const struct tcp *tcp, const struct pkt *p, struct arrival *arrival);
 
@@ -87,6 +90,9 @@ int tcp_listen(struct tcp *tcp, const struct addr *local, uint16_t port, uint64_
 	       prism_listener *listener);
 int tcp_unlisten(struct tcp *tcp, prism_listener listener);
 int tcp_connect(struct tcp *tcp, const struct tcp_tuple *tuple, uint64_t user, prism_conn *conn);
+// By the gateways of route, where that is not NULL.
+int tcp_connect_by(struct tcp *tcp, const struct tcp_tuple *tuple, const struct source_route *route,
+		   uint64_t user, prism_conn *conn);
 int tcp_send_pkt(struct tcp *tcp, prism_conn conn, struct pkt *p);
 int tcp_send_region(struct tcp *tcp, prism_conn conn, const void *bytes, size_t len,
 		    const uint64_t *cookie);

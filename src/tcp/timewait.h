@@ -12,8 +12,9 @@ struct time_wait {
 	uint32_t ts_recent;
 	uint64_t expires_ns; // 0: the record is a gap
 	uint8_t has_ts;
-	uint8_t answered;   // the stretch of time in which it last answered what it did not know
-	uint16_t wnd_units; // as last offered, scaled
+	uint8_t answered;     // the stretch of time in which it last answered what it did not know
+	uint16_t wnd_units;   // as last offered, scaled
+	uint8_t source_route; // of its path
 };
 static_assert(sizeof(struct time_wait) == CACHE_LINE_BYTES, "a line for each");
 

@@ -199,6 +199,67 @@ static void a_handle_of_another_workers_names_both(void **state)
 	crew_destroy(c);
 }
 
+// Whose table of routes its worker has.
+static void a_connection_with_a_source_route_stays_with_its_worker(void **state)
+{
+	struct prism_endpoint remote = at_peer(HTTP);
+	struct prism_source_route route = {.gateway = {remote.addr}, .count = 1};
+	struct prism_options o;
+	struct frame f;
+	prism_conn conn;
+
+	crew_options(&o);
+	o.source_routes = 1;
+	struct crew *c = crew_create_with(&o, 2, CREW_SPREAD);
+	struct prism_worker *worker = c->worker[0];
+	struct prism_endpoint local;
+
+	crew_meet(c);
+	assert_int_equal(prism_tcp_connect_by(worker, &remote, &route, 5, &conn), 0);
+	assert_int_equal(prism_tcp_endpoints(worker, conn, &local, NULL), 0);
+	crew_turns(c);
+	assert_int_equal(ipv4_header_len(crew_read_ip4(c, 0)), 28);
+	const struct tcp_header *syn = (const void *)((const uint8_t *)crew_read_ip4(c, 0) +
+						      ipv4_header_len(crew_read_ip4(c, 0)));
+	frame_seg(&f, (struct seg){HTTP,
+				   local.port,
+				   PEER_ISN,
+				   be32_get(syn->seq) + 1,
+				   TCP_SYN | TCP_ACK,
+				   {0}});
+	crew_in(c, 1, &f);
+	assert_int_equal(c->seen[0].count[PRISM_EVENT_CONNECTED], 1);
+	assert_int_equal(prism_tcp_move(worker, conn, 1), -ENOTSUP);
+	assert_int_equal(err_last()->id, ERR_SOURCE_ROUTE_STAYS);
+	crew_at_rest(c);
+	crew_destroy(c);
+}
+
+static void source_routes_that_are_none_are_refused(void **state)
+{
+	struct prism_endpoint remote = at_peer(HTTP);
+	struct prism_source_route route = {.gateway = {remote.addr, {{0x20, 1}}}, .count = 10};
+	struct crew *c = crew_create(2, CREW_SPREAD);
+	struct prism_worker *worker = c->worker[0];
+	struct prism_options o;
+	prism_conn conn;
+
+	assert_int_equal(prism_tcp_connect_by(worker, &remote, &route, 5, &conn), -EINVAL);
+	route.count = 1;
+	assert_int_equal(prism_tcp_connect_by(worker, &remote, &route, 5, &conn), -EACCES);
+	assert_int_equal(err_last()->id, ERR_SOURCE_ROUTES_OFF);
+	crew_destroy(c);
+	crew_options(&o);
+	o.source_routes = 1;
+	c = crew_create_with(&o, 2, CREW_SPREAD);
+	route.count = 2; // the second is IPv6's
+	assert_int_equal(prism_tcp_connect_by(c->worker[0], &remote, &route, 5, &conn), -EINVAL);
+	remote.addr = route.gateway[1];
+	route.count = 1;
+	assert_int_equal(prism_tcp_connect_by(c->worker[0], &remote, &route, 5, &conn), -EINVAL);
+	crew_destroy(c);
+}
+
 static void a_stale_handle_is_stale_to_all(void **state)
 {
 	struct crew *c = crew_create(3, CREW_SPREAD);
@@ -320,6 +381,8 @@ int main(void)
 		cmocka_unit_test(port_unreachable_ends_the_connect_of_another_worker),
 		cmocka_unit_test(fragmentation_needed_lowers_the_mtu_of_another_workers_connection),
 		cmocka_unit_test(a_handle_of_another_workers_names_both),
+		cmocka_unit_test(a_connection_with_a_source_route_stays_with_its_worker),
+		cmocka_unit_test(source_routes_that_are_none_are_refused),
 		cmocka_unit_test(a_stale_handle_is_stale_to_all),
 		cmocka_unit_test(a_slot_that_is_being_cleared_is_nobodys),
 		cmocka_unit_test(between_two_workers_a_connection_is_neithers),

@@ -273,7 +273,7 @@ static void an_error_about_a_datagram_becomes_an_event(void **state)
 	error_in(b, &h, &q, 28);
 	assert_int_equal(udp_deliver(b->net, &e, 1), 1);
 	assert_int_equal(e.reason, EMSGSIZE);
-	assert_true(path_refresh(b->net, &path));
+	assert_true(net_path_refresh(b->net, &path));
 	assert_int_equal(path.mtu_bytes, 1300);
 	const struct {
 		uint8_t type, code, number;

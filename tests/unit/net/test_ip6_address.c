@@ -143,7 +143,7 @@ static void nothing_leaves_from_an_address_that_is_not_ours_yet(void **state)
 	bed_time(b, 200 * NS_PER_MS);
 	assert_false(net_path_is_fresh(b->net, &path));
 	assert_int_equal(bed_drops(b, DROP_ND_UNREACHABLE), 1);
-	assert_true(path_refresh(b->net, &path));
+	assert_true(net_path_refresh(b->net, &path));
 	assert_true(addr_equal(&b->net->neighbours.slot[path.neighbour].addr, &PEER6));
 	bed_destroy(b);
 }

@@ -72,7 +72,7 @@ static void another_router_is_taken_when_one_is_silent(void **state)
 	net_output(b->net, p, &(struct net_out){.path = &path, .protocol = IP_TCP});
 	bed_time(b, 4 * NS_PER_S);
 	assert_int_equal(bed_drops(b, DROP_ND_UNREACHABLE), 1);
-	assert_true(path_refresh(b->net, &path));
+	assert_true(net_path_refresh(b->net, &path));
 	assert_true(addr_equal(&b->net->neighbours.slot[path.neighbour].addr, &SECOND6));
 	bed_destroy(b);
 }

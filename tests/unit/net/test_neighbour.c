@@ -117,12 +117,12 @@ static void a_stale_path_is_found_anew(void **state)
 
 	assert_int_equal(net_path_find(b->net, &any, &to, &path), 0);
 	uint32_t before = path.generation;
-	assert_true(path_refresh(b->net, &path));
+	assert_true(net_path_refresh(b->net, &path));
 	assert_int_equal(path.generation, before);
 	for (uint8_t i = 0; i < 40; i++) // its slot goes to others
 		arp_in(b, ARP_REQUEST, EVIL_MAC, IP(198, 18, 0, 100 + i), OURS);
 	assert_null(bed_neighbour(b, PEER));
-	assert_true(path_refresh(b->net, &path));
+	assert_true(net_path_refresh(b->net, &path));
 	assert_ptr_equal(bed_neighbour(b, PEER), &b->net->neighbours.slot[path.neighbour]);
 	bed_destroy(b);
 }

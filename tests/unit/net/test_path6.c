@@ -47,7 +47,7 @@ static void who_is_not_is_reached_by_the_longest_prefix(void **state)
 	via.byte[15] = 9;
 	assert_int_equal(net_add_route(b->net, &wide, 32, &via), 0);
 	assert_false(net_path_is_fresh(b->net, &path));
-	assert_true(path_refresh(b->net, &path));
+	assert_true(net_path_refresh(b->net, &path));
 	assert_true(addr_equal(hop_of(b, &path), &via));
 	path = path_to(b, &PEER6);
 	assert_true(addr_equal(hop_of(b, &path), &PEER6));

@@ -95,7 +95,7 @@ static void a_path_names_port_source_and_next_hop(void **state)
 	path = path_to(b, FAR, 0); // by the more specific route
 	assert_int_equal(path.port_index, 1);
 	assert_int_equal(hop_of(b, &path).raw, IP(198, 19, 9, 9).raw);
-	assert_true(path_refresh(b->net, &old)); // the one from before learns of it
+	assert_true(net_path_refresh(b->net, &old)); // the one from before learns of it
 	assert_int_equal(old.port_index, 1);
 	assert_int_equal(addr_to_v4(&old.local).raw, OURS.raw); // but keeps its source
 	bed_destroy(b);
@@ -184,17 +184,17 @@ static void a_lowered_mtu_holds_for_ten_minutes(void **state)
 
 	net_lower_mtu(b->net, &far, 1400);
 	net_lower_mtu(b->net, &v6, 1400); // nothing to remember
-	assert_true(path_refresh(b->net, &path));
+	assert_true(net_path_refresh(b->net, &path));
 	assert_int_equal(path.mtu_bytes, 1400);
 	assert_int_equal(path_to(b, PEER, 0).mtu_bytes, 1500);
 	net_lower_mtu(b->net, &far, 68); // not below the floor
-	assert_true(path_refresh(b->net, &path));
+	assert_true(net_path_refresh(b->net, &path));
 	assert_int_equal(path.mtu_bytes, 552);
 	bed_time(b, 599 * NS_PER_S);
-	assert_true(path_refresh(b->net, &path));
+	assert_true(net_path_refresh(b->net, &path));
 	assert_int_equal(path.mtu_bytes, 552);
 	bed_time(b, 2 * NS_PER_S);
-	assert_true(path_refresh(b->net, &path));
+	assert_true(net_path_refresh(b->net, &path));
 	assert_int_equal(path.mtu_bytes, 1500);
 	net_lower_mtu(b->net, &far, 9000); // nothing above the port's
 	assert_int_equal(path_to(b, FAR, 0).mtu_bytes, 1500);

@@ -175,10 +175,10 @@ static void a_report_lowers_the_mtu_of_a_path_that_was_used(void **state)
 	assert_int_equal(e.reason, EMSGSIZE);
 	net_lower_mtu(b->net, &PEER6, 1400); // never up again
 	net_lower_mtu(b->net, &PEER6, 500);  // and never below what every link carries
-	assert_true(path_refresh(b->net, &path));
+	assert_true(net_path_refresh(b->net, &path));
 	assert_int_equal(path.mtu_bytes, 1280);
 	bed_time(b, 601 * NS_PER_S);
-	assert_true(path_refresh(b->net, &path));
+	assert_true(net_path_refresh(b->net, &path));
 	assert_int_equal(path.mtu_bytes, 1500);
 	bed_destroy(b);
 }

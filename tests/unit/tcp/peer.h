@@ -60,6 +60,8 @@ struct in {
 	bool no_ts;         // although the connection has them
 	int32_t ts_back;    // ticks into the past
 	uint16_t pad_bytes; // behind the IP packet
+	const uint8_t *ip_options;
+	uint8_t ip_options_len; // a multiple of 4
 };
 
 struct out {
@@ -69,6 +71,8 @@ struct out {
 	uint32_t len;
 	uint16_t id;
 	uint8_t tos, ttl;
+	be32 dst; // of the IP header
+	uint8_t ip_options[40], ip_options_len;
 	struct tcp_options o;
 	uint8_t text[70000];
 };
@@ -93,6 +97,9 @@ struct peer {
 	uint32_t held_count;
 	struct out out;
 };
+
+// Whether hosts take source routes from now on.
+static bool peer_source_routes;
 
 static inline uint8_t peer_byte(uint64_t offset)
 {
@@ -132,6 +139,10 @@ static inline void peer_walk(struct peer *b)
 		if (next == NEXT_TCP) {
 			tcp_read_flow(b->tcp, p, &a);
 			tcp_input(b->tcp, p, &a);
+		}
+		if (next == NEXT_TCP_ROUTED) {
+			tcp_read_flow(b->tcp, p, &a);
+			tcp_input_routed(b->tcp, p, &a);
 		}
 		if (next == NEXT_ICMP && icmp_input(b->net, p, &a, &report))
 			tcp_icmp_error(b->tcp, &report);
@@ -190,7 +201,8 @@ static inline struct peer *peer_create_on(const struct tcp_config *config, uint3
 			pool_create(&(struct pool_config){"peer", PEER_POOL_PKTS, 2176, -1});
 	b->env.kept_pkts_max = pkt_keep_max(PEER_POOL_PKTS);
 	b->wheel = wheel_create(b->env.now_ns);
-	b->net = net_create(&(struct net_config){0}, &b->env, b->wheel);
+	b->net = net_create(&(struct net_config){.source_routes = peer_source_routes}, &b->env,
+			    b->wheel);
 	capture_init(&b->port, 0, port_flags);
 	c.addresses[0].addr = addr_from_v4_octets(198, 18, 0, 2);
 	c.addresses[0].prefix_len = 24;
@@ -228,20 +240,22 @@ static inline void peer_in(struct peer *b, struct in in)
 {
 	uint8_t frame[9100] = {2, 0, 0, 0, 0x10, 0, 2, 0, 0, 0, 0x20, 1, 8, 0};
 	struct ipv4_header *ip = (void *)(frame + 14);
-	struct tcp_header *h = (void *)(ip + 1);
+	struct tcp_header *h = (void *)((uint8_t *)(ip + 1) + in.ip_options_len);
 	uint32_t options_len = peer_options(b, &in, (uint8_t *)(h + 1));
 	uint32_t l4_len = TCP_HEADER_BYTES + options_len + in.len;
 	uint8_t *text = (uint8_t *)(h + 1) + options_len;
 	struct addr src = addr_from_v4_octets(198, 18, 0, 1),
 		    dst = addr_from_v4_octets(198, 18, 0, 2);
 
-	ip->version_ihl = IPV4_VERSION_IHL;
+	ip->version_ihl = (uint8_t)(IPV4_VERSION_IHL + in.ip_options_len / 4);
 	ip->ttl = 64;
 	ip->protocol = 6;
 	ip->src = addr_to_v4(&src);
 	ip->dst = addr_to_v4(&dst);
-	ip->total_len = be16_of((uint16_t)(20 + l4_len));
-	ip->checksum = checksum_finish(checksum_add(0, ip, 20));
+	ip->total_len = be16_of((uint16_t)(20 + in.ip_options_len + l4_len));
+	if (in.ip_options)
+		memcpy(ip + 1, in.ip_options, in.ip_options_len);
+	ip->checksum = checksum_finish(checksum_add(0, ip, ipv4_header_len(ip)));
 	*h = (struct tcp_header){
 		.src_port = be16_of(in.src_port ? in.src_port : 5000),
 		.dst_port = be16_of(in.dst_port ? in.dst_port : 80),
@@ -257,7 +271,7 @@ static inline void peer_in(struct peer *b, struct in in)
 				      checksum_add(0, h, l4_len));
 	h->checksum.raw = (uint16_t)(h->checksum.raw + in.bad_checksum);
 	assert_true(capture_put(&b->port, b->env.pool[POOL_RX], frame,
-				(uint16_t)(34 + l4_len + in.pad_bytes)));
+				(uint16_t)(34 + in.ip_options_len + l4_len + in.pad_bytes)));
 	peer_walk(b);
 }
 
@@ -346,7 +360,6 @@ static inline bool peer_read(struct peer *b)
 {
 	uint8_t frame[70000];
 	struct ipv4_header *ip = (void *)(frame + 14);
-	struct tcp_header *h = (void *)(ip + 1);
 	struct out *o = &b->out;
 
 	while (b->tx_read < b->port.tx_count && peer_is_arp(b->port.tx[b->tx_read]))
@@ -354,11 +367,15 @@ static inline bool peer_read(struct peer *b)
 	if (b->tx_read == b->port.tx_count)
 		return false;
 	uint32_t len = capture_read(&b->port, b->tx_read++, frame);
-	uint32_t l4_len = be16_get(ip->total_len) - 20u;
-	struct addr src = addr_from_v4(ip->src), dst = addr_from_v4(ip->dst);
+	struct tcp_header *h = (void *)((uint8_t *)ip + ipv4_header_len(ip));
+	uint32_t l4_len = be16_get(ip->total_len) - ipv4_header_len(ip);
+	struct addr src = addr_from_v4(ip->src), dst = addr_from_v4_octets(198, 18, 0, 1);
 
+	o->dst = ip->dst;
+	o->ip_options_len = (uint8_t)((uint8_t *)h - (uint8_t *)(ip + 1));
+	memcpy(o->ip_options, ip + 1, o->ip_options_len);
 	assert_int_equal(ip->protocol, 6);
-	assert_int_equal(len, 34 + l4_len);
+	assert_int_equal(len, 14 + be16_get(ip->total_len));
 	// RFC 9293 MUST-2: every segment that leaves has a good checksum.
 	assert_true(checksum_is_good(checksum_pseudo(&src, &dst, 6, l4_len) +
 				     checksum_add(0, h, l4_len)));
