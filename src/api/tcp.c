@@ -59,7 +59,7 @@ int prism_tcp_connect_by(struct prism_worker *worker, const struct prism_endpoin
 			 const struct prism_source_route *route, uint64_t user, prism_conn *conn)
 {
 	const struct tcp_tuple tuple = tuple_of(remote, &route->local);
-	struct source_route by = {.is_strict = route->strict, .is_chosen = true};
+	struct source_route by = {.is_strict = route->strict};
 
 	if (route->count > PRISM_SOURCE_ROUTE_MAX)
 		return err_set(ERR_INVALID_ARGUMENT, "a source route of %u gateways", route->count);

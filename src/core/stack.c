@@ -46,8 +46,6 @@ static enum next read_headers(struct prism_worker *w, struct pkt **p, struct arr
 		tcp_read_flow(w->tcp, *p, a);
 	else if (next == NEXT_TCP6)
 		tcp_read_flow6(w->tcp, *p, a);
-	else if (next == NEXT_TCP_ROUTED)
-		tcp_read_flow(w->tcp, *p, a);
 	return next;
 }
 
@@ -71,9 +69,6 @@ static void process(struct prism_worker *w, struct pkt *p, struct arrival *a, en
 	case NEXT_TCP:
 	case NEXT_TCP6:
 		tcp_input(w->tcp, p, a);
-		break;
-	case NEXT_TCP_ROUTED:
-		tcp_input_routed(w->tcp, p, a);
 		break;
 	case NEXT_UDP:
 		udp_input(w->net, p, a);
@@ -102,11 +97,21 @@ static void process(struct prism_worker *w, struct pkt *p, struct arrival *a, en
 	}
 }
 
+// Who is of the flow of the one before is told so (tcp/run.c).
+static inline void add_segment(struct arrival **segs, uint32_t *count, struct arrival *a)
+{
+	if (*count && UNLIKELY(segs[*count - 1]->flow_hash == a->flow_hash)) {
+		segs[*count - 1]->in_run |= RUN_LEADS;
+		a->in_run = RUN_FOLLOWS;
+	}
+	segs[(*count)++] = a;
+}
+
 void stack_input(struct prism_worker *w, uint16_t port_index, struct pkt **pkts, uint16_t count)
 {
 	struct arrival arrival[BURST_PKTS];
 	enum next next[BURST_PKTS];
-	const struct arrival *segs[BURST_PKTS], *segs6[BURST_PKTS];
+	struct arrival *segs[BURST_PKTS], *segs6[BURST_PKTS];
 	uint32_t seg_count = 0, seg6_count = 0;
 
 	for (uint16_t i = 0; i < MIN(count, AHEAD_PKTS); i++)
@@ -116,9 +121,9 @@ void stack_input(struct prism_worker *w, uint16_t port_index, struct pkt **pkts,
 			fetch_headers(pkts[i + AHEAD_PKTS]);
 		next[i] = read_headers(w, &pkts[i], &arrival[i], port_index);
 		if (next[i] == NEXT_TCP)
-			segs[seg_count++] = &arrival[i];
+			add_segment(segs, &seg_count, &arrival[i]);
 		else if (next[i] == NEXT_TCP6)
-			segs6[seg6_count++] = &arrival[i];
+			add_segment(segs6, &seg6_count, &arrival[i]);
 	}
 	if (seg_count)
 		tcp_prefetch(w->tcp, segs, seg_count);

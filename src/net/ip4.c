@@ -138,7 +138,7 @@ static COLD bool options_pass(struct net *net, struct pkt *p, struct arrival *a)
 		return true;
 	if (reason == DROP_IP4_OPTIONS) // RFC 1122 3.2.2.5
 		icmp_send_error(net, p, a, &problem);
-	else if (net->source_routes) // RFC 1122 3.2.2.1: what is to go on goes no further
+	else if (net->source_routes) // RFC 792: it is to go on, and does not by us
 		icmp_send_unreachable(net, p, a, ICMP_UNREACHABLE_SOURCE_ROUTE_FAILED);
 	pkt_drop(net->env, p, reason);
 	return false;
@@ -177,7 +177,7 @@ static enum next transport(struct net *net, struct pkt *p, const struct arrival 
 {
 	switch (a->protocol) {
 	case IP_TCP:
-		return UNLIKELY(a->has_route) ? NEXT_TCP_ROUTED : NEXT_TCP;
+		return NEXT_TCP;
 	case IP_UDP:
 		return NEXT_UDP;
 	case IP_ICMP:

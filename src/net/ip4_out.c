@@ -135,7 +135,10 @@ void ip4_fill_checksum(const struct net *net, struct pkt *p, const struct net_ou
 void net_fill_checksum(const struct net *net, struct pkt *p, const struct net_out *out,
 		       struct pkt_tx_offload *offload)
 {
-	uint32_t flags = net->port[out->path->port_index].port->flags;
+	// A card that knows of no source route would sum the gateway's address.
+	uint32_t flags = UNLIKELY(out->path->source_route)
+				 ? 0
+				 : net->port[out->path->port_index].port->flags;
 
 	offload->tcp_checksum = out->protocol == IP_TCP && (flags & PORT_TX_TCP_CHECKSUM);
 	offload->udp_checksum = out->protocol == IP_UDP && (flags & PORT_TX_UDP_CHECKSUM);

@@ -100,11 +100,10 @@ struct source_route {
 	be32 hop[SOURCE_ROUTE_HOPS_MAX];
 	uint8_t count;
 	bool is_strict; // each is the next on the way
-	bool is_chosen; // by the application: what comes does not change it (RFC 9293 MUST-52)
 };
 
-// source_route.c. As net_path_find, by this route. Who keeps the path, or that of net_path_back,
-// holds it before the next one is looked for, and releases it.
+// source_route.c. As net_path_find, by this route. Who keeps the path, or that of net_path_back and
+// may (net_path_has_place), holds it before the next one is looked for, and releases it.
 int net_path_find_by(struct net *net, const struct addr *local, const struct addr *remote,
 		     const struct source_route *route, struct net_path *path);
 
@@ -120,23 +119,33 @@ static inline enum drop net_path_back(struct net *net, const struct pkt *p,
 	return net_path_find(net, &arrival->dst, &arrival->src, path) ? DROP_NO_ROUTE : DROP_OK;
 }
 
-void net_source_route_use(struct net *net, const struct net_path *path, int32_t more);
+void net_source_route_use(struct net *net, uint8_t number, int32_t more);
 
-static inline void net_path_hold(struct net *net, const struct net_path *path)
+// A kept path's source_route has one user more, or one less.
+static inline void net_path_hold(struct net *net, uint8_t source_route)
 {
-	if (UNLIKELY(path->source_route))
-		net_source_route_use(net, path, 1);
+	if (UNLIKELY(source_route))
+		net_source_route_use(net, source_route, 1);
 }
 
-static inline void net_path_release(struct net *net, const struct net_path *path)
+static inline void net_path_release(struct net *net, uint8_t source_route)
 {
-	if (UNLIKELY(path->source_route))
-		net_source_route_use(net, path, -1);
+	if (UNLIKELY(source_route))
+		net_source_route_use(net, source_route, -1);
 }
 
-// Of a path with a source route: bytes that it adds to each header; whether the application chose.
+bool net_source_route_has_place(const struct net *net, const struct net_path *path, uint32_t share);
+
+// False while too many source routes are in use for this path to be kept: all places, or of shares
+// that many of them one (of two: half).
+static inline bool net_path_has_place(const struct net *net, const struct net_path *path,
+				      uint32_t share)
+{
+	return LIKELY(!path->source_route) || net_source_route_has_place(net, path, share);
+}
+
+// Of a path with a source route: bytes that it adds to each header.
 uint32_t net_source_route_bytes(const struct net *net, const struct net_path *path);
-bool net_source_route_is_chosen(const struct net *net, const struct net_path *path);
 
 static inline uint32_t net_path_option_bytes(const struct net *net, const struct net_path *path)
 {
@@ -158,9 +167,9 @@ struct net_out {
 };
 
 // Sends one packet whose first byte is its transport header, which lies in the first segment with
-// room in front for the lower headers (ETH_HEADER_BYTES_MAX + 40): fills in the transport checksum
-// (offloaded where granted), prepends IP and ethernet, stages it on the port or queues it behind
-// an ARP request. Takes p in every case; counts it originated.
+// room in front for the lower headers (ETH_HEADER_BYTES_MAX, 40, and an IPv4 path's option): fills
+// in the transport checksum (offloaded where granted), prepends IP and ethernet, stages it on the
+// port or queues it behind an ARP request. Takes p in every case; counts it originated.
 void net_output(struct net *net, struct pkt *p, const struct net_out *out);
 
 // False when the peer's answers to a connection from this local port are known to come to another

@@ -62,8 +62,7 @@ void path_age_mtu(struct net *net)
 		wheel_arm(net->wheel, &net->pmtu_timer, next_ns);
 }
 
-// A host we may speak to: not this network, loopback, a group, or class E (RFC 1122 3.2.1.3).
-static bool may_be_remote(const struct net *net, be32 a)
+bool path_may_be_remote(const struct net *net, be32 a)
 {
 	uint32_t top = be32_get(a) >> 24;
 
@@ -111,7 +110,7 @@ int path_find(struct net *net, const struct addr *local, const struct addr *remo
 
 	if (to.raw == 0xffffffff || ipv4_is_multicast(to))
 		r = to_link(net, addr_to_v4(local), to, &link);
-	else if (may_be_remote(net, to))
+	else if (path_may_be_remote(net, to))
 		r = route_find(&net->routes, to);
 	if (!r)
 		return -ENETUNREACH;

@@ -59,6 +59,10 @@ static inline void path_sent(struct net *net, const struct addr *remote, uint32_
 // True when a datagram above so many bytes was sent to remote lately.
 bool path_was_sent(const struct net *net, const struct addr *remote, uint32_t bytes);
 
+// A host we may speak to: not this network, loopback, a group, or class E (RFC 1122 3.2.1.3), nor
+// one of our addresses.
+bool path_may_be_remote(const struct net *net, be32 a);
+
 // What a path to remote carries over a port of this MTU.
 uint16_t path_mtu_to(struct net *net, be32 remote, uint16_t port_mtu_bytes);
 

@@ -34,7 +34,7 @@ void source_routes_fini(struct net *net)
 
 static const struct source_route *route_of(const struct net *net, const struct net_path *path)
 {
-	return &net->source_routes->place[path->source_route - 1].route;
+	return &net->source_routes->place[path->source_route].route;
 }
 
 // With a NOP in front, which puts the addresses at a multiple of four.
@@ -48,42 +48,66 @@ COLD uint32_t net_source_route_bytes(const struct net *net, const struct net_pat
 	return bytes_of(route_of(net, path));
 }
 
-COLD bool net_source_route_is_chosen(const struct net *net, const struct net_path *path)
+COLD void net_source_route_use(struct net *net, uint8_t number, int32_t more)
 {
-	return route_of(net, path)->is_chosen;
+	struct source_routes *routes = net->source_routes;
+	uint32_t *users = &routes->place[number].users;
+
+	ASSERT(number != SOURCE_ROUTE_PASSING && (int64_t)*users + more >= 0);
+	routes->in_use -= *users != 0;
+	*users += (uint32_t)more;
+	routes->in_use += *users != 0;
 }
 
-COLD void net_source_route_use(struct net *net, const struct net_path *path, int32_t more)
+COLD bool net_source_route_has_place(const struct net *net, const struct net_path *path,
+				     uint32_t share)
 {
-	uint32_t *users = &net->source_routes->place[path->source_route - 1].users;
+	const struct source_routes *routes = net->source_routes;
 
-	*users += (uint32_t)more;
-	ASSERT((int32_t)*users >= 0);
+	return path->source_route != SOURCE_ROUTE_PASSING &&
+	       (routes->place[path->source_route].users ||
+		routes->in_use < SOURCE_ROUTES_MAX / share);
 }
 
 static bool is_equal(const struct source_route *a, const struct source_route *b)
 {
 	return a->count == b->count && a->is_strict == b->is_strict &&
-	       a->is_chosen == b->is_chosen &&
 	       memcmp(a->hop, b->hop, a->count * sizeof(a->hop[0])) == 0;
 }
 
-// Its number; 0: all places have users.
+// Its number. Where all places have users, that of the place for what is passing.
 static uint8_t number_of(struct net *net, const struct source_route *route)
 {
 	struct source_routes *routes = net->source_routes;
-	uint32_t free = SOURCE_ROUTES_MAX;
+	uint8_t free = SOURCE_ROUTE_PASSING;
 
-	for (uint32_t i = 0; i < SOURCE_ROUTES_MAX; i++) {
+	for (uint8_t i = 1; i <= SOURCE_ROUTES_MAX; i++) {
 		if (is_equal(&routes->place[i].route, route))
-			return (uint8_t)(i + 1);
+			return i;
 		if (routes->place[i].users == 0)
 			free = MIN(free, i);
 	}
-	if (free == SOURCE_ROUTES_MAX)
-		return 0;
 	routes->place[free].route = *route;
-	return (uint8_t)(free + 1);
+	return free;
+}
+
+// A host that may be spoken to, or a gateway.
+static bool is_host(const struct net *net, be32 a)
+{
+	return path_may_be_remote(net, a) && !net_is_broadcast_anywhere(net, a);
+}
+
+// All addresses of the option are hosts', so that no way back begins with a broadcast address.
+static bool leads_by_hosts(const struct net *net, const uint8_t *option, uint32_t len)
+{
+	for (uint32_t at = FIXED_BYTES; at < len; at += (uint32_t)sizeof(be32)) {
+		be32 hop;
+
+		memcpy(&hop, option + at, sizeof(hop));
+		if (!is_host(net, hop))
+			return false;
+	}
+	return true;
 }
 
 COLD enum drop source_route_check(const struct net *net, const uint8_t *option, uint32_t len)
@@ -93,7 +117,9 @@ COLD enum drop source_route_check(const struct net *net, const uint8_t *option, 
 	if (len < FIXED_BYTES || (len - FIXED_BYTES) % sizeof(be32) || option[2] < POINTER_FIRST ||
 	    option[2] % sizeof(be32))
 		return DROP_IP4_OPTIONS;
-	return option[2] > len ? DROP_OK : DROP_IP4_SOURCE_ROUTE; // it is to go on: not by us
+	if (option[2] <= len) // it is to go on: not by us
+		return DROP_IP4_SOURCE_ROUTE;
+	return leads_by_hosts(net, option, len) ? DROP_OK : DROP_IP4_OPTIONS;
 }
 
 // The option of a header that was checked, or that is quoted; NULL without. *count: its addresses.
@@ -149,7 +175,7 @@ static bool reverse(const struct ipv4_header *h, struct source_route *back)
 COLD int source_route_path(struct net *net, const struct addr *local, const struct addr *remote,
 			   uint8_t number, struct net_path *path)
 {
-	const struct source_route *route = &net->source_routes->place[number - 1].route;
+	const struct source_route *route = &net->source_routes->place[number].route;
 	const struct addr first = addr_from_v4(route->hop[0]);
 	struct net_path found;
 	int error = path_find(net, local, &first, &found);
@@ -168,29 +194,37 @@ COLD int source_route_path(struct net *net, const struct addr *local, const stru
 	return 0;
 }
 
-// A host that may be spoken to, or a gateway.
-static bool is_host(const struct net *net, const struct addr *a)
+// The first of the route's addresses, remote at its end, that is no host's; NULL: all are.
+static const be32 *no_host(const struct net *net, const struct source_route *route,
+			   const be32 *remote)
 {
-	return addr_is_v4(a) && !addr_is_any(a) && !net_is_group(net, a);
+	for (uint32_t i = 0; i < route->count; i++)
+		if (!is_host(net, route->hop[i]))
+			return &route->hop[i];
+	return is_host(net, *remote) ? NULL : remote;
 }
 
 COLD int net_path_find_by(struct net *net, const struct addr *local, const struct addr *remote,
 			  const struct source_route *route, struct net_path *path)
 {
-	struct addr gateway = *remote;
 	char text[ADDR_TEXT_BYTES];
-	uint8_t number;
-	bool is_good = route->count > 0 && route->count <= SOURCE_ROUTE_HOPS_MAX;
+	struct addr gateway = *remote;
+	be32 last = addr_is_v4(remote) ? addr_to_v4(remote) : be32_of(0);
 
 	if (!net->source_routes)
 		return err_set(ERR_SOURCE_ROUTES_OFF, "to %s", addr_format(remote, text));
-	for (uint32_t i = 0; is_good && is_host(net, &gateway) && i < route->count; i++)
-		gateway = addr_from_v4(route->hop[i]);
-	if (!is_good || !is_host(net, &gateway))
+	const be32 *bad = &last;
+
+	if (route->count > 0 && route->count <= SOURCE_ROUTE_HOPS_MAX)
+		bad = no_host(net, route, &last);
+	if (bad && bad != &last)
+		gateway = addr_from_v4(*bad);
+	if (bad)
 		return err_set(ERR_INVALID_ARGUMENT, "a source route of %u gateways, with %s",
 			       route->count, addr_format(&gateway, text));
-	number = number_of(net, route);
-	if (!number)
+	uint8_t number = number_of(net, route);
+
+	if (number == SOURCE_ROUTE_PASSING)
 		return err_set(ERR_SOURCE_ROUTES_FULL, "%u are in use", SOURCE_ROUTES_MAX);
 	gateway = addr_from_v4(route->hop[0]);
 	if (source_route_path(net, local, remote, number, path))
@@ -203,14 +237,11 @@ COLD enum drop net_path_back_by(struct net *net, const struct pkt *p, const stru
 				struct net_path *path)
 {
 	struct source_route back;
-	uint8_t number;
 
 	if (!reverse(pkt_at(p, a->l3_offset), &back))
 		return net_path_find(net, &a->dst, &a->src, path) ? DROP_NO_ROUTE : DROP_OK;
-	number = number_of(net, &back);
-	if (!number)
-		return DROP_SOURCE_ROUTES_FULL;
-	return source_route_path(net, &a->dst, &a->src, number, path) ? DROP_NO_ROUTE : DROP_OK;
+	return source_route_path(net, &a->dst, &a->src, number_of(net, &back), path) ? DROP_NO_ROUTE
+										     : DROP_OK;
 }
 
 COLD uint8_t source_route_put(const struct net *net, const struct net_path *path, struct pkt *p,

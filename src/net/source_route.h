@@ -4,23 +4,27 @@
 
 #include "net/net.h"
 
-// A worker's; whoever has many connections has them by few ways. Numbers begin with 1: a path's 0
-// is none.
-#define SOURCE_ROUTES_MAX 255
+// A worker's; whoever has many connections has them by few ways.
+#define SOURCE_ROUTES_MAX 254
+
+// The place for what is answered at once and remembered by nobody. Numbers are places; a path's 0
+// is no route at all.
+#define SOURCE_ROUTE_PASSING (SOURCE_ROUTES_MAX + 1)
 
 struct source_routes {
 	struct {
 		struct source_route route;
 		uint32_t users; // paths that are kept; nobody's place is another route's in time
-	} place[SOURCE_ROUTES_MAX];
+	} place[SOURCE_ROUTES_MAX + 2];
+	uint32_t in_use; // places with users
 };
 
 // Their memory; false with err_set.
 bool source_routes_init(struct net *net);
 void source_routes_fini(struct net *net);
 
-// What an option that came says: DROP_OK when it is a route that led here. option: its first byte,
-// len: its length, both within the header.
+// What an option that came says: DROP_OK when it is a route of hosts that led here. option: its
+// first byte, len: its length, both within the header.
 enum drop source_route_check(const struct net *net, const uint8_t *option, uint32_t len);
 
 // Where a packet with this header is to arrive in the end.

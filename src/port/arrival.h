@@ -8,6 +8,9 @@
 #include "base/addr.h"
 #include "pkt/pkt.h"
 
+// Segments with the same flow_hash, one behind the other in a burst.
+enum arrival_run { RUN_NONE, RUN_LEADS = 1, RUN_FOLLOWS = 2 };
+
 struct arrival {
 	struct addr src, dst;     // filled by ip4_input, ip6_input
 	uint16_t port_index;      // where it came in
@@ -20,6 +23,7 @@ struct arrival {
 	bool was_fragment;        // IPv6: it came behind a fragment header
 	bool has_route;           // IPv4: it came by a source route
 	bool has_text;            // TCP, with flow_hash: more than a header
+	uint8_t in_run;           // TCP: enum arrival_run
 	bool checksum_partial_ok; // the port's peer may hand over unfinished L4 checksums
 	enum pkt_checksum l4_checksum;
 	uint16_t vlan_id;   // 0 without tag
@@ -45,5 +49,4 @@ enum next {
 	NEXT_UDP6,
 	NEXT_ICMP6,
 	NEXT_IGMP,
-	NEXT_TCP_ROUTED,
 };

@@ -63,7 +63,7 @@ struct conn *conn_create(struct tcp *tcp, const struct conn_birth *birth)
 	tcp->conn_count++;
 	set_defaults(tcp, c, birth->state);
 	c->path = *birth->path; // RFC 9293 MUST-45: the local address stays
-	net_path_hold(tcp->net, &c->path);
+	net_path_hold(tcp->net, c->path.source_route);
 	c->local_port = birth->local_port;
 	c->remote_port = birth->remote_port;
 	return c;
@@ -102,7 +102,7 @@ void conn_reap(struct tcp *tcp, struct conn *c)
 	ASSERT(!c->early);
 	ASSERT(!conn_is(c, CONN_TROUBLE));
 	ASSERT(!conn_is(c, CONN_SAMPLED));
-	net_path_release(tcp->net, &c->path);
+	net_path_release(tcp->net, c->path.source_route);
 	clear(c);
 	c->flush_next = tcp->conn_free;
 	tcp->conn_free = conn_index(tcp, c);

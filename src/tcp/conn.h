@@ -36,6 +36,7 @@
 #include "sync/survey.h"
 #include "sync/table.h"
 #include "tcp/cc_state.h"
+#include "tcp/run.h"
 #include "tcp/shared.h"
 #include "tcp/tcp.h"
 
@@ -182,6 +183,7 @@ struct conn {
 	uint8_t cc_kind : 2;     // enum prism_congestion
 	uint8_t cc_phase : 3;    // enum cc_phase: what cc_state is
 	uint8_t cc_prior : 2;    // enum cc_prior
+	uint8_t is_passive : 1;  // the peer opened it
 	uint32_t trouble : 24;   // with CONN_TROUBLE: index of a record (trouble.h)
 	uint32_t pace_next;      // with paced: when the next text is due (pace.c)
 	struct pkt *early;       // last out-of-order packet; its successor is the first (circular)
@@ -285,7 +287,8 @@ struct tcp {
 	uint32_t early_hand;  // in the circle of those with early text: whom to look at next
 	uint32_t port_next;   // RFC 6056: steps through the ephemeral ports
 	uint8_t rcv_scale;    // our window shift, from receive_bytes_max
-	uint32_t isn_floor;   // of the SYN that was just handed here (stranger.h); 0: of none
+	struct text_run run;
+	uint32_t isn_floor; // of the SYN that was just handed here (stranger.h); 0: of none
 	struct {
 		uint64_t second;
 		uint32_t left;
@@ -464,7 +467,7 @@ static inline uint32_t conn_worker(const struct conn *c)
 	return (cell32_get(&c->flags) >> CONN_WORKER_SHIFT) - 1;
 }
 
-// Handle -> connection of whatever worker, or NULL when it is stale.
+// Handle -> connection of whatever worker; NULL: stale.
 static inline struct conn *conn_of_any(const struct tcp *tcp, uint64_t handle)
 {
 	uint32_t index = handle & ((1u << HANDLE_INDEX_BITS) - 1);
@@ -486,13 +489,11 @@ static inline struct conn *conn_of(const struct tcp *tcp, uint64_t handle)
 // request.c. What is said of a handle that conn_of does not find. A negative errno with err_set.
 int conn_refuse(const struct tcp *tcp, prism_conn conn);
 
-// The invariants of a connection; runs after every event where DCHECK is on.
+// The invariants of a connection, after every event.
 #ifdef PRISM_DCHECK
 void conn_check(const struct tcp *tcp, const struct conn *c);
 #else
 static inline void conn_check(const struct tcp *tcp, const struct conn *c)
 {
-	(void)tcp;
-	(void)c;
 }
 #endif

@@ -126,7 +126,7 @@ static enum drop syn_sent_step(struct tcp *tcp, struct conn *c, struct segment *
 	if (acks)
 		fast_text_counts(tcp, c, s->ack);
 	if (acks && (s->ack <= c->snd.una || s->ack > c->snd.nxt)) {
-		output_reset_reply(tcp, s);
+		output_reset_reply(tcp, s, &c->path);
 		if (!(s->flags & TCP_RST))
 			syn_again(tcp, c);
 		return DROP_TCP_ACK_UNACCEPTABLE;

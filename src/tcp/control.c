@@ -136,7 +136,7 @@ void output_reset(struct tcp *tcp, struct conn *c)
 	output_bare(tcp, &b);
 }
 
-COLD void output_reset_reply(struct tcp *tcp, const struct segment *s)
+COLD void output_reset_reply(struct tcp *tcp, const struct segment *s, const struct net_path *by)
 {
 	struct net_path path;
 	struct bare b = {
@@ -147,7 +147,9 @@ COLD void output_reset_reply(struct tcp *tcp, const struct segment *s)
 
 	if (s->flags & TCP_RST || s->arrival->to_group)
 		return;
-	if (net_path_back(tcp->net, s->pkt, s->arrival, &path) != DROP_OK)
+	if (by) // of the connection that answers (RFC 9293 MUST-52, MUST-53)
+		path = *by;
+	else if (net_path_back(tcp->net, s->pkt, s->arrival, &path) != DROP_OK)
 		return;
 	if (s->flags & TCP_ACK) {
 		b.seq = s->raw_ack;

@@ -118,7 +118,9 @@ static bool is_taken(struct tcp *tcp, const struct listener *l, const struct seg
 		counter_add(tcp->env, COUNTER_tcp_fast_full, 1);
 		return false;
 	}
-	return pressure_of(tcp->env) < PRESSURE_SHED && open_refusal(tcp, s, path) == DROP_OK;
+	// Its options and a source route's are more than there is room for in front of a packet.
+	return pressure_of(tcp->env) < PRESSURE_SHED && !s->arrival->has_route &&
+	       open_refusal(tcp, s, path) == DROP_OK;
 }
 
 static void deliver(struct tcp *tcp, struct conn *c, struct segment *s)

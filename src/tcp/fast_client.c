@@ -117,7 +117,7 @@ uint32_t fast_syn(const struct tcp *tcp, const struct conn *c, struct tcp_option
 {
 	const struct fast_peer *p;
 
-	if (LIKELY(!asked(tcp, c)))
+	if (LIKELY(!asked(tcp, c)) || c->path.source_route) // no room for both options
 		return 0;
 	p = find(tcp, &c->path.remote);
 	if (p && (int32_t)(p->barred_until_s - now_s(tcp)) > 0)

@@ -17,10 +17,13 @@
 #include "tcp/flow.h"
 #include "tcp/open.h"
 #include "tcp/output.h"
+#include "tcp/routed.h"
+#include "tcp/run.h"
 #include "tcp/sack.h"
 #include "tcp/segment.h"
 #include "tcp/state.h"
 #include "tcp/stranger.h"
+#include "tcp/text.h"
 #include "tcp/timers.h"
 #include "tcp/timewait.h"
 #include "tcp/tune.h"
@@ -66,25 +69,10 @@ static inline bool ts_is_old(const struct conn *c, const struct segment *s)
 }
 
 // The packet's view becomes its text.
-static struct pkt *text_of(const struct segment *s)
+static inline struct pkt *text_of(const struct segment *s)
 {
-	struct pkt *p = s->pkt;
-
-	pkt_strip(p, s->text_offset);
-	if (UNLIKELY(pkt_len(p) > s->len))
-		pkt_truncate(p, s->len); // padding of the link
-	return p;
-}
-
-// Small segments in large buffers cost more than what the window counts. The window closes by true
-// size, but its right edge never moves back (SHLD-14): of what was offered, each octet may still
-// come in a buffer of its own. It was promised, so it is taken: beyond three times the window,
-// which no segment of a third of a buffer or more leads to, text is packed behind text that is not
-// delivered yet; what finds none is kept as it is, while half of the buffers that may be held are
-// left to others. (FreeBSD's sbcompress packs likewise; Linux packs and then drops.)
-static inline bool pins_too_much(const struct tcp *tcp, const struct conn *c)
-{
-	return c->rcv.charged > 3 * (uint64_t)tuned_receive_max(tcp, c);
+	text_view(s->pkt, s->text_offset, s->len);
+	return s->pkt;
 }
 
 // What came early was not asked for: it may use two of the three, so that it does not make greedy
@@ -94,33 +82,14 @@ static inline bool early_pins_too_much(const struct tcp *tcp, const struct conn 
 	return c->rcv.charged > 2 * (uint64_t)tuned_receive_max(tcp, c);
 }
 
-// While received buffers are short, text is not kept, though its ACK was heard: first what came
-// early, then that of connections that hold some already. Who releases what he gets goes on with
-// half of the reserve; the other half is for ACKs.
-static inline bool no_buffer_for(const struct tcp *tcp, const struct conn *c)
-{
-	return pkt_short(tcp->env) && (c->rcv.charged != 0 || pkt_exhausted(tcp->env));
-}
-
 // Why text in order is not kept, although what came early, whoever's it is, gives way to it.
 static enum drop refusal(struct tcp *tcp, const struct conn *c)
 {
-	if (UNLIKELY(pins_too_much(tcp, c)) && pkt_half_held(tcp->env))
+	if (UNLIKELY(text_pins_too_much(tcp, c)) && pkt_half_held(tcp->env))
 		return DROP_TCP_RECEIVE_FULL;
-	if (no_buffer_for(tcp, c))
+	if (text_has_no_buffer(tcp, c))
 		early_gives_way(tcp);
-	return no_buffer_for(tcp, c) ? DROP_TCP_TEXT_SHORT : DROP_OK;
-}
-
-// Text in order, all of it in the window.
-static inline void text_arrives(struct tcp *tcp, struct conn *c, struct segment *s)
-{
-	if (UNLIKELY(c->quick_acks)) {
-		c->quick_acks--;
-		conn_set(c, CONN_ACK_NOW);
-	}
-	deliver_text(tcp, c, text_of(s));
-	conn_mark(tcp, c);
+	return text_has_no_buffer(tcp, c) ? DROP_TCP_TEXT_SHORT : DROP_OK;
 }
 
 // Header prediction: in order, nothing unusual, nothing waiting.
@@ -220,7 +189,7 @@ static enum drop completes_handshake(struct tcp *tcp, struct conn *c, struct seg
 {
 	fast_text_counts(tcp, c, s->ack);
 	if (s->ack <= c->snd.una || s->ack > c->snd.nxt) {
-		output_reset_reply(tcp, s);
+		output_reset_reply(tcp, s, &c->path);
 		return DROP_TCP_ACK_UNACCEPTABLE;
 	}
 	c->snd.una = c->snd.una + 1;
@@ -300,7 +269,7 @@ static bool text_is_next(struct tcp *tcp, struct conn *c, struct pkt *p)
 {
 	enum drop reason;
 
-	if (pins_too_much(tcp, c) && deliver_packed(tcp, c, p))
+	if (text_pins_too_much(tcp, c) && deliver_packed(tcp, c, p))
 		return true;
 	reason = refusal(tcp, c);
 	if (reason != DROP_OK) {
@@ -351,17 +320,22 @@ static void input_established(struct tcp *tcp, struct conn *c, struct segment *s
 	timers_peer_heard(tcp, c);
 	if (s->len == 0)
 		pkt_consume(tcp->env, s->pkt);
-	else if (UNLIKELY(pins_too_much(tcp, c) || no_buffer_for(tcp, c)))
+	else if (UNLIKELY(text_pins_too_much(tcp, c) || text_has_no_buffer(tcp, c)))
 		text_or_fin(tcp, c, s);
 	else
-		text_arrives(tcp, c, s);
+		text_arrives(tcp, c, text_of(s));
+	if (UNLIKELY(s->arrival->in_run))
+		run_begins(tcp, c, s);
 }
 
 // The RFC's eight steps for all that is not the usual case.
 static COLD void input_general(struct tcp *tcp, struct conn *c, struct segment *s)
 {
-	enum drop reason = check_segment(tcp, c, s);
+	enum drop reason;
 
+	if (UNLIKELY(s->arrival->has_route))
+		routed_hears(tcp, c, s);
+	reason = check_segment(tcp, c, s);
 	if (reason == DROP_OK && s->flags & TCP_RST)
 		reason = close_reset_received(tcp, c, s);
 	else if (reason == DROP_OK)
@@ -404,7 +378,7 @@ static void input_conn(struct tcp *tcp, struct conn *c, struct segment *s)
 	s->ack = offset_near(c->snd.una, s->raw_ack);
 	if (LIKELY(!(s->flags & TCP_SYN)))
 		s->wnd <<= c->snd_scale;
-	if (LIKELY(is_expected(c, s)))
+	if (LIKELY(is_expected(c, s) && !s->arrival->has_route))
 		input_established(tcp, c, s);
 	else
 		input_general(tcp, c, s);
@@ -478,6 +452,8 @@ void tcp_input(struct tcp *tcp, struct pkt *p, const struct arrival *arrival)
 	enum drop reason;
 	uint32_t owner = OWNER_NONE;
 
+	if (UNLIKELY(arrival->in_run) && run_input(tcp, p, arrival))
+		return;
 	if (LIKELY(arrival->flow_hash)) // else there is no whole header, as segment_read will say
 		owner = find_owner(tcp, p, arrival);
 	if (UNLIKELY(!tcp->is_alone) && arrival->flow_hash && hand_to_owner(tcp, p, arrival, owner))

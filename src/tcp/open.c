@@ -26,6 +26,7 @@
 #include "tcp/isn.h"
 #include "tcp/listener.h"
 #include "tcp/output.h"
+#include "tcp/routed.h"
 #include "tcp/state.h"
 #include "tcp/timers.h"
 #include "tcp/window.h"
@@ -70,7 +71,7 @@ static void step_out(struct tcp *tcp, const struct half_open *h)
 static void release(struct tcp *tcp, struct half_open *h)
 {
 	wheel_stop(tcp->wheel, &h->timer);
-	net_path_release(tcp->net, &h->path);
+	net_path_release(tcp->net, h->path.source_route);
 	step_out(tcp, h);
 	h->newer = tcp->half_open_free;
 	tcp->half_open_free = (uint32_t)(h - tcp->half_open);
@@ -209,6 +210,13 @@ enum drop open_refusal(struct tcp *tcp, const struct segment *s, struct net_path
 	return reason == DROP_NO_ROUTE ? DROP_TCP_NO_PATH : reason;
 }
 
+// Those who have not shown that they exist take at most half of the places for source routes.
+static bool is_crowded(const struct tcp *tcp, const struct net_path *path)
+{
+	return tcp->half_open_free == NO_INDEX || pressure_of(tcp->env) >= PRESSURE_SHED ||
+	       !net_path_has_place(tcp->net, path, 2);
+}
+
 // RFC 9293 3.10.7.2, third: a SYN for a listener.
 static enum drop syn_arrives(struct tcp *tcp, struct listener *l, struct segment *s,
 			     uint32_t isn_floor)
@@ -221,11 +229,12 @@ static enum drop syn_arrives(struct tcp *tcp, struct listener *l, struct segment
 	if (reason != DROP_OK)
 		return reason;
 	// A cookie cannot be above what an earlier connection sent.
-	if (UNLIKELY(tcp->half_open_free == NO_INDEX || pressure_of(tcp->env) >= PRESSURE_SHED) &&
-	    isn_floor == 0) {
+	if (UNLIKELY(is_crowded(tcp, &path)) && isn_floor == 0) {
 		answer_by_cookie(tcp, l, s, &path);
 		return DROP_OK;
 	}
+	if (UNLIKELY(!net_path_has_place(tcp->net, &path, 1)))
+		return DROP_SOURCE_ROUTES_FULL;
 	struct half_open *h = free_place(tcp);
 
 	h->path = path;
@@ -240,7 +249,7 @@ static enum drop syn_arrives(struct tcp *tcp, struct listener *l, struct segment
 	tcp->half_open_free = h->newer;
 	tcp->half_open_count++;
 	line_up(tcp, h);
-	net_path_hold(tcp->net, &h->path); // RFC 9293 MUST-53
+	net_path_hold(tcp->net, h->path.source_route); // RFC 9293 MUST-53
 	h->listener = (uint16_t)(l - tcp->listener);
 	open_fill(tcp, h, s, isn_floor);
 	answer_syn(tcp, h);
@@ -273,6 +282,7 @@ struct conn *open_conn_of(struct tcp *tcp, const struct half_open *h, uint32_t i
 		return NULL;
 	conn_start_send(c, h->iss);
 	conn_start_receive(c, h->irs);
+	c->is_passive = true;
 	listener_tunes(tcp, l, c);
 	open_agree(tcp, c, &o);
 	if (h->has_ecn)
@@ -335,6 +345,8 @@ static bool cookie_comes_back(struct tcp *tcp, struct listener *l, struct segmen
 	h.peer_scale = o.scale;
 	h.has_sack = o.has_sack;
 	reason = open_refusal(tcp, s, &h.path);
+	if (reason == DROP_OK && !net_path_has_place(tcp->net, &h.path, 1))
+		reason = DROP_SOURCE_ROUTES_FULL;
 	if (reason == DROP_OK)
 		*c = promote(tcp, &h, s, OWNER_NONE);
 	if (*c)
@@ -361,7 +373,7 @@ struct conn *open_stranger(struct tcp *tcp, struct segment *s, uint32_t isn_floo
 		return c;
 	if (!l || s->flags & (TCP_ACK | TCP_RST)) {
 		// RFC 9293 3.10.7.1: CLOSED; 3.10.7.2: first RST, second ACK in LISTEN
-		output_reset_reply(tcp, s);
+		output_reset_reply(tcp, s, NULL);
 		pkt_drop(tcp->env, s->pkt, l ? DROP_TCP_NO_CONNECTION : DROP_TCP_NO_LISTENER);
 		return NULL;
 	}
@@ -416,6 +428,7 @@ static enum drop half_open_refuses(struct tcp *tcp, struct half_open *h, struct 
 		// 6.1.1.1).
 		h->has_ecn &= ecn_asked(tcp, s);
 		h->wants_cookie = false; // RFC 7413 4.2.1: what is lost may be lost for it
+		routed_half_open(tcp, h, s);
 		answer_syn(tcp, h);
 		return DROP_TCP_SYN_AGAIN;
 	}
@@ -442,14 +455,15 @@ static enum drop half_open_refuses(struct tcp *tcp, struct half_open *h, struct 
 	if (!(s->flags & TCP_ACK))
 		return DROP_TCP_NO_ACK;
 	if (s->raw_ack != h->iss + 1 && !answers_cookie(tcp, h, s)) { // fifth, SYN-RECEIVED
-		output_reset_reply(tcp, s);
+		output_reset_reply(tcp, s, &h->path);
 		return DROP_TCP_ACK_UNACCEPTABLE;
 	}
 	if (!listener_is_open(tcp, h)) {
-		output_reset_reply(tcp, s);
+		output_reset_reply(tcp, s, &h->path);
 		forget(tcp, h);
 		return DROP_TCP_NO_LISTENER;
 	}
+	routed_half_open(tcp, h, s);
 	// Pools and table are finite: the peer will try again, and the SYN-ACK's timer goes on.
 	return tcp->conn_free == NO_INDEX ? DROP_TCP_CONNECTIONS_FULL : DROP_OK;
 }

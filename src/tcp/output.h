@@ -35,7 +35,7 @@ void output_keepalive(struct tcp *tcp, struct conn *c);
 void output_reset(struct tcp *tcp, struct conn *c);
 
 // RFC 9293 3.10.7.1: answers a segment that belongs to nothing. Does not take it.
-void output_reset_reply(struct tcp *tcp, const struct segment *s);
+void output_reset_reply(struct tcp *tcp, const struct segment *s, const struct net_path *by);
 
 // All that the connection may send now. False when it must come again: no buffer.
 bool output_run(struct tcp *tcp, struct conn *c);
@@ -53,8 +53,9 @@ void output_set_full(const struct tcp *tcp, struct conn *c, uint16_t packet_byte
 // The path's MTU may have fallen: segments follow.
 void output_mtu_changed(struct tcp *tcp, struct conn *c);
 
-// The path has another option, which took so many bytes of each IP header before.
-void output_header_changed(struct tcp *tcp, struct conn *c, uint32_t option_bytes_before);
+// So many bytes more of each IP header are its option: what leaves from now on is smaller. What is
+// in flight is not lost for that.
+void output_header_grew(struct tcp *tcp, struct conn *c, uint32_t bytes);
 
 static inline uint32_t output_options_bytes(const struct conn *c)
 {

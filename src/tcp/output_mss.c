@@ -42,17 +42,11 @@ COLD void output_set_full(const struct tcp *tcp, struct conn *c, uint16_t packet
 
 COLD void output_mtu_changed(struct tcp *tcp, struct conn *c)
 {
-	output_header_changed(tcp, c, net_path_option_bytes(tcp->net, &c->path));
-}
-
-COLD void output_header_changed(struct tcp *tcp, struct conn *c, uint32_t option_bytes_before)
-{
 	uint16_t before = c->mss_bytes;
-	uint32_t more = net_path_option_bytes(tcp->net, &c->path) - option_bytes_before;
 
 	if (!conn_in(c, STATES_SYNCHRONIZED))
 		return;
-	output_set_mss(tcp, c, (uint16_t)(before + output_options_bytes(c) - more));
+	output_set_mss(tcp, c, (uint16_t)(before + output_options_bytes(c)));
 	if (c->mss_bytes >= before)
 		return;
 	cc_mss_changed(c, before);
@@ -61,4 +55,13 @@ COLD void output_header_changed(struct tcp *tcp, struct conn *c, uint32_t option
 		conn_set(c, CONN_RTX_NOW);
 	}
 	conn_mark(tcp, c);
+}
+
+COLD void output_header_grew(struct tcp *tcp, struct conn *c, uint32_t bytes)
+{
+	uint16_t before = c->mss_bytes;
+
+	output_set_mss(tcp, c, (uint16_t)(before + output_options_bytes(c) - bytes));
+	if (c->mss_bytes < before)
+		cc_mss_changed(c, before);
 }

@@ -37,13 +37,15 @@
 #define CLOSE_ENOUGH 16u // what could be won is less than a probe costs
 #define SEGS_BEHIND 2u   // a probe with nothing behind it is missed late (RFC 4821 7.4)
 
-static uint32_t smaller_size(const struct conn *c, uint32_t timeouts)
+// Less an option of the IP header, as full_bytes.
+static uint32_t smaller_size(const struct tcp *tcp, const struct conn *c, uint32_t timeouts)
 {
 	bool ip6 = net_path_is_ip6(&c->path);
 
-	if (timeouts >= TIMEOUTS_TO_LEAST && !ip6)
-		return LEAST4_BYTES;
-	return ip6 ? BASE6_BYTES : BASE4_BYTES;
+	if (ip6)
+		return BASE6_BYTES;
+	return (timeouts >= TIMEOUTS_TO_LEAST ? LEAST4_BYTES : BASE4_BYTES) -
+	       net_path_option_bytes(tcp->net, &c->path);
 }
 
 static void note(struct tcp *tcp, const struct conn *c, uint32_t before)
@@ -65,7 +67,7 @@ static void probe_failed(struct tcp *tcp, struct trouble *t)
 // RFC 8899 4.3, 5.2: what was sent until now may be too large. RFC 8899 R8, R9
 COLD void pmtu_timed_out(struct tcp *tcp, struct conn *c)
 {
-	uint32_t timeouts = c->backoff + 1u, size = smaller_size(c, timeouts);
+	uint32_t timeouts = c->backoff + 1u, size = smaller_size(tcp, c, timeouts);
 	uint16_t before = c->full_bytes, mss = c->mss_bytes;
 	struct trouble *t;
 

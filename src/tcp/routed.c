@@ -1,88 +1,78 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Source routes of connections (RFC 9293 3.9.2.1; RFC 1122 4.2.3.8). Called by core/stack.c with
-// segments that came by one; calls input.c, as for any other, when it has seen to the route.
+// Source routes of connections (RFC 9293 3.9.2.1; RFC 1122 4.2.3.8). Called by input.c and open.c
+// with segments that came by one; calls net/ for the way back.
 //
-//	we open:       prism_tcp_connect_by says the way, and nothing that comes changes it
+//	we open:       prism_tcp_connect_by says the way, or there is none; nothing that comes
+//	               changes it
 //	others open:   the way back, from the SYN on (open.c, by net_path_back)
-//	a later one:   that of a segment in the window takes its place
+//	a later one:   that of a segment which the connection expects takes its place
 //
-// Resets and what a TIME-WAIT answers go the same way. A connection with a route stays with its
-// worker, who has the table of routes (net/source_route.c); such segments are in no header
-// prediction and cost the others nothing.
-#include "net/net.h"
-#include "tcp/flow.h"
-#include "tcp/open.h"
-#include "tcp/output.h"
-#include "tcp/segment.h"
+// What a connection answers goes its way, whatever way is named by who asks: a forger who guessed
+// a port is told nothing by a gateway of his. A connection with a route stays with its worker, who
+// has the table of routes (net/source_route.c). No fast open: no room for the options of both.
+#include "tcp/routed.h"
 
-// Path from now on; what may not be fragmented any more is sent again in smaller segments.
+#include "tcp/output.h"
+#include "tcp/tune.h"
+
 static void change_path(struct tcp *tcp, struct conn *c, const struct net_path *path)
 {
-	uint32_t before = net_path_option_bytes(tcp->net, &c->path);
-	struct net_path old = c->path;
+	uint32_t before = net_path_option_bytes(tcp->net, &c->path), now;
+	uint8_t source_route = c->path.source_route;
 
-	net_path_hold(tcp->net, path);
+	net_path_hold(tcp->net, path->source_route);
 	c->path = *path;
-	net_path_release(tcp->net, &old);
-	conn_unset(c, CONN_MOVING);
-	output_header_changed(tcp, c, before);
+	net_path_release(tcp->net, source_route);
+	now = net_path_option_bytes(tcp->net, &c->path);
+	if (now > before)
+		output_header_grew(tcp, c, now - before);
 }
 
-// As for RFC 5961 5.2: a segment that a blind forger would have had to guess.
-static bool is_in_place(const struct conn *c, const struct segment *s)
+// Also what came before, as far as timestamps keep old duplicates out, and what ends at rcv.nxt:
+// who says it again has not heard us, perhaps because the old way is no more.
+static bool is_in_place(const struct tcp *tcp, const struct conn *c, const struct segment *s)
 {
-	uint64_t seq = offset_near(c->rcv.nxt, s->raw_seq);
-	uint64_t ack = offset_near(c->snd.una, s->raw_ack);
+	uint64_t end = s->seq + segment_space(s), edge = c->rcv.nxt + c->rcv.wnd;
 
-	return conn_in(c, STATES_SYNCHRONIZED) && (s->flags & (TCP_ACK | TCP_SYN)) == TCP_ACK &&
-	       seq >= c->rcv.nxt && seq <= c->rcv.nxt + c->rcv.wnd && ack <= c->snd.nxt &&
-	       ack + c->snd.wnd_max >= c->snd.una;
+	if (s->seq >= c->rcv.nxt)
+		return s->seq <= edge;
+	return end == c->rcv.nxt ||
+	       (conn_is(c, CONN_TS) && s->seq + tuned_receive_max(tcp, c) >= c->rcv.nxt);
 }
 
-// RFC 9293 MUST-52, SHLD-24
-static void conn_hears(struct tcp *tcp, struct conn *c, const struct segment *s)
+// Nobody who does not see the connection could have made it (RFC 5961 3.2, 4.2, 5.2; RFC 7323 5.3).
+static bool is_expected(const struct tcp *tcp, const struct conn *c, const struct segment *s)
+{
+	bool ts_is_good = !conn_is(c, CONN_TS) ||
+			  (s->has_ts && (int32_t)(s->ts_value - c->rcv.ts_recent) >= 0);
+
+	return conn_in(c, STATES_SYNCHRONIZED) &&
+	       (s->flags & (TCP_ACK | TCP_SYN | TCP_RST)) == TCP_ACK && ts_is_good &&
+	       s->ack <= c->snd.nxt && s->ack + c->snd.wnd_max >= c->snd.una &&
+	       is_in_place(tcp, c, s);
+}
+
+// RFC 9293 MUST-52, SHLD-24. What is to go to another worker keeps its way until it is there.
+COLD void routed_hears(struct tcp *tcp, struct conn *c, const struct segment *s)
 {
 	struct net_path path;
 
-	if (!is_in_place(c, s) ||
-	    (c->path.source_route && net_source_route_is_chosen(tcp->net, &c->path)))
+	if (!c->is_passive || conn_is(c, CONN_MOVING) || !is_expected(tcp, c, s))
 		return;
 	if (net_path_back(tcp->net, s->pkt, s->arrival, &path) == DROP_OK &&
-	    path.source_route != c->path.source_route)
+	    path.source_route != c->path.source_route && net_path_has_place(tcp->net, &path, 1))
 		change_path(tcp, c, &path);
 }
 
-// The SYN again, or the ACK that completes the handshake.
-static void half_open_hears(struct tcp *tcp, struct half_open *h, const struct segment *s)
+COLD void routed_half_open_hears(struct tcp *tcp, struct half_open *h, const struct segment *s)
 {
-	bool again = s->flags & TCP_SYN && s->raw_seq == h->irs;
-	bool completes = s->flags & TCP_ACK && s->raw_seq == h->irs + 1 && s->raw_ack == h->iss + 1;
-	struct net_path path, old = h->path;
+	struct net_path path;
+	uint8_t source_route = h->path.source_route;
 
-	if (!again && !completes)
+	if (net_path_back(tcp->net, s->pkt, s->arrival, &path) != DROP_OK ||
+	    !net_path_has_place(tcp->net, &path, 2))
 		return;
-	if (net_path_back(tcp->net, s->pkt, s->arrival, &path) != DROP_OK)
-		return;
-	net_path_hold(tcp->net, &path);
+	net_path_hold(tcp->net, path.source_route);
 	h->path = path;
-	net_path_release(tcp->net, &old);
-}
-
-COLD void tcp_input_routed(struct tcp *tcp, struct pkt *p, const struct arrival *arrival)
-{
-	struct segment s;
-	uint32_t owner, index;
-
-	if (arrival->flow_hash && segment_read(p, arrival, &s) == DROP_OK) {
-		const struct flow f = {&arrival->dst, &arrival->src, s.dst_port, s.src_port};
-		bool is_ours = flow_find(tcp, &f, &owner) && owner_is_us(tcp, owner);
-
-		index = is_ours ? owner_index(tcp, owner) : 0;
-		if (is_ours && owner_kind(owner) == OWNER_HALF_OPEN)
-			half_open_hears(tcp, &tcp->half_open[index], &s);
-		else if (is_ours && owner_kind(owner) == OWNER_CONN &&
-			 conn_worker(&tcp->conn[index]) == tcp->worker)
-			conn_hears(tcp, &tcp->conn[index], &s);
-	}
-	tcp_input(tcp, p, arrival);
+	net_path_release(tcp->net, source_route);
 }

@@ -353,7 +353,8 @@ static void path_shrank(struct tcp *tcp, struct conn *c, uint32_t mtu_bytes)
 
 	if (carries >= c->path.mtu_bytes)
 		return;
-	net_lower_mtu(tcp->net, &c->path.remote, mtu); // other connections learn it with their path
+	// Other connections learn it with their path, whatever gateways are named on it.
+	net_lower_mtu(tcp->net, &c->path.remote, mtu);
 	c->path.mtu_bytes = (uint16_t)carries;
 	output_mtu_changed(tcp, c);
 }

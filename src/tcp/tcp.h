@@ -58,9 +58,6 @@ void tcp_destroy(struct tcp *tcp);
 // A segment that passed IP. Takes p. arrival's l4_offset and l4_len delimit it.
 void tcp_input(struct tcp *tcp, struct pkt *p, const struct arrival *arrival);
 
-// The same of one that came by a source route (routed.c).
-void tcp_input_routed(struct tcp *tcp, struct pkt *p, const struct arrival *arrival);
-
 // Reads from the packet what tcp_prefetch goes by: the flow's hash, and whether there is text.
 void tcp_read_flow(const struct tcp *tcp, const struct pkt *p, struct arrival *arrival);
 
@@ -69,8 +66,8 @@ void tcp_read_flow6(const struct tcp *tcp, const struct pkt *p, struct arrival *
 
 // Fetches ahead what tcp_input will need for the segments of a burst (at most BURST_PKTS), of which
 // tcp_read_flow was told: buckets, connections, what they sent that may be acknowledged.
-void tcp_prefetch(const struct tcp *tcp, const struct arrival *const *arrivals, uint32_t count);
-void tcp_prefetch6(const struct tcp *tcp, const struct arrival *const *arrivals, uint32_t count);
+void tcp_prefetch(const struct tcp *tcp, struct arrival *const *arrivals, uint32_t count);
+void tcp_prefetch6(const struct tcp *tcp, struct arrival *const *arrivals, uint32_t count);
 
 // An ICMP error about one of our segments (RFC 5927 checks apply). Returns the worker whose
 // connection it is about; what is ours, or nobody's, is done.

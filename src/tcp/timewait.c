@@ -24,9 +24,7 @@ static struct time_wait *at(struct tcp *tcp, uint32_t index)
 // The record is a gap; its key stays in the table.
 static void leave_gap(struct tcp *tcp, struct time_wait *t)
 {
-	const struct net_path path = {.source_route = t->source_route};
-
-	net_path_release(tcp->net, &path);
+	net_path_release(tcp->net, t->source_route);
 	t->expires_ns = 0;
 	tcp->time_wait_count--;
 }
@@ -112,9 +110,8 @@ static void enter(struct tcp *tcp, const struct time_wait *from, uint32_t from_v
 	const struct flow f = flow_of(&record);
 	uint32_t index;
 	struct time_wait *t = next_record(tcp, &index);
-	const struct net_path path = {.source_route = record.source_route};
 
-	net_path_hold(tcp->net, &path);
+	net_path_hold(tcp->net, record.source_route);
 	*t = record;
 	t->expires_ns = tcp->env->now_ns + tcp->config.time_wait_ns;
 	t->answered = (uint8_t)(tcp->env->now_ns >> ANSWER_SHIFT) - 1; // not yet
@@ -141,20 +138,11 @@ void timewait_add(struct tcp *tcp, struct conn *c)
 	enter(tcp, &t, owner_value(tcp, OWNER_CONN, conn_index(tcp, c)));
 }
 
-// The way of its connection; a new one is where what came says one (RFC 9293 MUST-53).
-static bool find_path(struct tcp *tcp, const struct time_wait *t, const struct segment *s,
-		      struct net_path *path)
+// By the way of its connection (RFC 9293 MUST-53), whatever way is named by who asks.
+static bool acknowledge(struct tcp *tcp, const struct time_wait *t)
 {
-	*path = (struct net_path){
+	struct net_path path = {
 		.local = t->local, .remote = t->remote, .source_route = t->source_route};
-	if (path->source_route)
-		return net_path_refresh(tcp->net, path);
-	return net_path_back(tcp->net, s->pkt, s->arrival, path) == DROP_OK;
-}
-
-static bool acknowledge(struct tcp *tcp, const struct time_wait *t, const struct segment *s)
-{
-	struct net_path path;
 	struct bare b = {
 		.path = &path,
 		.local_port = t->local_port,
@@ -167,7 +155,7 @@ static bool acknowledge(struct tcp *tcp, const struct time_wait *t, const struct
 		.ts_echo = t->ts_recent,
 	};
 
-	return find_path(tcp, t, s, &path) && output_bare(tcp, &b);
+	return net_path_refresh(tcp->net, &path) && output_bare(tcp, &b);
 }
 
 // RFC 6191 2: a later timestamp is a new connection; where it tells nothing RFC 1122 4.2.2.13: a
@@ -208,14 +196,14 @@ static void wait_again(struct tcp *tcp, struct time_wait *t)
 // meets the record can end it; once in a while each, so that two sides cannot go on answering each
 // other. RFC 6191 R6. Apart from the worker's limit of challenge ACKs: a client that comes back
 // with ten thousand connections meets as many records.
-static void answer_unknown(struct tcp *tcp, struct time_wait *t, const struct segment *s)
+static void answer_unknown(struct tcp *tcp, struct time_wait *t)
 {
 	uint8_t stretch = (uint8_t)(tcp->env->now_ns >> ANSWER_SHIFT);
 
 	if (t->answered == stretch)
 		return;
 	t->answered = stretch;
-	if (acknowledge(tcp, t, s))
+	if (acknowledge(tcp, t))
 		counter_add(tcp->env, COUNTER_tcp_time_wait_answers, 1);
 }
 
@@ -267,13 +255,13 @@ COLD void timewait_input(struct tcp *tcp, uint32_t index, struct segment *s)
 	} else if (s->flags & TCP_RST) {
 		reset_arrives(tcp, t, s);
 	} else if (is_known_fin(t, s)) { // RFC 9293 3.10.7.4, eighth: acknowledge, 2 MSL again
-		(void)acknowledge(tcp, t, s);
+		(void)acknowledge(tcp, t);
 		wait_again(tcp, t);
 		pkt_consume(tcp->env, s->pkt);
 	} else if (segment_space(s) == 0 && s->raw_seq == t->rcv_nxt) {
 		pkt_consume(tcp->env, s->pkt); // an ACK of nothing new
 	} else {
-		answer_unknown(tcp, t, s);
+		answer_unknown(tcp, t);
 		pkt_drop(tcp->env, s->pkt, DROP_TCP_TIME_WAIT);
 	}
 }

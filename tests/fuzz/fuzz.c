@@ -100,6 +100,7 @@ struct world *fuzz_world_of(bool ip6)
 	config.options.udp_max = 2;
 	config.options.buffers = 64;
 	config.options.timers_max = 4;
+	config.options.source_routes = 1;
 	config.options.receive_bytes_max = 65536;
 	config.options.send_bytes_max = 65536;
 	for (int kind = 0; kind < POOL_KINDS; kind++)

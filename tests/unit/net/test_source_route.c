@@ -251,7 +251,7 @@ static void an_error_is_about_the_last_of_the_route(void **state)
 
 static struct source_route by(be32 gateway)
 {
-	return (struct source_route){.hop = {gateway}, .count = 1, .is_chosen = true};
+	return (struct source_route){.hop = {gateway}, .count = 1};
 }
 
 static void routes_that_nobody_holds_make_room(void **state)
@@ -261,52 +261,132 @@ static void routes_that_nobody_holds_make_room(void **state)
 	struct net_path path[SOURCE_ROUTES_MAX], one;
 
 	for (uint32_t i = 0; i < SOURCE_ROUTES_MAX; i++) {
-		struct source_route route = by(IP(192, 0, 2, 0));
+		struct source_route route = {.hop = {PEER, be32_of(0xc0000201 + i)}, .count = 2};
 
-		route.hop[1] = be32_of(0xc0000200 + i);
-		route.hop[0] = PEER;
-		route.count = 2;
-		if (i == 0)
-			route.count = 1;
 		assert_int_equal(net_path_find_by(b->net, &any, &far, &route, &path[i]), 0);
-		net_path_hold(b->net, &path[i]);
+		assert_int_equal(net_path_has_place(b->net, &path[i], 2),
+				 i < SOURCE_ROUTES_MAX / 2);
+		net_path_hold(b->net, path[i].source_route);
+		assert_true(net_path_has_place(b->net, &path[i], 2)); // it has one
 	}
-	struct source_route more = by(IP(192, 0, 2, 77));
+	struct source_route more = by(IP(192, 0, 2, 77)),
+			    equal = {.hop = {PEER, IP(192, 0, 2, 1)}, .count = 2};
 	assert_int_equal(net_path_find_by(b->net, &any, &far, &more, &one), -ENOSPC);
 	assert_int_equal(err_last()->id, ERR_SOURCE_ROUTES_FULL);
-	assert_int_equal(way_back(b, GONE, sizeof(GONE), &one), DROP_SOURCE_ROUTES_FULL);
-	struct source_route equal = by(PEER);
 	assert_int_equal(net_path_find_by(b->net, &any, &far, &equal, &one), 0);
 	assert_int_equal(one.source_route, path[0].source_route);
-	net_path_release(b->net, &path[9]);
+	net_path_release(b->net, path[9].source_route);
 	assert_int_equal(net_path_find_by(b->net, &any, &far, &more, &one), 0);
 	assert_int_equal(one.source_route, path[9].source_route);
 	bed_destroy(b);
 }
 
+// RFC 1122 3.2.2.6: what is answered at once needs no place of its own.
+static void an_answer_goes_back_although_all_places_are_in_use(void **state)
+{
+	const struct addr any = {0}, far = addr_from_v4(FAR);
+	struct bed *b = bed_routed();
+	struct net_path path;
+
+	for (uint32_t i = 0; i < SOURCE_ROUTES_MAX; i++) {
+		struct source_route route = {.hop = {PEER, be32_of(0xc0000201 + i)}, .count = 2};
+
+		assert_int_equal(net_path_find_by(b->net, &any, &far, &route, &path), 0);
+		net_path_hold(b->net, path.source_route);
+	}
+	assert_int_equal(way_back(b, GONE, sizeof(GONE), &path), DROP_OK);
+	assert_false(net_path_has_place(b->net, &path, 1));
+	struct frame f = with_option(GONE, sizeof(GONE), IP_ICMP);
+	bed_in(b, 0, f.byte, f.len);
+	expect_back(b, 0);
+	bed_destroy(b);
+}
+
 static void gateways_that_are_no_hosts_are_refused_by_name(void **state)
 {
-	const be32 bad[] = {IP(0, 0, 0, 0), IP(224, 0, 0, 1), IP(198, 18, 0, 255)};
+	const be32 bad[] = {IP(0, 0, 0, 0), IP(224, 0, 0, 1), IP(198, 18, 0, 255), IP(127, 0, 0, 1),
+			    OURS};
 	const struct addr any = {0}, far = addr_from_v4(FAR),
 			  group = addr_from_v4_octets(224, 1, 1, 1);
 	struct bed *b = bed_routed();
-	struct source_route route = by(PEER), none = {.count = 0};
+	struct source_route route = by(PEER), none = {.count = 0}, many = {.count = 10};
 	struct net_path path;
 
 	assert_int_equal(net_path_find_by(b->net, &any, &group, &route, &path), -EINVAL);
 	assert_int_equal(net_path_find_by(b->net, &any, &far, &none, &path), -EINVAL);
+	assert_int_equal(net_path_find_by(b->net, &any, &far, &many, &path), -EINVAL);
 	route.count = 2;
 	for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+		const struct addr to = addr_from_v4(bad[i]);
+
 		route.hop[1] = bad[i];
 		assert_int_equal(net_path_find_by(b->net, &any, &far, &route, &path), -EINVAL);
+		route.hop[1] = R1;
+		assert_int_equal(net_path_find_by(b->net, &any, &to, &route, &path), -EINVAL);
 	}
-	route = by(OURS); // to ourselves
-	assert_int_equal(net_path_find_by(b->net, &any, &far, &route, &path), -ENETUNREACH);
 	bed_destroy(b);
 	b = bed_create();
 	route = by(PEER);
 	assert_int_equal(net_path_find_by(b->net, &any, &far, &route, &path), -EACCES);
 	assert_int_equal(err_last()->id, ERR_SOURCE_ROUTES_OFF);
+	bed_destroy(b);
+}
+
+// A way back that begins at everybody's address would make many answer one.
+static void a_way_by_no_host_is_no_route(void **state)
+{
+	const uint8_t bad[][4] = {{255, 255, 255, 255}, {198, 18, 0, 255}, {224, 0, 0, 1},
+				  {127, 0, 0, 1},       {198, 18, 0, 2},   {0, 0, 0, 0}};
+	struct bed *b = bed_routed();
+
+	for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+		uint8_t option[] = {1, 131, 11, 12, 203, 0, 113, 1, 0, 0, 0, 0};
+
+		memcpy(option + 8, bad[i], 4);
+		struct frame f = with_option(option, sizeof(option), IP_ICMP);
+		bed_in(b, 0, f.byte, f.len);
+		assert_int_equal(bed_drops(b, DROP_IP4_OPTIONS), i + 1);
+	}
+	bed_destroy(b);
+}
+
+// The largest headers there are find room, behind a tag too; and a card is not asked to sum, which
+// would sum the gateway's address.
+static void nine_gateways_and_a_tag_fit_in_front_of_a_syn_ack(void **state)
+{
+	const uint32_t flags = PORT_TX_CHAINS | PORT_TX_TCP_CHECKSUM | PORT_TX_IP_CHECKSUM;
+	const struct addr any = {0}, far = addr_from_v4(FAR);
+	struct source_route route = {.count = SOURCE_ROUTE_HOPS_MAX};
+	struct bed *b = bed_create_with(flags, &(struct net_config){.source_routes = true});
+	const struct addr near = addr_from_v4_octets(198, 19, 0, 1);
+	struct net_path path;
+
+	for (uint32_t i = 0; i < SOURCE_ROUTE_HOPS_MAX; i++)
+		route.hop[i] = i ? be32_of(0xc0000200 + i) : addr_to_v4(&near);
+	neighbour_confirm(b->net, &b->net->neighbours.slot[neighbour_get(b->net, 1, &near)],
+			  PEER_MAC);
+	assert_int_equal(net_path_find_by(b->net, &any, &far, &route, &path), 0);
+	assert_int_equal(path.mtu_bytes, 1500 - 40);
+	struct pkt *p = pkt_alloc(b->env.pool[POOL_CTRL]);
+	struct tcp_header *h = pkt_append(p, 52);
+
+	memset(h, 0, 52);
+	h->data_offset = 13 << 4;
+	net_output(b->net, p,
+		   &(struct net_out){.path = &path,
+				     .protocol = IP_TCP,
+				     .dont_fragment = true,
+				     .l4_header_len = 52,
+				     .checksum_offset = TCP_CHECKSUM_OFFSET});
+	bed_conserved(b);
+	assert_int_equal(b->port[1].tx_count, 1);
+	assert_int_equal(capture_read(&b->port[1], 0, b->out), 18 + 60 + 52);
+	const struct ipv4_header *ip = (const void *)(b->out + 18);
+	assert_int_equal(ipv4_header_len(ip), 60);
+	assert_true(checksum_is_good(checksum_add(0, ip, 60)));
+	assert_memory_equal(b->out + 18 + 56, &(be32){addr_to_v4(&far).raw}, 4);
+	assert_true(checksum_is_good(checksum_pseudo(&path.local, &far, IP_TCP, 52) +
+				     checksum_add(0, b->out + 78, 52)));
 	bed_destroy(b);
 }
 
@@ -325,6 +405,9 @@ int main(void)
 		cmocka_unit_test(an_error_is_about_the_last_of_the_route),
 		cmocka_unit_test(routes_that_nobody_holds_make_room),
 		cmocka_unit_test(gateways_that_are_no_hosts_are_refused_by_name),
+		cmocka_unit_test(an_answer_goes_back_although_all_places_are_in_use),
+		cmocka_unit_test(a_way_by_no_host_is_no_route),
+		cmocka_unit_test(nine_gateways_and_a_tag_fit_in_front_of_a_syn_ack),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

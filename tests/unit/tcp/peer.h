@@ -140,10 +140,6 @@ static inline void peer_walk(struct peer *b)
 			tcp_read_flow(b->tcp, p, &a);
 			tcp_input(b->tcp, p, &a);
 		}
-		if (next == NEXT_TCP_ROUTED) {
-			tcp_read_flow(b->tcp, p, &a);
-			tcp_input_routed(b->tcp, p, &a);
-		}
 		if (next == NEXT_ICMP && icmp_input(b->net, p, &a, &report))
 			tcp_icmp_error(b->tcp, &report);
 	}
