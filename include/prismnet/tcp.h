@@ -42,12 +42,13 @@ struct prism_source_route {
 
 /// The same by gateways of our choice, whatever way the peer's packets come; for networks of one's
 /// own, where routers take such packets. prism_options.source_routes must be 1. The connection
-/// stays with its worker (prism_tcp_move). A listener's go back by the way their SYN came, or later
-/// segments.
+/// stays with its worker (prism_tcp_move) and does not open fast. A listener's go back by the way
+/// their SYN came, or a later segment that was expected.
 /// @param remote an IPv4 address
-/// @return as prism_tcp_connect; -EACCES: source routes are off; -ENOSPC: a worker has 255 others
-/// in use; -EINVAL: no gateway, more than nine, or one that is no host Thread: the worker's, or
-/// control before run.   Blocks: never.   RFC 9293 3.9.2.1
+/// @return as prism_tcp_connect; -EINVAL also for no gateway, more than nine, or an address that is
+///         no host's; -EACCES: source routes are off; -ENOSPC: a worker has 254 others in use
+///
+/// Thread: the worker's, or control before run.   Blocks: never.   RFC 9293 3.9.2.1
 PRISM_API int prism_tcp_connect_by(struct prism_worker *worker, const struct prism_endpoint *remote,
 				   const struct prism_source_route *route, uint64_t user,
 				   prism_conn *conn);
@@ -131,11 +132,11 @@ enum prism_tcp_option {
 	PRISM_TCP_USER_TIMEOUT_MS,
 	PRISM_TCP_KEEPALIVE_INTERVAL_S, ///< seconds between keep-alive probes; 0: 75
 	PRISM_TCP_KEEPALIVE_PROBES,     ///< 1..15 without an answer until the connection ends; 0: 9
-	PRISM_TCP_NO_DELAY, ///< 0: a short segment waits while something is in flight (Nagle, RFC
-			    ///< 9293 3.7.4); 1: it does not, as is the default
-	PRISM_TCP_CORK, ///< 1: what is no whole segment waits for more, 200 ms at most; 0: it
-			///< leaves
-	PRISM_TCP_SEND_BYTES,    ///< unsent and unacknowledged, 32768..send_bytes_max; 0: that
+	PRISM_TCP_NO_DELAY,   ///< 0: a short segment waits while something is in flight (Nagle, RFC
+			      ///< 9293 3.7.4); 1: it does not, as is the default
+	PRISM_TCP_CORK,       ///< 1: what is no whole segment waits for more, 200 ms at most; 0: it
+			      ///< leaves
+	PRISM_TCP_SEND_BYTES, ///< unsent and unacknowledged, 32768..send_bytes_max; 0: that
 	PRISM_TCP_RECEIVE_BYTES, ///< window and unreleased, 4096..receive_bytes_max; 0: that. What
 				 ///< was offered stays offered. Before the SYN leaves, of the first
 				 ///< window too

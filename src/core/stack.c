@@ -97,12 +97,18 @@ static void process(struct prism_worker *w, struct pkt *p, struct arrival *a, en
 	}
 }
 
-// Who is of the flow of the one before is told so (tcp/run.c).
-static inline void add_segment(struct arrival **segs, uint32_t *count, struct arrival *a)
+// What TCP fetches ahead for: each segment but text that follows text of its flow, which is told so
+// (tcp/run.c) and needs nothing more. *last: the one before.
+static inline void add_segment(const struct arrival **segs, uint32_t *count, struct arrival **last,
+			       struct arrival *a)
 {
-	if (*count && UNLIKELY(segs[*count - 1]->flow_hash == a->flow_hash)) {
-		segs[*count - 1]->in_run |= RUN_LEADS;
+	struct arrival *before = *last;
+
+	*last = a;
+	if (UNLIKELY(before->flow_hash == a->flow_hash) && before->has_text && a->has_text) {
+		before->in_run |= RUN_LEADS;
 		a->in_run = RUN_FOLLOWS;
+		return;
 	}
 	segs[(*count)++] = a;
 }
@@ -111,7 +117,8 @@ void stack_input(struct prism_worker *w, uint16_t port_index, struct pkt **pkts,
 {
 	struct arrival arrival[BURST_PKTS];
 	enum next next[BURST_PKTS];
-	struct arrival *segs[BURST_PKTS], *segs6[BURST_PKTS];
+	const struct arrival *segs[BURST_PKTS], *segs6[BURST_PKTS];
+	struct arrival none = {0}, *last = &none, *last6 = &none;
 	uint32_t seg_count = 0, seg6_count = 0;
 
 	for (uint16_t i = 0; i < MIN(count, AHEAD_PKTS); i++)
@@ -121,9 +128,9 @@ void stack_input(struct prism_worker *w, uint16_t port_index, struct pkt **pkts,
 			fetch_headers(pkts[i + AHEAD_PKTS]);
 		next[i] = read_headers(w, &pkts[i], &arrival[i], port_index);
 		if (next[i] == NEXT_TCP)
-			add_segment(segs, &seg_count, &arrival[i]);
+			add_segment(segs, &seg_count, &last, &arrival[i]);
 		else if (next[i] == NEXT_TCP6)
-			add_segment(segs6, &seg6_count, &arrival[i]);
+			add_segment(segs6, &seg6_count, &last6, &arrival[i]);
 	}
 	if (seg_count)
 		tcp_prefetch(w->tcp, segs, seg_count);

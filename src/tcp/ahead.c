@@ -79,17 +79,18 @@ HOT_INLINE enum guess guess(const struct tcp *tcp, bool is_ip6, uint64_t hash, u
 }
 
 // What is not in its first bucket is looked for in the next, all of the burst at a time.
-HOT_INLINE void guess_conns(const struct tcp *tcp, bool is_ip6, struct arrival *const *arrivals,
-			    uint32_t count, struct guesses *g)
+HOT_INLINE void guess_conns(const struct tcp *tcp, bool is_ip6,
+			    const struct arrival *const *arrivals, uint32_t count,
+			    struct guesses *g)
 {
-	struct arrival *further[BURST_PKTS];
+	const struct arrival *further[BURST_PKTS];
 	uint32_t owner;
 
 	for (uint32_t round = 0; round < GUESS_ROUNDS && count > 0; round++) {
 		uint32_t left = 0;
 
 		for (uint32_t i = 0; i < count; i++) {
-			struct arrival *a = arrivals[i];
+			const struct arrival *a = arrivals[i];
 			enum guess said = guess(tcp, is_ip6, a->flow_hash, round, &owner);
 
 			if (LIKELY(said == GUESS_VALUE))
@@ -121,7 +122,7 @@ static void prefetch_sent(const struct tcp *tcp, const struct guesses *g)
 	}
 }
 
-void tcp_prefetch(const struct tcp *tcp, struct arrival *const *arrivals, uint32_t count)
+void tcp_prefetch(const struct tcp *tcp, const struct arrival *const *arrivals, uint32_t count)
 {
 	struct guesses g;
 
@@ -134,7 +135,7 @@ void tcp_prefetch(const struct tcp *tcp, struct arrival *const *arrivals, uint32
 	prefetch_sent(tcp, &g);
 }
 
-void tcp_prefetch6(const struct tcp *tcp, struct arrival *const *arrivals, uint32_t count)
+void tcp_prefetch6(const struct tcp *tcp, const struct arrival *const *arrivals, uint32_t count)
 {
 	struct guesses g;
 

@@ -324,18 +324,15 @@ static void input_established(struct tcp *tcp, struct conn *c, struct segment *s
 		text_or_fin(tcp, c, s);
 	else
 		text_arrives(tcp, c, text_of(s));
-	if (UNLIKELY(s->arrival->in_run))
+	if (UNLIKELY(s->arrival->in_run & RUN_LEADS))
 		run_begins(tcp, c, s);
 }
 
 // The RFC's eight steps for all that is not the usual case.
 static COLD void input_general(struct tcp *tcp, struct conn *c, struct segment *s)
 {
-	enum drop reason;
+	enum drop reason = check_segment(tcp, c, s);
 
-	if (UNLIKELY(s->arrival->has_route))
-		routed_hears(tcp, c, s);
-	reason = check_segment(tcp, c, s);
 	if (reason == DROP_OK && s->flags & TCP_RST)
 		reason = close_reset_received(tcp, c, s);
 	else if (reason == DROP_OK)
@@ -378,7 +375,9 @@ static void input_conn(struct tcp *tcp, struct conn *c, struct segment *s)
 	s->ack = offset_near(c->snd.una, s->raw_ack);
 	if (LIKELY(!(s->flags & TCP_SYN)))
 		s->wnd <<= c->snd_scale;
-	if (LIKELY(is_expected(c, s) && !s->arrival->has_route))
+	if (UNLIKELY(s->arrival->has_route))
+		routed_hears(tcp, c, s);
+	if (LIKELY(is_expected(c, s)))
 		input_established(tcp, c, s);
 	else
 		input_general(tcp, c, s);

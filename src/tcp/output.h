@@ -34,7 +34,8 @@ void output_keepalive(struct tcp *tcp, struct conn *c);
 // A reset of this connection, now.
 void output_reset(struct tcp *tcp, struct conn *c);
 
-// RFC 9293 3.10.7.1: answers a segment that belongs to nothing. Does not take it.
+// RFC 9293 3.10.7.1: answers a segment that belongs to nothing, by the way it came; or one that a
+// connection does not know, by its path. Does not take it.
 void output_reset_reply(struct tcp *tcp, const struct segment *s, const struct net_path *by);
 
 // All that the connection may send now. False when it must come again: no buffer.
@@ -53,9 +54,9 @@ void output_set_full(const struct tcp *tcp, struct conn *c, uint16_t packet_byte
 // The path's MTU may have fallen: segments follow.
 void output_mtu_changed(struct tcp *tcp, struct conn *c);
 
-// So many bytes more of each IP header are its option: what leaves from now on is smaller. What is
-// in flight is not lost for that.
-void output_header_grew(struct tcp *tcp, struct conn *c, uint32_t bytes);
+// The path has another option, which took so many bytes of each IP header before: segments are as
+// much smaller or larger from now on. What is in flight is not lost for that.
+void output_header_changed(struct tcp *tcp, struct conn *c, uint32_t option_bytes_before);
 
 static inline uint32_t output_options_bytes(const struct conn *c)
 {

@@ -57,11 +57,15 @@ COLD void output_mtu_changed(struct tcp *tcp, struct conn *c)
 	conn_mark(tcp, c);
 }
 
-COLD void output_header_grew(struct tcp *tcp, struct conn *c, uint32_t bytes)
+COLD void output_header_changed(struct tcp *tcp, struct conn *c, uint32_t option_bytes_before)
 {
 	uint16_t before = c->mss_bytes;
+	uint32_t more = net_path_option_bytes(tcp->net, &c->path) - option_bytes_before;
 
-	output_set_mss(tcp, c, (uint16_t)(before + output_options_bytes(c) - bytes));
+	output_set_mss(tcp, c, (uint16_t)(before + output_options_bytes(c) - more));
 	if (c->mss_bytes < before)
 		cc_mss_changed(c, before);
+	// What a loss left was counted in smaller ones.
+	c->cc.cwnd_bytes = MAX(c->cc.cwnd_bytes, (uint32_t)c->mss_bytes);
+	c->ssthresh_bytes = MAX(c->ssthresh_bytes, 2u * c->mss_bytes);
 }

@@ -13,35 +13,22 @@
 #include "tcp/routed.h"
 
 #include "tcp/output.h"
-#include "tcp/tune.h"
 
 static void change_path(struct tcp *tcp, struct conn *c, const struct net_path *path)
 {
-	uint32_t before = net_path_option_bytes(tcp->net, &c->path), now;
+	uint32_t before = net_path_option_bytes(tcp->net, &c->path);
 	uint8_t source_route = c->path.source_route;
 
 	net_path_hold(tcp->net, path->source_route);
 	c->path = *path;
 	net_path_release(tcp->net, source_route);
-	now = net_path_option_bytes(tcp->net, &c->path);
-	if (now > before)
-		output_header_grew(tcp, c, now - before);
+	output_header_changed(tcp, c, before);
 }
 
-// Also what came before, as far as timestamps keep old duplicates out, and what ends at rcv.nxt:
-// who says it again has not heard us, perhaps because the old way is no more.
-static bool is_in_place(const struct tcp *tcp, const struct conn *c, const struct segment *s)
-{
-	uint64_t end = s->seq + segment_space(s), edge = c->rcv.nxt + c->rcv.wnd;
-
-	if (s->seq >= c->rcv.nxt)
-		return s->seq <= edge;
-	return end == c->rcv.nxt ||
-	       (conn_is(c, CONN_TS) && s->seq + tuned_receive_max(tcp, c) >= c->rcv.nxt);
-}
-
-// Nobody who does not see the connection could have made it (RFC 5961 3.2, 4.2, 5.2; RFC 7323 5.3).
-static bool is_expected(const struct tcp *tcp, const struct conn *c, const struct segment *s)
+// What begins or ends at rcv.nxt: a number that who does not see the connection has to guess
+// exactly, as RFC 5961 3.2 asks of a reset. Who says it again has not heard us, perhaps because the
+// old way is no more. With timestamps not an old one (RFC 7323 5.3).
+static bool is_expected(const struct conn *c, const struct segment *s)
 {
 	bool ts_is_good = !conn_is(c, CONN_TS) ||
 			  (s->has_ts && (int32_t)(s->ts_value - c->rcv.ts_recent) >= 0);
@@ -49,7 +36,7 @@ static bool is_expected(const struct tcp *tcp, const struct conn *c, const struc
 	return conn_in(c, STATES_SYNCHRONIZED) &&
 	       (s->flags & (TCP_ACK | TCP_SYN | TCP_RST)) == TCP_ACK && ts_is_good &&
 	       s->ack <= c->snd.nxt && s->ack + c->snd.wnd_max >= c->snd.una &&
-	       is_in_place(tcp, c, s);
+	       (s->seq == c->rcv.nxt || s->seq + segment_space(s) == c->rcv.nxt);
 }
 
 // RFC 9293 MUST-52, SHLD-24. What is to go to another worker keeps its way until it is there.
@@ -57,7 +44,7 @@ COLD void routed_hears(struct tcp *tcp, struct conn *c, const struct segment *s)
 {
 	struct net_path path;
 
-	if (!c->is_passive || conn_is(c, CONN_MOVING) || !is_expected(tcp, c, s))
+	if (!c->is_passive || conn_is(c, CONN_MOVING) || !is_expected(c, s))
 		return;
 	if (net_path_back(tcp->net, s->pkt, s->arrival, &path) == DROP_OK &&
 	    path.source_route != c->path.source_route && net_path_has_place(tcp->net, &path, 1))

@@ -2,7 +2,7 @@
 // Runs: of the segments that one burst brings of one connection, the first is looked at in full,
 // and those behind it only for what they add: the next text. The same ACK, window and options' form
 // mean that nothing else is said, so neither table, acknowledgment, window nor timer is asked
-// again. Called by input.c for segments that core/stack.c saw to be of the flow of the one before.
+// again. Called by input.c for text that core/stack.c saw to be between text of one flow.
 //
 // This is what receive offload (GRO, LRO) is for, without the packet it would make: an event is one
 // run of bytes in the buffer it came in, so what is joined would be taken apart again (docs/adr).
@@ -21,6 +21,9 @@ COLD void run_begins(struct tcp *tcp, struct conn *c, const struct segment *s)
 {
 	const struct arrival *a = s->arrival;
 
+	// What came before, and said more later, may have had its window taken instead.
+	if (c->snd.wl1 != s->seq)
+		return;
 	tcp->run = (struct text_run){
 		.conn = c,
 		.src = a->src,
@@ -51,9 +54,9 @@ static bool options_are_usual(const struct conn *c, const struct tcp_header *h)
 	uint32_t len = tcp_header_len(h) - TCP_HEADER_BYTES, value, echo;
 	const uint8_t *options = (const uint8_t *)(h + 1);
 
-	if (len == 0) // as of the first
+	if (len == 0) // as of the first, which was expected
 		return true;
-	if (!options_are_ts_only(options, len))
+	if (!conn_is(c, CONN_TS) || !options_are_ts_only(options, len))
 		return false;
 	options_read_ts(options, &value, &echo);
 	return (int32_t)(value - c->rcv.ts_recent) >= 0;
@@ -74,8 +77,7 @@ static bool goes_on(const struct tcp *tcp, const struct pkt *p, const struct arr
 	const struct tcp_header *h = pkt_at(p, a->l4_offset);
 	const struct text_run *run = &tcp->run;
 
-	return a->has_text && !a->has_route &&
-	       pkt_seg_len(p) >= a->l4_offset + (uint32_t)run->header_len &&
+	return !a->has_route && pkt_seg_len(p) >= a->l4_offset + (uint32_t)run->header_len &&
 	       says_nothing_new(run, a, h) && options_are_usual(run->conn, h) &&
 	       is_next(tcp, run->conn, h, a->l4_len - (uint32_t)run->header_len) &&
 	       net_checksum_ok(p, a, TCP_CHECKSUM_OFFSET);
@@ -93,8 +95,10 @@ NOINLINE bool run_input(struct tcp *tcp, struct pkt *p, const struct arrival *a)
 		  a->l4_len - (uint32_t)tcp->run.header_len);
 	counter_add(tcp->env, COUNTER_tcp_segs_in, 1);
 	counter_add(tcp->env, COUNTER_tcp_run_segs, 1);
-	c->snd.wl1 = c->rcv.nxt; // RFC 9293 3.10.7.4: it may update the window, and does not
+	c->snd.wl1 = c->rcv.nxt; // RFC 9293 3.10.7.4: newer, with the window that is known
 	text_arrives(tcp, c, p);
+	if (!(a->in_run & RUN_LEADS))
+		tcp->run.conn = NULL;
 	conn_check(tcp, c);
 	return true;
 }

@@ -44,8 +44,14 @@ enum drop stranger_refusal(struct tcp *tcp, const struct segment *s, uint32_t to
 {
 	struct net_path path;
 
-	if (to == tcp->worker)
-		return open_refusal(tcp, s, &path);
+	if (to == tcp->worker) {
+		enum drop reason = open_refusal(tcp, s, &path);
+
+		// A cookie would not be above the old numbers (open.c).
+		if (reason == DROP_OK && !net_path_has_place(tcp->net, &path, 1))
+			reason = DROP_SOURCE_ROUTES_FULL;
+		return reason;
+	}
 	return hands_have_room(tcp->env, to) ? DROP_OK : DROP_WORKER_RING_FULL;
 }
 

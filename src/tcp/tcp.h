@@ -66,8 +66,8 @@ void tcp_read_flow6(const struct tcp *tcp, const struct pkt *p, struct arrival *
 
 // Fetches ahead what tcp_input will need for the segments of a burst (at most BURST_PKTS), of which
 // tcp_read_flow was told: buckets, connections, what they sent that may be acknowledged.
-void tcp_prefetch(const struct tcp *tcp, struct arrival *const *arrivals, uint32_t count);
-void tcp_prefetch6(const struct tcp *tcp, struct arrival *const *arrivals, uint32_t count);
+void tcp_prefetch(const struct tcp *tcp, const struct arrival *const *arrivals, uint32_t count);
+void tcp_prefetch6(const struct tcp *tcp, const struct arrival *const *arrivals, uint32_t count);
 
 // An ICMP error about one of our segments (RFC 5927 checks apply). Returns the worker whose
 // connection it is about; what is ours, or nobody's, is done.

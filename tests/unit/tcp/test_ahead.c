@@ -19,7 +19,7 @@ static void any_hash_may_be_guessed_at(void **state)
 	struct tcp_config config = peer_config();
 	static const uint8_t region[100];
 	struct arrival a[BURST_PKTS];
-	struct arrival *burst[BURST_PKTS];
+	const struct arrival *burst[BURST_PKTS];
 
 	(void)state;
 	config.connections_max = CONNS;

@@ -97,7 +97,7 @@ static void every_part_of_a_flow_changes_its_first_number(void **state)
 static void fetching_ahead_changes_nothing(void **state)
 {
 	static struct arrival a[BURST_PKTS];
-	struct arrival *burst[BURST_PKTS];
+	const struct arrival *burst[BURST_PKTS];
 	struct tcp_config config = duo_config();
 	struct pair_faults none = {0};
 

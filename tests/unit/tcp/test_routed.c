@@ -148,8 +148,8 @@ static void what_we_open_without_a_route_goes_without(void **state)
 	peer_destroy(b);
 }
 
-// A route there is more room beside does not make segments larger than the window is.
-static void a_shorter_route_leaves_segments_as_they_are(void **state)
+// With more room beside the route segments are larger, and the window no less than one.
+static void a_shorter_route_makes_segments_larger(void **state)
 {
 	struct peer *b = start();
 
@@ -160,7 +160,15 @@ static void a_shorter_route_leaves_segments_as_they_are(void **state)
 	peer_time(b, 1500 * NS_PER_MS); // a timeout: one segment is the window
 	assert_true(peer_conn(b)->cc.cwnd_bytes == peer_conn(b)->mss_bytes);
 	seg_by(b, (struct in){.flags = ACK, .seq = 1, .ack = 1}, GONE_NEAR, sizeof(GONE_NEAR));
-	assert_int_equal(peer_conn(b)->mss_bytes, 1460 - sizeof(GONE));
+	assert_int_equal(peer_conn(b)->mss_bytes, 1460 - sizeof(GONE_NEAR));
+	assert_true(peer_conn(b)->cc.cwnd_bytes >= peer_conn(b)->mss_bytes);
+	for (int i = 0; i < 50; i++) {
+		seg_by(b, (struct in){.flags = ACK, .seq = 1, .ack = 1}, GONE, sizeof(GONE));
+		assert_int_equal(peer_conn(b)->mss_bytes, 1460 - sizeof(GONE));
+		seg_by(b, (struct in){.flags = ACK, .seq = 1, .ack = 1}, GONE_NEAR,
+		       sizeof(GONE_NEAR));
+	}
+	assert_int_equal(peer_conn(b)->mss_bytes, 1460 - sizeof(GONE_NEAR));
 	peer_destroy(b);
 }
 
@@ -262,7 +270,7 @@ int main(void)
 		cmocka_unit_test(a_handshake_takes_the_last_route_it_sees),
 		cmocka_unit_test(the_applications_route_is_gone_whatever_comes),
 		cmocka_unit_test(what_we_open_without_a_route_goes_without),
-		cmocka_unit_test(a_shorter_route_leaves_segments_as_they_are),
+		cmocka_unit_test(a_shorter_route_makes_segments_larger),
 		cmocka_unit_test(a_longer_route_sends_nothing_again),
 		cmocka_unit_test(a_fast_open_waits_for_the_handshake),
 		cmocka_unit_test(resets_go_by_the_way_of_what_they_answer),
