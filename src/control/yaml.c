@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A YAML file as a tree. libfyaml parses; its events are put together here rather than by its
 // document API, because that one merges repeated keys away before their second place can be shown.
-// Called by control/config.c alone. Deliberately absent: anchors, aliases, tags and several
-// documents; a configuration that needs them is refused by name.
+// Called by control/config.c alone. Deliberately absent: anchors, aliases, tags, directives and
+// several documents; a configuration that needs them is refused by name.
 
 #include "control/yaml.h"
 
@@ -202,6 +202,45 @@ static int read_source(struct yaml *yaml, const char *path, struct diags *diags)
 	return 0;
 }
 
+// Whether something ends with these bytes.
+static bool ends_with(const char *begin, const char *end, const char *bytes)
+{
+	size_t len = strlen(bytes);
+
+	return (size_t)(end - begin) >= len && memcmp(end - len, bytes, len) == 0;
+}
+
+// What YAML 1.1 breaks lines by, and a byte order mark.
+static bool begins_line(const char *source, const char *at)
+{
+	static const char *const breaks[] = {"\n",           "\r",           "\xc2\x85",
+					     "\xe2\x80\xa8", "\xe2\x80\xa9", "\xef\xbb\xbf"};
+
+	for (size_t i = 0; i < sizeof(breaks) / sizeof(breaks[0]); i++)
+		if (ends_with(source, at, breaks[i]))
+			return true;
+	return at == source;
+}
+
+// Directives (%YAML, %TAG) before libfyaml sees them: of one that is none it reads on for ever
+// (0.7.12).
+static bool has_directive(struct builder *b)
+{
+	const char *source = b->yaml->source;
+	uint32_t line = 1;
+
+	for (const char *at = source; *at; at++) {
+		if (*at == '%' && begins_line(source, at)) {
+			refuse(b, (struct place){line, 1, 1},
+			       "a line that begins with % is a YAML directive; none is supported",
+			       "remove it, or put spaces in front of it");
+			return true;
+		}
+		line += *at == '\n';
+	}
+	return false;
+}
+
 int yaml_load(struct yaml *yaml, const char *path, struct diags *diags)
 {
 	struct builder builder = {.yaml = yaml, .diags = diags};
@@ -212,6 +251,8 @@ int yaml_load(struct yaml *yaml, const char *path, struct diags *diags)
 	int error = read_source(yaml, path, diags);
 	if (error)
 		return error;
+	if (has_directive(&builder))
+		return -EINVAL;
 
 	fy_diag_cfg_default(&diag_cfg);
 	diag_cfg.level = FYET_MAX; // nothing to stderr: errors are collected
