@@ -24,10 +24,13 @@
 // Prism's own 32 bytes of a packet, in the dynamic-field area of the second cache line. dpdk/
 // reserves that place at start, so that no driver uses it too.
 struct pkt_own {
-	struct pkt *queue_next; // link in whatever queue holds the packet
 	union {
-		uint64_t owner;         // handle of the connection charged for it, or 0
-		struct pkt *queue_prev; // while it came early
+		struct pkt *queue_next; // link in whatever queue holds the packet
+		struct pkt *left;       // while it came early: those before it (early.c)
+	};
+	union {
+		uint64_t owner;    // handle of the connection charged for it, or 0
+		struct pkt *right; // while it came early: those behind it
 	};
 	uint64_t offset;       // stream offset of its first payload byte; a reference's own iova
 	uint32_t charge_bytes; // what the owner pays for it (true size)

@@ -9,6 +9,7 @@
 
 #include "net/net.h"
 #include "observe/counter.h"
+#include "tcp/early.h"
 #include "tcp/flow.h"
 #include "tcp/room.h"
 #include "tcp/scoreboard.h"
@@ -131,22 +132,10 @@ static void check_send(const struct tcp *tcp, const struct conn *c)
 
 static void check_receive(const struct tcp *tcp, const struct conn *c)
 {
-	uint64_t at = c->rcv.nxt;
-	const struct pkt *p = c->early;
-	uint32_t bytes = 0;
-
-	ASSERT((p != NULL) == conn_is(c, CONN_EARLY));
-	ASSERT(p || c->early_bytes == 0);
-	if (!p)
+	ASSERT((c->early != NULL) == conn_is(c, CONN_EARLY));
+	early_check(tcp, c);
+	if (!c->early)
 		return;
-	do {
-		p = pkt_own((struct pkt *)p)->queue_next;
-		ASSERT(pkt_own((struct pkt *)p)->offset >= at);
-		ASSERT(pkt_own(pkt_own((struct pkt *)p)->queue_next)->queue_prev == p);
-		at = pkt_own((struct pkt *)p)->offset + pkt_len(p);
-		bytes += pkt_own((struct pkt *)p)->charge_bytes;
-	} while (p != c->early);
-	ASSERT(bytes == c->early_bytes);
 	ASSERT(c->rcv.charged >= c->early_bytes);
 	ASSERT(tcp->conn[c->early_next].early_prev == conn_index(tcp, c));
 }

@@ -186,7 +186,7 @@ struct conn {
 	uint8_t is_passive : 1;  // the peer opened it
 	uint32_t trouble : 24;   // with CONN_TROUBLE: index of a record (trouble.h)
 	uint32_t pace_next;      // with paced: when the next text is due (pace.c)
-	struct pkt *early;       // last out-of-order packet; its successor is the first (circular)
+	struct pkt *early;       // what came out of order: the root of a tree (early.c)
 	uint64_t sent_cookie;    // of the last borrowed range acknowledged
 	uint32_t stalled_ms;     // when retransmissions began to go unanswered; 0: while backoff is
 	uint16_t keepalive_s;    // with CONN_KEEPALIVE_SET; 0: off

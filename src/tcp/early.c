@@ -1,26 +1,32 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What came early (RFC 9293 3.10.7.4, seventh: out-of-order segments are held, SHLD-31): packets
-// sorted by offset, disjoint, linked through their own fields, where they lie. Called by input.c.
+// What came early (RFC 9293 3.10.7.4, seventh: out-of-order segments are held, SHLD-31): packets,
+// disjoint, in a binary tree by offset, linked through their own fields, where they lie. Called by
+// input.c. What is held first stays; a newcomer is cut to the hole it fills. Held packets are
+// charged with their true size, so the connection's limit bounds them.
 //
-//   rcv.nxt ---hole--- [ first ]--[ ... ]---hole---[ c->early ] -> first   (circular, last known)
+//   rcv.nxt --hole-- [ a ]--[ b ] --hole-- [ c ] --hole-- [ d ]       c->early = b
+//                                                                       left /   \ right
+//                                                                           a     d
+//                                                                           left /
+//                                                                               c
 //
-// What is held first stays; a newcomer is cut to the hole it fills. Held packets are charged with
-// their true size, so the connection's limit bounds them. Most newcomers belong behind the last, a
-// little before it, or into the first holes, so their place is looked for from both ends; one that
-// belongs deep in the middle of many is not kept, or a peer could have us walk for each segment.
+// The tree is a treap (Seidel and Aragon 1996): whoever has the higher priority stands above, and
+// priorities are a hash of the offset under the secret. So in whatever order a peer sends, its form
+// is that of packets that came in random order, and the place of a newcomer between thousands of
+// holes is some fifteen steps away. Only the first and the last are ever taken out.
 //
 // Peers that leave a hole open for ever may hold what they have as long as nobody else wants it:
 // when received buffers are short, the last text of whoever holds most gives way.
 #include "tcp/early.h"
 
+#include <string.h>
+
+#include "base/hash.h"
 #include "observe/counter.h"
 #include "tcp/deliver.h"
 #include "tcp/sack.h"
 
 #define EARLY_FIN 1 // pkt_own.flags: the peer's FIN stands behind this packet's text
-
-// Steps from each end. Whatever lies deeper is sent again when the holes before it are filled.
-#define EARLY_STEPS_MAX 64
 
 // So many holders are looked at for the one that gives way, a line each, as a segment's own way
 // costs about; and so many packets give way to one segment.
@@ -57,22 +63,110 @@ static void drop(struct tcp *tcp, struct pkt *p)
 	pkt_drop(tcp->env, p, DROP_TCP_OLD_DATA);
 }
 
-// The one after which a packet at this offset belongs, or the last when it is to become the first.
-// NULL when that lies too deep.
-static struct pkt *place_for(struct tcp *tcp, struct conn *c, uint64_t offset)
+// All workers have the same secret, so the order holds when the connection moves. One
+// multiplication would not do: under some secrets the hashes of offsets at equal distances rise and
+// fall in long rows.
+static uint64_t priority_of(const struct env *env, struct pkt *p)
 {
-	struct pkt *back = c->early, *front = c->early;
+	uint64_t secret[2], words[2] = {begin_of(p), 0};
 
-	for (uint32_t steps = 0; steps < EARLY_STEPS_MAX; steps++) {
-		if (LIKELY(begin_of(back) <= offset))
-			return back;
-		if (begin_of(pkt_own(front)->queue_next) > offset)
-			return front;
-		back = pkt_own(back)->queue_prev;
-		front = pkt_own(front)->queue_next;
-		counter_add(tcp->env, COUNTER_tcp_early_steps, 1);
+	memcpy(secret, env->secret, sizeof(secret));
+	struct hash_key key = hash_key_of(secret);
+	return hash_words(&key, words, ARRAY_COUNT(words));
+}
+
+// Between which two an offset lies: the last that begins there or before, and the one behind it.
+struct place {
+	struct pkt *before, *after; // NULL: there is none
+	uint32_t steps;
+};
+
+static struct place place_of(const struct conn *c, uint64_t offset)
+{
+	struct place place = {0};
+
+	for (struct pkt *p = c->early; p; place.steps++) {
+		if (begin_of(p) <= offset) {
+			place.before = p;
+			p = pkt_own(p)->right;
+		} else {
+			place.after = p;
+			p = pkt_own(p)->left;
+		}
 	}
-	return NULL;
+	return place;
+}
+
+// Makes two trees of one: of those that begin at offset or before, and of the others.
+static void split(struct pkt *tree, uint64_t offset, struct pkt **before, struct pkt **after)
+{
+	while (tree) {
+		struct pkt_own *own = pkt_own(tree);
+
+		if (own->offset <= offset) {
+			*before = tree;
+			before = &own->right;
+			tree = own->right;
+		} else {
+			*after = tree;
+			after = &own->left;
+			tree = own->left;
+		}
+	}
+	*before = *after = NULL;
+}
+
+// Its offset stays what it is until it is taken out. Where two begin at one (a FIN, and text that a
+// peer sends behind it all the same), the second is on the right of the first.
+static void link_pkt(const struct env *env, struct conn *c, struct pkt *p)
+{
+	uint64_t priority = priority_of(env, p), offset = begin_of(p);
+	struct pkt **link = &c->early;
+
+	while (*link && priority_of(env, *link) >= priority) {
+		struct pkt_own *above = pkt_own(*link);
+
+		link = above->offset <= offset ? &above->right : &above->left;
+	}
+	split(*link, offset, &pkt_own(p)->left, &pkt_own(p)->right);
+	*link = p;
+}
+
+static struct pkt **first_link(struct conn *c)
+{
+	struct pkt **link = &c->early;
+
+	while (pkt_own(*link)->left)
+		link = &pkt_own(*link)->left;
+	return link;
+}
+
+static struct pkt **last_link(struct conn *c)
+{
+	struct pkt **link = &c->early;
+
+	while (pkt_own(*link)->right)
+		link = &pkt_own(*link)->right;
+	return link;
+}
+
+static struct pkt *first_of(struct pkt *tree)
+{
+	while (tree && pkt_own(tree)->left)
+		tree = pkt_own(tree)->left;
+	return tree;
+}
+
+struct pkt *early_first(const struct conn *c)
+{
+	return first_of(c->early);
+}
+
+struct pkt *early_after(const struct conn *c, struct pkt *p)
+{
+	struct pkt *right = pkt_own(p)->right;
+
+	return right ? first_of(right) : place_of(c, begin_of(p)).after;
 }
 
 static void join_holders(struct tcp *tcp, struct conn *c)
@@ -97,102 +191,99 @@ static void leave_holders(struct tcp *tcp, struct conn *c)
 		tcp->early_hand = c->early_next == index ? NO_INDEX : c->early_next;
 }
 
-static void hold(struct tcp *tcp, struct conn *c, struct pkt *p, struct pkt *before)
+static void hold(struct tcp *tcp, struct conn *c, struct pkt *p)
 {
 	struct pkt_own *own = pkt_own(p);
 
+	own->charge_bytes = deliver_true_bytes(p);
 	c->rcv.charged += own->charge_bytes;
 	c->early_bytes += own->charge_bytes;
 	pkt_keep(tcp->env, p);
 	counter_add(tcp->env, COUNTER_queued_pkts, 1);
-	if (!before) {
-		own->queue_next = own->queue_prev = p;
-		c->early = p;
+	if (!c->early) {
 		conn_set(c, CONN_EARLY);
 		join_holders(tcp, c);
-		return;
 	}
-	own->queue_next = pkt_own(before)->queue_next;
-	own->queue_prev = before;
-	pkt_own(own->queue_next)->queue_prev = p;
-	pkt_own(before)->queue_next = p;
-	if (before == c->early && begin_of(p) >= begin_of(before))
-		c->early = p;
+	link_pkt(tcp->env, c, p);
+}
+
+// What of r there is a hole for. What is held of it came twice.
+static struct range cut_to_hole(struct tcp *tcp, struct conn *c, const struct place *place,
+				struct range r)
+{
+	struct pkt *before = place->before, *after = place->after;
+
+	if (before && end_of(before) > r.start) {
+		uint64_t held_end = MIN(end_of(before), r.end);
+
+		sack_duplicate(tcp, c, r.start, held_end);
+		r.start = held_end;
+	}
+	if (after && begin_of(after) < r.end) {
+		sack_duplicate(tcp, c, begin_of(after), MIN(r.end, end_of(after)));
+		r.end = begin_of(after);
+	}
+	return r;
+}
+
+// A FIN that brings no text is held where nothing says the same and no text goes on: many at one
+// offset would be of one priority, and a list instead of a tree.
+static bool fin_is_new(const struct place *place, uint64_t offset)
+{
+	struct pkt *before = place->before, *after = place->after;
+
+	if (before && end_of(before) == offset && pkt_own(before)->flags & EARLY_FIN)
+		return false;
+	return !(before && end_of(before) > offset) && !(after && begin_of(after) == offset);
 }
 
 bool early_add(struct tcp *tcp, struct conn *c, struct pkt *p, uint64_t offset, bool fin)
 {
-	uint64_t end = offset + pkt_len(p), kept_end;
-	struct pkt *before, *after;
+	struct place place = place_of(c, offset);
+	uint64_t end = offset + pkt_len(p);
+	struct range hole = cut_to_hole(tcp, c, &place, (struct range){offset, end});
 
-	pkt_own(p)->offset = offset;
-	pkt_own(p)->flags = fin ? EARLY_FIN : 0;
-	if (!c->early) {
-		pkt_own(p)->charge_bytes = deliver_true_bytes(p);
-		hold(tcp, c, p, NULL);
-		sack_early(tcp, c, offset, end);
-		return true;
-	}
-	before = place_for(tcp, c, offset);
-	if (UNLIKELY(!before)) {
-		pkt_drop(tcp->env, p, DROP_TCP_EARLY_DEEP);
-		return false;
-	}
-	if (begin_of(before) <= offset && end_of(before) > offset) {
-		uint64_t overlap = MIN(end_of(before), end) - offset;
-
-		sack_duplicate(tcp, c, offset, offset + overlap);
-		offset += overlap;
-		if (offset == end && !(fin && end_of(before) == end)) {
-			drop(tcp, p);
-			return false;
-		}
-		p = early_trim_front(p, (uint32_t)overlap);
-	}
-	after = before == c->early && begin_of(before) <= offset ? NULL
-								 : pkt_own(before)->queue_next;
-	kept_end = after ? MIN(end, begin_of(after)) : end;
-	if (kept_end < end) {
-		sack_duplicate(tcp, c, kept_end, MIN(end, end_of(after)));
-		fin = false;
-	}
-	if (kept_end <= offset && !fin) {
+	counter_add(tcp->env, COUNTER_tcp_early_steps, place.steps);
+	fin &= hole.end == end;
+	if (hole.start == hole.end && !(fin && fin_is_new(&place, end))) {
 		drop(tcp, p);
 		return false;
 	}
-	pkt_truncate(p, (uint32_t)(kept_end - offset));
-	pkt_own(p)->offset = offset;
+	if (hole.start > offset)
+		p = early_trim_front(p, (uint32_t)(hole.start - offset));
+	pkt_truncate(p, (uint32_t)(hole.end - hole.start));
+	pkt_own(p)->offset = hole.start;
 	pkt_own(p)->flags = fin ? EARLY_FIN : 0;
-	pkt_own(p)->charge_bytes = deliver_true_bytes(p);
-	hold(tcp, c, p, before);
-	sack_early(tcp, c, offset, kept_end);
+	hold(tcp, c, p);
+	sack_early(tcp, c, hole.start, hole.end);
 	return true;
 }
 
-// p leaves the list.
-static struct pkt *unlink_pkt(struct tcp *tcp, struct conn *c, struct pkt *p)
+// p leaves the tree, the first of it or the last: one child at most takes its place.
+static struct pkt *unlink_pkt(struct tcp *tcp, struct conn *c, struct pkt **link)
 {
-	struct pkt *next = pkt_own(p)->queue_next, *prev = pkt_own(p)->queue_prev;
+	struct pkt *p = *link;
+	struct pkt_own *own = pkt_own(p);
 
-	pkt_own(prev)->queue_next = next;
-	pkt_own(next)->queue_prev = prev;
-	if (next == p) {
-		c->early = NULL;
+	DCHECK(!own->left || !own->right);
+	*link = own->left ? own->left : own->right;
+	if (!c->early) {
 		conn_unset(c, CONN_EARLY);
 		leave_holders(tcp, c);
-	} else if (p == c->early) {
-		c->early = prev;
 	}
-	c->rcv.charged -= pkt_own(p)->charge_bytes;
-	c->early_bytes -= pkt_own(p)->charge_bytes;
+	c->rcv.charged -= own->charge_bytes;
+	c->early_bytes -= own->charge_bytes;
 	pkt_unkeep(tcp->env, p);
 	counter_sub(tcp->env, COUNTER_queued_pkts, 1);
 	return p;
 }
 
-static struct pkt *unlink_first(struct tcp *tcp, struct conn *c)
+// The first when it is next in order.
+static struct pkt *unlink_due(struct tcp *tcp, struct conn *c)
 {
-	return unlink_pkt(tcp, c, pkt_own(c->early)->queue_next);
+	struct pkt **first = c->early ? first_link(c) : NULL;
+
+	return first && begin_of(*first) <= c->rcv.nxt ? unlink_pkt(tcp, c, first) : NULL;
 }
 
 // Of a few holders the one that holds most, if that is more than floor_bytes. The next look begins
@@ -219,7 +310,7 @@ static bool one_gives_way(struct tcp *tcp, uint32_t floor_bytes)
 
 	if (!c)
 		return false;
-	struct pkt *p = unlink_pkt(tcp, c, c->early);
+	struct pkt *p = unlink_pkt(tcp, c, last_link(c));
 
 	sack_given_up(tcp, c, begin_of(p));
 	pkt_drop(tcp->env, p, DROP_TCP_EARLY_SHORT);
@@ -243,8 +334,9 @@ COLD bool early_gives_way(struct tcp *tcp)
 
 bool early_drain(struct tcp *tcp, struct conn *c)
 {
-	while (c->early && begin_of(pkt_own(c->early)->queue_next) <= c->rcv.nxt) {
-		struct pkt *p = unlink_first(tcp, c);
+	struct pkt *p;
+
+	while ((p = unlink_due(tcp, c)) != NULL) {
 		bool fin = pkt_own(p)->flags & EARLY_FIN;
 		uint64_t end = end_of(p);
 		uint64_t old = MIN(c->rcv.nxt - begin_of(p), (uint64_t)pkt_len(p));
@@ -268,7 +360,7 @@ void early_clear(struct tcp *tcp, struct conn *c, enum drop reason)
 	if (!c->early)
 		return;
 	while (c->early)
-		pkt_drop(tcp->env, unlink_first(tcp, c), reason);
+		pkt_drop(tcp->env, unlink_pkt(tcp, c, first_link(c)), reason);
 	sack_given_up(tcp, c, 0);
 }
 
@@ -283,3 +375,25 @@ void early_join(struct tcp *tcp, struct conn *c)
 	if (c->early)
 		join_holders(tcp, c);
 }
+
+#ifdef PRISM_DCHECK
+static void check_below(const struct env *env, struct pkt *p, struct pkt *child)
+{
+	ASSERT(!child || priority_of(env, p) >= priority_of(env, child));
+}
+
+void early_check(const struct tcp *tcp, const struct conn *c)
+{
+	uint64_t at = c->rcv.nxt;
+	uint32_t bytes = 0;
+
+	for (struct pkt *p = early_first(c); p; p = early_after(c, p)) {
+		ASSERT(begin_of(p) >= at);
+		check_below(tcp->env, p, pkt_own(p)->left);
+		check_below(tcp->env, p, pkt_own(p)->right);
+		at = end_of(p);
+		bytes += pkt_own(p)->charge_bytes;
+	}
+	ASSERT(bytes == c->early_bytes);
+}
+#endif

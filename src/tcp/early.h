@@ -6,7 +6,7 @@
 
 // Keeps a packet whose view is len bytes of text from offset on, above rcv.nxt, until the hole
 // before it closes. fin: the peer's FIN stands behind it. Takes p. False when all of it was there
-// already, or its place is not found soon (p is taken all the same).
+// already (p is taken all the same).
 bool early_add(struct tcp *tcp, struct conn *c, struct pkt *p, uint64_t offset, bool fin);
 
 // Delivers what has become next in order. True when a FIN stands behind it.
@@ -21,6 +21,10 @@ bool early_gives_way(struct tcp *tcp);
 
 void early_clear(struct tcp *tcp, struct conn *c, enum drop reason);
 
+// All that is held, by offset: the first, and the one behind p. NULL: there is none.
+struct pkt *early_first(const struct conn *c);
+struct pkt *early_after(const struct conn *c, struct pkt *p);
+
 // Its packets change hands with their connection: out of the account of those who hold some, and
 // into another's.
 void early_leave(struct tcp *tcp, struct conn *c);
@@ -29,3 +33,5 @@ void early_join(struct tcp *tcp, struct conn *c);
 // Cuts len bytes off the front of a packet, releasing segments that fall away whole. Takes p and
 // returns what is left of it.
 struct pkt *early_trim_front(struct pkt *p, uint32_t len);
+
+void early_check(const struct tcp *tcp, const struct conn *c);

@@ -120,20 +120,15 @@ static bool may_lend(const struct tcp *tcp, const struct debt *more)
 // Descriptors of the queue, and received packets that it and what came early hold.
 static void count_held(const struct tcp *tcp, const struct conn *c, struct note *note)
 {
-	struct pkt *p = c->early;
-
 	for (uint32_t i = c->sendq.head; i != NO_INDEX; i = tcp->desc[i].next) {
 		note->desc_count++;
 		if (!(tcp->desc[i].flags & (DESC_REGION | DESC_SHARES)))
 			note->kept_pkts += pkt_own(tcp->desc[i].pkt)->kept_pkts;
 	}
-	if (!p)
-		return;
-	do {
+	for (struct pkt *p = early_first(c); p; p = early_after(c, p)) {
 		note->kept_pkts += pkt_own(p)->kept_pkts;
 		note->early_pkts++;
-		p = pkt_own(p)->queue_next;
-	} while (p != c->early);
+	}
 }
 
 // Into this worker's accounts, or out of them.

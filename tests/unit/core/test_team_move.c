@@ -375,6 +375,31 @@ static void what_could_not_be_sent_keeps_its_connection(void **state)
 	crew_destroy(c);
 }
 
+static void what_came_early_goes_with_its_connection(void **state)
+{
+	struct crew *c = small_crew();
+	struct met met = crew_accept(c, 0, 4000, PORT);
+	struct seg s = {4000, PORT, 0, met.next, TCP_ACK, {0}};
+	struct frame f;
+
+	for (uint32_t i = sizeof(text); i-- > 0;) { // the last byte first
+		uint32_t owner = i == 0;
+
+		if (owner == 1)
+			move_to(c, met.conn, 0, 1);
+		assert_int_equal(c->worker[owner]->env.kept_pkts, sizeof(text) - 1 - i);
+		assert_int_equal(c->worker[!owner]->env.kept_pkts, 0);
+		s.seq = PEER_ISN + 1 + i;
+		s.text = (struct run){&text[i], 1};
+		frame_seg(&f, s);
+		crew_in(c, 0, &f);
+	}
+	assert_int_equal(c->seen[1].len, sizeof(text));
+	assert_memory_equal(c->seen[1].bytes, text, sizeof(text));
+	assert_int_equal(c->worker[1]->env.kept_pkts, 0);
+	crew_destroy(c);
+}
+
 // Text that a worker sends goes straight into the ring, in which what he owes has its place.
 static void what_is_paid_is_not_crowded_out_by_what_is_sent(void **state)
 {
@@ -417,6 +442,7 @@ int main(void)
 		cmocka_unit_test(a_worker_sleeps_while_the_ring_is_full_and_looks_again),
 		cmocka_unit_test(what_was_sent_goes_before_the_connection),
 		cmocka_unit_test(what_could_not_be_sent_keeps_its_connection),
+		cmocka_unit_test(what_came_early_goes_with_its_connection),
 		cmocka_unit_test(what_is_paid_is_not_crowded_out_by_what_is_sent),
 	};
 

@@ -111,12 +111,18 @@ static void ordinary(bool paced, struct outcome *outcome)
 	assert_true(outcome->counters[0].value[COUNTER_tcp_zero_window_probes] > 3);
 }
 
+// The steps to a place among early text go by a hash of offsets, which begin elsewhere.
+static bool must_be_same(int counter)
+{
+	return counter != COUNTER_tcp_early_steps;
+}
+
 static void same(const char *what, uint64_t start_ns, const struct outcome *a,
 		 const struct outcome *b)
 {
 	for (int i = 0; i < 2; i++) {
 		for (int k = 0; k < COUNTER_COUNT; k++)
-			if (a->counters[i].value[k] != b->counters[i].value[k])
+			if (must_be_same(k) && a->counters[i].value[k] != b->counters[i].value[k])
 				fail_msg("%s, begun at %lu ns: host %d: %s is %lu, not %lu", what,
 					 (unsigned long)start_ns, i, counter_infos[k].name,
 					 (unsigned long)b->counters[i].value[k],
