@@ -91,6 +91,8 @@ HOT_INLINE void advance(struct tcp *tcp, struct conn *c, const struct segment *s
 		// RFC 9438 5.8, RFC 7661: a window that was not used is not known to be good.
 		struct cc_sample sample = sample_of(tcp, acked_bytes, rtt_ns, after_rto);
 
+		if (LIKELY(acked.sent_ns))
+			rtt_keep_min(c, sample.rtt_us);
 		cc_of(c)->on_ack(c, &sample);
 	}
 	timers_ack_advanced(tcp, c);

@@ -6,6 +6,7 @@
 #include "tcp/cc.h"
 
 #include "tcp/bbr.h"
+#include "tcp/rtt.h"
 #include "tcp/trouble.h"
 
 #define INITIAL_SEGS 10
@@ -38,6 +39,7 @@ void cc_init(struct tcp *tcp, struct conn *c)
 	if (UNLIKELY(conn_is(c, CONN_SAMPLED)))
 		cc_of(c)->end(tcp, c);
 	c->cc.acked = 0;
+	c->min_rtt_ticks = RTT_MIN_NONE;
 	if (UNLIKELY(cc_of(c)->fixed)) {
 		c->cc.cwnd_bytes = MAX(tcp->config.fixed_window_bytes, (uint32_t)c->mss_bytes);
 		c->ssthresh_bytes = c->cc.cwnd_bytes;

@@ -82,7 +82,7 @@ enum conn_flag {
 	CONN_APP_LIMITED = 1 << 15,   // after the last flush half of cwnd or more was not used
 	CONN_TROUBLE = 1 << 16,       // trouble is the index of a record
 	CONN_EARLY = 1 << 17,         // early is not NULL
-	CONN_KEEPALIVE_SET = 1 << 18, // keepalive_s says, not the configuration
+	CONN_KEEPALIVE_SET = 1 << 18, // its tuning says, not the configuration
 	CONN_MOVING = 1 << 19,        // it goes to moves_to as soon as nothing of it waits here
 	CONN_SYN_AGAIN = 1 << 20,     // its SYN was answered by an older connection, and repeated
 	CONN_SACK = 1 << 21,          // selective acknowledgments agreed on (RFC 2018)
@@ -189,7 +189,7 @@ struct conn {
 	struct pkt *early;       // what came out of order: the root of a tree (early.c)
 	uint64_t sent_cookie;    // of the last borrowed range acknowledged
 	uint32_t stalled_ms;     // when retransmissions began to go unanswered; 0: while backoff is
-	uint16_t keepalive_s;    // with CONN_KEEPALIVE_SET; 0: off
+	uint16_t min_rtt_ticks;  // the shortest round trip (rtt.h)
 	uint16_t r2_s;           // RFC 9293 3.8.3: give up after this long
 	uint32_t ssthresh_bytes; // RFC 5681 3.1; asked where the window was the limit
 	uint32_t stray_ms;       // when what was out of place and without text was last answered
@@ -288,6 +288,7 @@ struct tcp {
 	uint32_t port_next;   // RFC 6056: steps through the ephemeral ports
 	uint8_t rcv_scale;    // our window shift, from receive_bytes_max
 	struct text_run run;
+	uint32_t ack_echo;  // of an ACK that moves una, while that goes on; 0: it has none (rack.c)
 	uint32_t isn_floor; // of the SYN that was just handed here (stranger.h); 0: of none
 	struct {
 		uint64_t second;

@@ -321,7 +321,7 @@ COLD void loss_ack_comes(struct tcp *tcp, struct conn *c, const struct segment *
 	news->acked_bytes = news->delivered_bytes = (uint32_t)(s->ack - c->snd.una);
 	if (!t)
 		return;
-	t->rack.echo = conn_is(c, CONN_TS) && s->has_ts ? s->ts_echo : 0;
+	tcp->ack_echo = conn_is(c, CONN_TS) && s->has_ts ? s->ts_echo : 0;
 	if (echoes_the_original(c, t, s))
 		take_back(tcp, c, t);
 	sacked_before = t->sacked_bytes;
@@ -344,6 +344,7 @@ COLD bool loss_ack_came(struct tcp *tcp, struct conn *c, const struct segment *s
 		return go_on_without(tcp, c);
 	}
 	t = trouble_of(tcp, c);
+	tcp->ack_echo = 0;
 	news->delivered_bytes += blocks_come(tcp, c, t, s);
 	if (UNLIKELY(conn_is(c, CONN_SAMPLED)))
 		rate_arrived(tcp, c, news->delivered_bytes);
@@ -368,7 +369,7 @@ COLD void loss_ack_again(struct tcp *tcp, struct conn *c, const struct segment *
 
 	if (!t)
 		return;
-	t->rack.echo = conn_is(c, CONN_TS) && s->has_ts ? s->ts_echo : 0;
+	tcp->ack_echo = 0;
 	news.delivered_bytes = blocks_come(tcp, c, t, s);
 	if (!conn_is(c, CONN_SACK))
 		news.delivered_bytes = duplicate_stands_for(c, t);

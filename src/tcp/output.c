@@ -23,6 +23,7 @@
 #include "tcp/pace.h"
 #include "tcp/pmtu.h"
 #include "tcp/sack.h"
+#include "tcp/scoreboard.h"
 #include "tcp/sendq.h"
 #include "tcp/state.h"
 #include "tcp/timers.h"
@@ -232,6 +233,7 @@ static bool send_probe(struct tcp *tcp, struct conn *c)
 	}
 	t->tlp.is_resent = edge <= c->snd.nxt;
 	if (t->tlp.is_resent) {
+		scoreboard_cut_tail(tcp, c, t, r.start);
 		if (!send_again(tcp, c, &r))
 			return false;
 	} else {
@@ -478,6 +480,6 @@ bool output_run(struct tcp *tcp, struct conn *c)
 	sent &= send_ack(tcp, c);
 	// Where text carried the ACK what came twice is not told any more: it would be old.
 	if (UNLIKELY(conn_is(c, CONN_TROUBLE)) && c->rcv.unacked == 0 && !conn_is(c, CONN_ACK_NOW))
-		sack_told(tcp, c);
+		sack_passed_over(tcp, c);
 	return sent;
 }

@@ -10,14 +10,18 @@
 // A descriptor that left in parts has the last one's time (DESC_PARTS). That is late for the rest
 // of it, so it measures nothing, and is lost a little later than could be known, never earlier.
 //
-// A departure: the reordering window is a part of the smallest round trip since trouble began, not
-// of the connection's; the latter would have to be kept in good weather.
+// A departure: an echo tells a copy from the original only of what una moves over. Where a hole
+// before it is still open the receiver echoes what came before that hole (RFC 7323 4.3), and a
+// copy would never count.
 #include "tcp/rack.h"
 
 #include "tcp/isn.h"
 #include "tcp/rate.h"
 #include "tcp/rtt.h"
 #include "tcp/scoreboard.h"
+
+// Of what lies further apart timestamps differ (RFC 7323 4.1; isn.c).
+#define ONE_TICK_NS_MAX (UINT64_C(2) << 20)
 
 #define DUPACK_THRESHOLD 3
 #define REORDER_STEPS_MAX 31
@@ -50,19 +54,25 @@ static bool left_before(const struct send_desc *d, uint64_t sent_ns, uint64_t en
 static bool may_be_the_original(const struct tcp *tcp, const struct trouble *t,
 				const struct send_desc *d)
 {
-	if (t->rack.echo && (int32_t)(t->rack.echo - isn_ts_at(tcp->env, d->sent_ns)) < 0)
+	int32_t later = (int32_t)(tcp->ack_echo - isn_ts_at(tcp->env, d->sent_ns));
+
+	if (tcp->ack_echo && later < 0)
 		return true;
+	if (tcp->ack_echo && (later > 0 || t->rack.min_rtt_ns > ONE_TICK_NS_MAX))
+		return false;
 	return tcp->env->now_ns - d->sent_ns < t->rack.min_rtt_ns;
 }
 
-// Of one that left in parts, what was delivered did a round trip ago, if not later.
+// Of one that left in parts, what was delivered left no earlier than the first of it, and about a
+// round trip ago. Too late would be worse than too early: what left before would be lost.
 static uint64_t left_at(const struct tcp *tcp, const struct conn *c, const struct send_desc *d)
 {
-	uint64_t now_ns = tcp->env->now_ns;
+	uint64_t now_ns = tcp->env->now_ns, trip_ns = c->rtt.srtt_us * NS_PER_US;
 
 	if (!(d->flags & DESC_PARTS))
 		return d->sent_ns;
-	return MIN(d->sent_ns, now_ns - MIN(now_ns, c->rtt.srtt_us * NS_PER_US));
+	trip_ns += trip_ns / 4;
+	return MIN(d->sent_ns, MAX(sendq_begun_ns(d), now_ns - MIN(now_ns, trip_ns)));
 }
 
 // RFC 8985 6.2, steps 1 to 3; RFC 8985 R4, R5, R7

@@ -24,7 +24,7 @@ static uint32_t tx_pkts(const struct tcp *tcp)
 void room_init(struct tcp *tcp, uint32_t descs)
 {
 	tcp->cost_max = descs;
-	tcp->tx_cost = descs / tx_pkts(tcp) + 1;
+	tcp->tx_cost = MIN(descs / tx_pkts(tcp) + 1, (uint32_t)UINT16_MAX);
 	tcp->cost_free = ROOM_PKTS_FREE * tcp->tx_cost;
 	tcp->share_shift = 32u - (uint32_t)__builtin_clz(descs);
 }

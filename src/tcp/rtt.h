@@ -11,5 +11,28 @@
 
 void rtt_sample(struct conn *c, uint64_t rtt_ns);
 
+// The shortest is kept of those that were measured while the window was the limit, in ticks of 64
+// us: who is not limited so makes no queue, and has no line more to look at.
+#define RTT_MIN_SHIFT 6
+#define RTT_MIN_NONE UINT16_MAX
+
+static inline void rtt_keep_min(struct conn *c, uint32_t rtt_us)
+{
+	uint32_t ticks = rtt_us >> RTT_MIN_SHIFT;
+
+	if (UNLIKELY(ticks < c->min_rtt_ticks))
+		c->min_rtt_ticks = (uint16_t)ticks;
+}
+
+// Or the smoothed one, where that is shorter or a tick is too long. 0: there is none.
+static inline uint64_t rtt_min_ns(const struct conn *c)
+{
+	uint64_t min_us = (uint64_t)c->min_rtt_ticks << RTT_MIN_SHIFT;
+
+	if (c->min_rtt_ticks == RTT_MIN_NONE || c->min_rtt_ticks == 0)
+		return c->rtt.srtt_us * NS_PER_US;
+	return MIN(min_us, (uint64_t)c->rtt.srtt_us) * NS_PER_US;
+}
+
 // The retransmission timeout, with its doublings.
 uint64_t rtt_rto_ns(const struct tcp *tcp, const struct conn *c);

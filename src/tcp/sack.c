@@ -4,7 +4,8 @@
 //
 // Kept are the runs of early text that grew last, the latest first. Text that joins two of them
 // makes one. A run that is older than all of these is not told again until it grows: each run was
-// told of in as many ACKs as there are places, when it was young (RFC 2018 4).
+// told of in as many ACKs as there are places, when it was young (RFC 2018 4). Where a burst makes
+// more of them than one ACK has room for, another leaves before the first is forgotten.
 //
 // Blocks go in ACKs without text: whatever comes early is answered by one at once, so text need
 // not make room for them.
@@ -12,10 +13,26 @@
 
 #include <string.h>
 
+#include "tcp/output.h"
+
 static void forget(struct trouble *t, uint32_t i)
 {
+	if (i < t->untold)
+		t->untold--;
 	t->block_count--;
 	memmove(&t->block[i], &t->block[i + 1], (t->block_count - i) * sizeof(t->block[0]));
+}
+
+// All that one ACK has room for is news. RFC 2018 4.
+static void tell_before_more_comes(struct tcp *tcp, struct conn *c, const struct trouble *t)
+{
+	uint32_t fit = conn_is(c, CONN_TS) ? SACK_BLOCKS_MAX - 1 : SACK_BLOCKS_MAX;
+	uint32_t news = t->untold + (t->dsack.end ? 1u : 0u);
+
+	if (LIKELY(news < fit))
+		return;
+	if (output_ack(tcp, c) && c->early_acks > 1)
+		c->early_acks--;
 }
 
 // RFC 2018 R2, R3, R7, R8: the run comes first, with all it touches
@@ -38,10 +55,12 @@ void sack_early(struct tcp *tcp, struct conn *c, uint64_t start, uint64_t end)
 		run.end = MAX(run.end, b->end);
 		forget(t, i);
 	}
+	tell_before_more_comes(tcp, c, t);
 	t->block_count = (uint8_t)MIN(t->block_count, (uint8_t)(SACK_BLOCKS_MAX - 1));
 	memmove(&t->block[1], &t->block[0], t->block_count * sizeof(t->block[0]));
 	t->block[0] = run;
 	t->block_count++;
+	t->untold++;
 }
 
 // RFC 2883 R4, R5, R6
@@ -60,6 +79,8 @@ void sack_duplicate(struct tcp *tcp, struct conn *c, uint64_t start, uint64_t en
 			continue;
 		memmove(&t->block[1], &t->block[0], i * sizeof(b));
 		t->block[0] = b;
+		if (t->untold && i >= t->untold)
+			t->untold++;
 	}
 }
 
@@ -125,6 +146,12 @@ void sack_told(struct tcp *tcp, struct conn *c)
 {
 	if (LIKELY(!conn_is(c, CONN_TROUBLE)))
 		return;
+	trouble_of(tcp, c)->untold = 0;
+	sack_passed_over(tcp, c);
+}
+
+void sack_passed_over(struct tcp *tcp, struct conn *c)
+{
 	trouble_of(tcp, c)->dsack = (struct range){0};
 	trouble_end_if_over(tcp, c);
 }

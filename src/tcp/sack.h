@@ -21,5 +21,6 @@ void sack_given_up(struct tcp *tcp, struct conn *c, uint64_t start);
 // 0: nothing to tell.
 uint32_t sack_write(const struct tcp *tcp, const struct conn *c, uint8_t *at, uint32_t room_bytes);
 
-// It left.
+// It left. Or its ACK did, and had no room: what came twice is not told any more.
 void sack_told(struct tcp *tcp, struct conn *c);
+void sack_passed_over(struct tcp *tcp, struct conn *c);

@@ -7,13 +7,15 @@
 // Not here: when something is lost (rack.c, loss.c), and what that means for cwnd (loss.c).
 #include "tcp/scoreboard.h"
 
+#include <string.h>
+
 #include "observe/counter.h"
 #include "tcp/rack.h"
 #include "tcp/rate.h"
 #include "tcp/room.h"
 
-// Descriptors that are looked at for the blocks of one ACK. What lies further on stays unmarked,
-// and may be sent again; a peer cannot have us walk without end.
+// Descriptors and runs of sacked ones that are looked at for a block. What lies further on stays
+// unmarked, and may be sent again; a peer cannot have us walk without end.
 #define SACK_STEPS_MAX 1024
 
 #define LOOKED_AT_MAX 1024u
@@ -75,8 +77,10 @@ static void list_insert(struct tcp *tcp, struct desc_list *list, uint32_t index,
 void scoreboard_begin(const struct conn *c, struct trouble *t)
 {
 	t->lost = t->resent = empty;
-	t->fresh = t->hint = c->sendq.head;
+	t->fresh = c->sendq.head;
 	t->high = t->high_fresh = c->snd.una;
+	for (uint32_t i = 0; i < SACK_BLOCKS_MAX; i++)
+		t->hint[i] = NO_INDEX;
 }
 
 // Whatever it was, it is not any more.
@@ -165,6 +169,13 @@ static void trim_oldest(struct tcp *tcp, struct trouble *t, uint32_t index, uint
 	sendq_trim(d, len);
 }
 
+static void forget_hint(struct trouble *t, uint32_t index)
+{
+	for (uint32_t i = 0; i < SACK_BLOCKS_MAX; i++)
+		if (t->hint[i] == index)
+			t->hint[i] = NO_INDEX;
+}
+
 void scoreboard_acked(struct tcp *tcp, struct conn *c, struct trouble *t, uint64_t una)
 {
 	uint32_t index = c->sendq.head;
@@ -177,8 +188,7 @@ void scoreboard_acked(struct tcp *tcp, struct conn *c, struct trouble *t, uint64
 		unmark(tcp, t, index);
 		if (t->fresh == index)
 			t->fresh = next;
-		if (t->hint == index)
-			t->hint = next;
+		forget_hint(t, index);
 		index = next;
 	}
 	if (index != NO_INDEX)
@@ -193,9 +203,21 @@ static uint32_t sack(struct tcp *tcp, struct conn *c, struct trouble *t, uint32_
 	rack_delivered(tcp, c, t, d);
 	unmark(tcp, t, index);
 	d->flags |= DESC_SACKED | DESC_UNTIMED;
+	d->after = NO_INDEX;
 	t->sacked_bytes += d->len;
 	t->high = MAX(t->high, end_of(d));
 	return d->len;
+}
+
+// Sacked descriptors that follow each other are passed in one step: where one of them was come to
+// first, its link says how far that went. They are in no list that would need it.
+static uint32_t pass_run(struct tcp *tcp, uint32_t first, uint32_t index)
+{
+	if (tcp->desc[index].after != NO_INDEX)
+		index = tcp->desc[index].after;
+	if (index != first)
+		tcp->desc[first].after = index;
+	return index;
 }
 
 // As much of the descriptor as the block has; what follows a cut is looked at next. RFC 2018 R10.
@@ -204,7 +226,7 @@ static uint32_t sack_part(struct tcp *tcp, struct conn *c, struct trouble *t, ui
 {
 	const struct send_desc *d = &tcp->desc[index];
 
-	if (d->flags & DESC_SACKED || end_of(d) <= block->start)
+	if (end_of(d) <= block->start)
 		return 0;
 	if (d->offset < block->start) {
 		cut(tcp, c, t, index, block->start);
@@ -215,20 +237,55 @@ static uint32_t sack_part(struct tcp *tcp, struct conn *c, struct trouble *t, ui
 	return sack(tcp, c, t, index);
 }
 
+// Where to begin to look: the furthest of the last places that is not beyond start.
+static uint32_t place_before(const struct tcp *tcp, const struct conn *c, const struct trouble *t,
+			     uint64_t start)
+{
+	uint32_t place = c->sendq.head;
+
+	for (uint32_t i = 0; i < ARRAY_COUNT(t->hint); i++) {
+		uint32_t index = t->hint[i];
+
+		if (index != NO_INDEX && tcp->desc[index].offset <= start &&
+		    tcp->desc[index].offset > tcp->desc[place].offset)
+			place = index;
+	}
+	return place;
+}
+
+// It becomes the first; the one that was longest ago is forgotten.
+static void keep_hint(struct trouble *t, uint32_t index)
+{
+	uint32_t i = 0;
+
+	while (i < ARRAY_COUNT(t->hint) - 1 && t->hint[i] != index)
+		i++;
+	memmove(&t->hint[1], &t->hint[0], i * sizeof(t->hint[0]));
+	t->hint[0] = index;
+}
+
 uint32_t scoreboard_sack(struct tcp *tcp, struct conn *c, struct trouble *t,
 			 const struct range *block)
 {
-	uint32_t index = t->hint, newly = 0;
+	uint32_t index = place_before(tcp, c, t, block->start), place = index, run = NO_INDEX;
+	uint32_t newly = 0;
 
-	if (index == NO_INDEX || tcp->desc[index].offset > block->start)
-		index = c->sendq.head;
 	for (uint32_t steps = 0; steps < SACK_STEPS_MAX && index != NO_INDEX; steps++) {
-		if (tcp->desc[index].offset >= block->end)
+		const struct send_desc *d = &tcp->desc[index];
+
+		if (d->offset >= block->end)
 			break;
-		t->hint = index;
-		newly += sack_part(tcp, c, t, index, block);
+		if (d->offset <= block->start)
+			place = index;
+		if (!(d->flags & DESC_SACKED))
+			newly += sack_part(tcp, c, t, index, block);
+		run = d->flags & DESC_SACKED ? (run == NO_INDEX ? index : run) : NO_INDEX;
+		if (run != NO_INDEX)
+			index = pass_run(tcp, run, index);
 		index = tcp->desc[index].next;
 	}
+	if (place != NO_INDEX)
+		keep_hint(t, place);
 	return newly;
 }
 
@@ -313,7 +370,7 @@ void scoreboard_reneged(struct tcp *tcp, struct conn *c, struct trouble *t)
 		tcp->desc[i].flags &= (uint16_t)~DESC_SACKED;
 	t->sacked_bytes = 0;
 	t->high = t->high_fresh = c->snd.una;
-	t->fresh = t->hint = c->sendq.head;
+	t->fresh = c->sendq.head;
 }
 
 // ---- sending again
@@ -334,6 +391,15 @@ struct range scoreboard_next(const struct tcp *tcp, const struct conn *c, const 
 	}
 	r.end = MIN(r.end, r.start + c->mss_bytes);
 	return r;
+}
+
+void scoreboard_cut_tail(struct tcp *tcp, struct conn *c, struct trouble *t, uint64_t start)
+{
+	uint32_t index = c->sendq.next == NO_INDEX ? c->sendq.tail : c->sendq.next;
+
+	if (index != NO_INDEX && tcp->desc[index].offset < start &&
+	    end_of(&tcp->desc[index]) > start)
+		cut(tcp, c, t, index, start);
 }
 
 void scoreboard_resent(struct tcp *tcp, struct conn *c, struct trouble *t, const struct range *r)
@@ -367,6 +433,9 @@ void scoreboard_check(const struct tcp *tcp, const struct conn *c)
 		ASSERT(!(d->flags & MARKS) || end_of(d) <= c->snd.nxt);
 		ASSERT(!(d->flags & DESC_SACKED) || !(d->flags & (DESC_LOST | DESC_RESENT)));
 		ASSERT(!(d->flags & DESC_LOST) || !(d->flags & DESC_RESENT));
+		ASSERT(!(d->flags & DESC_SACKED) || d->after == NO_INDEX ||
+		       (tcp->desc[d->after].flags & DESC_SACKED &&
+			tcp->desc[d->after].offset > d->offset));
 		sacked_bytes += d->flags & DESC_SACKED ? d->len : 0;
 		lost_bytes += d->flags & DESC_LOST ? d->len : 0;
 		listed += (d->flags & (DESC_LOST | DESC_RESENT)) != 0;

@@ -56,6 +56,9 @@ void scoreboard_reneged(struct tcp *tcp, struct conn *c, struct trouble *t);
 // The lost text to be sent next, a segment at most. An empty range: none is lost.
 struct range scoreboard_next(const struct tcp *tcp, const struct conn *c, const struct trouble *t);
 
+// What is outstanding from there on is about to leave again by itself: the rest keeps its time.
+void scoreboard_cut_tail(struct tcp *tcp, struct conn *c, struct trouble *t, uint64_t start);
+
 // It has left again.
 void scoreboard_resent(struct tcp *tcp, struct conn *c, struct trouble *t, const struct range *r);
 

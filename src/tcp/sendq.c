@@ -13,6 +13,7 @@
 #include "tcp/sendq.h"
 
 #include "tcp/room.h"
+#include "tcp/trouble.h"
 
 void sendq_init(struct tcp *tcp)
 {
@@ -38,7 +39,7 @@ static struct send_desc *append(struct tcp *tcp, struct conn *c, uint32_t len, u
 	d->next = NO_INDEX;
 	d->offset = c->snd.end;
 	d->len = len;
-	d->cost = cost;
+	d->cost = (uint16_t)cost;
 	if (c->sendq.head == NO_INDEX)
 		c->sendq.head = index;
 	else
@@ -86,7 +87,7 @@ void sendq_set_cookie(struct tcp *tcp, struct conn *c, uint64_t cookie)
 static COLD void hand_on_account(struct tcp *tcp, struct send_desc *d)
 {
 	struct send_desc *rest = &tcp->desc[d->next];
-	uint32_t cost = d->cost;
+	uint16_t cost = d->cost;
 
 	DCHECK(rest->flags & DESC_SHARES && rest->pkt == d->pkt);
 	d->cost = rest->cost;
@@ -193,14 +194,21 @@ void sendq_clear(struct tcp *tcp, struct conn *c)
 	sendq_ack(tcp, c, UINT64_MAX);
 }
 
-// The descriptor with this offset in it. New data is found at once; a retransmission walks from
-// the oldest, and what is lost lies near there.
+// Where old text is looked for: what is lost first, or the oldest.
+static COLD uint32_t near_old(const struct tcp *tcp, const struct conn *c, uint64_t offset)
+{
+	uint32_t lost = conn_is(c, CONN_TROUBLE) ? trouble_of(tcp, c)->lost.head : NO_INDEX;
+
+	return lost != NO_INDEX && tcp->desc[lost].offset <= offset ? lost : c->sendq.head;
+}
+
+// The descriptor with this offset in it. New data is found at once.
 static uint32_t find(const struct tcp *tcp, const struct conn *c, uint64_t offset)
 {
 	uint32_t index = c->sendq.next;
 
 	if (index == NO_INDEX || tcp->desc[index].offset > offset)
-		index = c->sendq.head;
+		index = near_old(tcp, c, offset);
 	while (tcp->desc[index].offset + tcp->desc[index].len <= offset)
 		index = tcp->desc[index].next;
 	return index;

@@ -34,7 +34,8 @@ struct send_desc {
 	uint32_t next; // toward snd.end, or the free list
 	uint32_t len;
 	uint32_t before, after; // of those that are lost, or were sent again (scoreboard.c)
-	uint32_t cost;          // room.h
+	uint16_t cost;          // room.h
+	uint16_t spread;        // with DESC_PARTS: from the first of them to the last (ticks)
 	uint16_t buffer_offset; // of the first byte in the packet's buffer
 	uint16_t flags;         // enum desc_flag
 };
@@ -109,16 +110,38 @@ static inline bool sendq_usable_as_head(const struct send_desc *d, uint64_t offs
 	return sendq_usable_itself(d, offset) && d->buffer_offset >= SENDQ_HEADERS_BYTES_MAX;
 }
 
+// Ticks of 2^14 ns, rounded up; the most is as much or more.
+#define SENDQ_SPREAD_SHIFT 14
+#define SENDQ_SPREAD_MAX UINT16_MAX
+
+static inline void sendq_note_part(struct send_desc *d, uint64_t now_ns)
+{
+	uint64_t ticks = d->flags & DESC_PARTS ? d->spread : 0;
+
+	ticks += ((now_ns - d->sent_ns) >> SENDQ_SPREAD_SHIFT) + 1;
+	d->spread = (uint16_t)MIN(ticks, (uint64_t)SENDQ_SPREAD_MAX);
+	d->flags |= DESC_PARTS;
+}
+
+// When the first of what left in parts did, at the earliest.
+static inline uint64_t sendq_begun_ns(const struct send_desc *d)
+{
+	uint64_t spread_ns = (uint64_t)d->spread << SENDQ_SPREAD_SHIFT;
+
+	return d->spread == SENDQ_SPREAD_MAX ? 0 : d->sent_ns - MIN(spread_ns, d->sent_ns);
+}
+
 // Remembers that these bytes leave now; first when they are new, again otherwise. RFC 8985 R2, R3.
 static inline void sendq_note_sent(struct tcp *tcp, const struct conn *c, struct send_desc *d,
 				   uint64_t offset)
 {
 	if (offset < c->snd.nxt)
 		d->flags |= DESC_RETRANSMITTED;
-	if (offset <= d->offset)
+	if (offset <= d->offset) {
 		d->flags &= (uint16_t)~DESC_PARTS;
-	else if (d->sent_ns != tcp->env->now_ns)
-		d->flags |= DESC_PARTS;
+	} else if (d->sent_ns != tcp->env->now_ns) {
+		sendq_note_part(d, tcp->env->now_ns);
+	}
 	d->sent_ns = tcp->env->now_ns;
 }
 

@@ -93,7 +93,7 @@ COLD void timers_may_be_reordered(struct tcp *tcp, struct conn *c)
 // How long the peer was idle before probes begin; 0: they do not.
 static uint64_t keepalive_ns(const struct tcp *tcp, const struct conn *c)
 {
-	return UNLIKELY(conn_is(c, CONN_KEEPALIVE_SET)) ? c->keepalive_s * NS_PER_S
+	return UNLIKELY(conn_is(c, CONN_KEEPALIVE_SET)) ? tuning_of(tcp, c)->keepalive_s * NS_PER_S
 							: tcp->config.keepalive_ns;
 }
 

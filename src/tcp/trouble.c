@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "observe/counter.h"
+#include "tcp/rtt.h"
 #include "tcp/scoreboard.h"
 #include "tcp/timers.h"
 
@@ -57,7 +58,8 @@ COLD struct trouble *trouble_get(struct tcp *tcp, struct conn *c)
 	scoreboard_begin(c, t);
 	t->rack.reorder_ns = TIME_NEVER_NS;
 	t->rack.rto_ns = TIME_NEVER_NS;
-	t->rack.min_rtt_ns = t->rack.rtt_ns = c->rtt.srtt_us * NS_PER_US;
+	t->rack.rtt_ns = c->rtt.srtt_us * NS_PER_US;
+	t->rack.min_rtt_ns = rtt_min_ns(c);
 	return t;
 }
 

@@ -22,15 +22,17 @@ struct desc_list {
 };
 
 struct trouble {
-	uint32_t next; // free records
-
 	// The scoreboard (scoreboard.h).
+	union {
+		uint32_t next;  // free records
+		uint32_t fresh; // no descriptor before it was sent only once and is missing
+	};
 	uint32_t lost_bytes, sacked_bytes; // of what is outstanding; neither is in the network
 	struct desc_list lost;             // to be sent again, in the order it was found lost
 	struct desc_list resent;           // and not acknowledged, in the order it left
-	uint32_t fresh;      // no descriptor before it was sent only once and is missing
-	uint32_t hint;       // where the last block ended
-	uint8_t block_count; // of block, below
+	uint32_t hint[SACK_BLOCKS_MAX];    // where the last blocks began, the latest first
+	uint8_t block_count;               // of block, below
+	uint8_t untold;      // of these, the first ones grew since an ACK told of them
 	uint64_t high;       // one past the highest that was sacked
 	uint64_t high_fresh; // of those that were sent once
 
@@ -42,7 +44,6 @@ struct trouble {
 		uint64_t dsack_round; // the window grows once a round trip: not before una is here
 		uint64_t reorder_ns;  // what is missing now may come until then; TIME_NEVER_NS
 		uint64_t rto_ns;      // the timer that waits behind that one
-		uint32_t echo;        // of the ACK at work; 0: it has none
 	} rack;
 	struct {
 		uint64_t start, end;   // what the probe sent; 0: none under way

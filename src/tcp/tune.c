@@ -106,7 +106,7 @@ void tune_set(struct tcp *tcp, struct conn *c, enum tcp_option option, uint64_t 
 {
 	switch (option) {
 	case TCP_SET_KEEPALIVE_S: // RFC 9293 MUST-24, MUST-27
-		c->keepalive_s = (uint16_t)value;
+		tune(tcp, c)->keepalive_s = (uint16_t)value;
 		conn_set(c, CONN_KEEPALIVE_SET);
 		timers_keepalive_changed(tcp, c);
 		return;

@@ -23,6 +23,7 @@ struct tuning {
 		uint32_t held_since_ms;   // text is held (hold.h); 0: none is
 		uint32_t fast_text_bytes; // of a connect, until it is open: that its SYN had
 	};
+	uint16_t keepalive_s;          // with CONN_KEEPALIVE_SET; 0: off
 	uint16_t keepalive_interval_s; // 0: 75
 	uint8_t keepalive_probes;      // 0: 9
 	uint8_t nagle : 1;             // RFC 9293 3.7.4
@@ -31,7 +32,7 @@ struct tuning {
 	uint8_t fast_grants : 1; // its SYN-ACK brings a cookie
 };
 
-static_assert(sizeof(struct tuning) <= 24, "an idle connection stays small");
+static_assert(sizeof(struct tuning) <= 28, "an idle connection stays small");
 
 static inline struct tuning *tuning_of(const struct tcp *tcp, const struct conn *c)
 {

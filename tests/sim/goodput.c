@@ -20,6 +20,7 @@
 
 #define CHUNK_BYTES 8192
 #define SEEDS 16
+#define RATE_BITS_S 100000000u
 #define LONG_SEEDS 4
 #define BBR_SEEDS 2
 
@@ -67,6 +68,7 @@ static void send_all_that_fits(struct transfer *t)
 
 struct cell {
 	enum prism_congestion kind;
+	uint64_t rate_bits_s; // 0: RATE_BITS_S
 	uint32_t loss_ppm, delay_us, window_bytes;
 	uint32_t queue_bytes;
 	bool paced;
@@ -75,8 +77,8 @@ struct cell {
 	uint32_t seeds; // of which the mean is taken where packets are lost
 };
 
-// Mbit/s with one digit behind the point, times ten.
-static uint64_t measure(const struct cell *cell, uint64_t seed)
+// Mbit/s with one digit behind the point, times ten; and segments that left again.
+static uint64_t measure(const struct cell *cell, uint64_t seed, uint64_t *again)
 {
 	struct world_config config;
 	struct transfer t = {0};
@@ -85,21 +87,22 @@ static uint64_t measure(const struct cell *cell, uint64_t seed)
 
 	world_config_init(&config);
 	config.seed = seed;
-	config.frames_max = 16384;
+	config.frames_max = 32768;
 	for (int kind = 0; kind < POOL_KINDS; kind++)
-		config.pool_pkts[kind] = 16384;
-	config.options.buffers = 16384;
+		config.pool_pkts[kind] = 32768;
+	config.options.buffers = 32768;
 	config.options.send_bytes_max = 2 * cell->window_bytes;
 	config.options.receive_bytes_max = cell->window_bytes;
 	config.options.congestion = cell->kind;
 	config.options.pacing = cell->paced;
 	config.options.ecn = cell->mark_bytes ? PRISM_ECN_ON : PRISM_ECN_PASSIVE;
 	for (int end = 0; end < 2; end++)
-		config.faults[end] = (struct pair_faults){.rate_bits_s = 100000000,
-							  .delay_ns = cell->delay_us * NS_PER_US,
-							  .queue_bytes = cell->queue_bytes,
-							  .mark_bytes = cell->mark_bytes,
-							  .loss_ppm = cell->loss_ppm};
+		config.faults[end] = (struct pair_faults){
+			.rate_bits_s = cell->rate_bits_s ? cell->rate_bits_s : RATE_BITS_S,
+			.delay_ns = cell->delay_us * NS_PER_US,
+			.queue_bytes = cell->queue_bytes,
+			.mark_bytes = cell->mark_bytes,
+			.loss_ppm = cell->loss_ppm};
 	t.world = world_create(&config);
 	if (prism_tcp_listen(t.world->node[1].worker, &local, 0, &listener) ||
 	    prism_tcp_connect(t.world->node[0].worker, &remote, NULL, 0, &t.conn))
@@ -110,16 +113,17 @@ static uint64_t measure(const struct cell *cell, uint64_t seed)
 		send_all_that_fits(&t);
 	if (t.world->failure)
 		abort();
+	*again = t.world->node[0].counters.value[COUNTER_tcp_retrans_segs];
 	world_destroy(t.world);
 	return t.received_bytes * 8 * 10 / cell->seconds / 1000000;
 }
 
 static uint64_t mean(const struct cell *cell)
 {
-	uint64_t seeds = cell->loss_ppm ? cell->seeds : 1, sum = 0;
+	uint64_t seeds = cell->loss_ppm ? cell->seeds : 1, sum = 0, again;
 
 	for (uint64_t seed = 1; seed <= seeds; seed++)
-		sum += measure(cell, seed);
+		sum += measure(cell, seed, &again);
 	return (sum + seeds / 2) / seeds;
 }
 
@@ -258,6 +262,38 @@ static void write_bbr_table(FILE *out)
 	}
 }
 
+// Wires that hold hundreds of segments: where slow start ends, before a queue of as many overflows
+// or not before a shorter one does, and how what it lost is repaired.
+static void write_fat_table(FILE *out)
+{
+	static const struct {
+		uint32_t rate_mbit, delay_us, queue_bytes;
+	} rows[] = {{10, 75000, 187500},   {100, 25000, 625000},  {100, 75000, 1875000},
+		    {400, 25000, 2500000}, {100, 75000, 1000000}, {400, 25000, 1000000},
+		    {400, 25000, 250000}};
+
+	fprintf(out,
+		"# fat: a window of 16 MiB, eight seconds, and segments that left again\n"
+		"# %7s %8s %9s %9s %9s %9s %9s\n",
+		"Mbit/s", "delay", "queue", "cubic", "again", "newreno", "again");
+	for (size_t r = 0; r < ARRAY_COUNT(rows); r++) {
+		fprintf(out, "  %7u %8u %9u", rows[r].rate_mbit, rows[r].delay_us,
+			rows[r].queue_bytes);
+		for (size_t k = 0; k < ARRAY_COUNT(kinds); k++) {
+			struct cell cell = {.kind = kinds[k].kind,
+					    .rate_bits_s = rows[r].rate_mbit * UINT64_C(1000000),
+					    .delay_us = rows[r].delay_us,
+					    .window_bytes = 16 << 20,
+					    .queue_bytes = rows[r].queue_bytes,
+					    .seconds = 8};
+			uint64_t again, tenths = measure(&cell, 1, &again);
+
+			fprintf(out, " %7lu.%lu %9lu", tenths / 10, tenths % 10, again);
+		}
+		fprintf(out, "\n");
+	}
+}
+
 static void write_tables(FILE *out)
 {
 	fprintf(out,
@@ -272,6 +308,7 @@ static void write_tables(FILE *out)
 	write_marks_table(out);
 	write_short_table(out);
 	write_bbr_table(out);
+	write_fat_table(out);
 }
 
 // Prints the lines that differ. True when none does.

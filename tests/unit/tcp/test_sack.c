@@ -120,6 +120,59 @@ static void what_gave_way_is_not_told(void **state)
 	peer_destroy(b);
 }
 
+static bool told_of(const struct peer *b, uint32_t seq)
+{
+	for (uint32_t i = 0; i < b->out.o.sack_count; i++)
+		if (b->out.o.sack[i].start == PEER_ISS + seq)
+			return true;
+	return false;
+}
+
+// A burst leaves more runs than an ACK has room for: each is told of in one.
+static void every_run_of_a_burst_is_told_of(void **state)
+{
+	static const uint32_t runs = 11;
+
+	(void)state;
+	for (int ts = 0; ts < 2; ts++) {
+		struct peer *b = peer_create();
+		uint32_t acks = 0, told = 0;
+
+		b->ts = ts;
+		open_with_sack(b);
+		for (uint32_t i = 0; i < runs; i++)
+			peer_in(b,
+				(struct in){
+					.flags = ACK, .seq = 101 + 200 * i, .ack = 1, .len = 100});
+		peer_turn(b);
+		while (peer_read(b)) {
+			for (uint32_t i = 0; i < runs; i++)
+				told |= (uint32_t)told_of(b, 101 + 200 * i) << i;
+			acks++;
+		}
+		assert_int_equal(told, (1u << runs) - 1);
+		assert_in_range(acks, 3, 6);
+		peer_destroy(b);
+	}
+}
+
+// One run that grows is told of as often as before (RFC 5681 4.2).
+static void a_run_that_grows_in_a_burst_is_told_of_three_times(void **state)
+{
+	struct peer *b = peer_create();
+	uint32_t acks = 0;
+
+	(void)state;
+	open_with_sack(b);
+	for (uint32_t i = 0; i < 20; i++)
+		peer_in(b, (struct in){.flags = ACK, .seq = 101 + 100 * i, .ack = 1, .len = 100});
+	peer_turn(b);
+	for (; peer_read(b); acks++)
+		assert_true(told_of(b, 101));
+	assert_int_equal(acks, 3);
+	peer_destroy(b);
+}
+
 // Blocks that a peer sees are sorted out of an array of bytes; merged, disjoint, the latest first.
 // RFC 2018 R3
 static void blocks_are_runs_of_what_came(void **state)
@@ -161,6 +214,8 @@ int main(void)
 		cmocka_unit_test(gaps_leave_records_for_recovery),
 		cmocka_unit_test(a_duplicate_is_not_told_late),
 		cmocka_unit_test(what_gave_way_is_not_told),
+		cmocka_unit_test(every_run_of_a_burst_is_told_of),
+		cmocka_unit_test(a_run_that_grows_in_a_burst_is_told_of_three_times),
 		cmocka_unit_test(blocks_are_runs_of_what_came),
 	};
 

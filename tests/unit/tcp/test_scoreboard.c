@@ -183,6 +183,67 @@ static void marks_are_those_of_an_array_of_bytes(void **state)
 	}
 }
 
+#define MANY 4000u
+
+// A connection with many segments outstanding, as if they had left.
+static void board_of_many(struct board *d)
+{
+	struct tcp_config config = peer_config();
+
+	config.send_descs_max = 4 * MANY;
+	config.send_bytes_max = MANY * MSS;
+	d->peer = peer_create_on(&config, PORT_TX_CHAINS);
+	peer_open(d->peer);
+	d->c = peer_conn(d->peer);
+	conn_set(d->c, CONN_SACK);
+	d->start = d->c->snd.una;
+	d->region = calloc(1, MANY * MSS);
+	assert_int_equal(tcp_send_region(d->peer->tcp, d->peer->conn, d->region, MANY * MSS, NULL),
+			 0);
+	d->c->snd.nxt = d->c->snd.end;
+	d->c->sendq.next = NO_INDEX;
+	d->t = trouble_get(d->peer->tcp, d->c);
+	assert_non_null(d->t);
+}
+
+static uint32_t sack_segs(struct board *d, uint32_t first, uint32_t end)
+{
+	struct range block = {d->start + first * MSS, d->start + end * MSS};
+
+	return scoreboard_sack(d->peer->tcp, d->c, d->t, &block);
+}
+
+// Every second segment was lost; copies come in order, at two places in turn, and each ACK has the
+// last three runs. However long the queue, each block is found, and none of them is walked through.
+static void blocks_far_into_a_long_queue_are_marked_at_once(void **state)
+{
+	const uint32_t near = MANY / 3 | 1, far = MANY * 2 / 3 | 1;
+	struct board d;
+
+	(void)state;
+	board_of_many(&d);
+	for (uint32_t i = 1; i < MANY; i += 2)
+		assert_int_equal(sack_segs(&d, i, i + 1), MSS);
+	for (uint32_t i = 0; i < MANY / 1024; i++) { // the first way there takes several ACKs
+		sack_segs(&d, near, near + 1);
+		sack_segs(&d, far, far + 1);
+	}
+	for (uint32_t i = 2; i < MANY / 4; i += 2) {
+		assert_int_equal(sack_segs(&d, near, near + i + 1), MSS);
+		assert_int_equal(sack_segs(&d, far, far + i - 1), 0);
+		assert_int_equal(sack_segs(&d, far, far + i + 1), MSS);
+		assert_int_equal(sack_segs(&d, near, near + i - 1), 0);
+	}
+	assert_int_equal(d.t->sacked_bytes, (MANY / 2 + 2 * (MANY / 8 - 1)) * MSS);
+	scoreboard_check(d.peer->tcp, d.c);
+	// As one run, it is passed in a step.
+	uint32_t first = d.t->hint[0], last = d.peer->tcp->desc[first].after;
+
+	assert_int_equal(d.peer->tcp->desc[first].offset, d.start + near * MSS);
+	assert_true(d.peer->tcp->desc[last].offset >= d.start + (near + MANY / 4 - 4) * MSS);
+	board_destroy(&d);
+}
+
 // The pool is left to those who send; what is not marked is only sent once more than need be.
 static void without_descriptors_marks_stay_whole(void **state)
 {
@@ -278,6 +339,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(marks_are_those_of_an_array_of_bytes),
+		cmocka_unit_test(blocks_far_into_a_long_queue_are_marked_at_once),
 		cmocka_unit_test(without_descriptors_marks_stay_whole),
 		cmocka_unit_test(a_cut_packet_stays_in_the_accounts),
 		cmocka_unit_test(blocks_that_creep_make_no_crumbs),

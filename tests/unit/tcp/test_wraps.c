@@ -57,7 +57,7 @@ static void live(struct duo *d)
 	duo_run(d, 30 * NS_PER_S);
 	duo_run(d, 40 * NS_PER_S); // silent, but for keep-alive
 	send_more(d, BYTES);
-	duo_run(d, NS_PER_S);
+	duo_run(d, NS_PER_S / 4); // both are in the middle of it
 	duo_set_faults(d, &nothing);
 	duo_run(d, 20 * NS_PER_S);
 	duo_set_faults(d, &bad);
