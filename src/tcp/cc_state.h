@@ -30,12 +30,13 @@ enum cc_prior {
 // RFC 9406 4.2. Round trips in microseconds.
 #define CC_RTT_NONE ((UINT32_C(1) << 28) - 1) // infinity
 struct cc_hystart {
-	uint32_t last_us : 28;    // lastRoundMinRTT
-	uint32_t css_rounds : 4;  // of CSS_ROUNDS, how many are over
-	uint32_t current_us : 28; // currentRoundMinRTT
-	uint32_t samples : 4;     // rttSampleCount; it stops at N_RTT_SAMPLE
-	uint32_t baseline_us;     // cssBaselineMinRtt
-	uint32_t round_end;       // windowEnd, the low 32 bits of its offset
+	uint32_t last_us : 28;     // lastRoundMinRTT
+	uint32_t css_rounds : 4;   // of CSS_ROUNDS, how many are over; or CSS_OF_BURST
+	uint32_t current_us : 28;  // currentRoundMinRTT
+	uint32_t samples : 4;      // rttSampleCount; it stops at N_RTT_SAMPLE
+	uint32_t baseline_us : 28; // cssBaselineMinRtt
+	uint32_t late : 4;         // samples in a row that waited in a queue
+	uint32_t round_end;        // windowEnd, the low 32 bits of its offset
 };
 
 // RFC 9438 4.1.2. W_cubic(t) = C (t - K)^3 + W_max asks for t - K alone, so that t_epoch and K are

@@ -19,7 +19,7 @@ PRISM, CHECKED = [os.path.abspath(a) for a in sys.argv[1:3]]
 
 BULK = """
 mtu: 1400B
-links: [{between: [a, b], rate: 20Mbit, delay: 10ms, queue: 64KiB}]
+links: [{between: [a, b], rate: 20Mbit, delay: 12ms, queue: 64KiB}]
 applications: [{type: bulk, from: a, to: b, send: 200KiB, answer: {send: 100KiB}, family: %s}]
 """
 REQUESTS = """

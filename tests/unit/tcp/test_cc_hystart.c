@@ -85,8 +85,8 @@ static void one_short_round_trip_in_a_round_says_that_no_queue_stands(void **sta
 	(void)state;
 	begin(&f);
 	round_of(&f, MS(20));
-	ack_rtt(&f, MS(21));
-	round_of(&f, MS(90));
+	ack_rtt(&f, MS(23));
+	round_of(&f, MS(24));
 	assert_int_equal(f.c.cc_phase, CC_SLOW_START);
 }
 
@@ -192,6 +192,70 @@ static void rounds_count_anew_when_it_begins_again(void **state)
 	assert_int_equal(f.c.cc_phase, CC_STEADY);
 }
 
+// Eight in a row that wait for a quarter of a round trip, in a round that began without a queue: a
+// burst makes one, though none stands. RFC 9406 R4.
+static void the_queue_of_a_burst_begins_a_conservative_end(void **state)
+{
+	struct flow f;
+
+	(void)state;
+	begin(&f);
+	round_of(&f, MS(100));
+	round_of(&f, MS(100));
+	first_acks(&f, 4, MS(100));
+	first_acks(&f, 7, MS(125));
+	ack_rtt(&f, MS(124)); // not in a row
+	first_acks(&f, 7, MS(125));
+	assert_int_equal(f.c.cc_phase, CC_SLOW_START);
+	ack_rtt(&f, MS(125));
+	assert_int_equal(f.c.cc_phase, CC_CONSERVATIVE);
+	uint32_t before = f.c.cc.cwnd_bytes;
+
+	ack_rtt(&f, MS(125));
+	assert_int_equal(f.c.cc.cwnd_bytes, before + MSS / 4);
+}
+
+static void to_burst(struct flow *f)
+{
+	begin(f);
+	round_of(f, MS(100));
+	round_of(f, MS(100));
+	ack_rtt(f, MS(100));
+	first_acks(f, 8, MS(130));
+	assert_int_equal(f->c.cc_phase, CC_CONSERVATIVE);
+}
+
+// Bursts that make no queue were none of a path that is full. RFC 9406 R6.
+static void slow_start_goes_on_when_bursts_do_not_queue(void **state)
+{
+	struct flow f;
+
+	(void)state;
+	to_burst(&f);
+	round_of(&f, MS(100)); // it began in this one
+	assert_int_equal(f.c.cc_phase, CC_CONSERVATIVE);
+	round_of(&f, MS(111)); // 112.5 would be late
+	assert_int_equal(f.c.cc_phase, CC_SLOW_START);
+}
+
+// RFC 9406 R7
+static void it_lasts_while_bursts_queue_and_ends_when_the_queue_stands(void **state)
+{
+	struct flow f;
+
+	(void)state;
+	to_burst(&f);
+	round_of(&f, MS(100));
+	for (int round = 0; round < 20; round++) {
+		ack_rtt(&f, MS(100));
+		round_of(&f, MS(120));
+		assert_int_equal(f.c.cc_phase, CC_CONSERVATIVE);
+	}
+	round_of(&f, MS(120));
+	assert_int_equal(f.c.cc_phase, CC_STEADY);
+	assert_int_equal(f.c.ssthresh_bytes, f.c.cc.cwnd_bytes);
+}
+
 // RFC 9406 4.3: L, for senders that do not pace. RFC 9406 R3.
 static void an_ack_of_many_segments_counts_for_eight(void **state)
 {
@@ -280,6 +344,9 @@ int main(void)
 		cmocka_unit_test(after_five_rounds_slow_start_is_over),
 		cmocka_unit_test(shorter_round_trips_resume_slow_start),
 		cmocka_unit_test(rounds_count_anew_when_it_begins_again),
+		cmocka_unit_test(the_queue_of_a_burst_begins_a_conservative_end),
+		cmocka_unit_test(slow_start_goes_on_when_bursts_do_not_queue),
+		cmocka_unit_test(it_lasts_while_bursts_queue_and_ends_when_the_queue_stands),
 		cmocka_unit_test(an_ack_of_many_segments_counts_for_eight),
 		cmocka_unit_test(a_loss_ends_it),
 		cmocka_unit_test(a_loss_that_was_none_lets_it_begin_again),
