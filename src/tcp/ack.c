@@ -19,6 +19,7 @@
 static uint64_t measure_ns(const struct tcp *tcp, const struct conn *c, const struct segment *s,
 			   uint64_t sent_ns)
 {
+	uint64_t srtt_ns = c->rtt.srtt_us * NS_PER_US;
 	uint32_t ticks;
 
 	if (LIKELY(sent_ns))
@@ -26,7 +27,10 @@ static uint64_t measure_ns(const struct tcp *tcp, const struct conn *c, const st
 	if (!conn_is(c, CONN_TS) || !s->has_ts || s->ts_echo == 0)
 		return 0;
 	ticks = isn_ts_now(tcp->env) - s->ts_echo;
-	return ticks > INT32_MAX ? 0 : ((uint64_t)ticks << 20) + 1;
+	// Less than two ticks say nothing of what takes less than that.
+	if (ticks > INT32_MAX || (ticks <= 1 && c->rtt.srtt_us && srtt_ns < UINT64_C(2) << 20))
+		return 0;
+	return (uint64_t)MAX(ticks, 1u) << 20;
 }
 
 // At least 1 where something was measured.
@@ -60,6 +64,8 @@ static COLD void rate_is_sampled(struct tcp *tcp, struct conn *c, struct cc_samp
 				 uint64_t sent_ns, bool in_trouble)
 {
 	sample.sent_ns = sent_ns;
+	if (sent_ns)
+		rtt_keep_min(c, sample.rtt_us);
 	if (!in_trouble)
 		rate_arrived(tcp, c, sample.acked_bytes);
 	rate_acked(tcp, c, &sample);

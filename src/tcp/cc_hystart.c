@@ -7,8 +7,9 @@
 // A departure (docs/adr/0018): the shortest is that of a burst's first segments, whose queue drains
 // until the next burst as long as cwnd is below what the path holds; in the round after that it
 // overflows. So a burst's own queue counts too, when eight in a row wait for a quarter of a round
-// trip: twice as much in the next round fills the path. CSS then lasts as long as bursts queue, and
-// ends slow start when the queue stands.
+// trip: twice as much in the next round fills the path. CSS then lasts as long as bursts queue.
+// When the queue stands cwnd does too, for two rounds: a queue that drains meanwhile was made by
+// others, and slow start goes on; else it ends.
 //
 // RFC 9406 4.3: who does not pace counts 8 segments of an ACK at most (L). Later slow starts have a
 // ssthresh that was learned and need no other sign (RFC 9406 4.3).
@@ -23,11 +24,14 @@
 #define CSS_ROUNDS 5
 #define L_SEGS 8
 
-// Ours: css_rounds of a CSS that a burst's queue began, and the part of a round trip it takes.
+// Ours: css_rounds of a CSS that a burst's queue began, and the part of a round trip it takes; it
+// is less by one for each round in which the queue stood, up to so many.
 #define CSS_OF_BURST 15
+#define STANDING_ROUNDS 2
 #define BURST_DIVISOR 4
 
-static_assert(CSS_ROUNDS < CSS_OF_BURST && RTT_SAMPLES < 1 << 4, "counts have four bits");
+static_assert(CSS_ROUNDS < CSS_OF_BURST - STANDING_ROUNDS && RTT_SAMPLES < 1 << 4,
+	      "counts have four bits");
 
 // RFC 9406 R1, R2
 static void begin_round(struct conn *c)
@@ -67,7 +71,8 @@ static void end_slow_start(struct conn *c)
 
 static bool in_burst_css(const struct conn *c)
 {
-	return c->cc_phase == CC_CONSERVATIVE && c->cc_state.hystart.css_rounds == CSS_OF_BURST;
+	return c->cc_phase == CC_CONSERVATIVE &&
+	       c->cc_state.hystart.css_rounds >= CSS_OF_BURST - STANDING_ROUNDS;
 }
 
 static uint32_t thresh_us(uint32_t rtt_us)
@@ -80,12 +85,15 @@ static uint32_t thresh_us(uint32_t rtt_us)
 // not drain between two bursts any more.
 static void end_burst_round(struct conn *c)
 {
-	const struct cc_hystart *h = &c->cc_state.hystart;
+	struct cc_hystart *h = &c->cc_state.hystart;
+	bool stands = h->samples == RTT_SAMPLES &&
+		      h->current_us >= h->baseline_us + thresh_us(h->baseline_us);
 
-	if (h->samples == RTT_SAMPLES &&
-	    h->current_us >= h->baseline_us + thresh_us(h->baseline_us))
+	if (stands && h->css_rounds == CSS_OF_BURST - STANDING_ROUNDS)
 		end_slow_start(c);
-	else if (h->late < RTT_SAMPLES)
+	else if (stands)
+		h->css_rounds--;
+	else if (h->css_rounds < CSS_OF_BURST || h->late < RTT_SAMPLES)
 		c->cc_phase = CC_SLOW_START;
 }
 
@@ -94,11 +102,14 @@ static void end_round(struct conn *c)
 {
 	struct cc_hystart *h = &c->cc_state.hystart;
 
-	if (in_burst_css(c))
+	if (in_burst_css(c)) {
 		end_burst_round(c);
-	if (c->cc_phase <= CC_CONSERVATIVE)
-		begin_round(c);
-	if (c->cc_phase != CC_CONSERVATIVE || h->css_rounds == CSS_OF_BURST)
+		if (c->cc_phase <= CC_CONSERVATIVE)
+			begin_round(c);
+		return;
+	}
+	begin_round(c);
+	if (c->cc_phase != CC_CONSERVATIVE)
 		return;
 	// RFC 9406 4.2: the round in which it began counts too.
 	h->css_rounds++;
@@ -136,7 +147,7 @@ static void look_at_delay(struct conn *c)
 			conserve(c, h->current_us, 0);
 		else if (h->late == RTT_SAMPLES)
 			conserve(c, lowest_us(h), CSS_OF_BURST);
-	} else if (h->css_rounds != CSS_OF_BURST && h->current_us < h->baseline_us) {
+	} else if (!in_burst_css(c) && h->current_us < h->baseline_us) {
 		c->cc_phase = CC_SLOW_START;
 	}
 }
@@ -174,7 +185,10 @@ static void first_slow_start(struct conn *c, const struct cc_sample *s)
 	if (!c->paced)
 		step = MIN(step, (uint32_t)L_SEGS * c->mss_bytes);
 
-	cc_grow(c, c->cc_phase == CC_CONSERVATIVE ? step >> CSS_GROWTH_SHIFT : step);
+	if (c->cc_phase == CC_CONSERVATIVE)
+		step >>= CSS_GROWTH_SHIFT;
+	if (!in_burst_css(c) || h->css_rounds == CSS_OF_BURST)
+		cc_grow(c, step);
 	// A round that began with nothing in flight is what was sent then.
 	if (h->round_end == (uint32_t)c->snd.una - s->acked_bytes)
 		h->round_end = (uint32_t)c->snd.nxt;
@@ -183,7 +197,7 @@ static void first_slow_start(struct conn *c, const struct cc_sample *s)
 		count_late(c, s->rtt_us);
 	}
 	look_at_delay(c);
-	if (c->cc_phase <= CC_CONSERVATIVE && round_is_over(c))
+	if (round_is_over(c))
 		end_round(c);
 }
 

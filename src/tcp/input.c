@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What to do with a segment, in the RFC's order (RFC 9293 3.10.7), the usual case first. Called by
 // core/stack.c for every TCP packet; calls open.c, ack.c, early.c, close.c. Nothing leaves
-// from here but resets and TIME-WAIT's ACKs: what is owed to the peer is marked and leaves in
-// tcp_flush, one ACK per connection and burst (RFC 9293 MUST-58, MUST-59), up to three for a gap.
+// from here but resets, TIME-WAIT's ACKs, and those of a burst that leaves more runs than an ACK
+// can tell of (sack.c): what is owed to the peer is marked and leaves in tcp_flush, one ACK per
+// connection and burst (RFC 9293 MUST-58, MUST-59), up to three for a gap.
 //
 // Urgent data: the flag and pointer are accepted and ignored (RFC 6093 advises against the
 // mechanism); the octets are ordinary text.

@@ -153,22 +153,31 @@ static bool block_is_good(const struct conn *c, const struct segment *s, const s
 	return b->start < b->end && b->start > s->ack && b->end <= c->snd.nxt;
 }
 
-// RFC 2018 R2
+static bool begins_with_dsack(const struct conn *c, const struct segment *s)
+{
+	bool several = s->sack_count > 1;
+	struct range first = block_of(c, s, 0), second = block_of(c, s, several);
+
+	return first.start < first.end && is_dsack(&first, several ? &second : NULL, s->ack);
+}
+
+// In the stream's order: one whose own ACK was lost is news together with one that lies further on,
+// and would look as if it had come late (RFC 8985 6.2, step 3). RFC 2018 R2
 static uint32_t blocks_come(struct tcp *tcp, struct conn *c, struct trouble *t,
 			    const struct segment *s)
 {
-	uint32_t newly = 0;
+	struct range block[SACK_OPTION_BLOCKS_MAX];
+	uint32_t newly = 0, count = conn_is(c, CONN_SACK) ? s->sack_count : 0;
+	uint32_t first = count && begins_with_dsack(c, s);
 
-	for (uint32_t i = 0; conn_is(c, CONN_SACK) && i < s->sack_count; i++) {
-		struct range b = block_of(c, s, i), second;
-
-		if (i + 1u < s->sack_count)
-			second = block_of(c, s, i + 1);
-		if (b.start < b.end && i == 0 &&
-		    is_dsack(&b, i + 1u < s->sack_count ? &second : NULL, s->ack))
-			dsack_comes(tcp, c, t, &b);
-		else if (block_is_good(c, s, &b))
-			newly += scoreboard_sack(tcp, c, t, &b);
+	for (uint32_t i = 0; i < count; i++)
+		block[i] = block_of(c, s, i);
+	if (first)
+		dsack_comes(tcp, c, t, &block[0]);
+	ranges_sort(block + first, count - first);
+	for (uint32_t i = first; i < count; i++) {
+		if (block_is_good(c, s, &block[i]))
+			newly += scoreboard_sack(tcp, c, t, &block[i]);
 		else
 			counter_add(tcp->env, COUNTER_tcp_sacks_ignored, 1);
 	}
@@ -369,7 +378,6 @@ COLD void loss_ack_again(struct tcp *tcp, struct conn *c, const struct segment *
 
 	if (!t)
 		return;
-	tcp->ack_echo = 0;
 	news.delivered_bytes = blocks_come(tcp, c, t, s);
 	if (!conn_is(c, CONN_SACK))
 		news.delivered_bytes = duplicate_stands_for(c, t);
@@ -402,6 +410,7 @@ void loss_timeout(struct tcp *tcp, struct conn *c)
 		remember(c, t);
 	cc_of(c)->on_rto(c, &s);
 	ecn_reduced(c);
+	c->min_rtt_ticks = RTT_MIN_NONE;
 	conn_unset(c, CONN_RECOVERY);
 	conn_set(c, CONN_AFTER_RTO | CONN_RTX_NOW);
 	c->dupacks = 0;

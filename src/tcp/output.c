@@ -218,12 +218,31 @@ static struct range tail_of(const struct tcp *tcp, const struct conn *c)
 	return r;
 }
 
+// Two segments of new text are acknowledged at once, one may be a delayed ACK later (RFC 5681 4.2).
+#define PROBE_SEGS 2
+
+static bool send_new_probe(struct tcp *tcp, struct conn *c, uint64_t edge)
+{
+	uint64_t before = c->snd.nxt;
+
+	for (int i = 0; i < PROBE_SEGS && c->snd.nxt < edge; i++) {
+		uint64_t len = MIN(edge - c->snd.nxt, (uint64_t)c->mss_bytes);
+		uint64_t space = send_text(tcp, c, c->snd.nxt, (uint32_t)len);
+
+		if (!space)
+			break;
+		c->snd.nxt += space;
+		loss_text_sent(tcp, c, space);
+	}
+	return c->snd.nxt != before;
+}
+
 // RFC 8985 7.3: new text if there is some and the window takes it, the last of the old otherwise.
 // RFC 8985 R20, R21
 static bool send_probe(struct tcp *tcp, struct conn *c)
 {
 	struct trouble *t = trouble_of(tcp, c);
-	uint64_t edge = MIN(c->snd.una + c->snd.wnd, c->snd.end), space;
+	uint64_t edge = MIN(c->snd.una + c->snd.wnd, c->snd.end);
 	struct range r = tail_of(tcp, c);
 
 	// What was asked about was answered before the probe could leave.
@@ -236,13 +255,8 @@ static bool send_probe(struct tcp *tcp, struct conn *c)
 		scoreboard_cut_tail(tcp, c, t, r.start);
 		if (!send_again(tcp, c, &r))
 			return false;
-	} else {
-		space = send_text(tcp, c, c->snd.nxt,
-				  (uint32_t)MIN(edge - c->snd.nxt, (uint64_t)c->mss_bytes));
-		if (!space)
-			return false;
-		c->snd.nxt += space;
-		loss_text_sent(tcp, c, space);
+	} else if (!send_new_probe(tcp, c, edge)) {
+		return false;
 	}
 	t->tlp.is_due = false;
 	t->tlp.flight_bytes = (uint32_t)MIN(conn_outstanding(c), (uint64_t)UINT32_MAX);

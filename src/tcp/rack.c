@@ -30,9 +30,6 @@
 // Descriptors that are looked at for one ACK; the next goes on where those end that are judged.
 #define JUDGED_MAX 1024
 
-// RFC 8985 7.2: a lone segment's ACK may be delayed so long.
-#define ACK_DELAY_MAX_NS (200 * NS_PER_MS)
-
 // Where a flight takes a few microseconds, a probe after two of them would be asked for at each
 // hiccup of a core. Of the configured least timeout; 10 ms of 200.
 #define PROBES_A_TIMEOUT 20
@@ -63,16 +60,15 @@ static bool may_be_the_original(const struct tcp *tcp, const struct trouble *t,
 	return tcp->env->now_ns - d->sent_ns < t->rack.min_rtt_ns;
 }
 
-// Of one that left in parts, what was delivered left no earlier than the first of it, and about a
-// round trip ago. Too late would be worse than too early: what left before would be lost.
+// Of one that left in parts, what was delivered left no earlier than the first of it, and hardly
+// two round trips ago. Too late would be worse than too early: what left before would be lost.
 static uint64_t left_at(const struct tcp *tcp, const struct conn *c, const struct send_desc *d)
 {
 	uint64_t now_ns = tcp->env->now_ns, trip_ns = c->rtt.srtt_us * NS_PER_US;
 
 	if (!(d->flags & DESC_PARTS))
 		return d->sent_ns;
-	trip_ns += trip_ns / 4;
-	return MIN(d->sent_ns, MAX(sendq_begun_ns(d), now_ns - MIN(now_ns, trip_ns)));
+	return MIN(d->sent_ns, MAX(sendq_begun_ns(d), now_ns - MIN(now_ns, 2 * trip_ns)));
 }
 
 // RFC 8985 6.2, steps 1 to 3; RFC 8985 R4, R5, R7
@@ -231,6 +227,6 @@ uint64_t rack_probe_timeout_ns(const struct tcp *tcp, const struct conn *c)
 
 	timeout_ns = MAX(timeout_ns, tcp->config.rto_ns_min / PROBES_A_TIMEOUT);
 	if (conn_outstanding(c) <= c->mss_bytes)
-		timeout_ns += ACK_DELAY_MAX_NS;
+		timeout_ns += RACK_ACK_DELAY_NS_MAX;
 	return MIN(timeout_ns, rtt_rto_ns(tcp, c));
 }

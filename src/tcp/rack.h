@@ -19,5 +19,8 @@ void rack_recovered(struct conn *c);
 // What left this long ago would have been heard of (RFC 8985 6.3).
 uint64_t rack_overdue_ns(const struct tcp *tcp, const struct conn *c, const struct trouble *t);
 
+// RFC 8985 7.2: a lone segment's ACK may be delayed so long.
+#define RACK_ACK_DELAY_NS_MAX (200 * NS_PER_MS)
+
 // RFC 8985 7.2: when the probe is due, from now.
 uint64_t rack_probe_timeout_ns(const struct tcp *tcp, const struct conn *c);

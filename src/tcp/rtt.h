@@ -11,9 +11,10 @@
 
 void rtt_sample(struct conn *c, uint64_t rtt_ns);
 
-// The shortest is kept of those that were measured while the window was the limit, in ticks of 64
-// us: who is not limited so makes no queue, and has no line more to look at.
-#define RTT_MIN_SHIFT 6
+// The shortest is kept of those that were measured while the window was the limit, in ticks of 16
+// us: who is not limited so makes no queue, and has no line more to look at. A timeout forgets it:
+// the path may be another one.
+#define RTT_MIN_SHIFT 4
 #define RTT_MIN_NONE UINT16_MAX
 
 static inline void rtt_keep_min(struct conn *c, uint32_t rtt_us)
@@ -24,12 +25,12 @@ static inline void rtt_keep_min(struct conn *c, uint32_t rtt_us)
 		c->min_rtt_ticks = (uint16_t)ticks;
 }
 
-// Or the smoothed one, where that is shorter or a tick is too long. 0: there is none.
+// Or the smoothed one, where that is shorter. 0: there is none.
 static inline uint64_t rtt_min_ns(const struct conn *c)
 {
-	uint64_t min_us = (uint64_t)c->min_rtt_ticks << RTT_MIN_SHIFT;
+	uint64_t min_us = MAX((uint64_t)c->min_rtt_ticks, UINT64_C(1)) << RTT_MIN_SHIFT;
 
-	if (c->min_rtt_ticks == RTT_MIN_NONE || c->min_rtt_ticks == 0)
+	if (c->min_rtt_ticks == RTT_MIN_NONE)
 		return c->rtt.srtt_us * NS_PER_US;
 	return MIN(min_us, (uint64_t)c->rtt.srtt_us) * NS_PER_US;
 }

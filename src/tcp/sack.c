@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#include "net/net.h"
 #include "tcp/output.h"
 
 static void forget(struct trouble *t, uint32_t i)
@@ -28,11 +29,18 @@ static void tell_before_more_comes(struct tcp *tcp, struct conn *c, const struct
 {
 	uint32_t fit = conn_is(c, CONN_TS) ? SACK_BLOCKS_MAX - 1 : SACK_BLOCKS_MAX;
 	uint32_t news = t->untold + (t->dsack.end ? 1u : 0u);
+	bool repeated;
 
 	if (LIKELY(news < fit))
 		return;
+	if (UNLIKELY(!net_has_room(tcp->net, &c->path)))
+		return;
+	DCHECK(conn_is(c, CONN_EARLY)); // so the record stays
+	repeated = t->dsack.end && t->untold >= fit;
 	if (output_ack(tcp, c) && c->early_acks > 1)
 		c->early_acks--;
+	if (UNLIKELY(repeated)) // that took the place of a block
+		output_ack(tcp, c);
 }
 
 // RFC 2018 R2, R3, R7, R8: the run comes first, with all it touches
@@ -147,11 +155,17 @@ void sack_told(struct tcp *tcp, struct conn *c)
 	if (LIKELY(!conn_is(c, CONN_TROUBLE)))
 		return;
 	trouble_of(tcp, c)->untold = 0;
-	sack_passed_over(tcp, c);
+	trouble_of(tcp, c)->dsack = (struct range){0};
+	trouble_end_if_over(tcp, c);
 }
 
 void sack_passed_over(struct tcp *tcp, struct conn *c)
 {
-	trouble_of(tcp, c)->dsack = (struct range){0};
-	trouble_end_if_over(tcp, c);
+	struct trouble *t = trouble_of(tcp, c);
+
+	t->dsack = (struct range){0};
+	if (t->untold)
+		output_ack(tcp, c);
+	else
+		trouble_end_if_over(tcp, c);
 }

@@ -21,6 +21,7 @@ void sack_given_up(struct tcp *tcp, struct conn *c, uint64_t start);
 // 0: nothing to tell.
 uint32_t sack_write(const struct tcp *tcp, const struct conn *c, uint8_t *at, uint32_t room_bytes);
 
-// It left. Or its ACK did, and had no room: what came twice is not told any more.
+// It left. Or text took its ACK, without it: what came twice is not told any more, and runs that no
+// ACK told of get one of their own.
 void sack_told(struct tcp *tcp, struct conn *c);
 void sack_passed_over(struct tcp *tcp, struct conn *c);

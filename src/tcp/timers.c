@@ -37,6 +37,16 @@ static void forget_reordering(struct tcp *tcp, struct conn *c)
 		trouble_of(tcp, c)->rack.rto_ns = TIME_NEVER_NS;
 }
 
+COLD void timers_not_alone(struct tcp *tcp, struct conn *c)
+{
+	uint64_t due_ns = tcp->env->now_ns + rack_probe_timeout_ns(tcp, c);
+
+	if (due_ns >= c->retransmit_ns)
+		return;
+	c->retransmit_ns = due_ns;
+	timers_arm(tcp, c, due_ns);
+}
+
 void timers_window_closed(struct tcp *tcp, struct conn *c)
 {
 	// RFC 9293 MUST-35: also when it shrank to nothing.

@@ -69,13 +69,26 @@ static inline void timers_retransmission_in(struct tcp *tcp, struct conn *c)
 	timers_arm(tcp, c, c->retransmit_ns);
 }
 
+// A segment that was alone when the probe's time was set has company now, whose ACK no receiver
+// delays. RFC 8985 R16.
+void timers_not_alone(struct tcp *tcp, struct conn *c);
+
+static inline bool timers_waits_for_a_lone_one(const struct tcp *tcp, const struct conn *c)
+{
+	return c->retransmit_ns - tcp->env->now_ns > RACK_ACK_DELAY_NS_MAX &&
+	       conn_is(c, CONN_PTO) && conn_outstanding(c) > c->mss_bytes;
+}
+
 // Segments with sequence space left, a flight at a time (RFC 6298 5.1). More text does not put the
 // probe off, as RFC 8985 7.2 has it: who sends a little now and then would never hear that the path
 // is dead. RFC 8985 R18; RFC 6298 R8.
 static inline void timers_segment_sent(struct tcp *tcp, struct conn *c)
 {
-	if (c->retransmit_ns != TIME_NEVER_NS && !conn_is(c, CONN_PERSIST))
+	if (c->retransmit_ns != TIME_NEVER_NS && !conn_is(c, CONN_PERSIST)) {
+		if (UNLIKELY(timers_waits_for_a_lone_one(tcp, c)))
+			timers_not_alone(tcp, c);
 		return;
+	}
 	conn_unset(c, CONN_PERSIST | CONN_WINDOW_PROBE);
 	timers_retransmission_in(tcp, c);
 }

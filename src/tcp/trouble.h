@@ -16,6 +16,18 @@ struct range {
 	uint64_t start, end;
 };
 
+static inline void ranges_sort(struct range *range, uint32_t count)
+{
+	for (uint32_t i = 1; i < count; i++) {
+		struct range r = range[i];
+		uint32_t at = i;
+
+		for (; at > 0 && range[at - 1].start > r.start; at--)
+			range[at] = range[at - 1];
+		range[at] = r;
+	}
+}
+
 // Descriptors in a list, through their before and after.
 struct desc_list {
 	uint32_t head, tail;

@@ -78,6 +78,7 @@ static void eight_longer_round_trips_begin_the_conservative_end(void **state)
 }
 
 // RFC 9406 R2
+// Unless they are long enough to be a burst's own.
 static void one_short_round_trip_in_a_round_says_that_no_queue_stands(void **state)
 {
 	struct flow f;
@@ -251,9 +252,36 @@ static void it_lasts_while_bursts_queue_and_ends_when_the_queue_stands(void **st
 		round_of(&f, MS(120));
 		assert_int_equal(f.c.cc_phase, CC_CONSERVATIVE);
 	}
+	uint32_t stood = 0;
+
+	for (int round = 0; round < 2; round++) {
+		round_of(&f, MS(120));
+		assert_int_equal(f.c.cc_phase, CC_CONSERVATIVE);
+		assert_true(stood == 0 || stood == f.c.cc.cwnd_bytes);
+		stood = f.c.cc.cwnd_bytes;
+	}
 	round_of(&f, MS(120));
 	assert_int_equal(f.c.cc_phase, CC_STEADY);
-	assert_int_equal(f.c.ssthresh_bytes, f.c.cc.cwnd_bytes);
+	assert_int_equal(f.c.cc.cwnd_bytes, stood);
+	assert_int_equal(f.c.ssthresh_bytes, stood);
+}
+
+// And while cwnd stands a queue of others drains. RFC 9406 R6
+static void a_queue_that_drains_while_the_window_stands_was_made_by_others(void **state)
+{
+	struct flow f;
+
+	(void)state;
+	for (int rounds = 1; rounds <= 2; rounds++) {
+		to_burst(&f);
+		round_of(&f, MS(100));
+		for (int round = 0; round < rounds; round++)
+			round_of(&f, MS(130));
+		assert_int_equal(f.c.cc_phase, CC_CONSERVATIVE);
+		round_of(&f, MS(100));
+		assert_int_equal(f.c.cc_phase, CC_SLOW_START);
+		assert_int_equal(f.c.ssthresh_bytes, UINT32_MAX);
+	}
 }
 
 // RFC 9406 4.3: L, for senders that do not pace. RFC 9406 R3.
@@ -347,6 +375,7 @@ int main(void)
 		cmocka_unit_test(the_queue_of_a_burst_begins_a_conservative_end),
 		cmocka_unit_test(slow_start_goes_on_when_bursts_do_not_queue),
 		cmocka_unit_test(it_lasts_while_bursts_queue_and_ends_when_the_queue_stands),
+		cmocka_unit_test(a_queue_that_drains_while_the_window_stands_was_made_by_others),
 		cmocka_unit_test(an_ack_of_many_segments_counts_for_eight),
 		cmocka_unit_test(a_loss_ends_it),
 		cmocka_unit_test(a_loss_that_was_none_lets_it_begin_again),

@@ -4,6 +4,7 @@
 #include "peer.h"
 #include "tcp/options.h"
 #include "tcp/rtt.h"
+#include "tcp/sendq.h"
 #include "tcp/trouble.h"
 
 #define MSS 1448u
@@ -161,6 +162,116 @@ static void a_part_of_a_run_makes_nothing_lost_that_left_after_it(void **state)
 	peer_destroy(b);
 }
 
+// Nor, where round trips are not what they were, as young as the smoothed one says.
+static void a_part_of_a_run_is_no_younger_than_the_first_of_it_at_most(void **state)
+{
+	static const uint8_t region[4 * MSS];
+	struct peer *b = peer_create();
+	uint64_t began_ns;
+
+	(void)state;
+	peer_open(b);
+	conn_set(peer_conn(b), CONN_SACK);
+	peer_conn(b)->mss_bytes = MSS;
+	peer_conn(b)->snd.wnd = 2 * MSS;
+	peer_conn(b)->rtt.srtt_us = 500000;
+	assert_int_equal(tcp_send_region(b->tcp, b->conn, region, sizeof(region), NULL), 0);
+	began_ns = b->env.now_ns;
+	peer_turn(b);
+	peer_time(b, MS(30));
+	window = 4 * MSS;
+	has(b, 0, 0, 0, 0);
+	peer_time(b, MS(10));
+	has(b, 0, 1, 2, 0);
+	uint64_t sent_ns = trouble_of(b->tcp, peer_conn(b))->rack.sent_ns;
+
+	assert_in_range(sent_ns, began_ns - MS(1), began_ns); // ticks are rounded up
+	window = 0;
+	peer_destroy(b);
+}
+
+// The last segment goes again by itself; what stands before it in the same run is as old as it was.
+static void a_probe_leaves_the_time_of_the_run_alone(void **state)
+{
+	static const uint8_t region[4 * MSS];
+	struct peer *b = peer_create();
+	const struct send_desc *d;
+	uint64_t began_ns;
+
+	(void)state;
+	peer_open(b);
+	conn_set(peer_conn(b), CONN_SACK);
+	peer_conn(b)->mss_bytes = MSS;
+	peer_conn(b)->rtt.srtt_us = 20000;
+	began_ns = b->env.now_ns;
+	assert_int_equal(tcp_send_region(b->tcp, b->conn, region, sizeof(region), NULL), 0);
+	peer_turn(b);
+	peer_time(b, MS(45));
+	assert_int_equal(peer_count(b, COUNTER_tcp_tail_probes), 1);
+	d = &b->tcp->desc[peer_conn(b)->sendq.head];
+	assert_int_equal(d->sent_ns, began_ns);
+	assert_int_equal(d->len, 3 * MSS);
+	assert_in_range(b->tcp->desc[d->next].sent_ns, began_ns + MS(40), began_ns + MS(42));
+	peer_destroy(b);
+}
+
+// An ACK that was lost told of the first of two runs: the next tells of both, the later one first,
+// and neither came late.
+static void blocks_that_are_news_together_are_no_reordering(void **state)
+{
+	struct peer *b = ten_out(false, 20000);
+	uint8_t options[40];
+
+	(void)state;
+	peer_time(b, MS(20));
+	options_write_sack(options, 0, b->host_iss + SEG(5), b->host_iss + SEG(6));
+	options_write_sack(options, 1, b->host_iss + SEG(2), b->host_iss + SEG(3));
+	peer_seg(b, (struct in){.flags = ACK,
+				.seq = 1,
+				.ack = 1,
+				.options = options,
+				.options_len = (uint8_t)options_begin_sack(options, 2)});
+	assert_false(peer_conn(b)->reordered);
+	has(b, 0, 1, 2, 0); // and this did
+	assert_true(peer_conn(b)->reordered);
+	peer_destroy(b);
+}
+
+// RFC 7323 4.1: what takes less than a tick is not measured by them, and the smoothed round trip
+// stays.
+static void timestamps_say_nothing_of_less_than_a_tick(void **state)
+{
+	struct peer *b = ten_out(true, 300);
+	uint32_t echo = b->ts_seen;
+
+	(void)state;
+	peer_time(b, NS_PER_MS / 3);
+	copies_leave(b, echo);
+	peer_time(b, NS_PER_MS / 3);
+	has(b, 10, 0, 0, b->ts_seen);
+	assert_int_equal(peer_conn(b)->rtt.srtt_us, 300);
+	peer_destroy(b);
+}
+
+// More text leaves behind one segment that was alone: the probe is due when that may be answered.
+static void a_segment_that_gets_company_waits_for_no_delayed_ack(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_open(b);
+	conn_set(peer_conn(b), CONN_SACK);
+	peer_conn(b)->rtt.srtt_us = 20000;
+	peer_host_sends(b, MSS, MSS);
+	peer_time(b, MS(5));
+	peer_host_sends(b, 3 * MSS, MSS);
+	peer_time(b, MS(39));
+	assert_int_equal(peer_count(b, COUNTER_tcp_tail_probes), 0);
+	peer_time(b, MS(5));
+	assert_int_equal(peer_count(b, COUNTER_tcp_tail_probes), 1);
+	peer_destroy(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -169,6 +280,11 @@ int main(void)
 		cmocka_unit_test(an_echo_tells_a_copy_from_the_original),
 		cmocka_unit_test(a_copy_counts_that_went_faster_than_all_since_trouble_began),
 		cmocka_unit_test(a_part_of_a_run_makes_nothing_lost_that_left_after_it),
+		cmocka_unit_test(a_part_of_a_run_is_no_younger_than_the_first_of_it_at_most),
+		cmocka_unit_test(a_probe_leaves_the_time_of_the_run_alone),
+		cmocka_unit_test(blocks_that_are_news_together_are_no_reordering),
+		cmocka_unit_test(timestamps_say_nothing_of_less_than_a_tick),
+		cmocka_unit_test(a_segment_that_gets_company_waits_for_no_delayed_ack),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

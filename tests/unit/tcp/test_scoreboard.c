@@ -328,8 +328,22 @@ static void what_was_reneged_is_missing_again(void **state)
 	(void)state;
 	board_create(&d, 4096);
 	scoreboard_sack(d.peer->tcp, d.c, d.t, &(struct range){d.start + 2000, d.start + 9000});
+	for (uint32_t i = 0; i < 4; i++) // and so that runs are linked
+		scoreboard_sack(d.peer->tcp, d.c, d.t,
+				&(struct range){d.start + 10460 + i * MSS,
+						d.start + 10460 + (i + 1) * MSS});
+	scoreboard_sack(d.peer->tcp, d.c, d.t,
+			&(struct range){d.start + 10460, d.start + 10460 + 4 * MSS});
 	scoreboard_reneged(d.peer->tcp, d.c, d.t);
 	assert_int_equal(d.t->sacked_bytes, 0);
+	scoreboard_sack(d.peer->tcp, d.c, d.t,
+			&(struct range){d.start + 10460, d.start + 10460 + MSS});
+	assert_int_equal(
+		scoreboard_sack(d.peer->tcp, d.c, d.t,
+				&(struct range){d.start + 10460, d.start + 10460 + 3 * MSS}),
+		2 * MSS);
+	assert_int_equal(d.t->sacked_bytes, 3 * MSS);
+	assert_int_equal(mark_at(&d, 10460 + 3 * MSS), MARK_NONE);
 	assert_int_equal(mark_at(&d, 5000), MARK_NONE);
 	conn_check(d.peer->tcp, d.c);
 	board_destroy(&d);
