@@ -33,9 +33,8 @@ struct send_desc {
 	uint64_t cookie;
 	uint32_t next; // toward snd.end, or the free list
 	uint32_t len;
-	uint32_t before,
-		after; // of those that are lost, or were sent again; of sacked ones (scoreboard.c)
-	uint16_t cost; // room.h
+	uint32_t before, after; // of those that are lost, sent again, or sacked (scoreboard.c)
+	uint16_t cost;          // room.h
 	uint16_t spread;        // with DESC_PARTS: from the first of them to the last (ticks)
 	uint16_t buffer_offset; // of the first byte in the packet's buffer
 	uint16_t flags;         // enum desc_flag
