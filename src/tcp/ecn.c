@@ -13,6 +13,7 @@
 
 #include "observe/counter.h"
 #include "tcp/cc.h"
+#include "tcp/loss.h"
 #include "tcp/trouble.h"
 
 // RFC 3168 R4, R8
@@ -63,7 +64,7 @@ static bool is_old_news(const struct conn *c, const struct segment *s)
 static void echo_comes(struct tcp *tcp, struct conn *c, const struct segment *s)
 {
 	struct cc_sample sample = {
-		.in_flight_bytes = MIN(conn_outstanding(c), (uint64_t)c->cc.cwnd_bytes),
+		.in_flight_bytes = loss_flight_bytes(c, 0),
 		.now_ns = tcp->env->now_ns,
 	};
 

@@ -35,11 +35,8 @@
 static struct cc_sample sample_now(const struct tcp *tcp, const struct conn *c,
 				   uint32_t acked_bytes)
 {
-	uint64_t flight = conn_outstanding(c) + acked_bytes;
-
-	// RFC 5681 3.2, step 2: what the first two duplicates let out beyond cwnd does not count.
 	return (struct cc_sample){
-		.in_flight_bytes = MIN(flight, (uint64_t)c->cc.cwnd_bytes),
+		.in_flight_bytes = loss_flight_bytes(c, acked_bytes),
 		.now_ns = tcp->env->now_ns,
 	};
 }
@@ -214,6 +211,8 @@ static void probe_answered(struct tcp *tcp, struct conn *c, struct trouble *t,
 {
 	struct cc_sample sample = sample_now(tcp, c, t->tlp.flight_bytes);
 
+	if (conn_is(c, CONN_RECOVERY) && !t->tlp.is_resent)
+		t->tlp.end = 0; // it asked what is missing; there may be another
 	if (t->tlp.end == 0 || s->ack < t->tlp.end)
 		return;
 	if (t->tlp.is_resent && s->ack == t->tlp.end)
@@ -389,7 +388,7 @@ COLD void loss_ack_again(struct tcp *tcp, struct conn *c, const struct segment *
 	conclude(tcp, c, t, &news);
 	if (UNLIKELY(conn_is(c, CONN_SAMPLED)))
 		rate_acked(tcp, c, &sample);
-	timers_may_be_reordered(tcp, c);
+	timers_may_be_reordered(tcp, c, news.delivered_bytes);
 	trouble_end_if_over(tcp, c);
 }
 
@@ -437,14 +436,14 @@ COLD void loss_reorder_timeout(struct tcp *tcp, struct conn *c)
 
 	counter_add(tcp->env, COUNTER_tcp_reorder_timeouts, 1);
 	conclude(tcp, c, t, &nothing);
-	timers_may_be_reordered(tcp, c);
+	timers_may_be_reordered(tcp, c, false);
 }
 
 COLD void loss_probe_timeout(struct tcp *tcp, struct conn *c)
 {
 	struct trouble *t = trouble_get(tcp, c);
 
-	if (!t)
+	if (!t || has_reneged(tcp, c))
 		return;
 	counter_add(tcp->env, COUNTER_tcp_tail_probes, 1);
 	t->tlp.is_due = true;

@@ -17,6 +17,20 @@ static inline uint64_t loss_in_flight(const struct tcp *tcp, const struct conn *
 	return conn_outstanding(c) - t->lost_bytes - t->sacked_bytes;
 }
 
+// What flew before this ACK took acked_bytes of it. ACKs of one turn are heard before anything may
+// leave: where a full segment waits for a window, it was that window that flew, whatever those
+// before this one took of it. RFC 5681 3.2, step 2: what the first two duplicates let out beyond
+// cwnd does not count.
+static inline uint32_t loss_flight_bytes(const struct conn *c, uint64_t acked_bytes)
+{
+	uint64_t flight = conn_outstanding(c) + acked_bytes;
+	bool waits = c->snd.end >= c->snd.nxt + c->mss_bytes && !c->pace_waits;
+
+	if (waits && !conn_is(c, CONN_APP_LIMITED))
+		flight = MAX(flight, (uint64_t)c->snd.wnd);
+	return (uint32_t)MIN(flight, (uint64_t)c->cc.cwnd_bytes);
+}
+
 // What an ACK said, from before it is taken to after.
 struct loss_news {
 	uint32_t acked_bytes;     // una moves by this

@@ -203,21 +203,6 @@ static COLD bool send_lost(struct tcp *tcp, struct conn *c)
 	return true;
 }
 
-// The last segment, of what is not acknowledged: of a packet's descriptor what it has, of a region
-// as much as a segment takes.
-static struct range tail_of(const struct tcp *tcp, const struct conn *c)
-{
-	struct range r = {c->snd.nxt - MIN(conn_outstanding(c), (uint64_t)c->mss_bytes),
-			  c->snd.nxt};
-	uint32_t i = c->sendq.head;
-
-	while (i != NO_INDEX && tcp->desc[i].offset + tcp->desc[i].len < c->snd.nxt)
-		i = tcp->desc[i].next;
-	if (i != NO_INDEX)
-		r.start = MAX(r.start, MIN(tcp->desc[i].offset, r.end));
-	return r;
-}
-
 // Two segments of new text are acknowledged at once, one may be a delayed ACK later (RFC 5681 4.2).
 #define PROBE_SEGS 2
 
@@ -237,37 +222,51 @@ static bool send_new_probe(struct tcp *tcp, struct conn *c, uint64_t edge)
 	return c->snd.nxt != before;
 }
 
-// RFC 8985 7.3: new text if there is some and the window takes it, the last of the old otherwise.
-// RFC 8985 R20, R21
-static bool send_probe(struct tcp *tcp, struct conn *c)
+// RFC 8985 R21
+static bool send_old_probe(struct tcp *tcp, struct conn *c, struct trouble *t)
 {
-	struct trouble *t = trouble_of(tcp, c);
-	uint64_t edge = MIN(c->snd.una + c->snd.wnd, c->snd.end);
-	struct range r = tail_of(tcp, c);
+	struct range r = scoreboard_tail(tcp, c, t);
 
-	// What was asked about was answered before the probe could leave.
-	if (r.start == r.end || t->lost.head != NO_INDEX || t->sacked_bytes) {
-		t->tlp.is_due = false;
-		return true;
-	}
-	t->tlp.is_resent = edge <= c->snd.nxt;
-	if (t->tlp.is_resent) {
-		scoreboard_cut_tail(tcp, c, t, r.start);
-		if (!send_again(tcp, c, &r))
-			return false;
-	} else if (!send_new_probe(tcp, c, edge)) {
+	t->tlp.start = r.start;
+	return send_again(tcp, c, &r);
+}
+
+// In recovery the oldest, which is lost now if it was not: what is lost goes next (send_lost).
+static void lose_oldest(struct tcp *tcp, struct conn *c, struct trouble *t)
+{
+	if (t->lost.head == NO_INDEX)
+		scoreboard_lose_first(tcp, c, t, c->mss_bytes);
+	conn_set(c, CONN_RTX_NOW);
+}
+
+// RFC 8985 7.3: new text if there is some and the window takes it, the last of the old otherwise.
+// RFC 8985 R20
+static bool send_probe(struct tcp *tcp, struct conn *c, struct trouble *t)
+{
+	uint64_t edge = MIN(c->snd.una + c->snd.wnd, c->snd.end);
+	bool is_new = edge > c->snd.nxt, in_recovery = conn_is(c, CONN_RECOVERY);
+
+	if (in_recovery && (!is_new || t->lost.head != NO_INDEX))
+		lose_oldest(tcp, c, t);
+	else if (is_new ? !send_new_probe(tcp, c, edge) : !send_old_probe(tcp, c, t))
 		return false;
-	}
 	t->tlp.is_due = false;
+	t->tlp.is_resent = !is_new && !in_recovery;
 	t->tlp.flight_bytes = (uint32_t)MIN(conn_outstanding(c), (uint64_t)UINT32_MAX);
-	t->tlp.start = t->tlp.is_resent ? r.start : c->snd.nxt;
 	t->tlp.end = c->snd.nxt;
 	return true;
 }
 
-static bool probe_due(const struct tcp *tcp, const struct conn *c)
+// False without buffers.
+static bool send_probe_if_due(struct tcp *tcp, struct conn *c)
 {
-	return conn_is(c, CONN_TROUBLE) && trouble_of(tcp, c)->tlp.is_due;
+	struct trouble *t = conn_is(c, CONN_TROUBLE) ? trouble_of(tcp, c) : NULL;
+
+	if (!t || !t->tlp.is_due)
+		return true;
+	// What was asked about may have been answered before it could leave.
+	t->tlp.is_due = timers_probe_first(tcp, c);
+	return !t->tlp.is_due || send_probe(tcp, c, t);
 }
 
 // RFC 9293 3.8.6.2.1, MUST-38: a segment is worth sending when it is full, or all there is, or
@@ -438,7 +437,7 @@ static COLD bool run_trouble(struct tcp *tcp, struct conn *c)
 		output_keepalive(tcp, c);
 	if (conn_is(c, CONN_WINDOW_PROBE) && !send_window_probe(tcp, c))
 		return false;
-	if (probe_due(tcp, c) && !send_probe(tcp, c))
+	if (!send_probe_if_due(tcp, c))
 		return false;
 	if (!send_lost(tcp, c))
 		return false;

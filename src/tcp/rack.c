@@ -31,8 +31,8 @@
 #define JUDGED_MAX 1024
 
 // Where a flight takes a few microseconds, a probe after two of them would be asked for at each
-// hiccup of a core. Of the configured least timeout; 10 ms of 200.
-#define PROBES_A_TIMEOUT 20
+// hiccup of a core. Of the configured least timeout; 5 ms of 200.
+#define PROBES_A_TIMEOUT 40
 
 // What was sent at sent_ns need not be what was delivered.
 #define UNSURE (DESC_RETRANSMITTED | DESC_PARTS)

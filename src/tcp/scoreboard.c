@@ -393,13 +393,20 @@ struct range scoreboard_next(const struct tcp *tcp, const struct conn *c, const 
 	return r;
 }
 
-void scoreboard_cut_tail(struct tcp *tcp, struct conn *c, struct trouble *t, uint64_t start)
+struct range scoreboard_tail(struct tcp *tcp, struct conn *c, struct trouble *t)
 {
-	uint32_t index = c->sendq.next == NO_INDEX ? c->sendq.tail : c->sendq.next;
+	struct range r = {c->snd.nxt - MIN(conn_outstanding(c), (uint64_t)c->mss_bytes),
+			  c->snd.nxt};
+	uint32_t index = c->sendq.head;
 
-	if (index != NO_INDEX && tcp->desc[index].offset < start &&
-	    end_of(&tcp->desc[index]) > start)
-		cut(tcp, c, t, index, start);
+	while (index != NO_INDEX && end_of(&tcp->desc[index]) < c->snd.nxt)
+		index = tcp->desc[index].next;
+	if (index == NO_INDEX)
+		return r;
+	r.start = MAX(r.start, MIN(tcp->desc[index].offset, r.end));
+	if (tcp->desc[index].offset < r.start)
+		cut(tcp, c, t, index, r.start);
+	return r;
 }
 
 void scoreboard_resent(struct tcp *tcp, struct conn *c, struct trouble *t, const struct range *r)

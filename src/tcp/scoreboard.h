@@ -56,8 +56,9 @@ void scoreboard_reneged(struct tcp *tcp, struct conn *c, struct trouble *t);
 // The lost text to be sent next, a segment at most. An empty range: none is lost.
 struct range scoreboard_next(const struct tcp *tcp, const struct conn *c, const struct trouble *t);
 
-// What is outstanding from there on is about to leave again by itself: the rest keeps its time.
-void scoreboard_cut_tail(struct tcp *tcp, struct conn *c, struct trouble *t, uint64_t start);
+// The last segment of what is outstanding, about to leave again by itself: the rest keeps its time.
+// Of a packet's descriptor what it has, of a region as much as a segment takes.
+struct range scoreboard_tail(struct tcp *tcp, struct conn *c, struct trouble *t);
 
 // It has left again.
 void scoreboard_resent(struct tcp *tcp, struct conn *c, struct trouble *t, const struct range *r);

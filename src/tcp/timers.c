@@ -73,30 +73,40 @@ void timers_window_opened(struct tcp *tcp, struct conn *c)
 		patience_window_opened(tcp, c);
 }
 
+// RFC 8985 7.2: no probe while something is sacked, until recovery begins. The deadline, of either,
+// where it was due_ns.
+static uint64_t probe_or_timeout(struct tcp *tcp, struct conn *c, uint64_t due_ns, bool news)
+{
+	uint64_t now_ns = tcp->env->now_ns;
+	bool is_probe = conn_is(c, CONN_PTO);
+
+	if (!timers_probe_first(tcp, c)) {
+		conn_unset(c, CONN_PTO);
+		return is_probe ? now_ns + rtt_rto_ns(tcp, c) : due_ns;
+	}
+	if (!conn_is(c, CONN_RECOVERY) || (is_probe && !news))
+		return due_ns;
+	conn_set(c, CONN_PTO);
+	return now_ns + rack_probe_timeout_ns(tcp, c);
+}
+
 // RFC 8985 R13
-COLD void timers_may_be_reordered(struct tcp *tcp, struct conn *c)
+COLD void timers_may_be_reordered(struct tcp *tcp, struct conn *c, bool news)
 {
 	struct trouble *t = trouble_of(tcp, c);
-	bool waits = t->rack.rto_ns != TIME_NEVER_NS;
 
-	// RFC 8985 7.2: no probe while something is sacked.
-	if (conn_is(c, CONN_PTO) && !timers_probe_first(tcp, c)) {
-		conn_unset(c, CONN_PTO);
-		c->retransmit_ns = tcp->env->now_ns + rtt_rto_ns(tcp, c);
-	}
-	if (t->rack.reorder_ns == TIME_NEVER_NS) {
-		if (waits && c->retransmit_ns != TIME_NEVER_NS) {
-			c->retransmit_ns = t->rack.rto_ns;
-			timers_arm(tcp, c, c->retransmit_ns);
-		}
+	if (c->retransmit_ns == TIME_NEVER_NS || conn_is(c, CONN_PERSIST)) {
 		t->rack.rto_ns = TIME_NEVER_NS;
 		return;
 	}
-	if (c->retransmit_ns == TIME_NEVER_NS || conn_is(c, CONN_PERSIST))
-		return;
-	if (!waits)
+	if (t->rack.rto_ns != TIME_NEVER_NS) // it waits behind one that may be over
+		c->retransmit_ns = t->rack.rto_ns;
+	c->retransmit_ns = probe_or_timeout(tcp, c, c->retransmit_ns, news);
+	t->rack.rto_ns = TIME_NEVER_NS;
+	if (t->rack.reorder_ns != TIME_NEVER_NS) {
 		t->rack.rto_ns = c->retransmit_ns;
-	c->retransmit_ns = t->rack.reorder_ns;
+		c->retransmit_ns = t->rack.reorder_ns;
+	}
 	timers_arm(tcp, c, c->retransmit_ns);
 }
 

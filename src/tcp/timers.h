@@ -24,8 +24,9 @@
 
 void timers_init(struct tcp *tcp);
 
-// What is missing may come yet, until rack.reorder_ns; or no more.
-void timers_may_be_reordered(struct tcp *tcp, struct conn *c);
+// What is missing may come yet, until rack.reorder_ns; or no more. news: more was delivered, which
+// puts off a probe.
+void timers_may_be_reordered(struct tcp *tcp, struct conn *c, bool news);
 
 // Arms the connection's one token when it would otherwise be late. Deadlines that move away are
 // only written down: the token fires, sees, and is armed anew.
@@ -36,7 +37,8 @@ static inline void timers_arm(struct tcp *tcp, struct conn *c, uint64_t deadline
 }
 
 // RFC 8985 7.2: a probe may come before the timeout, where nothing is sacked or lost, and none has
-// come already. RFC 8985 R15, R19.
+// come already. As in RFC 9002 6.2 also in recovery: what was sent again may be lost, or the one
+// ACK of all, with nothing behind it that would tell. RFC 8985 R15, R19.
 static inline bool timers_probe_first(const struct tcp *tcp, const struct conn *c)
 {
 	const struct trouble *t;
@@ -48,8 +50,8 @@ static inline bool timers_probe_first(const struct tcp *tcp, const struct conn *
 	if (!conn_is(c, CONN_SACK))
 		return false;
 	t = conn_is(c, CONN_TROUBLE) ? trouble_of(tcp, c) : NULL;
-	return t && !conn_is(c, CONN_RECOVERY | CONN_AFTER_RTO) && t->sacked_bytes == 0 &&
-	       t->lost_bytes == 0 && t->tlp.end == 0;
+	return t && !conn_is(c, CONN_AFTER_RTO) && t->tlp.end == 0 &&
+	       (conn_is(c, CONN_RECOVERY) || (t->sacked_bytes == 0 && t->lost_bytes == 0));
 }
 
 // The deadline for what is outstanding, from now on.
@@ -108,7 +110,7 @@ static inline void timers_ack_advanced(struct tcp *tcp, struct conn *c)
 	if (conn_outstanding(c))
 		timers_retransmission_in(tcp, c);
 	if (UNLIKELY(conn_is(c, CONN_TROUBLE)))
-		timers_may_be_reordered(tcp, c);
+		timers_may_be_reordered(tcp, c, false);
 }
 
 // Text waits, nothing is outstanding, and the window does not let it go.

@@ -60,7 +60,7 @@ struct trouble {
 	struct {
 		uint64_t start, end;   // what the probe sent; 0: none under way
 		uint32_t flight_bytes; // in flight when it left
-		bool is_resent;        // it was old text
+		bool is_resent;        // it was the last of the old text
 		bool is_due;           // it is to leave
 	} tlp;
 

@@ -34,6 +34,52 @@ static void three_duplicates_resend_the_first(void **state)
 	peer_destroy(b);
 }
 
+// Ten of twenty segments are out. Half of them is acknowledged, and three duplicates come in the
+// same turn, before what that lets out can leave.
+static void half_and_duplicates(struct peer *b, uint16_t window)
+{
+	uint32_t flight = 10;
+
+	peer_open(b);
+	if (window) {
+		flight = window / 1460;
+		peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 1, .window = window});
+	}
+	peer_host_sends(b, 29200, 1460);
+	for (uint32_t i = 0; i < flight; i++)
+		expect(b, ACK, 1 + 1460 * i, 1, 1460);
+	expect_nothing(b);
+	for (int i = 0; i < 4; i++)
+		peer_in(b, (struct in){.flags = ACK, .seq = 1, .ack = 7301, .window = window});
+	peer_turn(b);
+	expect(b, ACK, 7301, 1, 1460);
+}
+
+// RFC 5681 3.1, equation 4: slow start let out fifteen, so it is half of those.
+static void acks_of_one_turn_do_not_make_the_flight_smaller(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	half_and_duplicates(b, 0);
+	assert_int_equal(peer_conn(b)->ssthresh_bytes, 15 * 1460 / 2);
+	for (uint32_t i = 10; i < 15; i++) // RFC 9937: up to there at once, six with the first
+		expect(b, ACK, 1 + 1460 * i, 1, 1460);
+	expect_nothing(b);
+	peer_destroy(b);
+}
+
+// And no more than the peer's window let out.
+static void what_the_peers_window_kept_was_not_in_flight(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	half_and_duplicates(b, 8 * 1460);
+	assert_int_equal(peer_conn(b)->ssthresh_bytes, 8 * 1460 / 2);
+	peer_destroy(b);
+}
+
 // RFC 6582 3.2, step 3; RFC 6582 R5, R6
 static void a_partial_ack_resends_the_next_hole(void **state)
 {
@@ -232,6 +278,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(three_duplicates_resend_the_first),
+		cmocka_unit_test(acks_of_one_turn_do_not_make_the_flight_smaller),
+		cmocka_unit_test(what_the_peers_window_kept_was_not_in_flight),
 		cmocka_unit_test(a_partial_ack_resends_the_next_hole),
 		cmocka_unit_test(duplicates_without_end_do_not_blow_the_window_up),
 		cmocka_unit_test(the_first_two_duplicates_let_new_segments_out),
