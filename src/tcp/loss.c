@@ -22,6 +22,7 @@
 #include "tcp/ecn.h"
 #include "tcp/isn.h"
 #include "tcp/pmtu.h"
+#include "tcp/probe.h"
 #include "tcp/prr.h"
 #include "tcp/rack.h"
 #include "tcp/rate.h"
@@ -70,6 +71,7 @@ static void enter_recovery(struct tcp *tcp, struct conn *c, struct trouble *t,
 	if (LIKELY(!conn_is(c, CONN_SAMPLED)))
 		c->cc.cwnd_bytes = (uint32_t)MAX(loss_in_flight(tcp, c), (uint64_t)c->mss_bytes);
 	t->recover = c->snd.nxt;
+	probe_recovery_begins(tcp, c, t);
 	conn_set(c, CONN_RECOVERY | CONN_RTX_NOW); // RFC 5681 3.2, step 3: the first at once
 	conn_mark(tcp, c);
 }
@@ -117,19 +119,15 @@ static bool is_dsack(const struct range *first, const struct range *second, uint
 	       (second && first->start >= second->start && first->end <= second->end);
 }
 
-// RFC 8985 R23
 static void dsack_comes(struct tcp *tcp, struct conn *c, struct trouble *t,
 			const struct range *block)
 {
-	bool of_probe = t->tlp.end && t->tlp.is_resent && block->start >= t->tlp.start &&
-			block->end <= t->tlp.end;
-
 	counter_add(tcp->env, COUNTER_tcp_dsacks_in, 1);
-	if (of_probe && block->end == t->tlp.end)
-		t->tlp.end = 0; // RFC 8985 7.4.2, case 1: the probe was one too many
-	if (of_probe)           // or began before what was missing
+	if (probe_came_twice(t, block))
 		return;
-	rack_dsack(c, t);
+	if (!t->tlp.was_oldest) // order has nothing to do with that one
+		rack_dsack(c, t);
+	t->tlp.was_oldest = false;
 	if (!t->undo.una || block->start < t->undo.una || block->end > t->undo.until)
 		return;
 	if (t->undo.resent)
@@ -205,28 +203,6 @@ static uint32_t duplicates_end(const struct conn *c, struct trouble *t, uint32_t
 
 // ---- what follows
 
-// RFC 8985 7.4.2; RFC 8985 R24
-static void probe_answered(struct tcp *tcp, struct conn *c, struct trouble *t,
-			   const struct segment *s)
-{
-	struct cc_sample sample = sample_now(tcp, c, t->tlp.flight_bytes);
-
-	if (conn_is(c, CONN_RECOVERY) && !t->tlp.is_resent)
-		t->tlp.end = 0; // it asked what is missing; there may be another
-	if (t->tlp.end == 0 || s->ack < t->tlp.end)
-		return;
-	if (t->tlp.is_resent && s->ack == t->tlp.end)
-		return; // a duplicate of it may yet say that nothing was lost
-	// Repaired by the probe alone: a loss all the same.
-	if (t->tlp.is_resent && !conn_is(c, CONN_RECOVERY) &&
-	    !cc_window_was_marked(c, t->tlp.end)) {
-		ecn_reduced(c);
-		cc_of(c)->on_loss(c, &sample);
-		cc_of(c)->on_recovered(c, &sample);
-	}
-	t->tlp.end = 0;
-}
-
 // RFC 6582 3.2, steps 2 and 3: without blocks. RFC 6582 R1, R2, R5.
 static void count_duplicates(struct tcp *tcp, struct conn *c, struct trouble *t,
 			     const struct loss_news *news)
@@ -238,7 +214,7 @@ static void count_duplicates(struct tcp *tcp, struct conn *c, struct trouble *t,
 
 	if (!third && !partial)
 		return;
-	scoreboard_lose_first(tcp, c, t, c->mss_bytes);
+	scoreboard_lose_first(tcp, c, t, c->mss_bytes, true);
 	missing = conn_outstanding(c) - t->lost_bytes;
 	t->sacked_bytes = (uint32_t)MIN((uint64_t)t->sacked_bytes, missing);
 	if (partial)
@@ -356,17 +332,10 @@ COLD bool loss_ack_came(struct tcp *tcp, struct conn *c, const struct segment *s
 	news->delivered_bytes += blocks_come(tcp, c, t, s);
 	if (UNLIKELY(conn_is(c, CONN_SAMPLED)))
 		rate_arrived(tcp, c, news->delivered_bytes);
-	probe_answered(tcp, c, t, s);
+	probe_answered(tcp, c, t, s->ack);
 	reducing = conclude(tcp, c, t, news);
 	trouble_end_if_over(tcp, c);
 	return reducing;
-}
-
-// RFC 8985 R23
-static void probe_was_too_much(struct trouble *t, const struct segment *s, bool duplicate)
-{
-	if (duplicate && s->sack_count == 0 && s->ack == t->tlp.end)
-		t->tlp.end = 0; // RFC 8985 7.4.2, case 2
 }
 
 COLD void loss_ack_again(struct tcp *tcp, struct conn *c, const struct segment *s, bool duplicate)
@@ -382,7 +351,7 @@ COLD void loss_ack_again(struct tcp *tcp, struct conn *c, const struct segment *
 		news.delivered_bytes = duplicate_stands_for(c, t);
 	if ((news.delivered_bytes || !conn_is(c, CONN_SACK)) && c->dupacks < CONN_DUPACKS_MAX)
 		c->dupacks++;
-	probe_was_too_much(t, s, duplicate);
+	probe_duplicate(t, s, duplicate);
 	if (UNLIKELY(conn_is(c, CONN_SAMPLED)))
 		rate_arrived(tcp, c, news.delivered_bytes);
 	conclude(tcp, c, t, &news);
@@ -441,12 +410,13 @@ COLD void loss_reorder_timeout(struct tcp *tcp, struct conn *c)
 
 COLD void loss_probe_timeout(struct tcp *tcp, struct conn *c)
 {
-	struct trouble *t = trouble_get(tcp, c);
+	struct trouble *t = record_of(tcp, c);
 
-	if (!t || has_reneged(tcp, c))
+	if (!t)
 		return;
-	counter_add(tcp->env, COUNTER_tcp_tail_probes, 1);
-	t->tlp.is_due = true;
+	t->tlp.is_due = !has_reneged(tcp, c);
+	if (!t->tlp.is_due)
+		t->tlp.end = c->snd.nxt; // the timeout sees to it
 	conn_mark(tcp, c);
 }
 

@@ -17,10 +17,10 @@ static inline uint64_t loss_in_flight(const struct tcp *tcp, const struct conn *
 	return conn_outstanding(c) - t->lost_bytes - t->sacked_bytes;
 }
 
-// What flew before this ACK took acked_bytes of it. ACKs of one turn are heard before anything may
-// leave: where a full segment waits for a window, it was that window that flew, whatever those
-// before this one took of it. RFC 5681 3.2, step 2: what the first two duplicates let out beyond
-// cwnd does not count.
+// What flew before this ACK took acked_bytes of it, had each ACK of this turn been answered at
+// once: they are all heard before anything may leave. Where a full segment waits, and half of cwnd
+// or more was in use, that is the window. RFC 5681 3.2, step 2: what the first two duplicates let
+// out beyond cwnd does not count.
 static inline uint32_t loss_flight_bytes(const struct conn *c, uint64_t acked_bytes)
 {
 	uint64_t flight = conn_outstanding(c) + acked_bytes;

@@ -22,6 +22,7 @@
 #include "tcp/open.h"
 #include "tcp/pace.h"
 #include "tcp/pmtu.h"
+#include "tcp/probe.h"
 #include "tcp/sack.h"
 #include "tcp/scoreboard.h"
 #include "tcp/sendq.h"
@@ -227,16 +228,8 @@ static bool send_old_probe(struct tcp *tcp, struct conn *c, struct trouble *t)
 {
 	struct range r = scoreboard_tail(tcp, c, t);
 
-	t->tlp.start = r.start;
+	t->tlp.len = (uint16_t)(r.end - r.start);
 	return send_again(tcp, c, &r);
-}
-
-// In recovery the oldest, which is lost now if it was not: what is lost goes next (send_lost).
-static void lose_oldest(struct tcp *tcp, struct conn *c, struct trouble *t)
-{
-	if (t->lost.head == NO_INDEX)
-		scoreboard_lose_first(tcp, c, t, c->mss_bytes);
-	conn_set(c, CONN_RTX_NOW);
 }
 
 // RFC 8985 7.3: new text if there is some and the window takes it, the last of the old otherwise.
@@ -246,12 +239,12 @@ static bool send_probe(struct tcp *tcp, struct conn *c, struct trouble *t)
 	uint64_t edge = MIN(c->snd.una + c->snd.wnd, c->snd.end);
 	bool is_new = edge > c->snd.nxt, in_recovery = conn_is(c, CONN_RECOVERY);
 
+	t->tlp.len = 0;
 	if (in_recovery && (!is_new || t->lost.head != NO_INDEX))
-		lose_oldest(tcp, c, t);
+		probe_is_oldest(tcp, c, t); // send_lost is next
 	else if (is_new ? !send_new_probe(tcp, c, edge) : !send_old_probe(tcp, c, t))
 		return false;
-	t->tlp.is_due = false;
-	t->tlp.is_resent = !is_new && !in_recovery;
+	counter_add(tcp->env, COUNTER_tcp_tail_probes, 1);
 	t->tlp.flight_bytes = (uint32_t)MIN(conn_outstanding(c), (uint64_t)UINT32_MAX);
 	t->tlp.end = c->snd.nxt;
 	return true;
@@ -264,9 +257,11 @@ static bool send_probe_if_due(struct tcp *tcp, struct conn *c)
 
 	if (!t || !t->tlp.is_due)
 		return true;
-	// What was asked about may have been answered before it could leave.
-	t->tlp.is_due = timers_probe_first(tcp, c);
-	return !t->tlp.is_due || send_probe(tcp, c, t);
+	t->tlp.is_due = false;
+	// What it was to ask about may have been answered before it could leave.
+	if (timers_probe_first(tcp, c))
+		t->tlp.is_due = !send_probe(tcp, c, t);
+	return !t->tlp.is_due;
 }
 
 // RFC 9293 3.8.6.2.1, MUST-38: a segment is worth sending when it is full, or all there is, or

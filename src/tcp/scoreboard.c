@@ -306,7 +306,8 @@ bool scoreboard_lose(struct tcp *tcp, struct conn *c, struct trouble *t, uint32_
 	return true;
 }
 
-void scoreboard_lose_first(struct tcp *tcp, struct conn *c, struct trouble *t, uint32_t len)
+void scoreboard_lose_first(struct tcp *tcp, struct conn *c, struct trouble *t, uint32_t len,
+			   bool is_known)
 {
 	uint64_t end = MIN(c->snd.una + len, c->snd.nxt);
 
@@ -319,7 +320,7 @@ void scoreboard_lose_first(struct tcp *tcp, struct conn *c, struct trouble *t, u
 			continue;
 		if (end_of(d) > end)
 			cut(tcp, c, t, i, end);
-		if (scoreboard_lose(tcp, c, t, i) && UNLIKELY(conn_is(c, CONN_SAMPLED)))
+		if (scoreboard_lose(tcp, c, t, i) && is_known && conn_is(c, CONN_SAMPLED))
 			rate_lost(tcp, c, d);
 	}
 }
@@ -397,9 +398,10 @@ struct range scoreboard_tail(struct tcp *tcp, struct conn *c, struct trouble *t)
 {
 	struct range r = {c->snd.nxt - MIN(conn_outstanding(c), (uint64_t)c->mss_bytes),
 			  c->snd.nxt};
+	uint64_t text_end = MIN(c->snd.nxt, c->snd.end); // without the FIN
 	uint32_t index = c->sendq.head;
 
-	while (index != NO_INDEX && end_of(&tcp->desc[index]) < c->snd.nxt)
+	while (index != NO_INDEX && end_of(&tcp->desc[index]) < text_end)
 		index = tcp->desc[index].next;
 	if (index == NO_INDEX)
 		return r;

@@ -29,8 +29,10 @@ uint32_t scoreboard_sack(struct tcp *tcp, struct conn *c, struct trouble *t,
 // The descriptor is lost. False: part of it was never sent, and it could not be cut.
 bool scoreboard_lose(struct tcp *tcp, struct conn *c, struct trouble *t, uint32_t index);
 
-// The oldest len bytes are lost, as far as they are not already.
-void scoreboard_lose_first(struct tcp *tcp, struct conn *c, struct trouble *t, uint32_t len);
+// The oldest len bytes are lost, as far as they are not already. is_known: and not only taken for
+// lost, so that who samples the rate hears of it.
+void scoreboard_lose_first(struct tcp *tcp, struct conn *c, struct trouble *t, uint32_t len,
+			   bool is_known);
 
 // All that is outstanding is lost which left at sent_ns or before, and the oldest in any case; what
 // was sacked is not.

@@ -73,9 +73,18 @@ void timers_window_opened(struct tcp *tcp, struct conn *c)
 		patience_window_opened(tcp, c);
 }
 
+COLD void timers_begin_in_trouble(struct tcp *tcp, struct conn *c)
+{
+	struct trouble *t = trouble_of(tcp, c);
+
+	t->rack.rto_ns = TIME_NEVER_NS;
+	t->tlp.timeout_ns = tcp->env->now_ns + rtt_rto_ns(tcp, c);
+}
+
 // RFC 8985 7.2: no probe while something is sacked, until recovery begins. The deadline, of either,
-// where it was due_ns.
-static uint64_t probe_or_timeout(struct tcp *tcp, struct conn *c, uint64_t due_ns, bool news)
+// where it was due_ns. RFC 8985 R17
+static uint64_t probe_or_timeout(struct tcp *tcp, struct conn *c, struct trouble *t,
+				 uint64_t due_ns, bool news)
 {
 	uint64_t now_ns = tcp->env->now_ns;
 	bool is_probe = conn_is(c, CONN_PTO);
@@ -84,10 +93,11 @@ static uint64_t probe_or_timeout(struct tcp *tcp, struct conn *c, uint64_t due_n
 		conn_unset(c, CONN_PTO);
 		return is_probe ? now_ns + rtt_rto_ns(tcp, c) : due_ns;
 	}
-	if (!conn_is(c, CONN_RECOVERY) || (is_probe && !news))
+	if (!conn_is(c, CONN_RECOVERY) || (!news && !t->tlp.may_begin))
 		return due_ns;
+	t->tlp.may_begin = false;
 	conn_set(c, CONN_PTO);
-	return now_ns + rack_probe_timeout_ns(tcp, c);
+	return MIN(now_ns + rack_probe_timeout_ns(tcp, c), t->tlp.timeout_ns);
 }
 
 // RFC 8985 R13
@@ -101,7 +111,7 @@ COLD void timers_may_be_reordered(struct tcp *tcp, struct conn *c, bool news)
 	}
 	if (t->rack.rto_ns != TIME_NEVER_NS) // it waits behind one that may be over
 		c->retransmit_ns = t->rack.rto_ns;
-	c->retransmit_ns = probe_or_timeout(tcp, c, c->retransmit_ns, news);
+	c->retransmit_ns = probe_or_timeout(tcp, c, t, c->retransmit_ns, news);
 	t->rack.rto_ns = TIME_NEVER_NS;
 	if (t->rack.reorder_ns != TIME_NEVER_NS) {
 		t->rack.rto_ns = c->retransmit_ns;

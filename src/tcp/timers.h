@@ -24,8 +24,11 @@
 
 void timers_init(struct tcp *tcp);
 
+// The timeout of what is outstanding is counted from now on.
+void timers_begin_in_trouble(struct tcp *tcp, struct conn *c);
+
 // What is missing may come yet, until rack.reorder_ns; or no more. news: more was delivered, which
-// puts off a probe.
+// puts off a probe, but not beyond that timeout.
 void timers_may_be_reordered(struct tcp *tcp, struct conn *c, bool news);
 
 // Arms the connection's one token when it would otherwise be late. Deadlines that move away are
@@ -50,7 +53,7 @@ static inline bool timers_probe_first(const struct tcp *tcp, const struct conn *
 	if (!conn_is(c, CONN_SACK))
 		return false;
 	t = conn_is(c, CONN_TROUBLE) ? trouble_of(tcp, c) : NULL;
-	return t && !conn_is(c, CONN_AFTER_RTO) && t->tlp.end == 0 &&
+	return t && !conn_is(c, CONN_AFTER_RTO) && t->tlp.end == 0 && !t->tlp.is_due &&
 	       (conn_is(c, CONN_RECOVERY) || (t->sacked_bytes == 0 && t->lost_bytes == 0));
 }
 
@@ -58,7 +61,7 @@ static inline bool timers_probe_first(const struct tcp *tcp, const struct conn *
 static inline void timers_retransmission_in(struct tcp *tcp, struct conn *c)
 {
 	if (UNLIKELY(conn_is(c, CONN_TROUBLE)))
-		trouble_of(tcp, c)->rack.rto_ns = TIME_NEVER_NS;
+		timers_begin_in_trouble(tcp, c);
 	if (UNLIKELY(conn_is(c, CONN_TUNED)))
 		patience_begins(tcp, c);
 	if (LIKELY(timers_probe_first(tcp, c))) {

@@ -122,7 +122,7 @@ static bool over(const struct tcp *tcp, const struct conn *c, const struct troub
 {
 	return !conn_is(c, CONN_RECOVERY | CONN_AFTER_RTO | CONN_EARLY) && t->sacked_bytes == 0 &&
 	       t->lost.head == NO_INDEX && t->resent.head == NO_INDEX && t->dsack.end == 0 &&
-	       !may_be_heard_of(c, t) && !searches(tcp, c, t);
+	       !t->tlp.is_due && !may_be_heard_of(c, t) && !searches(tcp, c, t);
 }
 
 void trouble_end_if_over(struct tcp *tcp, struct conn *c)

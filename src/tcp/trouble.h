@@ -58,10 +58,13 @@ struct trouble {
 		uint64_t rto_ns;      // the timer that waits behind that one
 	} rack;
 	struct {
-		uint64_t start, end;   // what the probe sent; 0: none under way
+		uint64_t end;          // of what was outstanding with the probe; 0: none under way
+		uint64_t timeout_ns;   // in recovery: no probe after that
 		uint32_t flight_bytes; // in flight when it left
-		bool is_resent;        // it was the last of the old text
-		bool is_due;           // it is to leave
+		uint16_t len;          // of the old text it was, the last there was; 0: new text
+		bool is_due : 1;       // it is to leave
+		bool may_begin : 1;    // recovery began, and none was thought of yet
+		bool was_oldest : 1;   // a DSACK may be for one in recovery, or before it
 	} tlp;
 
 	// The search for a path's MTU (pmtu.c).

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """prism sim from outside.
 
-    test_command.py PRISM CHECKED EXAMPLES
+    test_command.py PRISM CHECKED EXAMPLES [SEEDS]
 
-PRISM is the command, CHECKED the same over the checked engine (tests/sim/sim.c)."""
+PRISM is the command, CHECKED the same over the checked engine (tests/sim/sim.c), which is run with so
+many seeds (40)."""
 import json
 import os
 import pathlib
@@ -17,6 +18,7 @@ import tempfile
 import unittest
 
 PRISM, CHECKED, EXAMPLES = [os.path.abspath(a) for a in sys.argv[1:4]]
+SEEDS = int(sys.argv[4]) if len(sys.argv) > 4 else 40
 
 
 def blocks(path):
@@ -46,19 +48,19 @@ class Command(unittest.TestCase):
         return os.path.join(EXAMPLES, name)
 
     def test_what_ships_runs_what_is_checked(self):
-        arguments = ["--seeds", "1-40", "--json"]
+        arguments = ["--seeds", f"1-{SEEDS}", "--json"]
         shipped = json.loads(self.run_sim(*arguments))
         checked = json.loads(self.run_sim(*arguments, program=CHECKED))
         self.assertEqual([r["hash"] for r in shipped["runs"]],
                          [r["hash"] for r in checked["runs"]])
-        self.assertEqual(len(shipped["runs"]), 40)
+        self.assertEqual(len(shipped["runs"]), SEEDS)
         self.assertEqual(shipped["totals"]["failed"], 0)
 
     def test_examples_do_what_they_say(self):
         for name in sorted(os.listdir(EXAMPLES)):
             fails = name == "fails.yaml"
-            self.run_sim(self.example(name), "--seeds", "1-3", code=1 if fails else 0)
-        self.run_sim(self.example("office.yaml"), "--seeds", "1-6", "--swarm")
+            self.run_sim(self.example(name), "--seeds", f"1-{min(SEEDS, 3)}", code=int(fails))
+        self.run_sim(self.example("office.yaml"), "--seeds", f"1-{min(SEEDS, 6)}", "--swarm")
 
     def test_a_run_is_a_line_and_many_have_totals(self):
         one = self.run_sim(self.example("lossy.yaml"), "--seed", "5")

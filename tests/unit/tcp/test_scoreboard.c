@@ -103,7 +103,7 @@ static void lose_oldest(struct board *d, uint8_t *model, uint32_t una)
 {
 	uint32_t end = MIN(una + MSS, STREAM_BYTES);
 
-	scoreboard_lose_first(d->peer->tcp, d->c, d->t, MSS);
+	scoreboard_lose_first(d->peer->tcp, d->c, d->t, MSS, true);
 	for (uint32_t i = una; i < end; i++)
 		if (model[i] != MARK_SACKED)
 			model[i] = MARK_LOST;
