@@ -17,7 +17,7 @@ help:
 	@echo 'make hostile  nmap, hping3, thc-ipv6, noise, captures (CAPTURES=folder), under sanitizers'
 	@echo 'make prove    the lock-free files: every interleaving, models, histories, stalls, mutants'
 	@echo 'make fuzz     60 seconds on each fuzz target (SECONDS_EACH=... to change)'
-	@echo 'make soak     100,000 simulated seeds, then an hour of fuzzing (SEEDS=... HOURS=... to change)'
+	@echo 'make soak     100,000 simulated seeds, then an hour of fuzzing, all targets together (SEEDS=... HOURS=... to change)'
 	@echo 'make format   clang-format on the C files that differ from the last commit (ALL=1: on all)'
 	@echo 'make install  library, headers, command and manual pages (PREFIX=, DESTDIR=)'
 	@echo 'make clean    remove build/'
