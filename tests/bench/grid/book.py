@@ -18,8 +18,14 @@ class Book:
                 before = json.load(f)
             if before["tree"] == head["tree"]:
                 self.runs = before["runs"]
+                self.goes_on(before["command"])
             else:
                 os.replace(path, path.replace(".json", f".{before['tree']}.json"))
+
+    def goes_on(self, command):
+        """What was measured before was by this command; a start that only goes on has the same."""
+        if command != self.head["command"]:
+            self.head = {**self.head, "command": f"{command}`, then `{self.head['command']}"}
 
     def find(self, cell, pair, seed, seconds):
         for run in self.runs:
