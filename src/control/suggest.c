@@ -46,7 +46,7 @@ void suggest_offer(struct suggest *s, const char *candidate)
 {
 	size_t len = strlen(s->word);
 	// One slip in three letters is a typing error; more is another word.
-	uint32_t tolerated = len < 3 ? 1 : (uint32_t)(len + 2) / 3;
+	uint32_t tolerated = len < 6 ? 1 : (uint32_t)len / 3;
 	uint32_t distance = suggest_distance(s->word, candidate);
 
 	if (len >= 3 && strncasecmp(s->word, candidate, len) == 0)

@@ -37,6 +37,7 @@ static void the_closest_word_is_meant(void **state)
 {
 	assert_string_equal(meant("port"), "ports");
 	assert_string_equal(meant("adresses"), "addresses");
+	assert_string_equal(meant("adreses"), "addresses"); // two slips in seven letters
 	assert_string_equal(meant("Routes"), "routes");
 	assert_string_equal(meant("serv"), "services"); // an abbreviation
 }
@@ -44,6 +45,7 @@ static void the_closest_word_is_meant(void **state)
 static void a_far_word_means_nothing(void **state)
 {
 	assert_string_equal(meant("colour"), "");
+	assert_string_equal(meant("porky"), ""); // two slips in five letters
 	assert_string_equal(meant("x"), "");
 }
 
