@@ -199,15 +199,21 @@ static struct half_open *free_place(struct tcp *tcp)
 	return &tcp->half_open[tcp->half_open_free];
 }
 
-enum drop open_refusal(struct tcp *tcp, const struct segment *s, struct net_path *path)
+// There is a slot, and a way back.
+static enum drop has_place(struct tcp *tcp, const struct segment *s, struct net_path *path)
 {
-	if (pkt_short(tcp->env) && !early_gives_way(tcp))
-		return DROP_TCP_SYN_SHORT;
 	if (UNLIKELY(tcp->conn_free == NO_INDEX))
 		return DROP_TCP_CONNECTIONS_FULL;
 	enum drop reason = net_path_back(tcp->net, s->pkt, s->arrival, path);
 
 	return reason == DROP_NO_ROUTE ? DROP_TCP_NO_PATH : reason;
+}
+
+enum drop open_refusal(struct tcp *tcp, const struct segment *s, struct net_path *path)
+{
+	bool is_short = pkt_short(tcp->env) && !early_gives_way(tcp);
+
+	return is_short ? DROP_TCP_SYN_SHORT : has_place(tcp, s, path);
 }
 
 // Those who have not shown that they exist take at most half of the places for source routes.
@@ -320,8 +326,17 @@ static bool may_be_cookie(const struct tcp *tcp, const struct segment *s)
 	       (s->flags & (TCP_ACK | TCP_RST | TCP_SYN)) == TCP_ACK;
 }
 
-// True: the ACK brings a cookie back. *c is the connection, and the segment goes on to it; NULL:
-// there is no room for one now, the segment was taken, and the peer says it again.
+// An ACK with a cookie finds no place. Text comes again and may find one then; without, it comes
+// once, and who waits for us to begin would wait for ever.
+static COLD void cookie_refused(struct tcp *tcp, const struct segment *s, enum drop reason)
+{
+	if (reason == DROP_TCP_CONNECTIONS_FULL && segment_space(s) == 0)
+		output_reset_reply(tcp, s, NULL);
+	pkt_drop(tcp->env, s->pkt, reason ? reason : DROP_TCP_CONNECTIONS_FULL);
+}
+
+// True: the ACK brings a cookie back. *c is the connection the segment goes on to; NULL: it has no
+// place, and was taken. Its SYN was answered: memory that ran short since does not count.
 static bool cookie_comes_back(struct tcp *tcp, struct listener *l, struct segment *s,
 			      struct conn **c)
 {
@@ -344,7 +359,7 @@ static bool cookie_comes_back(struct tcp *tcp, struct listener *l, struct segmen
 	h.has_scale = o.has_scale;
 	h.peer_scale = o.scale;
 	h.has_sack = o.has_sack;
-	reason = open_refusal(tcp, s, &h.path);
+	reason = has_place(tcp, s, &h.path);
 	if (reason == DROP_OK && !net_path_has_place(tcp->net, &h.path, 1))
 		reason = DROP_SOURCE_ROUTES_FULL;
 	if (reason == DROP_OK)
@@ -352,7 +367,7 @@ static bool cookie_comes_back(struct tcp *tcp, struct listener *l, struct segmen
 	if (*c)
 		counter_add(tcp->env, COUNTER_tcp_cookies_in, 1);
 	else
-		pkt_drop(tcp->env, s->pkt, reason ? reason : DROP_TCP_CONNECTIONS_FULL);
+		cookie_refused(tcp, s, reason);
 	return true;
 }
 

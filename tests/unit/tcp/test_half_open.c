@@ -47,6 +47,48 @@ static void those_that_stay_silent_make_room_in_a_crowd(void **state)
 	peer_destroy(b);
 }
 
+static uint32_t cookie_of(struct peer *b, uint16_t port)
+{
+	uint32_t out = peer_count(b, COUNTER_tcp_cookies_out);
+
+	forged_syn(b, port);
+	assert_int_equal(peer_count(b, COUNTER_tcp_cookies_out), out + 1);
+	return b->host_iss;
+}
+
+static void answer(struct peer *b, uint16_t port, uint32_t iss, uint32_t len)
+{
+	b->host_iss = iss;
+	peer_seg(b, (struct in){.flags = ACK, .src_port = port, .seq = 1, .ack = 1, .len = len});
+}
+
+// Who waits for us to begin says nothing again: it is told; text comes again by itself.
+static void a_cookie_without_a_place_is_refused_and_with_text_is_not(void **state)
+{
+	struct tcp_config config = peer_config();
+
+	(void)state;
+	config.connections_max = 1;
+	struct peer *b = peer_create_on(&config, PORT_TX_CHAINS);
+
+	peer_listen(b);
+	for (uint16_t i = 0; i < 4; i++)
+		forged_syn(b, (uint16_t)(6000 + i));
+	uint32_t first = cookie_of(b, 5001), silent = cookie_of(b, 5002),
+		 speaks = cookie_of(b, 5003);
+
+	answer(b, 5001, first, 0);
+	assert_int_equal(b->accepted, 1);
+	expect_nothing(b);
+	answer(b, 5003, speaks, 10);
+	expect_nothing(b);
+	answer(b, 5002, silent, 0);
+	expect(b, RST, 1, 0, 0);
+	assert_int_equal(b->accepted, 1);
+	assert_int_equal(peer_drops(b, DROP_TCP_CONNECTIONS_FULL), 2);
+	peer_destroy(b);
+}
+
 // Four fit, the rest have cookies: whoever answers is served, however many came since.
 static void an_honest_client_gets_in_under_a_flood(void **state)
 {
@@ -113,6 +155,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_flood_fills_the_half_open_array_and_nothing_else),
 		cmocka_unit_test(those_that_stay_silent_make_room_in_a_crowd),
+		cmocka_unit_test(a_cookie_without_a_place_is_refused_and_with_text_is_not),
 		cmocka_unit_test(an_honest_client_gets_in_under_a_flood),
 		cmocka_unit_test(a_cookie_is_good_though_its_syn_has_a_place_by_now),
 	};

@@ -179,6 +179,27 @@ static void a_handshake_is_not_kept_under_pressure(void **state)
 	duo_destroy(d);
 }
 
+// Its handshake was answered, and it may be we who begin: it never comes again.
+static void an_answered_handshake_is_kept_when_nothing_new_is(void **state)
+{
+	struct duo *d = duo_create();
+
+	(void)state;
+	duo_listen(d, 1, 80);
+	pressure_force(&d->host[1].env, PRESSURE_SHED);
+	duo_connect(d, 0, 0, 80);
+	for (int i = 0; duo_count(d, 1, COUNTER_tcp_cookies_out) == 0; i++) {
+		assert_in_range(i, 0, 1000);
+		duo_run(d, NS_PER_US);
+	}
+	d->host[1].env.kept_pkts += d->host[1].env.kept_pkts_max;
+	duo_run(d, NS_PER_S);
+	d->host[1].env.kept_pkts -= d->host[1].env.kept_pkts_max;
+	assert_int_equal(duo_count(d, 1, COUNTER_tcp_cookies_in), 1);
+	assert_int_equal(d->host[1].app.accepted, 1);
+	duo_destroy(d);
+}
+
 static void who_was_asked_twice_is_forgotten_under_pressure(void **state)
 {
 	struct duo *d = duo_create();
@@ -216,6 +237,7 @@ int main(void)
 		cmocka_unit_test(a_window_never_moves_back_under_pressure),
 		cmocka_unit_test(a_window_that_pressure_held_shut_opens_when_it_falls),
 		cmocka_unit_test(a_handshake_is_not_kept_under_pressure),
+		cmocka_unit_test(an_answered_handshake_is_kept_when_nothing_new_is),
 		cmocka_unit_test(who_was_asked_twice_is_forgotten_under_pressure),
 	};
 
