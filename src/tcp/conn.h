@@ -270,23 +270,23 @@ struct tcp {
 	uint32_t bbr_free, bbr_fresh; // first free one; none beyond was ever used
 	uint32_t desc_free;
 	uint32_t desc_count;
-	uint32_t descs_a_send;     // what the largest send takes
-	uint32_t cost, cost_max;   // of all that is queued; a descriptor costs 1 (room.h)
-	uint32_t cost_free;        // of one connection, always
-	uint32_t tx_cost;          // of a packet of POOL_TX with its descriptor
-	uint32_t share_shift;      // what is left squared, shifted, is what one may hold
-	uint32_t waiting_count;    // connections that wait for descriptors,
-	struct room_link *waiting; // in a circle (room.h) that begins
-	uint32_t waiting_first;    // here
-	struct debt *debt;         // to each worker, for the connections that came (move.h)
-	uint64_t owing;            // a bit for each worker to whom there is one
-	uint32_t lent_conns;       // slots and descriptors that left with connections, for which
-	uint32_t lent_descs;       // nothing has come back yet
+	uint32_t descs_a_send;           // what the largest send takes
+	uint32_t cost, cost_max;         // of all that is queued; a descriptor costs 1 (room.h)
+	uint32_t cost_free;              // of one connection, always
+	uint32_t tx_cost;                // of a packet of POOL_TX with its descriptor
+	uint32_t share_shift;            // what is left squared, shifted, is what one may hold
+	uint32_t waiting_count;          // connections that wait for descriptors,
+	struct room_link *waiting;       // in a circle (room.h) that begins
+	uint32_t waiting_first;          // here
+	struct debt *debt;               // to each worker, for the connections that came (move.h)
+	uint64_t owing;                  // a bit for each worker to whom there is one
+	uint32_t lent_conns, lent_descs; // left with connections, and none came back
 	struct conn_list flush, births, ready;
 	struct pkt_list data; // received in order, not yet delivered, all connections
 	uint32_t early_hand;  // in the circle of those with early text: whom to look at next
 	uint32_t port_next;   // RFC 6056: steps through the ephemeral ports
 	uint8_t rcv_scale;    // our window shift, from receive_bytes_max
+	bool flush_failed;    // of those in flush some wanted to send and could not
 	struct text_run run;
 	uint32_t ack_echo;  // of an ACK that moves una, while that goes on; 0: it has none (rack.c)
 	uint32_t isn_floor; // of the SYN that was just handed here (stranger.h); 0: of none

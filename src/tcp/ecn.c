@@ -64,7 +64,7 @@ static bool is_old_news(const struct conn *c, const struct segment *s)
 static void echo_comes(struct tcp *tcp, struct conn *c, const struct segment *s)
 {
 	struct cc_sample sample = {
-		.in_flight_bytes = loss_flight_bytes(c, 0),
+		.in_flight_bytes = loss_flight_bytes(tcp, c, 0),
 		.now_ns = tcp->env->now_ns,
 	};
 

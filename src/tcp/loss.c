@@ -37,7 +37,7 @@ static struct cc_sample sample_now(const struct tcp *tcp, const struct conn *c,
 				   uint32_t acked_bytes)
 {
 	return (struct cc_sample){
-		.in_flight_bytes = loss_flight_bytes(c, acked_bytes),
+		.in_flight_bytes = loss_flight_bytes(tcp, c, acked_bytes),
 		.now_ns = tcp->env->now_ns,
 	};
 }
@@ -54,6 +54,15 @@ static void remember(const struct conn *c, struct trouble *t)
 	t->undo.first_ts = 0;
 }
 
+// What was sent again before may come twice, too: it says nothing of what the timer sends again.
+static void remember_for_timeout(const struct conn *c, struct trouble *t)
+{
+	uint32_t copies = conn_is(c, CONN_RECOVERY) ? t->undo.resent : 0;
+
+	remember(c, t);
+	t->undo.resent = copies + (t->tlp.end && t->tlp.len);
+}
+
 // RFC 9937 R1, R8; RFC 6582 R3
 static void enter_recovery(struct tcp *tcp, struct conn *c, struct trouble *t,
 			   const struct loss_news *news)
@@ -62,7 +71,7 @@ static void enter_recovery(struct tcp *tcp, struct conn *c, struct trouble *t,
 
 	counter_add(tcp->env, COUNTER_tcp_fast_retransmits, 1);
 	remember(c, t);
-	prr_begin(c, t, news);
+	prr_begin(tcp, c, t, news);
 	// RFC 3168 6.1.2: once; RFC 8511 R4. What is lost begins at una: the segment with CWR is of
 	// the next window already.
 	if (!cc_window_was_marked(c, c->snd.una + 1))
@@ -375,7 +384,7 @@ void loss_timeout(struct tcp *tcp, struct conn *c)
 	uint32_t lost_before = t ? t->lost_bytes : 0;
 
 	if (t && !conn_is(c, CONN_AFTER_RTO))
-		remember(c, t);
+		remember_for_timeout(c, t);
 	cc_of(c)->on_rto(c, &s);
 	ecn_reduced(c);
 	c->min_rtt_ticks = RTT_MIN_NONE;
@@ -416,7 +425,7 @@ COLD void loss_probe_timeout(struct tcp *tcp, struct conn *c)
 		return;
 	t->tlp.is_due = !has_reneged(tcp, c);
 	if (!t->tlp.is_due)
-		t->tlp.end = c->snd.nxt; // the timeout sees to it
+		t->tlp.end = c->snd.nxt, t->tlp.len = 0; // the timeout sees to it
 	conn_mark(tcp, c);
 }
 

@@ -19,12 +19,14 @@ static inline uint64_t loss_in_flight(const struct tcp *tcp, const struct conn *
 
 // What flew before this ACK took acked_bytes of it, had each ACK of this turn been answered at
 // once: they are all heard before anything may leave. Where a full segment waits, and half of cwnd
-// or more was in use, that is the window. RFC 5681 3.2, step 2: what the first two duplicates let
-// out beyond cwnd does not count.
-static inline uint32_t loss_flight_bytes(const struct conn *c, uint64_t acked_bytes)
+// or more was in use, that is the window; unless it was buffers or ports that let nothing out.
+// RFC 5681 3.2, step 2: what the first two duplicates let out beyond cwnd does not count.
+static inline uint32_t loss_flight_bytes(const struct tcp *tcp, const struct conn *c,
+					 uint64_t acked_bytes)
 {
 	uint64_t flight = conn_outstanding(c) + acked_bytes;
-	bool waits = c->snd.end >= c->snd.nxt + c->mss_bytes && !c->pace_waits;
+	bool waits =
+		c->snd.end >= c->snd.nxt + c->mss_bytes && !c->pace_waits && !tcp->flush_failed;
 
 	if (waits && !conn_is(c, CONN_APP_LIMITED))
 		flight = MAX(flight, (uint64_t)c->snd.wnd);

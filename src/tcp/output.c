@@ -178,6 +178,8 @@ static bool send_again(struct tcp *tcp, struct conn *c, struct range *r)
 	loss_text_sent(tcp, c, space);
 	conn_unset(c, CONN_RTX_NOW);
 	timers_segment_sent(tcp, c);
+	if (r->start == c->snd.una && conn_is(c, CONN_RECOVERY))
+		timers_oldest_again(tcp, c);
 	return true;
 }
 
@@ -204,6 +206,11 @@ static COLD bool send_lost(struct tcp *tcp, struct conn *c)
 	return true;
 }
 
+static inline void note_text_sent(struct tcp *tcp, struct conn *c)
+{
+	c->cc.sent_ms = (uint32_t)(tcp->env->now_ns >> 20);
+}
+
 // Two segments of new text are acknowledged at once, one may be a delayed ACK later (RFC 5681 4.2).
 #define PROBE_SEGS 2
 
@@ -220,7 +227,12 @@ static bool send_new_probe(struct tcp *tcp, struct conn *c, uint64_t edge)
 		c->snd.nxt += space;
 		loss_text_sent(tcp, c, space);
 	}
-	return c->snd.nxt != before;
+	if (c->snd.nxt == before)
+		return false;
+	note_text_sent(tcp, c);
+	if (UNLIKELY(c->holds_short) && c->snd.nxt == c->snd.end)
+		tuning_of(tcp, c)->held_since_ms = 0; // nothing is held any more
+	return true;
 }
 
 // RFC 8985 R21
@@ -269,11 +281,6 @@ static bool send_probe_if_due(struct tcp *tcp, struct conn *c)
 static bool worth_sending(const struct conn *c, uint64_t len)
 {
 	return len >= c->mss_bytes || c->snd.nxt + len == c->snd.end || len >= c->snd.wnd_max / 2;
-}
-
-static inline void note_text_sent(struct tcp *tcp, struct conn *c)
-{
-	c->cc.sent_ms = (uint32_t)(tcp->env->now_ns >> 20);
 }
 
 // RFC 5681 4.1: after an idle timeout cwnd says nothing about the network any more. No timeout is

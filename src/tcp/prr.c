@@ -6,10 +6,11 @@
 
 // RFC 9937 6.1. What was sacked before does not count as delivered in it; what ACKs of this turn
 // let out before does, since nothing has taken its place. RFC 9937 R1, R2.
-void prr_begin(const struct conn *c, struct trouble *t, const struct loss_news *news)
+void prr_begin(const struct tcp *tcp, const struct conn *c, struct trouble *t,
+	       const struct loss_news *news)
 {
 	uint64_t before = conn_outstanding(c) + news->acked_bytes;
-	uint64_t let_out = MAX(loss_flight_bytes(c, news->acked_bytes), before) - before;
+	uint64_t let_out = MAX(loss_flight_bytes(tcp, c, news->acked_bytes), before) - before;
 	uint64_t flight = conn_outstanding(c) + news->delivered_bytes + let_out;
 
 	t->prr.out = 0;

@@ -5,7 +5,8 @@
 #include "tcp/loss.h"
 
 // Recovery begins; news is the ACK's that says so.
-void prr_begin(const struct conn *c, struct trouble *t, const struct loss_news *news);
+void prr_begin(const struct tcp *tcp, const struct conn *c, struct trouble *t,
+	       const struct loss_news *news);
 
 // An ACK in recovery.
 void prr_reduce(struct tcp *tcp, struct conn *c, struct trouble *t, const struct loss_news *news,

@@ -396,9 +396,9 @@ struct range scoreboard_next(const struct tcp *tcp, const struct conn *c, const 
 
 struct range scoreboard_tail(struct tcp *tcp, struct conn *c, struct trouble *t)
 {
-	struct range r = {c->snd.nxt - MIN(conn_outstanding(c), (uint64_t)c->mss_bytes),
-			  c->snd.nxt};
 	uint64_t text_end = MIN(c->snd.nxt, c->snd.end); // without the FIN
+	struct range r = {text_end - MIN(text_end - c->snd.una, (uint64_t)c->mss_bytes),
+			  c->snd.nxt};
 	uint32_t index = c->sendq.head;
 
 	while (index != NO_INDEX && end_of(&tcp->desc[index]) < text_end)

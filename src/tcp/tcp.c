@@ -204,6 +204,7 @@ static NOINLINE void flush_marked(struct tcp *tcp)
 {
 	struct conn_list list = tcp->flush;
 
+	tcp->flush_failed = false;
 	// What is marked while this runs, or has to come again, waits for the next flush. While no
 	// port takes anything, thousands that wait are not asked.
 	tcp->flush.head = tcp->flush.tail = NO_INDEX;
@@ -214,8 +215,10 @@ static NOINLINE void flush_marked(struct tcp *tcp)
 		if (list.head != NO_INDEX)
 			bits_prefetch(&tcp->conn[list.head]);
 		conn_unset(c, CONN_IN_FLUSH);
-		if (UNLIKELY(!output_run(tcp, c)))
+		if (UNLIKELY(!output_run(tcp, c))) {
+			tcp->flush_failed = true;
 			conn_mark(tcp, c);
+		}
 		if (UNLIKELY(conn_in(c, CLOSED)))
 			conn_reap(tcp, c);
 		else if (UNLIKELY(conn_is(c, CONN_MOVING)))
@@ -223,6 +226,7 @@ static NOINLINE void flush_marked(struct tcp *tcp)
 		else
 			conn_check(tcp, c);
 	}
+	tcp->flush_failed |= list.head != NO_INDEX;
 	put_back(tcp, list);
 }
 

@@ -78,7 +78,18 @@ COLD void timers_begin_in_trouble(struct tcp *tcp, struct conn *c)
 	struct trouble *t = trouble_of(tcp, c);
 
 	t->rack.rto_ns = TIME_NEVER_NS;
+	t->tlp.is_due = false;
 	t->tlp.timeout_ns = tcp->env->now_ns + rtt_rto_ns(tcp, c);
+}
+
+COLD void timers_oldest_again(struct tcp *tcp, struct conn *c)
+{
+	struct trouble *t = trouble_of(tcp, c);
+	bool waits = t->rack.rto_ns != TIME_NEVER_NS; // behind that for reordering
+	uint64_t *timeout_ns = waits ? &t->rack.rto_ns : &c->retransmit_ns;
+
+	if (!conn_is(c, CONN_PTO))
+		*timeout_ns = MAX(*timeout_ns, tcp->env->now_ns + rtt_rto_ns(tcp, c));
 }
 
 // RFC 8985 7.2: no probe while something is sacked, until recovery begins. The deadline, of either,

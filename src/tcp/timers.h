@@ -27,6 +27,10 @@ void timers_init(struct tcp *tcp);
 // The timeout of what is outstanding is counted from now on.
 void timers_begin_in_trouble(struct tcp *tcp, struct conn *c);
 
+// In recovery the oldest was sent again, as RACK says: its timeout begins anew, lest it come too
+// early. RFC 6298 5.
+void timers_oldest_again(struct tcp *tcp, struct conn *c);
+
 // What is missing may come yet, until rack.reorder_ns; or no more. news: more was delivered, which
 // puts off a probe, but not beyond that timeout.
 void timers_may_be_reordered(struct tcp *tcp, struct conn *c, bool news);
