@@ -15,24 +15,23 @@
 
 #define TCP_PROTOCOL 6
 
-static struct tcp_header *write_header(uint8_t *at, const struct bare *b, uint32_t header_len)
+// p begins with room for the header and its options.
+static void send(struct tcp *tcp, const struct bare *b, struct pkt *p, const uint8_t *options,
+		 uint16_t header_len)
 {
-	struct tcp_header *h = (struct tcp_header *)at;
+	uint8_t *at = pkt_data(p);
+	uint32_t options_len = header_len - TCP_HEADER_BYTES;
+	uint32_t sum = tcp_header_put(at, (struct tcp_header){
+						  .src_port = be16_of(b->local_port),
+						  .dst_port = be16_of(b->remote_port),
+						  .seq = be32_of(b->seq),
+						  .ack = be32_of(b->ack),
+						  .data_offset = (uint8_t)(header_len / 4 << 4),
+						  .flags = b->flags,
+						  .window = be16_of(b->wnd_units),
+					  });
 
-	*h = (struct tcp_header){
-		.src_port = be16_of(b->local_port),
-		.dst_port = be16_of(b->remote_port),
-		.seq = be32_of(b->seq),
-		.ack = be32_of(b->ack),
-		.data_offset = (uint8_t)(header_len / 4 << 4),
-		.flags = b->flags,
-		.window = be16_of(b->wnd_units),
-	};
-	return h;
-}
-
-static void send(struct tcp *tcp, const struct bare *b, struct pkt *p, uint16_t header_len)
-{
+	memcpy(at + TCP_HEADER_BYTES, options, options_len);
 	counter_add(tcp->env, COUNTER_tcp_segs_out, 1);
 	net_output(tcp->net, p,
 		   &(struct net_out){
@@ -42,6 +41,7 @@ static void send(struct tcp *tcp, const struct bare *b, struct pkt *p, uint16_t 
 			   .ttl = b->ttl,   // RFC 9293 MUST-49
 			   .dont_fragment = true,
 			   .l4_header_len = header_len,
+			   .l4_header_sum = checksum_add(sum, options, options_len),
 			   .checksum_offset = TCP_CHECKSUM_OFFSET, // RFC 9293 MUST-2
 		   });
 }
@@ -64,11 +64,9 @@ bool output_bare(struct tcp *tcp, const struct bare *b)
 		options_len += sack_write(tcp, b->blocks_of, options + options_len,
 					  TCP_OPTIONS_BYTES_MAX - options_len);
 	uint16_t header_len = (uint16_t)(TCP_HEADER_BYTES + options_len);
-	uint8_t *at = pkt_append(p, header_len);
 
-	write_header(at, b, header_len);
-	__builtin_memcpy(at + TCP_HEADER_BYTES, options, options_len);
-	send(tcp, b, p, header_len);
+	pkt_append(p, header_len);
+	send(tcp, b, p, options, header_len);
 	return true;
 }
 
@@ -79,15 +77,12 @@ COLD bool output_syn(struct tcp *tcp, struct conn *c, const struct bare *b, uint
 	struct pkt *p = sendq_segment(tcp, c, c->snd.una + 1, text_len,
 				      MAX(c->path.tx_segs_max, UINT8_C(2)));
 	uint16_t header_len;
-	uint8_t *at;
 
 	if (!p)
 		return false;
 	header_len = (uint16_t)(TCP_HEADER_BYTES + options_write_syn(options, b->syn));
-	at = pkt_prepend(p, header_len);
-	write_header(at, b, header_len);
-	__builtin_memcpy(at + TCP_HEADER_BYTES, options, header_len - TCP_HEADER_BYTES);
-	send(tcp, b, p, header_len);
+	pkt_prepend(p, header_len);
+	send(tcp, b, p, options, header_len);
 	return true;
 }
 

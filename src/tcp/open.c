@@ -350,9 +350,8 @@ static bool cookie_comes_back(struct tcp *tcp, struct listener *l, struct segmen
 	struct tcp_options o = {0};
 	enum drop reason;
 
-	*c = NULL;
 	take_after(tcp, &h, l);
-	if (!may_be_cookie(tcp, s) || !cookie_read(tcp, &f, h.irs, h.iss, &h.peer_mss))
+	if (!cookie_read(tcp, &f, h.irs, h.iss, &h.peer_mss))
 		return false;
 	if (s->has_ts)
 		h.has_ecn = cookie_ts_read(s->ts_echo, &o) && tcp->config.ecn != PRISM_ECN_OFF;
@@ -384,7 +383,7 @@ struct conn *open_stranger(struct tcp *tcp, struct segment *s, uint32_t isn_floo
 		return NULL;
 	}
 	l = listener_for(tcp, &s->arrival->dst, s->dst_port);
-	if (l && cookie_comes_back(tcp, l, s, &c))
+	if (l && may_be_cookie(tcp, s) && cookie_comes_back(tcp, l, s, &c))
 		return c;
 	if (!l || s->flags & (TCP_ACK | TCP_RST)) {
 		// RFC 9293 3.10.7.1: CLOSED; 3.10.7.2: first RST, second ACK in LISTEN

@@ -35,12 +35,14 @@ static inline bool text_has_no_buffer(const struct tcp *tcp, const struct conn *
 	return pkt_short(tcp->env) && (c->rcv.charged != 0 || pkt_exhausted(tcp->env));
 }
 
-// Text in order, all of it in the window. Takes p.
+// Text in order, all of it in the window. Takes p. Of a connection the application has not heard of
+// it is shown to it a turn later: what it answers then carries the ACK.
 static inline void text_arrives(struct tcp *tcp, struct conn *c, struct pkt *p)
 {
 	if (UNLIKELY(c->quick_acks)) {
 		c->quick_acks--;
-		conn_set(c, CONN_ACK_NOW);
+		if (!(c->news & NEWS_BIRTH))
+			conn_set(c, CONN_ACK_NOW);
 	}
 	deliver_text(tcp, c, p);
 	conn_mark(tcp, c);
