@@ -113,8 +113,8 @@ enum news { // in the order in which they are told
 #define NO_INDEX UINT32_MAX
 
 // Full acknowledgements at the start of a connection that are not delayed, so that the peer's slow
-// start gets its feedback (RFC 5681 allows any ACK rate up to one per segment). 16 as Linux.
-#define CONN_QUICK_ACKS 16
+// start gets its feedback (RFC 5681 allows up to one per segment), and after a silence (input.c).
+#define CONN_QUICK_ACKS 16 // as Linux
 
 #define CONN_DUPACKS_MAX 7
 

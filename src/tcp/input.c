@@ -55,11 +55,23 @@ static void owe_stray(struct tcp *tcp, struct conn *c, const struct segment *s)
 	owe_ack(tcp, c);
 }
 
+// Of the peer's clock, whose ticks are milliseconds mostly.
+#define SILENCE_TICKS 100
+
+// A full segment of one who was silent that long: had he a timeout, he sends one at a time now, and
+// waits for the ACK of each.
+static inline void end_silence(struct conn *c, const struct segment *s)
+{
+	if (UNLIKELY(s->ts_value - c->rcv.ts_recent >= SILENCE_TICKS) && s->len >= c->mss_bytes)
+		c->quick_acks = CONN_QUICK_ACKS;
+}
+
 // RFC 7323 4.3, (2) and (3): the first segment after our last ACK sets the echo. RFC 7323 R3, R17.
 static inline void take_timestamp(struct tcp *tcp, struct conn *c, const struct segment *s)
 {
 	if (s->seq > c->rcv.nxt - c->rcv.unacked)
 		return;
+	end_silence(c, s);
 	c->rcv.ts_recent = s->ts_value;
 	c->ts_recent_s = (uint32_t)(tcp->env->now_ns / NS_PER_S);
 }
