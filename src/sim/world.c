@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/mem.h"
 #include "base/time.h"
 #include "core/start.h"
 #include "pkt/pool.h"
@@ -71,12 +72,11 @@ static _Noreturn void give_up(const char *what)
 
 static void *zeros(size_t count, size_t bytes)
 {
-	void *memory =
-		aligned_alloc(CACHE_LINE_BYTES, bits_round_up(count * bytes, CACHE_LINE_BYTES));
+	void *memory = mem_map("a simulated network", count * bytes);
 
 	if (!memory)
 		give_up("memory");
-	return memset(memory, 0, count * bytes);
+	return memory;
 }
 
 static void create_pools(struct node *node, const struct world_config *config)
@@ -312,8 +312,8 @@ static void destroy_node(struct node *node)
 	if (node->team)
 		team_destroy(node->team);
 	spread_fini(&node->spread);
-	free(node->more_counters);
-	free(node->more_trace);
+	mem_unmap(node->more_counters, node->worker_count * sizeof(*node->more_counters));
+	mem_unmap(node->more_trace, node->worker_count * sizeof(*node->more_trace));
 }
 
 bool world_destroy(struct world *world)
@@ -334,8 +334,8 @@ bool world_destroy(struct world *world)
 		pool_destroy(world->bridge[i].pool);
 	if (world->capture)
 		pcapng_close(world->capture);
-	free(world->node);
-	free(world);
+	mem_unmap(world->node, world->hosts.count * sizeof(*world->node));
+	mem_unmap(world, sizeof(*world));
 	return whole;
 }
 
