@@ -424,8 +424,10 @@ COLD void loss_probe_timeout(struct tcp *tcp, struct conn *c)
 	if (!t)
 		return;
 	t->tlp.is_due = !has_reneged(tcp, c);
-	if (!t->tlp.is_due)
-		t->tlp.end = c->snd.nxt, t->tlp.len = 0; // the timeout sees to it
+	if (!t->tlp.is_due) { // the timeout sees to it
+		t->tlp.end = c->snd.nxt;
+		t->tlp.len = 0;
+	}
 	conn_mark(tcp, c);
 }
 
