@@ -241,6 +241,28 @@ static bool has_directive(struct builder *b)
 	return false;
 }
 
+// Quotes inside quotes, written twice each: of more than four in a row libfyaml loses memory
+// (0.7.12). Nothing in a configuration has them.
+#define QUOTES_MAX 9
+
+static bool has_quotes_in_a_row(struct builder *b)
+{
+	struct place place = {1, 0, 1};
+	uint32_t quotes = 0;
+
+	for (const char *at = b->yaml->source; *at; at++) {
+		place.column++;
+		quotes = *at == '\'' ? quotes + 1 : 0;
+		if (quotes > QUOTES_MAX) {
+			refuse(b, place, "ten quotes in a row, or more", "a value has none inside");
+			return true;
+		}
+		if (*at == '\n')
+			place = (struct place){place.line + 1, 0, 1};
+	}
+	return false;
+}
+
 int yaml_load(struct yaml *yaml, const char *path, struct diags *diags)
 {
 	struct builder builder = {.yaml = yaml, .diags = diags};
@@ -251,7 +273,7 @@ int yaml_load(struct yaml *yaml, const char *path, struct diags *diags)
 	int error = read_source(yaml, path, diags);
 	if (error)
 		return error;
-	if (has_directive(&builder))
+	if (has_directive(&builder) || has_quotes_in_a_row(&builder))
 		return -EINVAL;
 
 	fy_diag_cfg_default(&diag_cfg);
