@@ -10,6 +10,7 @@
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define COLD __attribute__((noinline, cold))
 #define NOINLINE __attribute__((noinline))
+#define WARM __attribute__((noinline, hot)) // only COLD code calls it, and it is to be fast
 #define HOT_INLINE static inline __attribute__((always_inline))
 #define PACKED __attribute__((packed))
 #define CACHE_LINE_BYTES 64

@@ -9,6 +9,7 @@
 
 struct counters; // observe/counter.h: this worker's block, in shared memory or not
 struct trace;    // observe/trace.h
+struct verdicts; // observe/verdict.h
 struct pool;     // pkt/pool.h
 struct seals;    // pkt/seal.h
 struct hands;    // port/mesh.h
@@ -30,6 +31,8 @@ struct env {
 	struct rng rng;
 	struct counters *counters;
 	struct trace *trace;
+	struct verdicts *verdicts; // NULL: what became of packets is counted only
+	uint64_t verdict_mask;     // records of the ring, less one
 	struct pool *pool[POOL_KINDS];
 	uint32_t kept_pkts;     // received packets held above the ports: pkt_keep, pkt_unkeep
 	uint32_t kept_pkts_max; // what may be held; the rest of POOL_RX lets ACKs arrive

@@ -30,7 +30,13 @@
 struct worker_own {
 	struct counters counters;
 	struct trace trace;
+	struct verdicts verdicts;
+	struct verdict records[VERDICT_RECORDS_PRIVATE];
 };
+
+static_assert(offsetof(struct worker_own, records) ==
+		      offsetof(struct worker_own, verdicts) + sizeof(struct verdicts),
+	      "the records are the ring's");
 
 static void receive_once(struct prism_worker *w)
 {
@@ -106,6 +112,13 @@ static void account_time(struct prism_worker *w, uint64_t now_ns)
 	w->last_turn_ns = now_ns;
 }
 
+// Nothing disappears, and of all that was dropped there is a record.
+static bool adds_up(const struct prism_worker *w)
+{
+	return counters_unaccounted(w->env.counters) == 0 &&
+	       counters_drops(w->env.counters) == w->env.verdicts->written;
+}
+
 int worker_turn(struct prism_worker *w, uint64_t now_ns, struct prism_event *events, int count)
 {
 	DCHECK(now_ns >= w->env.now_ns);
@@ -126,6 +139,7 @@ int worker_turn(struct prism_worker *w, uint64_t now_ns, struct prism_event *eve
 	w->last_turn_busy = w->worked;
 	counter_add(&w->env, COUNTER_turns, 1);
 	counter_add(&w->env, COUNTER_turns_busy, w->worked);
+	DCHECK(adds_up(w));
 	return n;
 }
 
@@ -267,6 +281,8 @@ static void init_env(struct prism_worker *w, const struct worker_config *config)
 	rng_seed(&w->env.rng, config->seed);
 	w->env.counters = config->counters ? config->counters : &w->own->counters;
 	w->env.trace = config->trace ? config->trace : &w->own->trace;
+	w->env.verdicts = config->verdicts ? config->verdicts : &w->own->verdicts;
+	w->env.verdict_mask = (config->verdicts ? VERDICT_RECORDS : VERDICT_RECORDS_PRIVATE) - 1;
 	w->env.seals = config->seals;
 	memcpy(w->env.secret, config->secret, sizeof(w->env.secret));
 	memcpy(w->env.pool, config->pool, sizeof(w->env.pool));
@@ -285,7 +301,7 @@ static int create_parts(struct prism_worker *w, const struct worker_config *conf
 		tcp.shared = team_tcp(config->team);
 	}
 
-	if (!config->counters || !config->trace) {
+	if (!config->counters || !config->trace || !config->verdicts) {
 		w->own = mem_map("a worker's own counters", sizeof(*w->own));
 		if (!w->own)
 			return -1;

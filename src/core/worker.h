@@ -13,6 +13,7 @@
 #include "net/net.h"
 #include "observe/counter.h"
 #include "observe/trace.h"
+#include "observe/verdict.h"
 #include "port/port.h"
 #include "tcp/tcp.h"
 
@@ -40,7 +41,8 @@ struct prism_worker {
 	struct worker_own *own; // what worker_create made itself and must release
 };
 
-// What a worker is made of. Ports, pools, counters and trace outlive it and stay the caller's.
+// What a worker is made of. Ports, pools, counters, trace and verdicts outlive it and stay the
+// caller's.
 struct worker_config {
 	const struct prism_options
 		*options; // limits, addresses and routes; ports' devices are not read
@@ -52,6 +54,7 @@ struct worker_config {
 	const struct seals *seals; // NULL: none
 	struct counters *counters; // NULL: private ones
 	struct trace *trace;       // NULL: a private one
+	struct verdicts *verdicts; // of VERDICT_RECORDS; NULL: private ones, fewer
 	uint64_t seed;
 	uint8_t secret[16];
 	uint64_t now_ns;

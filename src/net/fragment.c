@@ -38,7 +38,7 @@ void ip4_send_fragments(struct net *net, struct pkt *p, const struct net_out *ou
 
 	if (out->dont_fragment || out->tso_segment_bytes ||
 	    len > IPV4_BYTES_MAX - IPV4_HEADER_BYTES) {
-		pkt_drop(net->env, p, DROP_IP4_TOO_BIG);
+		net_drop_unsent(net, p, out->path, out->protocol, DROP_IP4_TOO_BIG);
 		return;
 	}
 	if (out->checksum_offset)
@@ -48,7 +48,7 @@ void ip4_send_fragments(struct net *net, struct pkt *p, const struct net_out *ou
 		struct pkt *piece = fragment_cut(net, &cursor, part);
 
 		if (!piece) {
-			pkt_drop(net->env, p, DROP_TX_NO_BUFFERS);
+			net_drop_unsent(net, p, out->path, out->protocol, DROP_TX_NO_BUFFERS);
 			return;
 		}
 		struct ip4_send s = {

@@ -286,7 +286,12 @@ void net_fill_checksum(const struct net *net, struct pkt *p, const struct net_ou
 		       struct pkt_tx_offload *offload);
 
 // Copies p into as few segments as its bytes need. Takes p; NULL when it had to be dropped.
-struct pkt *net_pack(struct net *net, struct pkt *p, uint16_t segs_max);
+struct pkt *net_pack(struct net *net, struct pkt *p, const struct net_path *path, uint8_t protocol,
+		     uint16_t segs_max);
+
+// Drops what was to leave by the path and has no IP header yet. Takes p.
+void net_drop_unsent(struct net *net, struct pkt *p, const struct net_path *path, uint8_t protocol,
+		     enum drop reason);
 
 // round.c. Hands what was heard on to the next worker. It passes by who takes nothing, or he would
 // keep it from those behind him; and ends with the last, for `reason`, unless the word says that it

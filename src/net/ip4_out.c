@@ -53,7 +53,8 @@ static struct pkt *room_behind(struct net *net, struct pkt *head, struct pkt *to
 	return net_alloc(net, POOL_TX);
 }
 
-COLD struct pkt *net_pack(struct net *net, struct pkt *p, uint16_t segs_max)
+COLD struct pkt *net_pack(struct net *net, struct pkt *p, const struct net_path *path,
+			  uint8_t protocol, uint16_t segs_max)
 {
 	struct pkt *head = net_alloc(net, POOL_TX), *to = head;
 
@@ -69,7 +70,7 @@ COLD struct pkt *net_pack(struct net *net, struct pkt *p, uint16_t segs_max)
 		pkt_chain(head, to);
 	if (!to || pkt_seg_count(head) > segs_max) {
 		pkt_free(head);
-		pkt_drop(net->env, p, to ? DROP_TX_CHAIN : DROP_TX_NO_BUFFERS);
+		net_drop_unsent(net, p, path, protocol, to ? DROP_TX_CHAIN : DROP_TX_NO_BUFFERS);
 		return NULL;
 	}
 	pkt_free(p);
@@ -83,7 +84,7 @@ void ip4_send(struct net *net, struct pkt *p, struct ip4_send *s)
 	uint8_t header_len = IPV4_HEADER_BYTES;
 
 	if (UNLIKELY(pkt_seg_count(p) > np->tx_segs_max)) {
-		p = net_pack(net, p, np->tx_segs_max);
+		p = net_pack(net, p, path, s->protocol, np->tx_segs_max);
 		if (!p)
 			return;
 	}
@@ -192,7 +193,7 @@ void net_output(struct net *net, struct pkt *p, const struct net_out *out)
 
 	counter_add(net->env, COUNTER_originated_pkts, 1);
 	if (UNLIKELY(!net_path_is_fresh(net, path)) && !net_path_refresh(net, path)) {
-		pkt_drop(net->env, p, DROP_NO_ROUTE);
+		net_drop_unsent(net, p, path, out->protocol, DROP_NO_ROUTE);
 		return;
 	}
 	if (UNLIKELY(net_path_is_ip6(path))) {

@@ -52,7 +52,7 @@ void ip6_send_fragments(struct net *net, struct pkt *p, const struct net_out *ou
 	be32 id = next_id(net, out);
 
 	if (out->dont_fragment || out->tso_segment_bytes || len > UINT16_MAX) {
-		pkt_drop(net->env, p, DROP_IP6_TOO_BIG);
+		net_drop_unsent(net, p, out->path, out->protocol, DROP_IP6_TOO_BIG);
 		return;
 	}
 	if (out->checksum_offset)
@@ -62,7 +62,7 @@ void ip6_send_fragments(struct net *net, struct pkt *p, const struct net_out *ou
 		struct piece piece = {fragment_cut(net, &cursor, part), done, done + part < len};
 
 		if (!piece.pkt) {
-			pkt_drop(net->env, p, DROP_TX_NO_BUFFERS);
+			net_drop_unsent(net, p, out->path, out->protocol, DROP_TX_NO_BUFFERS);
 			return;
 		}
 		send_piece(net, out, id, &piece);

@@ -26,7 +26,7 @@ void ip6_send(struct net *net, struct pkt *p, const struct net_out *out,
 	uint32_t class = (uint32_t)out->dscp << 2 | out->ecn;
 
 	if (UNLIKELY(pkt_seg_count(p) > path->tx_segs_max)) {
-		p = net_pack(net, p, path->tx_segs_max);
+		p = net_pack(net, p, path, out->protocol, path->tx_segs_max);
 		if (!p)
 			return;
 	}

@@ -91,7 +91,7 @@ static struct pkt *dequeue(struct net *net, struct neighbour *n)
 
 static void drop_unreachable(struct net *net, struct pkt *p, const struct neighbour *n)
 {
-	pkt_drop(net->env, p, is_ip6(n) ? DROP_ND_UNREACHABLE : DROP_ARP_UNREACHABLE);
+	pkt_drop_ip(net->env, p, is_ip6(n) ? DROP_ND_UNREACHABLE : DROP_ARP_UNREACHABLE);
 }
 
 static void drop_queue(struct net *net, struct neighbour *n)
@@ -325,7 +325,7 @@ static COLD void wait_for_answer(struct net *net, struct neighbour *n, struct pk
 	}
 	if (n->state == NEIGHBOUR_NEW && is_ip6(n) && !nd_may_ask(net, n)) {
 		n->used_ns = 0; // nothing is lost with it
-		pkt_drop(net->env, p, DROP_ND_ASKED_MANY);
+		pkt_drop_ip(net->env, p, DROP_ND_ASKED_MANY);
 		return;
 	}
 	if (n->state == NEIGHBOUR_NEW) { // asked whether or not the packet finds a place
@@ -339,8 +339,8 @@ static COLD void wait_for_answer(struct net *net, struct neighbour *n, struct pk
 		loser = longest_queue(net);
 	// RFC 1122 2.3.2.2: the latest packet is the one to keep.
 	if (n->queue_count == NEIGHBOUR_QUEUE_PKTS_MAX || full)
-		pkt_drop(net->env, dequeue(net, loser),
-			 is_ip6(loser) ? DROP_ND_QUEUE_FULL : DROP_ARP_QUEUE_FULL);
+		pkt_drop_ip(net->env, dequeue(net, loser),
+			    is_ip6(loser) ? DROP_ND_QUEUE_FULL : DROP_ARP_QUEUE_FULL);
 	enqueue(net, n, p);
 }
 

@@ -28,7 +28,14 @@ int64_t counters_unaccounted(const struct counters *c)
 		       cell_get(&c->value[COUNTER_queued_pkts]) +
 		       cell_get(&c->value[COUNTER_handed_out_pkts]);
 
+	return (int64_t)(in - out - counters_drops(c));
+}
+
+uint64_t counters_drops(const struct counters *c)
+{
+	uint64_t sum = 0;
+
 	for (int reason = 0; reason < DROP_COUNT; reason++)
-		out += cell_get(&c->drop[reason]);
-	return (int64_t)(in - out);
+		sum += cell_get(&c->drop[reason]);
+	return sum;
 }

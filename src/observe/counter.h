@@ -65,3 +65,6 @@ static inline void drop_count(const struct env *env, enum drop reason)
 // rx + originated + handed in - (tx + consumed + queued + handed out + all drops); zero at the end
 // of every turn.
 int64_t counters_unaccounted(const struct counters *c);
+
+// Of all reasons together.
+uint64_t counters_drops(const struct counters *c);

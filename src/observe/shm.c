@@ -4,7 +4,10 @@
 // between, workers write rows through the pointers they got, and nothing here runs.
 //
 //   head | field descriptions | worker | flow_table | control | counter | port | port_totals | pool
-//   | trace | event
+//   | trace | event | verdict
+//
+// Verdicts are last, since they are most of the file: a reader that wants numbers stops before
+// them.
 #include "observe/shm.h"
 
 #include <errno.h>
@@ -22,7 +25,19 @@
 #include "observe/instance.h"
 #include "observe/shm_reader.h"
 
-enum part { WORKER, FLOW_TABLE, CONTROL, COUNTER, PORT, PORT_TOTALS, POOL, TRACE, EVENT, TABLES };
+enum part {
+	WORKER,
+	FLOW_TABLE,
+	CONTROL,
+	COUNTER,
+	PORT,
+	PORT_TOTALS,
+	POOL,
+	TRACE,
+	EVENT,
+	VERDICT,
+	TABLES
+};
 
 struct shm {
 	struct shm_head *head; // the mapping
@@ -113,6 +128,15 @@ static const struct shm_field trace_fields[] = {
 	BYTES(trace, record, SHM_RECORDS, "the last records, at their number modulo how many fit"),
 };
 
+static const struct shm_field verdict_fields[] = {
+	NUMBER(verdicts, written, SHM_COUNTER, "records", "records ever written"),
+	{.name = "record",
+	 .sentence = "the last packets that were dropped, at their number modulo how many fit",
+	 .kind = SHM_VERDICTS,
+	 .offset = sizeof(struct verdicts),
+	 .bytes = VERDICT_RECORDS * sizeof(struct verdict)},
+};
+
 static const struct shm_field event_fields[] = {
 	BYTES(shm_event, name, SHM_TEXT, "name"),
 	BYTES(shm_event, sentence, SHM_TEXT, "what happened, %a and %b for the arguments"),
@@ -143,6 +167,8 @@ static const struct {
 	[POOL] = {"pool", pool_fields, ARRAY_COUNT(pool_fields), sizeof(struct shm_pool),
 		  POOL_KINDS},
 	[TRACE] = {"trace", trace_fields, ARRAY_COUNT(trace_fields), sizeof(struct trace), 1},
+	[VERDICT] = {"verdict", verdict_fields, ARRAY_COUNT(verdict_fields),
+		     sizeof(struct verdicts) + VERDICT_RECORDS * sizeof(struct verdict), 1},
 	[EVENT] = {"event", event_fields, ARRAY_COUNT(event_fields), sizeof(struct shm_event), 0},
 };
 
@@ -269,7 +295,7 @@ static struct shm_head *map_new_file(const char *path, uint64_t bytes)
 	int error, fd;
 
 	unlink(path); // only a start that died in between leaves one
-	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
 	if (fd < 0) {
 		err_set(ERR_SHM_CREATE, "%s: %s", path, strerror(errno));
 		return NULL;
@@ -427,6 +453,11 @@ struct counters *shm_counters(struct shm *shm, uint32_t worker)
 struct trace *shm_trace(struct shm *shm, uint32_t worker)
 {
 	return row(shm, TRACE, worker);
+}
+
+struct verdicts *shm_verdicts(struct shm *shm, uint32_t worker)
+{
+	return row(shm, VERDICT, worker);
 }
 
 struct shm_port_totals *shm_port_totals(struct shm *shm, uint32_t worker, uint32_t port)

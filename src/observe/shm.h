@@ -16,9 +16,10 @@
 #include "base/limits.h"
 #include "observe/counter.h"
 #include "observe/trace.h"
+#include "observe/verdict.h"
 
 #define SHM_MAGIC "PRISMSHM"
-#define SHM_LAYOUT 1 // of the structs shm_head, shm_table, shm_field and trace_record
+#define SHM_LAYOUT 1 // of the structs shm_head, shm_table, shm_field, trace_record and verdict
 #define SHM_PATH_BYTES 256
 #define SHM_INSTANCE_BYTES 64
 
@@ -30,6 +31,7 @@ enum shm_kind {
 	SHM_TEXT,        // characters, ended by a zero byte
 	SHM_MAC,         // six bytes
 	SHM_RECORDS,     // struct trace_record, as many as the largest power of two that fits
+	SHM_VERDICTS,    // struct verdict, the same
 };
 
 struct shm_field {
@@ -155,6 +157,7 @@ const char *shm_path(const struct shm *shm);
 struct shm_worker *shm_worker(struct shm *shm, uint32_t worker);
 struct counters *shm_counters(struct shm *shm, uint32_t worker);
 struct trace *shm_trace(struct shm *shm, uint32_t worker);
+struct verdicts *shm_verdicts(struct shm *shm, uint32_t worker); // VERDICT_RECORDS
 struct shm_port_totals *shm_port_totals(struct shm *shm, uint32_t worker, uint32_t port);
 struct shm_flow_table *shm_flow_table(struct shm *shm);
 struct shm_control *shm_control(struct shm *shm);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Reading the shared-memory file. Called by tools; never by a worker.
 //
-// open: read the whole file, check that every table and field lies inside it, keep that description
-// for good. refresh: read again; only values change, whatever the file's description says by then.
-// Reads, not a mapping: a file that shrinks under a mapping kills its reader. A 64-bit value at an
-// aligned place comes over whole, as x86-64 and arm64 kernels copy in words of at least 8 bytes.
+// open: read the description, check that every table and field lies inside the file, keep that for
+// good; then read the rest but for the verdicts. refresh: read again; only values change, whatever
+// the file's description says by then. Reads, not a mapping: a file that shrinks under a mapping
+// kills its reader. A 64-bit value at an aligned place comes over whole, as x86-64 and arm64
+// kernels copy in words of at least 8 bytes. Of a ring, how much was written is read before and
+// after the copy: what may have been overwritten in between is left out.
 #include "observe/shm_reader.h"
 
 #include <errno.h>
@@ -17,19 +19,10 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "observe/instance.h"
+#include "observe/shm_reader_inside.h"
 
 // Far above what the most workers need; a bound on what a hostile file can make us allocate.
 #define FILE_BYTES_MAX ((uint64_t)256 << 20)
-
-struct shm_reader {
-	int fd;
-	size_t bytes;
-	char *copy;           // of the file; its head and fields are not looked at after open
-	struct shm_head head; // checked once
-	const struct shm_field *fields; // checked once; a copy too
-	size_t fields_bytes;
-	char path[INSTANCE_PATH_BYTES];
-};
 
 static bool is_text(const char *text, size_t size)
 {
@@ -42,7 +35,8 @@ static bool head_is_sound(const struct shm_head *h)
 
 	return is_text(h->version, sizeof(h->version)) &&
 	       is_text(h->instance, sizeof(h->instance)) && h->table_count <= SHM_TABLES_MAX &&
-	       h->fields_offset % 8 == 0 && h->fields_offset <= h->file_bytes &&
+	       h->worker_count <= WORKERS_MAX && h->fields_offset % 8 == 0 &&
+	       h->fields_offset <= h->file_bytes &&
 	       fields_bytes <= h->file_bytes - h->fields_offset;
 }
 
@@ -72,24 +66,31 @@ static bool field_is_sound(const struct shm_table *t, const struct shm_field *f)
 		return f->bytes >= 6;
 	case SHM_RECORDS:
 		return f->bytes >= sizeof(struct trace_record) && f->offset % 8 == 0;
+	case SHM_VERDICTS:
+		return f->bytes >= sizeof(struct verdict) && f->offset % 8 == 0;
 	default:
 		return true; // text, or a kind of a later version, which is passed over
 	}
 }
 
-static const char *copy_at(const struct shm_reader *r, const struct shm_table *t, uint32_t row,
-			   const struct shm_field *f)
+// Ends it, and takes out what a terminal obeys and JSON refuses: tools print these texts.
+static void make_plain(char *text, size_t size)
 {
-	return r->copy + t->offset + (uint64_t)row * t->row_bytes + f->offset;
+	text[size - 1] = '\0';
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
+			*text = '?';
 }
 
-static void end_texts_of(struct shm_reader *r, const struct shm_table *t)
+static void make_texts_plain(struct shm_reader *r, const struct shm_table *t)
 {
-	for (uint32_t i = 0; i < t->field_count; i++) {
+	bool is_copied = t->offset + (uint64_t)t->rows * t->row_bytes <= r->light_bytes;
+
+	for (uint32_t i = 0; is_copied && i < t->field_count; i++) {
 		const struct shm_field *f = &r->fields[t->field_first + i];
 
 		for (uint32_t row = 0; f->kind == SHM_TEXT && row < t->rows; row++)
-			((char *)(uintptr_t)copy_at(r, t, row, f))[f->bytes - 1] = '\0';
+			make_plain((char *)(uintptr_t)copy_at(r, t, row, f), f->bytes);
 	}
 }
 
@@ -98,12 +99,12 @@ static int damaged(const struct shm_reader *r, const char *what)
 	return err_set(ERR_SHM_DAMAGED, "%s: %s", r->path, what);
 }
 
-static int read_copy(struct shm_reader *r)
+int shm_reader_part(struct shm_reader *r, void *to, uint64_t offset, size_t len)
 {
 	size_t done = 0;
 
-	while (done < r->bytes) {
-		ssize_t got = pread(r->fd, r->copy + done, r->bytes - done, (off_t)done);
+	while (done < len) {
+		ssize_t got = pread(r->fd, (char *)to + done, len - done, (off_t)(offset + done));
 
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -116,10 +117,10 @@ static int read_copy(struct shm_reader *r)
 
 int shm_reader_refresh(struct shm_reader *r)
 {
-	int error = read_copy(r);
+	int error = shm_reader_part(r, r->copy, 0, r->light_bytes);
 
 	for (uint32_t i = 0; i < r->head.table_count; i++)
-		end_texts_of(r, &r->head.table[i]);
+		make_texts_plain(r, &r->head.table[i]);
 	if (!error)
 		r->head.state = ((const struct shm_head *)(const void *)r->copy)->state;
 	return error;
@@ -127,44 +128,60 @@ int shm_reader_refresh(struct shm_reader *r)
 
 static int check_head(struct shm_reader *r)
 {
-	if (r->bytes < sizeof(r->head))
+	struct shm_head *h = &r->head;
+
+	if (r->bytes < sizeof(*h))
 		return err_set(ERR_SHM_FOREIGN, "%s: %zu bytes", r->path, r->bytes);
-	memcpy(&r->head, r->copy, sizeof(r->head));
-	if (memcmp(r->head.magic, SHM_MAGIC, sizeof(r->head.magic)) != 0)
+	int error = shm_reader_part(r, h, 0, sizeof(*h));
+
+	if (error)
+		return error;
+	if (memcmp(h->magic, SHM_MAGIC, sizeof(h->magic)) != 0)
 		return err_set(ERR_SHM_FOREIGN, "%s: it does not begin with " SHM_MAGIC, r->path);
-	if (r->head.layout != SHM_LAYOUT || r->head.head_bytes != sizeof(r->head))
+	if (h->layout != SHM_LAYOUT || h->head_bytes != sizeof(*h))
 		return err_set(ERR_SHM_VERSION, "%s: layout %u, this tool knows %d", r->path,
-			       r->head.layout, SHM_LAYOUT);
-	if (r->head.file_bytes != r->bytes)
+			       h->layout, SHM_LAYOUT);
+	if (h->file_bytes != r->bytes)
 		return damaged(r, "its size is not what its head says");
-	return head_is_sound(&r->head) ? 0 : damaged(r, "the head");
+	if (!head_is_sound(h))
+		return damaged(r, "the head");
+	make_plain(h->version, sizeof(h->version));
+	make_plain(h->instance, sizeof(h->instance));
+	return 0;
 }
 
-// Keeps a copy of the field descriptions and checks them against their tables.
+// Reads the descriptions of fields, for good, and checks them against their tables.
 static int check_fields(struct shm_reader *r)
 {
+	size_t len = r->head.field_count * sizeof(struct shm_field);
 	struct shm_field *fields;
 
-	r->fields_bytes = MAX(r->head.field_count * sizeof(*fields), sizeof(*fields));
+	r->fields_bytes = MAX(len, sizeof(*fields));
 	fields = mem_map("field descriptions", r->fields_bytes);
 	if (!fields)
 		return -ENOMEM;
-	memcpy(fields, r->copy + r->head.fields_offset, r->head.field_count * sizeof(*fields));
 	r->fields = fields;
-	for (uint32_t i = 0; i < r->head.table_count; i++) {
+	int error = shm_reader_part(r, fields, r->head.fields_offset, len);
+
+	for (uint32_t i = 0; !error && i < r->head.table_count; i++) {
 		const struct shm_table *t = &r->head.table[i];
 
 		if (!table_is_sound(&r->head, t))
 			return damaged(r, "a table");
 		for (uint32_t k = 0; k < t->field_count; k++) {
-			if (!field_is_sound(t, &fields[t->field_first + k]))
+			struct shm_field *f = &fields[t->field_first + k];
+
+			if (!field_is_sound(t, f))
 				return damaged(r, "a field");
+			make_plain(f->name, sizeof(f->name));
+			make_plain(f->unit, sizeof(f->unit));
+			make_plain(f->sentence, sizeof(f->sentence));
 		}
 	}
-	return 0;
+	return error;
 }
 
-static int open_and_map(struct shm_reader *r, const char *path)
+static int open_file(struct shm_reader *r, const char *path)
 {
 	struct stat st;
 
@@ -175,8 +192,50 @@ static int open_and_map(struct shm_reader *r, const char *path)
 	if (!S_ISREG(st.st_mode) || st.st_size <= 0 || (uint64_t)st.st_size > FILE_BYTES_MAX)
 		return err_set(ERR_SHM_FOREIGN, "%s: not a file of a plausible size", path);
 	r->bytes = (size_t)st.st_size;
-	r->copy = mem_map("a copy of the shared-memory file", r->bytes);
-	return r->copy ? read_copy(r) : -ENOMEM;
+	return 0;
+}
+
+struct ring_fields shm_reader_ring(const struct shm_reader *r, const char *name, enum shm_kind kind,
+				   size_t record_bytes)
+{
+	struct ring_fields ring = {.table = shm_reader_table(r, name)};
+
+	ring.records = shm_reader_find(r, ring.table, "record");
+	ring.written = shm_reader_find(r, ring.table, "written");
+	if (!ring.records || !ring.written || ring.records->kind != kind ||
+	    ring.written->kind != SHM_COUNTER)
+		return (struct ring_fields){.table = NULL};
+	uint64_t fit = ring.records->bytes / record_bytes;
+
+	ring.capacity = UINT64_C(1) << (63 - __builtin_clzll(fit));
+	return ring;
+}
+
+// Verdicts are read apart when their table is the last. Where it is not, which no version writes,
+// there are none.
+static void find_verdicts(struct shm_reader *r)
+{
+	struct ring_fields ring =
+		shm_reader_ring(r, "verdict", SHM_VERDICTS, sizeof(struct verdict));
+
+	r->light_bytes = r->bytes;
+	for (uint32_t i = 0; ring.table && i < r->head.table_count; i++) {
+		const struct shm_table *t = &r->head.table[i];
+
+		if (t != ring.table &&
+		    t->offset + (uint64_t)t->rows * t->row_bytes > ring.table->offset)
+			return;
+	}
+	if (!ring.table || ring.table->rows != r->head.worker_count)
+		return;
+	r->verdict_ring = ring;
+	r->light_bytes = ring.table->offset;
+}
+
+static int read_all(struct shm_reader *r)
+{
+	r->copy = mem_map("a copy of the shared-memory file", r->light_bytes);
+	return r->copy ? shm_reader_refresh(r) : -ENOMEM;
 }
 
 struct shm_reader *shm_reader_open(const char *path)
@@ -186,12 +245,20 @@ struct shm_reader *shm_reader_open(const char *path)
 	if (!r)
 		return NULL;
 	strncpy(r->path, path, sizeof(r->path) - 1);
-	if (open_and_map(r, path) || check_head(r) || check_fields(r)) {
+	int error = open_file(r, path);
+
+	if (!error)
+		error = check_head(r);
+	if (!error)
+		error = check_fields(r);
+	if (!error) {
+		find_verdicts(r);
+		error = read_all(r);
+	}
+	if (error) {
 		shm_reader_close(r);
 		return NULL;
 	}
-	for (uint32_t i = 0; i < r->head.table_count; i++)
-		end_texts_of(r, &r->head.table[i]);
 	return r;
 }
 
@@ -201,7 +268,8 @@ void shm_reader_close(struct shm_reader *r)
 		return;
 	if (r->fd >= 0)
 		close(r->fd);
-	mem_unmap(r->copy, r->bytes);
+	mem_unmap(r->copy, r->light_bytes);
+	mem_unmap(r->verdicts, shm_reader_verdict_bytes(r));
 	mem_unmap((void *)(uintptr_t)r->fields, r->fields_bytes);
 	mem_unmap(r, sizeof(*r));
 }
@@ -306,45 +374,15 @@ int64_t shm_reader_unaccounted(const struct shm_reader *r)
 	return (int64_t)left;
 }
 
-static uint64_t trace_capacity(const struct shm_field *records)
+const struct shm_field *shm_reader_drop(const struct shm_reader *r, uint32_t reason)
 {
-	uint64_t fit = records->bytes / sizeof(struct trace_record);
+	const struct shm_table *t = shm_reader_table(r, "counter");
+	const struct shm_field *f;
+	uint32_t number = DROP_OK;
 
-	return UINT64_C(1) << (63 - __builtin_clzll(fit));
-}
-
-void shm_reader_trace_range(const struct shm_reader *r, uint32_t worker, uint64_t *first,
-			    uint64_t *end)
-{
-	const struct shm_table *t = shm_reader_table(r, "trace");
-	const struct shm_field *records = shm_reader_find(r, t, "record");
-	const struct shm_field *written = shm_reader_find(r, t, "written");
-	uint64_t latest = 0;
-
-	*first = *end = 0;
-	if (!records || records->kind != SHM_RECORDS || !written || worker >= t->rows)
-		return;
-	uint64_t capacity = trace_capacity(records);
-	off_t place = (off_t)(copy_at(r, t, worker, written) - r->copy);
-
-	*end = shm_reader_u64(r, t, worker, written);
-	if (pread(r->fd, &latest, sizeof(latest), place) != sizeof(latest) || latest < *end)
-		latest = *end;
-	// Overwritten since the copy: latest - *end of the oldest, and one more may be half
-	// written.
-	uint64_t lost = MIN(latest - *end, capacity - 1) + 1;
-
-	*first = *end - MIN(*end, capacity - lost);
-}
-
-const struct trace_record *shm_reader_trace(const struct shm_reader *r, uint32_t worker,
-					    uint64_t number)
-{
-	const struct shm_table *t = shm_reader_table(r, "trace");
-	const struct shm_field *records = shm_reader_find(r, t, "record");
-
-	ASSERT(records && records->kind == SHM_RECORDS && worker < t->rows);
-	uint64_t index = number & (trace_capacity(records) - 1);
-
-	return (const struct trace_record *)(const void *)copy_at(r, t, worker, records) + index;
+	for (uint32_t i = 0; (f = shm_reader_field(r, t, i)); i++) {
+		if (strncmp(f->name, "drop.", 5) == 0 && ++number == reason)
+			return f;
+	}
+	return NULL;
 }

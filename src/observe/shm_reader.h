@@ -18,7 +18,8 @@ struct shm_reader;
 struct shm_reader *shm_reader_open(const char *path);
 void shm_reader_close(struct shm_reader *reader);
 
-// Takes a new copy. 0, or a negative errno with err_set and the old copy stays.
+// Takes a new copy, without the verdicts. 0, or a negative errno with err_set and the old copy
+// stays.
 int shm_reader_refresh(struct shm_reader *reader);
 
 const struct shm_head *shm_reader_head(const struct shm_reader *reader);
@@ -51,3 +52,17 @@ void shm_reader_trace_range(const struct shm_reader *reader, uint32_t worker, ui
 			    uint64_t *end);
 const struct trace_record *shm_reader_trace(const struct shm_reader *reader, uint32_t worker,
 					    uint64_t number);
+
+// Copies the verdicts that were written since the last time: all that there are, the first time.
+// As shm_reader_refresh.
+int shm_reader_refresh_verdicts(struct shm_reader *reader);
+
+// Verdicts *first .. *end - 1 are whole in that copy, however late they are looked at.
+void shm_reader_verdict_range(const struct shm_reader *reader, uint32_t worker, uint64_t *first,
+			      uint64_t *end);
+struct verdict shm_reader_verdict(const struct shm_reader *reader, uint32_t worker,
+				  uint64_t number);
+
+// The field of the drop that the instance calls by this number, or NULL: another version's numbers
+// are other ones, names stay.
+const struct shm_field *shm_reader_drop(const struct shm_reader *reader, uint32_t reason);

@@ -9,6 +9,7 @@
 #include <rte_mbuf.h>
 
 #include "pkt/pool.h"
+#include "pkt/record.h"
 
 static struct pkt *from_mbuf(struct rte_mbuf *m)
 {
@@ -196,11 +197,35 @@ bool pkt_copy(const struct env *env, struct pkt *to, const void *from, uint16_t 
 	return true;
 }
 
-COLD void pkt_drop(const struct env *env, struct pkt *p, enum drop reason)
+static COLD void drop(const struct env *env, struct pkt *p, enum drop reason,
+		      const struct record_head *head)
 {
 	ASSERT(reason > DROP_OK && reason < DROP_COUNT);
 	drop_count(env, reason);
+	if (env->verdicts)
+		record_drop(env, p, reason, head);
 	pkt_free(p);
+}
+
+COLD void pkt_drop(const struct env *env, struct pkt *p, enum drop reason)
+{
+	drop(env, p, reason, &(struct record_head){.kind = VERDICT_HEAD_TRANSPORT});
+}
+
+COLD void pkt_drop_ip(const struct env *env, struct pkt *p, enum drop reason)
+{
+	drop(env, p, reason, &(struct record_head){.kind = VERDICT_HEAD_IP});
+}
+
+COLD void pkt_drop_frame(const struct env *env, struct pkt *p, enum drop reason)
+{
+	drop(env, p, reason, &(struct record_head){.kind = VERDICT_HEAD_FRAME});
+}
+
+COLD void pkt_drop_unsent(const struct env *env, struct pkt *p, enum drop reason,
+			  const void *header, uint16_t len)
+{
+	drop(env, p, reason, &(struct record_head){VERDICT_HEAD_IP, len, header});
 }
 
 void pkt_consume(const struct env *env, struct pkt *p)

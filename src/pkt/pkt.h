@@ -118,6 +118,37 @@ static inline uint16_t pkt_word(const struct pkt *p)
 	return p->mbuf.port;
 }
 
+// Where a received packet came from and which one it was, in the eight bytes in which drivers leave
+// its hash: noted by the way in (port_rx) for whoever records what became of it. 0 of what was made
+// here, as nobody else writes them.
+//
+//   bits 0-15   where its frame begins in the buffer     16-23  index of the port
+//   24-31       the worker that received it              32-63  its number there, from 1
+static inline uint64_t pkt_origin(const struct pkt *p)
+{
+	uint64_t origin;
+
+	memcpy(&origin, &p->mbuf.hash, sizeof(origin));
+	return origin;
+}
+
+// The origin without the place of its frame: base, for the first of a burst, and
+// base + PKT_ORIGIN_NEXT for the one behind it.
+#define PKT_ORIGIN_NEXT (UINT64_C(1) << 32)
+
+static inline uint64_t pkt_origin_base(uint32_t number, uint32_t worker, uint16_t port)
+{
+	return (uint64_t)number << 32 | (uint64_t)worker << 24 | (uint64_t)port << 16;
+}
+
+static inline void pkt_set_origin(struct pkt *p, uint64_t base)
+{
+	uint64_t origin = base | p->mbuf.data_off;
+
+	static_assert(sizeof(p->mbuf.hash) == sizeof(origin), "the hash has room for it");
+	memcpy(&p->mbuf.hash, &origin, sizeof(origin));
+}
+
 // How many owners this segment's bytes have. Who owns one and reads 1 is alone, and may do as it
 // likes: write, or free. Others owned it before, on other threads perhaps, and gave theirs back
 // with a release in release_count; acquire here puts all their accesses before ours. Relaxed would
@@ -292,9 +323,18 @@ enum copy_reason { COPY_PACK, COPY_API, COPY_ERROR };
 bool pkt_copy(const struct env *env, struct pkt *to, const void *from, uint16_t len,
 	      enum copy_reason why);
 
-// Drops: counts the reason and releases the packet. Every packet that ends without being
-// transmitted, consumed or queued ends here.
+// Drops: counts the reason, records it (pkt/record.h) and releases the packet. Every packet that
+// ends without being transmitted, consumed or queued ends here.
 void pkt_drop(const struct env *env, struct pkt *p, enum drop reason);
+
+// The same of one on its way out, in whatever buffer: it has its IP header already, or its ethernet
+// header too.
+void pkt_drop_ip(const struct env *env, struct pkt *p, enum drop reason);
+void pkt_drop_frame(const struct env *env, struct pkt *p, enum drop reason);
+
+// The same of one that has no IP header yet: the record begins with this one, of len bytes.
+void pkt_drop_unsent(const struct env *env, struct pkt *p, enum drop reason, const void *header,
+		     uint16_t len);
 
 // The packet did its work (its content was acted upon): counts and releases.
 void pkt_consume(const struct env *env, struct pkt *p);

@@ -127,6 +127,14 @@ struct hands *mesh_hands(struct mesh *mesh, uint32_t worker)
 	return &mesh->hands[worker];
 }
 
+static COLD void drop_handed(const struct env *env, struct pkt *p)
+{
+	if (mesh_what(pkt_word(p)) == HANDED_OUTPUT)
+		pkt_drop_frame(env, p, DROP_WORKER_RING_FULL);
+	else
+		pkt_drop(env, p, DROP_WORKER_RING_FULL); // received, or a note
+}
+
 static void send_stage(const struct env *env, struct hands *h, uint32_t to)
 {
 	struct stage *s = &h->stage[to];
@@ -135,7 +143,7 @@ static void send_stage(const struct env *env, struct hands *h, uint32_t to)
 
 	counter_add(env, COUNTER_handed_out_pkts, put);
 	for (uint32_t i = put; i < s->count; i++)
-		pkt_drop(env, s->pkt[i], DROP_WORKER_RING_FULL);
+		drop_handed(env, s->pkt[i]);
 	s->count = 0;
 	h->staged &= ~(UINT64_C(1) << to);
 }

@@ -9,12 +9,16 @@
 uint16_t port_rx(const struct env *env, struct port *port, struct pkt **pkts, uint16_t count)
 {
 	uint16_t n = port->ops->rx(port, pkts, count);
+	uint64_t origin =
+		pkt_origin_base((uint32_t)port->rx_pkts + 1, env->worker_index, port->index);
 	uint64_t bytes = 0;
 
 	if (n == 0)
 		return 0;
-	for (uint16_t i = 0; i < n; i++)
+	for (uint16_t i = 0; i < n; i++, origin += PKT_ORIGIN_NEXT) {
+		pkt_set_origin(pkts[i], origin);
 		bytes += pkt_len(pkts[i]);
+	}
 	port->rx_pkts += n;
 	port->rx_bytes += bytes;
 	counter_add(env, COUNTER_rx_pkts, n);
@@ -27,7 +31,7 @@ void port_tx(const struct env *env, struct port *port, struct pkt *p)
 	if (UNLIKELY(port->stage_count == PORT_STAGE_PKTS)) {
 		port_tx_flush(env, port);
 		if (port->stage_count == PORT_STAGE_PKTS) {
-			pkt_drop(env, p, DROP_TX_RING_FULL);
+			pkt_drop_frame(env, p, DROP_TX_RING_FULL);
 			return;
 		}
 	}
@@ -83,7 +87,7 @@ uint32_t port_tx_staged(const struct env *env, struct port *port)
 void port_tx_discard(const struct env *env, struct port *port)
 {
 	for (; port->stage_count; port->stage_count--) {
-		pkt_drop(env, port->stage[port->stage_first], DROP_TX_RING_FULL);
+		pkt_drop_frame(env, port->stage[port->stage_first], DROP_TX_RING_FULL);
 		port->stage_first = (port->stage_first + 1) % PORT_STAGE_PKTS;
 	}
 	set_queued(env, port, 0);

@@ -27,6 +27,7 @@
 #include "net/ip4.h"
 #include "net/udp.h"
 #include "observe/trace.h"
+#include "observe/verdict.h"
 #include "pkt/pool.h"
 #include "wire/arp.h"
 #include "wire/checksum.h"
@@ -39,6 +40,8 @@ struct bed {
 	struct env env;
 	struct counters counters;
 	struct trace trace;
+	struct verdicts verdicts; // of which the records are
+	struct verdict records[VERDICT_RECORDS_PRIVATE];
 	struct wheel *wheel;
 	struct net *net;
 	struct capture_port port[2];
@@ -64,6 +67,7 @@ static inline void bed_conserved(struct bed *b)
 	for (int i = 0; i < 2; i++)
 		port_tx_flush(&b->env, &b->port[i].port);
 	assert_int_equal(counters_unaccounted(&b->counters), 0);
+	assert_int_equal(counters_drops(&b->counters), b->verdicts.written);
 }
 
 static inline uint64_t bed_drops(const struct bed *b, enum drop reason)
@@ -71,11 +75,22 @@ static inline uint64_t bed_drops(const struct bed *b, enum drop reason)
 	return b->counters.drop[reason];
 }
 
+// What the flight recorder has of the last drop.
+static inline const struct verdict *bed_verdict(const struct bed *b)
+{
+	assert_true(b->verdicts.written > 0);
+	return &b->records[(b->verdicts.written - 1) & b->env.verdict_mask];
+}
+
 static inline struct bed *bed_create_with(uint32_t flags, const struct net_config *config)
 {
 	struct bed *b = calloc(1, sizeof(*b));
 
-	b->env = (struct env){.now_ns = 1000, .counters = &b->counters, .trace = &b->trace};
+	b->env = (struct env){.now_ns = 1000,
+			      .counters = &b->counters,
+			      .trace = &b->trace,
+			      .verdicts = &b->verdicts,
+			      .verdict_mask = VERDICT_RECORDS_PRIVATE - 1};
 	rng_seed(&b->env.rng, 1);
 	memcpy(b->env.secret, "0123456789abcdef", 16);
 	static const char *const names[POOL_KINDS] = {"bed_rx", "bed_tx", "bed_head", "bed_ctrl"};

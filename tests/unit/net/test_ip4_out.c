@@ -233,6 +233,22 @@ static void more_segments_than_the_port_takes_are_packed(void **state)
 	bed_destroy(b);
 }
 
+// The flight recorder says where the last drop was to go, though it had no IP header yet.
+static void check_unsent(struct bed *b, enum drop reason, be32 to)
+{
+	const struct verdict *v = bed_verdict(b);
+	struct ipv4_header h;
+
+	assert_int_equal(v->reason, reason);
+	assert_int_equal(v->head_kind, VERDICT_HEAD_IP);
+	memcpy(&h, v->head, sizeof(h));
+	assert_int_equal(h.version_ihl, IPV4_VERSION_IHL);
+	assert_int_equal(h.protocol, IP_TCP);
+	assert_int_equal(h.src.raw, OURS.raw);
+	assert_int_equal(h.dst.raw, to.raw);
+	assert_int_equal(be16_get(h.total_len), v->len);
+}
+
 static void what_no_packing_makes_fit_is_dropped(void **state)
 {
 	struct bed *b = bed_create_with(0, &(struct net_config){0});
@@ -244,6 +260,7 @@ static void what_no_packing_makes_fit_is_dropped(void **state)
 	net_output(b->net, segments(b, size, 3), &out);
 	bed_conserved(b);
 	assert_int_equal(bed_drops(b, DROP_TX_CHAIN), 1);
+	check_unsent(b, DROP_TX_CHAIN, PEER);
 	struct pkt *all[8192];
 	uint32_t count = pool_available(b->env.pool[POOL_TX]) - 2;
 	assert_int_equal(pool_get(b->env.pool[POOL_TX], all, count), 0);
@@ -265,6 +282,7 @@ static void without_a_route_it_is_dropped(void **state)
 	net_output(b->net, segments(b, NULL, 0), &out);
 	bed_conserved(b);
 	assert_int_equal(bed_drops(b, DROP_NO_ROUTE), 1);
+	check_unsent(b, DROP_NO_ROUTE, FAR);
 	bed_destroy(b);
 }
 

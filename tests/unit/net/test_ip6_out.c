@@ -44,6 +44,14 @@ static void what_the_path_does_not_carry_is_not_sent(void **state)
 	assert_int_equal(b->port[0].tx_count, 1);
 	send_segment(b, 1441, &(struct net_out){.dont_fragment = true});
 	assert_int_equal(bed_drops(b, DROP_IP6_TOO_BIG), 1);
+	const struct verdict *v = bed_verdict(b); // which has a header that the packet had not yet
+	struct ipv6_header h;
+
+	assert_int_equal(v->reason, DROP_IP6_TOO_BIG);
+	assert_int_equal(v->head_kind, VERDICT_HEAD_IP);
+	memcpy(&h, v->head, sizeof(h));
+	assert_int_equal(h.next_header, IP_TCP);
+	assert_memory_equal(h.dst, PEER6.byte, sizeof(h.dst));
 	assert_int_equal(b->port[0].tx_count, 1);
 	bed_destroy(b);
 }

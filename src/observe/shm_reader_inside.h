@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The reader of the shared-memory file from inside: for shm_reader.c and shm_reader_rings.c.
+#pragma once
+
+#include <stddef.h>
+
+#include "base/limits.h"
+#include "observe/instance.h"
+#include "observe/shm_reader.h"
+
+// A ring of records in a row of a table: how many were written, and the records.
+struct ring_fields {
+	const struct shm_table *table; // NULL: there is no such ring
+	const struct shm_field *written, *records;
+	uint64_t capacity; // records, a power of two
+};
+
+struct shm_reader {
+	int fd;
+	size_t bytes;                   // of the file
+	size_t light_bytes;             // of them, those that copy has: the verdicts are behind
+	char *copy;                     // its head and fields are not looked at after open
+	char *verdicts;                 // a copy of their table, once it was asked for
+	struct shm_head head;           // checked once
+	const struct shm_field *fields; // checked once; a copy too
+	size_t fields_bytes;
+	struct ring_fields verdict_ring;
+	uint64_t verdict_range[WORKERS_MAX][2]; // those that the copy has whole
+	char path[INSTANCE_PATH_BYTES];
+};
+
+static inline const char *copy_at(const struct shm_reader *r, const struct shm_table *t,
+				  uint32_t row, const struct shm_field *f)
+{
+	return r->copy + t->offset + (uint64_t)row * t->row_bytes + f->offset;
+}
+
+// Of the file's end, which the verdicts are.
+static inline size_t shm_reader_verdict_bytes(const struct shm_reader *r)
+{
+	return r->bytes - r->light_bytes;
+}
+
+// len bytes of the file from an offset on. 0, or a negative errno with err_set.
+int shm_reader_part(struct shm_reader *r, void *to, uint64_t offset, size_t len);
+
+// The ring in a table of this name; its table is NULL when there is none.
+struct ring_fields shm_reader_ring(const struct shm_reader *r, const char *name, enum shm_kind kind,
+				   size_t record_bytes);

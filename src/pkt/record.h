@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Writing the flight recorder (observe/verdict.h): a packet's first bytes, and what became of it.
+#pragma once
+
+#include "observe/counter.h"
+#include "observe/verdict.h"
+#include "pkt/pkt.h"
+
+// How a dropped packet begins. TRANSPORT: nobody says, so a received one is recorded as its frame
+// came, whatever was stripped since; the others are on their way out, and begin where they do now.
+struct record_head {
+	enum verdict_head kind;
+	uint16_t len;       // of header
+	const void *header; // in front of the packet's bytes, in the record alone; or NULL
+};
+
+// The packet is about to be dropped. The worker's; env->verdicts is there.
+void record_drop(const struct env *env, const struct pkt *p, enum drop reason,
+		 const struct record_head *head);
