@@ -5,13 +5,14 @@ import re
 from tidylib.tree import Finding
 
 FLOOR = {"base": 0, "sync": 1, "observe": 1, "wire": 1, "pkt": 2, "port": 3, "net": 4, "tcp": 5,
-         "core": 6, "api": 7, "function": 8, "service": 8, "control": 9, "sim": 9, "cli": 9}
+         "core": 6, "api": 7, "function": 8, "service": 8, "control": 9, "sim": 9, "see": 9, "cli": 9}
 # dpdk/ implements pkt/pool.h and port/port.h: it sees what they see, and nobody includes it.
 DPDK_SEES = 3
 SAME_FLOOR = {("observe", "sync"),  # counters are atomic cells
               ("sim", "control"),   # scenarios are read as configurations are
-              ("cli", "sim"), ("cli", "control")}  # the command is the front of what both do
-PUBLIC_FROM = {"api", "service", "function", "control", "sim", "cli"}
+              # the command is the front of what all do
+              ("cli", "sim"), ("cli", "control"), ("cli", "see")}
+PUBLIC_FROM = {"api", "service", "function", "control", "sim", "see", "cli"}
 # Below api/ types are shared with users, and start-up reads their options; no public call is made.
 PUBLIC_BELOW = {"prismnet/types.h"}
 PUBLIC_CORE = {"prismnet/types.h", "prismnet/stack.h"}

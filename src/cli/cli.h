@@ -12,6 +12,7 @@ enum cli_exit {
 	CLI_FAILED = 1,      // it was tried and did not work
 	CLI_USAGE = 2,       // the command line or the configuration is wrong
 	CLI_ENVIRONMENT = 3, // this machine, as it is, cannot do it
+	CLI_FOUND = 4,       // prism why: something was dropped
 };
 
 #define CLI_OPTIONS_MAX 32
@@ -71,6 +72,8 @@ int cmd_doctor(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_top(int argc, char **argv);
 int cmd_stats(int argc, char **argv);
+int cmd_drops(int argc, char **argv);
+int cmd_why(int argc, char **argv);
 int cmd_load(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_sim(int argc, char **argv);

@@ -58,6 +58,21 @@ static const struct cli_option stats_options[] = {
 	{"interval", 'i', "TIME", "print what was added, again and again after so long"},
 };
 
+// The order is drops.c's.
+static const struct cli_option drops_options[] = {
+	{"json", 'j', NULL, "everything as one JSON object"},
+	{"instance", 'n', "NAME", "which instance, when there are several"},
+	{"interval", 'i', "TIME", "print it with rates, again and again after so long"},
+	{"follow", 'f', NULL, "a line for each as it happens"},
+};
+
+// The order is why.c's.
+static const struct cli_option why_options[] = {
+	{"json", 'j', NULL, "everything as one JSON object"},
+	{"instance", 'n', "NAME", "which instance, when there are several"},
+	{"all", 'a', NULL, "all groups of a reason, not only the five largest"},
+};
+
 static const struct cli_option rebalance_options[] = {
 	{"json", 'j', NULL, "what the instance answers, as JSON"},
 	{"instance", 'n', "NAME", "which instance, when there are several"},
@@ -180,6 +195,26 @@ const struct cli_command cli_commands[] = {
 	 .sentence = "an instance's numbers, as lines or as JSON",
 	 .more = "Names are stable. PATTERN keeps those that match, for example 'drop.*'. Works "
 		 "on a running, a stuck and a dead instance."},
+	{.name = "drops",
+	 .arguments = "[FILTER]",
+	 .run = cmd_drops,
+	 OPTIONS(drops_options),
+	 .sentence = "what an instance dropped, by reason, from where, and what to do",
+	 .more = "Counts are since its start; networks (24 bits of IPv4, 64 of IPv6) and ports are "
+		 "those of the drops that its flight recorder still has. -f prints each drop as it "
+		 "happens, those that match FILTER (as tcpdump takes it) if there is one. Works on "
+		 "a running, a stuck and a dead instance."},
+	{.name = "why",
+	 .arguments = "[FILTER]",
+	 .run = cmd_why,
+	 OPTIONS(why_options),
+	 .sentence = "what became of these packets, why, and what to do",
+	 .more = "FILTER is as tcpdump takes it: host 10.0.0.5 and tcp port 80. Tells of packets "
+		 "that were dropped, from the flight recorder, which is always on; nothing has to "
+		 "be armed beforehand. Packets that have a reason in common stand together. A VLAN "
+		 "tag is looked through, unless the filter speaks of vlan. The exit code is 4 when "
+		 "anything that matches was dropped. Works on a running, a stuck and a dead "
+		 "instance."},
 	{.name = "rebalance",
 	 .arguments = "[on | off | now]",
 	 .words = "on off now",
