@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// counted WHAT CONNECTIONS OPERATIONS [idle|serves]: a service and its clients in one process, for
-// counting the server's instructions. WHAT is http (keep-alive), http-new (a connection each),
-// tcp-echo or udp-echo, with messages of 64 bytes. The first quarter of the operations warms up;
-// what follows runs inside counted_turn and nowhere else:
+// counted WHAT CONNECTIONS OPERATIONS [idle|serves|unrecorded]: a service and its clients in one
+// process, for counting the server's instructions. WHAT is http (keep-alive), http-new (a
+// connection each), tcp-echo or udp-echo, with messages of 64 bytes, or udp-drop, the same to a
+// port where nobody listens. The first quarter of the operations warms up; what follows runs inside
+// counted_turn and nowhere else:
 //   valgrind --tool=callgrind --toggle-collect=counted_turn counted http 64 10000
 // Prints what was counted as JSON. With a fourth argument the server has a second worker, without a
-// queue, who serves nobody or half of the connections; only the first one's turns are counted.
+// queue, who serves nobody or half of the connections; only the first one's turns are counted. Or
+// the server has no flight recorder.
 // Turns alternate, so a burst is as long as there are connections.
 #include <inttypes.h>
 #include <stdio.h>
@@ -36,10 +38,10 @@ struct client {
 static struct duo duo;
 static struct client *clients;
 static struct prism_endpoint target;
-static bool is_http, is_udp, is_new;
+static bool is_http, is_udp, is_new, is_drop;
 static struct prism_worker *second[2]; // workers of both sides, or NULL; the client's is idle
 static char request[256];
-static uint32_t request_bytes, answer_bytes;
+static uint32_t request_bytes, answer_bytes, client_count;
 static uint64_t operations;
 
 static void send_one(struct client *c)
@@ -125,12 +127,22 @@ static void turn_others(void)
 	duo.now_ns += TURN_NS;
 }
 
+// Nobody answers: one each, every turn.
+static void send_all(void)
+{
+	for (uint32_t i = 0; i < client_count; i++)
+		send_one(&clients[i]);
+	operations += client_count;
+}
+
 static uint64_t run(uint64_t wanted, bool counts)
 {
 	uint64_t end = operations + wanted, turns = 0;
 
 	for (; operations < end; turns++) {
 		duo_must(turns < 1000 * wanted + 100000, "no progress");
+		if (is_drop)
+			send_all();
 		if (counts)
 			counted_turn();
 		else
@@ -187,7 +199,8 @@ static void make_request(const char *what)
 {
 	is_http = strncmp(what, "http", 4) == 0;
 	is_new = strcmp(what, "http-new") == 0;
-	is_udp = strcmp(what, "udp-echo") == 0;
+	is_drop = strcmp(what, "udp-drop") == 0;
+	is_udp = is_drop || strcmp(what, "udp-echo") == 0;
 	memset(request, 'm', MESSAGE_BYTES);
 	request_bytes = MESSAGE_BYTES;
 	if (is_http)
@@ -210,6 +223,7 @@ static void start_service(struct prism_worker *worker, const char *root)
 static void start_clients(uint32_t connections)
 {
 	clients = calloc(connections, sizeof(*clients));
+	client_count = connections;
 	duo_must(clients != NULL, "memory");
 	for (uint32_t i = 0; i < connections; i++) {
 		struct prism_endpoint any = {.port = 0};
@@ -232,13 +246,17 @@ static void start(uint32_t connections, const char *more)
 	limits.connections_max = 20000;
 	limits.udp_max = connections + 8;
 	limits.time_wait_ns = 1000000;
-	limits.workers = more ? 2 : 1;
+	bool two = more && strcmp(more, "unrecorded") != 0;
+
+	limits.workers = two ? 2 : 1;
 	duo_open(&duo, "counted", &limits);
-	prism_endpoint_parse(DUO_SERVER ":80", &target);
+	prism_endpoint_parse(is_drop ? DUO_SERVER ":81" : DUO_SERVER ":80", &target);
+	if (more && !two)
+		duo.worker[SERVER]->env.verdicts = NULL;
 	start_service(duo.worker[SERVER], root);
-	for (int i = 0; i < 2 && more; i++)
+	for (int i = 0; i < 2 && two; i++)
 		second[i] = prism_worker_get(duo.prism[i], 1);
-	if (more && strcmp(more, "serves") == 0)
+	if (two && strcmp(more, "serves") == 0)
 		start_service(second[SERVER], root);
 	if (is_http)
 		remove_site(root);
@@ -258,9 +276,10 @@ int main(int argc, char **argv)
 	const char *more = argc == 5 ? argv[4] : NULL;
 
 	if (argc < 4 || argc > 5 ||
-	    (more && strcmp(more, "idle") != 0 && strcmp(more, "serves") != 0)) {
-		fprintf(stderr, "usage: counted http|http-new|tcp-echo|udp-echo CONNECTIONS "
-				"OPERATIONS [idle|serves]\n");
+	    (more && strcmp(more, "idle") != 0 && strcmp(more, "serves") != 0 &&
+	     strcmp(more, "unrecorded") != 0)) {
+		fprintf(stderr, "usage: counted http|http-new|tcp-echo|udp-echo|udp-drop "
+				"CONNECTIONS OPERATIONS [idle|serves|unrecorded]\n");
 		return 2;
 	}
 	uint32_t connections = (uint32_t)atoi(argv[2]);
@@ -268,8 +287,9 @@ int main(int argc, char **argv)
 
 	make_request(argv[1]);
 	start(connections, more);
-	learn();
-	for (uint32_t i = 0; i < connections; i++) {
+	if (!is_drop)
+		learn();
+	for (uint32_t i = 0; i < connections && !is_drop; i++) {
 		if (is_udp || (i == 0 && !is_new))
 			send_one(&clients[i]);
 		else

@@ -154,6 +154,10 @@ def benches(place):
         found.append(Bench({"prism": lambda w=what, c=connections: counted(place, w, c)},
                            [Row(name, "instr/request", "request"),
                             Row(name + ".packet", "instr/packet", "packet")], runs=1))
+    found.append(Bench({"prism": lambda: counted(place, "udp-drop", 64),
+                        "unrecorded": lambda: counted(place, "udp-drop", 64, "unrecorded")},
+                       [Row("instructions.udp-drop.64", "instr/packet", "request", "unrecorded",
+                            "request", "the same without flight recorder")], runs=1))
     for what in ("http", "tcp-echo", "udp-echo"):
         found.append(Bench({"prism": lambda w=what: counted(place, w, 64, "idle"),
                             "alone": lambda w=what: counted(place, w, 64)},
