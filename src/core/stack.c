@@ -98,14 +98,15 @@ static void process(struct prism_worker *w, struct pkt *p, struct arrival *a, en
 }
 
 // What TCP fetches ahead for: each segment but text that follows text of its flow, which is told so
-// (tcp/run.c) and needs nothing more. *last: the one before.
+// (tcp/run.c) and needs nothing more. *last: the one before, or NULL.
 static inline void add_segment(const struct arrival **segs, uint32_t *count, struct arrival **last,
 			       struct arrival *a)
 {
 	struct arrival *before = *last;
 
 	*last = a;
-	if (UNLIKELY(before->flow_hash == a->flow_hash) && before->has_text && a->has_text) {
+	if (before && UNLIKELY(before->flow_hash == a->flow_hash) && before->has_text &&
+	    a->has_text) {
 		before->in_run |= RUN_LEADS;
 		a->in_run = RUN_FOLLOWS;
 		return;
@@ -118,7 +119,7 @@ void stack_input(struct prism_worker *w, uint16_t port_index, struct pkt **pkts,
 	struct arrival arrival[BURST_PKTS];
 	enum next next[BURST_PKTS];
 	const struct arrival *segs[BURST_PKTS], *segs6[BURST_PKTS];
-	struct arrival none = {0}, *last = &none, *last6 = &none;
+	struct arrival *last = NULL, *last6 = NULL;
 	uint32_t seg_count = 0, seg6_count = 0;
 
 	for (uint16_t i = 0; i < MIN(count, AHEAD_PKTS); i++)

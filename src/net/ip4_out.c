@@ -6,6 +6,7 @@
 // here in software. Datagram ids: a packet that is not to be fragmented is atomic and may have any
 // (ip4_whole_id), the rest count per destination (RFC 6864 4.1, 4.2; RFC 7739 5.3).
 #include "net/inside.h"
+#include "net/segment_out.h"
 #include "wire/checksum.h"
 #include "wire/udp.h"
 
@@ -168,25 +169,6 @@ static bool fits(const struct pkt *p, const struct net_out *out)
 		       path->mtu_bytes;
 }
 
-// A segment whose header's sum is known, on its way without tag or offload, as nearly all are.
-HOT_INLINE void output_plain(struct net *net, struct pkt *p, const struct net_out *out)
-{
-	struct ipv4_header ip = net_plain_header(out->path, out->protocol);
-	uint32_t len = pkt_len(p);
-	uint64_t sum = (uint64_t)ip.src.raw + ip.dst.raw + be16_of(out->protocol).raw +
-		       be16_of((uint16_t)len).raw + out->l4_header_sum;
-
-	ip.tos = (uint8_t)(out->dscp << 2 | out->ecn);
-	ip.ttl = out->ttl ? out->ttl : IPV4_TTL_DEFAULT;
-	if (len > out->l4_header_len)
-		sum += net_sum(net->env->seals, p, out->l4_header_len, len - out->l4_header_len);
-	be16 field = checksum_finish(checksum_from_words(sum));
-
-	memcpy(pkt_at(p, out->checksum_offset), &field, sizeof(field));
-	pkt_prepend(p, PLAIN_HEADERS_BYTES);
-	net_send_plain(net, out->path, p, ip);
-}
-
 void net_output(struct net *net, struct pkt *p, const struct net_out *out)
 {
 	struct net_path *path = out->path;
@@ -205,7 +187,7 @@ void net_output(struct net *net, struct pkt *p, const struct net_out *out)
 		return;
 	}
 	if (LIKELY(out->l4_header_sum && out->dont_fragment && net_is_plain(net, path, p))) {
-		output_plain(net, p, out);
+		net_output_plain(net, p, out);
 		return;
 	}
 	struct ip4_send s = {

@@ -9,7 +9,7 @@
 // MUST-60: nothing waits for ever. The sender's silly-window avoidance stays (RFC 9293 3.8.6.2.1).
 #include "tcp/output.h"
 
-#include "net/net.h"
+#include "net/segment_out.h"
 #include "observe/counter.h"
 #include "observe/trace.h"
 #include "pkt/pkt.h"
@@ -59,19 +59,19 @@ HOT_INLINE void send_segment(struct tcp *tcp, struct conn *c, struct pkt *p, uin
 					c->rcv.ts_recent);
 	window_told(c);
 	counter_add(tcp->env, COUNTER_tcp_segs_out, 1);
-	net_output(tcp->net, p,
-		   &(struct net_out){
-			   .path = &c->path,
-			   .protocol = TCP_PROTOCOL,
-			   .dscp = c->dscp, // RFC 9293 MUST-48
-			   .ttl = c->ttl,   // RFC 9293 MUST-49
-			   .ecn = ecn.field,
-			   .dont_fragment = true, // RFC 8899 R1
-			   .l4_header_len = header_len,
-			   .l4_header_sum = sum,
-			   .checksum_offset = TCP_CHECKSUM_OFFSET,
-			   .tso_segment_bytes = text_len > c->mss_bytes ? c->mss_bytes : 0,
-		   });
+	net_output_segment(tcp->net, p,
+			   (struct net_out){
+				   .path = &c->path,
+				   .protocol = TCP_PROTOCOL,
+				   .dscp = c->dscp, // RFC 9293 MUST-48
+				   .ttl = c->ttl,   // RFC 9293 MUST-49
+				   .ecn = ecn.field,
+				   .dont_fragment = true, // RFC 8899 R1
+				   .l4_header_len = header_len,
+				   .l4_header_sum = sum,
+				   .checksum_offset = TCP_CHECKSUM_OFFSET,
+				   .tso_segment_bytes = text_len > c->mss_bytes ? c->mss_bytes : 0,
+			   });
 }
 
 // Flags of the segment that ends at this offset. RFC 9293 MUST-61: PSH when it empties the queue.
@@ -82,16 +82,12 @@ static uint8_t flags_at(const struct conn *c, uint64_t end)
 	return conn_is(c, CONN_FIN_QUEUED) ? TCP_PSH | TCP_FIN : TCP_PSH;
 }
 
-// A packet of text, with the FIN when that is next. Returns the sequence space that left, 0 without
-// a packet.
+// A packet of text, with the FIN when that is next. Returns the sequence space that left.
 HOT_INLINE uint64_t send_packet(struct tcp *tcp, struct conn *c, struct pkt *p, uint64_t offset,
 				uint32_t len)
 {
-	uint8_t flags;
+	uint8_t flags = flags_at(c, offset + len);
 
-	if (UNLIKELY(!p))
-		return 0;
-	flags = flags_at(c, offset + len);
 	send_segment(tcp, c, p, offset, flags);
 	if (UNLIKELY(c->paced))
 		pace_sent(tcp, c, offset, len);
@@ -107,7 +103,7 @@ static COLD uint64_t send_text(struct tcp *tcp, struct conn *c, uint64_t offset,
 	if (UNLIKELY(!net_has_room(tcp->net, &c->path)))
 		return 0;
 	p = sendq_segment(tcp, c, offset, &len, MAX(c->path.tx_segs_max, UINT8_C(2)));
-	return send_packet(tcp, c, p, offset, len);
+	return p ? send_packet(tcp, c, p, offset, len) : 0;
 }
 
 // The same of new text.
@@ -118,7 +114,7 @@ HOT_INLINE uint64_t send_new_text(struct tcp *tcp, struct conn *c, uint32_t len)
 	if (UNLIKELY(!net_has_room(tcp->net, &c->path)))
 		return 0;
 	p = sendq_new_segment(tcp, c, &len, MAX(c->path.tx_segs_max, UINT8_C(2)));
-	return send_packet(tcp, c, p, c->snd.nxt, len);
+	return LIKELY(p) ? send_packet(tcp, c, p, c->snd.nxt, len) : 0;
 }
 
 // The FIN alone: its text left before.

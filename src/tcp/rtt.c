@@ -28,18 +28,7 @@ void rtt_sample(struct conn *c, uint64_t rtt_ns)
 	c->rtt.srtt_us = MAX((uint32_t)((7 * (uint64_t)c->rtt.srtt_us + r) / 8), 1u);
 }
 
-// RFC 6298 2.3. An ACK for every second segment lets the variance of a long steady path decay to
-// nothing, so the least timeout is a floor for it too, as in Linux: 150 ms of path and 200 ms of
-// least timeout would leave 50 ms to a queue that grows. RFC 6298 R2, R3; RFC 7323 R16.
-static uint64_t over_srtt_ns(const struct tcp *tcp, const struct conn *c)
-{
-	uint64_t variance_ns = 4 * (uint64_t)c->rtt.rttvar_us * NS_PER_US;
-
-	return c->rtt.srtt_us * NS_PER_US + MAX(variance_ns, tcp->config.rto_ns_min);
-}
-
-// RFC 6298 R1, R4, R5, R14
-uint64_t rtt_rto_ns(const struct tcp *tcp, const struct conn *c)
+COLD uint64_t rtt_rto_ns_unusual(const struct tcp *tcp, const struct conn *c)
 {
 	uint8_t doublings = MIN((uint8_t)c->backoff, (uint8_t)DOUBLINGS_MAX);
 	uint64_t rto_ns;
@@ -49,7 +38,7 @@ uint64_t rtt_rto_ns(const struct tcp *tcp, const struct conn *c)
 				 ? RTO_AFTER_LOST_SYN_NS
 				 : RTO_INITIAL_NS;
 	else
-		rto_ns = over_srtt_ns(tcp, c);
+		rto_ns = rtt_over_srtt_ns(tcp, c);
 	rto_ns = MAX(rto_ns, tcp->config.rto_ns_min);
 	// RFC 6298 5.5: back off, 2.5: up to a bound.
 	return MIN(rto_ns << doublings, RTO_NS_MAX);

@@ -35,5 +35,23 @@ static inline uint64_t rtt_min_ns(const struct conn *c)
 	return MIN(min_us, (uint64_t)c->rtt.srtt_us) * NS_PER_US;
 }
 
-// The retransmission timeout, with its doublings.
-uint64_t rtt_rto_ns(const struct tcp *tcp, const struct conn *c);
+// RFC 6298 2.3. An ACK for every second segment lets the variance of a long steady path decay to
+// nothing, so the least timeout is a floor for it too, as in Linux: 150 ms of path and 200 ms of
+// least timeout would leave 50 ms to a queue that grows. RFC 6298 R2, R3; RFC 7323 R16.
+static inline uint64_t rtt_over_srtt_ns(const struct tcp *tcp, const struct conn *c)
+{
+	uint64_t variance_ns = 4 * (uint64_t)c->rtt.rttvar_us * NS_PER_US;
+
+	return c->rtt.srtt_us * NS_PER_US + MAX(variance_ns, tcp->config.rto_ns_min);
+}
+
+// Before anything was measured, or with doublings.
+uint64_t rtt_rto_ns_unusual(const struct tcp *tcp, const struct conn *c);
+
+// The retransmission timeout, with its doublings. RFC 6298 R1, R4, R5, R14.
+static inline uint64_t rtt_rto_ns(const struct tcp *tcp, const struct conn *c)
+{
+	if (UNLIKELY(c->backoff || c->rtt.srtt_us == 0))
+		return rtt_rto_ns_unusual(tcp, c);
+	return MIN(rtt_over_srtt_ns(tcp, c), RTO_NS_MAX);
+}

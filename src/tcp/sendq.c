@@ -84,7 +84,7 @@ void sendq_set_cookie(struct tcp *tcp, struct conn *c, uint64_t cookie)
 }
 
 // The account of a packet that was cut goes to the part that stays.
-static COLD void hand_on_account(struct tcp *tcp, struct send_desc *d)
+static void hand_on_account(struct tcp *tcp, struct send_desc *d)
 {
 	struct send_desc *rest = &tcp->desc[d->next];
 	uint16_t cost = d->cost;
@@ -95,21 +95,12 @@ static COLD void hand_on_account(struct tcp *tcp, struct send_desc *d)
 	rest->flags &= (uint16_t)~DESC_SHARES;
 }
 
-static void release(struct tcp *tcp, struct conn *c, uint32_t index)
+COLD void sendq_release_shared(struct tcp *tcp, struct send_desc *d)
 {
-	struct send_desc *d = &tcp->desc[index];
-
-	if (UNLIKELY(d->flags & DESC_SHARED))
+	if (d->flags & DESC_SHARED)
 		hand_on_account(tcp, d);
-	else if (!(d->flags & DESC_REGION))
-		pkt_unkeep(tcp->env, d->pkt);
 	if (!(d->flags & DESC_REGION))
 		pkt_free_seg(d->pkt);
-	tcp->cost -= d->cost;
-	c->sendq.cost -= d->cost;
-	d->next = tcp->desc_free;
-	tcp->desc_free = index;
-	tcp->desc_count--;
 }
 
 // What is left is for those who queue: a send finds its descriptors (room.h).
@@ -147,38 +138,6 @@ COLD bool sendq_cut(struct tcp *tcp, struct conn *c, uint32_t index, uint64_t at
 	if (c->sendq.next == index && at <= c->snd.nxt)
 		c->sendq.next = rest_index;
 	return true;
-}
-
-// RFC 2018 R14; RFC 6298 R6: only una lets go of text
-struct sendq_acked sendq_ack(struct tcp *tcp, struct conn *c, uint64_t una)
-{
-	struct sendq_acked acked = {0};
-	uint32_t seen = 0;
-
-	while (c->sendq.head != NO_INDEX) {
-		uint32_t index = c->sendq.head;
-		struct send_desc *d = &tcp->desc[index];
-
-		if (d->offset + d->len > una)
-			break;
-		acked.sent_ns = d->sent_ns;
-		seen |= d->flags;
-		if (d->flags & DESC_COOKIE) {
-			c->sent_cookie = d->cookie;
-			acked.cookie = true;
-		}
-		c->sendq.head = d->next;
-		if (c->sendq.next == index)
-			c->sendq.next = c->sendq.head;
-		release(tcp, c, index);
-	}
-	if (c->sendq.head == NO_INDEX)
-		c->sendq.tail = c->sendq.next = NO_INDEX;
-	// Karn's algorithm, RFC 9293 MUST-18: what was sent twice measures nothing. Nor does what
-	// came after it was lost and waited for it at the receiver.
-	if (UNLIKELY(seen & (DESC_RETRANSMITTED | DESC_UNTIMED)))
-		acked.sent_ns = 0;
-	return acked;
 }
 
 // RFC 9293 MUST-18

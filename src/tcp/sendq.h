@@ -82,8 +82,58 @@ static inline void sendq_trim(struct send_desc *d, uint32_t len)
 		d->buffer_offset = (uint16_t)(d->buffer_offset + len);
 }
 
-// Releases every descriptor that lies below una.
-struct sendq_acked sendq_ack(struct tcp *tcp, struct conn *c, uint64_t una);
+// Of a region, or of a packet that was cut: what it refers to.
+void sendq_release_shared(struct tcp *tcp, struct send_desc *d);
+
+static inline void sendq_release(struct tcp *tcp, struct conn *c, uint32_t index)
+{
+	struct send_desc *d = &tcp->desc[index];
+
+	if (UNLIKELY(d->flags & (DESC_REGION | DESC_SHARED))) {
+		sendq_release_shared(tcp, d);
+	} else {
+		pkt_unkeep(tcp->env, d->pkt);
+		pkt_free_seg(d->pkt);
+	}
+	tcp->cost -= d->cost;
+	c->sendq.cost -= d->cost;
+	d->next = tcp->desc_free;
+	tcp->desc_free = index;
+	tcp->desc_count--;
+}
+
+// Releases every descriptor that lies below una. RFC 2018 R14; RFC 6298 R6: only una lets go of
+// text.
+HOT_INLINE struct sendq_acked sendq_ack(struct tcp *tcp, struct conn *c, uint64_t una)
+{
+	struct sendq_acked acked = {0};
+	uint32_t seen = 0;
+
+	while (c->sendq.head != NO_INDEX) {
+		uint32_t index = c->sendq.head;
+		struct send_desc *d = &tcp->desc[index];
+
+		if (d->offset + d->len > una)
+			break;
+		acked.sent_ns = d->sent_ns;
+		seen |= d->flags;
+		if (d->flags & DESC_COOKIE) {
+			c->sent_cookie = d->cookie;
+			acked.cookie = true;
+		}
+		c->sendq.head = d->next;
+		if (c->sendq.next == index)
+			c->sendq.next = c->sendq.head;
+		sendq_release(tcp, c, index);
+	}
+	if (c->sendq.head == NO_INDEX)
+		c->sendq.tail = c->sendq.next = NO_INDEX;
+	// Karn's algorithm, RFC 9293 MUST-18: what was sent twice measures nothing. Nor does what
+	// came after it was lost and waited for it at the receiver.
+	if (UNLIKELY(seen & (DESC_RETRANSMITTED | DESC_UNTIMED)))
+		acked.sent_ns = 0;
+	return acked;
+}
 
 // What lies below end measures no round trip.
 void sendq_untime(struct tcp *tcp, const struct conn *c, uint64_t end);

@@ -268,20 +268,33 @@ static COLD void pressure_changed(struct tcp *tcp)
 	tcp->pressure_seen = (uint8_t)pressure_of(tcp->env);
 }
 
+// What a turn seldom has to do, or is not alone to do.
+static inline bool has_chores(const struct tcp *tcp)
+{
+	return pressure_of(tcp->env) != tcp->pressure_seen || tcp->reopen_next != NO_INDEX ||
+	       homeless_due(tcp) || !tcp->is_alone || tcp->owing;
+}
+
+static NOINLINE void do_chores(struct tcp *tcp)
+{
+	if (pressure_of(tcp->env) != tcp->pressure_seen)
+		pressure_changed(tcp);
+	if (tcp->reopen_next != NO_INDEX)
+		reopen_some(tcp);
+	if (homeless_due(tcp))
+		homeless_end_some(tcp);
+	if (!tcp->is_alone)
+		tend_tables(tcp);
+	if (tcp->owing)
+		move_pay(tcp);
+}
+
 void tcp_flush(struct tcp *tcp)
 {
 	epoch_quiescent(&tcp->shared->epoch, tcp->reader);
 	pressure_look(tcp->env);
-	if (UNLIKELY(pressure_of(tcp->env) != tcp->pressure_seen))
-		pressure_changed(tcp);
-	if (UNLIKELY(tcp->reopen_next != NO_INDEX))
-		reopen_some(tcp);
-	if (UNLIKELY(homeless_due(tcp)))
-		homeless_end_some(tcp);
-	if (UNLIKELY(!tcp->is_alone))
-		tend_tables(tcp);
-	if (UNLIKELY(tcp->owing))
-		move_pay(tcp);
+	if (UNLIKELY(has_chores(tcp)))
+		do_chores(tcp);
 	if (tcp->flush.head != NO_INDEX)
 		flush_marked(tcp);
 }
