@@ -6,6 +6,13 @@
 // and no minimum batch. What the device refuses is kept in order and offered again next turn.
 #include "port/port.h"
 
+// A call that costs a look into memory may be made more often than once a turn.
+static inline uint32_t stage_less(const struct port *port, bool burst_is_full)
+{
+	return port->flags & PORT_IN_MEMORY && !burst_is_full ? PORT_STAGE_PKTS - PORT_EARLY_PKTS
+							      : 0;
+}
+
 uint16_t port_rx(const struct env *env, struct port *port, struct pkt **pkts, uint16_t count)
 {
 	uint16_t n = port->ops->rx(port, pkts, count);
@@ -19,6 +26,7 @@ uint16_t port_rx(const struct env *env, struct port *port, struct pkt **pkts, ui
 		pkt_set_origin(pkts[i], origin);
 		bytes += pkt_len(pkts[i]);
 	}
+	port->stage_less = stage_less(port, n == count);
 	port->rx_pkts += n;
 	port->rx_bytes += bytes;
 	counter_add(env, COUNTER_rx_pkts, n);
@@ -26,14 +34,23 @@ uint16_t port_rx(const struct env *env, struct port *port, struct pkt **pkts, ui
 	return n;
 }
 
+// False when the stage stays full. A device that did not take all is not asked again for each
+// packet.
+static NOINLINE bool send_early(const struct env *env, struct port *port)
+{
+	port_tx_staged(env, port);
+	if (UNLIKELY(port->stage_count))
+		port->stage_less = 0;
+	return port->stage_count < PORT_STAGE_PKTS;
+}
+
+// The packet that is added stays, so that the end of the turn sees that there was something to do.
 void port_tx(const struct env *env, struct port *port, struct pkt *p)
 {
-	if (UNLIKELY(port->stage_count == PORT_STAGE_PKTS)) {
-		port_tx_flush(env, port);
-		if (port->stage_count == PORT_STAGE_PKTS) {
-			pkt_drop_frame(env, p, DROP_TX_RING_FULL);
-			return;
-		}
+	if (UNLIKELY(port->stage_count + port->stage_less >= PORT_STAGE_PKTS) &&
+	    !send_early(env, port)) {
+		pkt_drop_frame(env, p, DROP_TX_RING_FULL);
+		return;
 	}
 	uint32_t last = (port->stage_first + port->stage_count++) % PORT_STAGE_PKTS;
 

@@ -32,7 +32,7 @@ enum port_flag {
 	PORT_TX_CHAINS = 1 << 4,           // packets of several segments may be sent as they are
 	PORT_RX_CHECKSUM = 1 << 5,         // received packets say whether their checksums were good
 	PORT_RX_PARTIAL_CHECKSUM = 1 << 6, // the peer may hand over unfinished checksums (veth)
-	PORT_RX_IN_MEMORY = 1 << 7,        // an empty rx costs a look into memory, no system call
+	PORT_IN_MEMORY = 1 << 7,           // rx and tx only look into memory, no system call
 	PORT_RELAY = 1 << 8,               // it sends by way of another worker's queue (mesh.h)
 	PORT_FEW_QUEUES = 1 << 9, // fewer than workers: who receives deals new flows out to all
 	PORT_ANSWERS_RETURN = 1 << 10, // a flow's answers come to the queue it last left by
@@ -54,6 +54,11 @@ struct port_rss {
 #define PORT_STAGE_PKTS 1024
 #define PORT_ROOM_PKTS 256
 
+// So many leave at once, in the middle of a turn, from a port in memory whose last burst was not a
+// full one: the other side begins while we go on. Who finds full bursts is behind already, and one
+// call for all is cheaper (docs/adr/0021).
+#define PORT_EARLY_PKTS 16
+
 struct port {
 	const struct port_ops *ops;
 	void *driver; // the implementation's own
@@ -73,6 +78,7 @@ struct port {
 	uint64_t rx_pkts, rx_bytes, tx_pkts, tx_bytes;
 	uint32_t stage_first;  // the oldest staged packet: an index into stage
 	uint32_t stage_count;  // packets staged, a ring from stage_first on
+	uint32_t stage_less;   // places of it not used: a smaller stage is full, and leaves, sooner
 	uint32_t queued_count; // of them, those the queued gauge knows of: refused by the device
 	struct pkt *stage[PORT_STAGE_PKTS];
 	uint32_t stage_bytes[PORT_STAGE_PKTS]; // their lengths: once sent, a packet is not ours to
@@ -97,8 +103,8 @@ static inline bool port_has_room(const struct port *port)
 // Receives a burst and counts it.
 uint16_t port_rx(const struct env *env, struct port *port, struct pkt **pkts, uint16_t count);
 
-// Takes one packet for transmission at the end of the turn; when the stage is full it is flushed,
-// and what the device still refuses is dropped as DROP_TX_RING_FULL.
+// Takes one packet for transmission, at the end of the turn at the latest; when the stage is full
+// it is flushed, and what the device still refuses is dropped as DROP_TX_RING_FULL.
 void port_tx(const struct env *env, struct port *port, struct pkt *p);
 
 // Hands what is staged, at least one packet, to the device. Returns how many it took; what a full
