@@ -243,7 +243,7 @@ static int add_port(struct prism_worker *w, struct port *port, const struct pris
 	if (!shares_device(w, port))
 		port->index = (uint16_t)w->port_count;
 	w->port[w->port_count++] = port;
-	w->idle_looks = port->flags & PORT_IN_MEMORY ? MIN(w->idle_looks, IDLE_LOOKS) : 1;
+	w->idle_looks = port->flags & PORT_RX_IN_MEMORY ? MIN(w->idle_looks, IDLE_LOOKS) : 1;
 	return net_add_port(w->net, port, &config);
 }
 

@@ -185,7 +185,7 @@ static int plan_memif(struct plan *plan, const struct device *d, const struct po
 		 zero_copy[0] == 'y' ? ""
 				     : "this side copies each packet to or from shared memory");
 	plan->mtu_is_ours = true;
-	plan->flags = PORT_IN_MEMORY;
+	plan->flags = PORT_RX_IN_MEMORY | PORT_TX_CHEAP;
 	if (checksums[0] == 'n')
 		plan->flags |= PORT_TX_IP_CHECKSUM | PORT_TX_TCP_CHECKSUM | PORT_TX_UDP_CHECKSUM |
 			       PORT_RX_CHECKSUM;

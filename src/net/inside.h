@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// struct net as its own files see it.
+// struct net as its own files see it, and segment_out.h.
 #pragma once
 
 #include <prismnet/types.h>

@@ -263,7 +263,7 @@ struct port *relay_open(const struct port *like, struct hands *hands, uint32_t t
 	r->worker = hands->worker;
 	r->port = (struct port){
 		.ops = &relay_ops,
-		.flags = like->flags | PORT_RELAY | PORT_IN_MEMORY,
+		.flags = like->flags | PORT_RELAY | PORT_RX_IN_MEMORY,
 		.index = like->index,
 		.mtu_bytes = like->mtu_bytes,
 		.tso_bytes_max = like->tso_bytes_max,

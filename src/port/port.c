@@ -3,14 +3,14 @@
 // flush) and net/ (tx); calls the implementation's two functions.
 //
 // A packet staged for transmission leaves at the latest at the end of the turn: there is no timer
-// and no minimum batch. What the device refuses is kept in order and offered again next turn.
+// and no minimum batch. What the device refuses is kept in order and offered again by the next
+// flush.
 #include "port/port.h"
 
-// A call that costs a look into memory may be made more often than once a turn.
 static inline uint32_t stage_less(const struct port *port, bool burst_is_full)
 {
-	return port->flags & PORT_IN_MEMORY && !burst_is_full ? PORT_STAGE_PKTS - PORT_EARLY_PKTS
-							      : 0;
+	return port->flags & PORT_TX_CHEAP && !burst_is_full ? PORT_STAGE_PKTS - PORT_EARLY_PKTS
+							     : 0;
 }
 
 uint16_t port_rx(const struct env *env, struct port *port, struct pkt **pkts, uint16_t count)
@@ -34,17 +34,15 @@ uint16_t port_rx(const struct env *env, struct port *port, struct pkt **pkts, ui
 	return n;
 }
 
-// False when the stage stays full. A device that did not take all is not asked again for each
-// packet.
+// False when the stage stays full. A device that did not take all is not asked again before that.
 static NOINLINE bool send_early(const struct env *env, struct port *port)
 {
-	port_tx_staged(env, port);
+	port->early_pkts += port_tx_staged(env, port);
 	if (UNLIKELY(port->stage_count))
 		port->stage_less = 0;
 	return port->stage_count < PORT_STAGE_PKTS;
 }
 
-// The packet that is added stays, so that the end of the turn sees that there was something to do.
 void port_tx(const struct env *env, struct port *port, struct pkt *p)
 {
 	if (UNLIKELY(port->stage_count + port->stage_less >= PORT_STAGE_PKTS) &&

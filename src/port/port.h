@@ -32,10 +32,11 @@ enum port_flag {
 	PORT_TX_CHAINS = 1 << 4,           // packets of several segments may be sent as they are
 	PORT_RX_CHECKSUM = 1 << 5,         // received packets say whether their checksums were good
 	PORT_RX_PARTIAL_CHECKSUM = 1 << 6, // the peer may hand over unfinished checksums (veth)
-	PORT_IN_MEMORY = 1 << 7,           // rx and tx only look into memory, no system call
+	PORT_RX_IN_MEMORY = 1 << 7,        // an empty rx costs a look into memory, no system call
 	PORT_RELAY = 1 << 8,               // it sends by way of another worker's queue (mesh.h)
 	PORT_FEW_QUEUES = 1 << 9, // fewer than workers: who receives deals new flows out to all
 	PORT_ANSWERS_RETURN = 1 << 10, // a flow's answers come to the queue it last left by
+	PORT_TX_CHEAP = 1 << 11,       // a tx costs so little that there may be several a turn
 };
 
 // How a device deals received segments out to its queues: by their Toeplitz hash under key
@@ -54,9 +55,9 @@ struct port_rss {
 #define PORT_STAGE_PKTS 1024
 #define PORT_ROOM_PKTS 256
 
-// So many leave at once, in the middle of a turn, from a port in memory whose last burst was not a
-// full one: the other side begins while we go on. Who finds full bursts is behind already, and one
-// call for all is cheaper (docs/adr/0021).
+// So many leave in the middle of a turn when one more comes, from a port with PORT_TX_CHEAP whose
+// last burst was not a full one: the other side begins while we go on. Who finds full bursts is
+// behind already, and one call for all is cheaper (docs/adr/0021).
 #define PORT_EARLY_PKTS 16
 
 struct port {
@@ -79,6 +80,7 @@ struct port {
 	uint32_t stage_first;  // the oldest staged packet: an index into stage
 	uint32_t stage_count;  // packets staged, a ring from stage_first on
 	uint32_t stage_less;   // places of it not used: a smaller stage is full, and leaves, sooner
+	uint32_t early_pkts;   // that left since the last flush
 	uint32_t queued_count; // of them, those the queued gauge knows of: refused by the device
 	struct pkt *stage[PORT_STAGE_PKTS];
 	uint32_t stage_bytes[PORT_STAGE_PKTS]; // their lengths: once sent, a packet is not ours to
@@ -108,13 +110,16 @@ uint16_t port_rx(const struct env *env, struct port *port, struct pkt **pkts, ui
 void port_tx(const struct env *env, struct port *port, struct pkt *p);
 
 // Hands what is staged, at least one packet, to the device. Returns how many it took; what a full
-// device refuses stays for the next turn, counted as queued.
+// device refuses stays, counted as queued, and is offered again by the next flush.
 uint32_t port_tx_staged(const struct env *env, struct port *port);
 
-// The same, if there is any.
+// The same, if there is any; counts what left early, too.
 static inline uint32_t port_tx_flush(const struct env *env, struct port *port)
 {
-	return port->stage_count ? port_tx_staged(env, port) : 0;
+	uint32_t early = port->early_pkts;
+
+	port->early_pkts = 0;
+	return early + (port->stage_count ? port_tx_staged(env, port) : 0);
 }
 
 // Drops what is still staged; before the port is closed.

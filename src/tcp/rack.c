@@ -85,9 +85,9 @@ void rack_delivered(struct tcp *tcp, struct conn *c, struct trouble *t, const st
 		c->reordered = true;
 	if (!again)
 		t->high_fresh = MAX(t->high_fresh, end_of(d));
-	if (!(d->flags & DESC_PARTS))
+	if (!(d->flags & DESC_PARTS) && !sendq_left_now(tcp, sent_ns))
 		t->rack.rtt_ns = tcp->env->now_ns - sent_ns;
-	if (!(d->flags & UNSURE))
+	if (!(d->flags & UNSURE) && !sendq_left_now(tcp, sent_ns))
 		t->rack.min_rtt_ns = t->rack.min_rtt_ns ? MIN(t->rack.min_rtt_ns, t->rack.rtt_ns)
 							: t->rack.rtt_ns;
 	if (t->rack.sent_ns < sent_ns || (t->rack.sent_ns == sent_ns && t->rack.end < end_of(d))) {

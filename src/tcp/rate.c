@@ -164,7 +164,7 @@ void rate_delivered(const struct tcp *tcp, struct conn *c, const struct send_des
 	struct departure departure = departure_of(d);
 
 	note(r, &departure);
-	if (!(d->flags & DESC_PARTS))
+	if (!(d->flags & DESC_PARTS) && !sendq_left_now(tcp, d->sent_ns))
 		note_rtt(r, tcp->env->now_ns - d->sent_ns);
 }
 

@@ -48,7 +48,8 @@ static inline uint64_t rtt_over_srtt_ns(const struct tcp *tcp, const struct conn
 // Before anything was measured, or with doublings.
 uint64_t rtt_rto_ns_unusual(const struct tcp *tcp, const struct conn *c);
 
-// The retransmission timeout, with its doublings. RFC 6298 R1, R4, R5, R14.
+// The retransmission timeout, with its doublings. What is over SRTT is no less than the least
+// timeout, so neither is the sum. RFC 6298 R1, R4, R5, R14.
 static inline uint64_t rtt_rto_ns(const struct tcp *tcp, const struct conn *c)
 {
 	if (UNLIKELY(c->backoff || c->rtt.srtt_us == 0))

@@ -83,8 +83,7 @@ void sendq_set_cookie(struct tcp *tcp, struct conn *c, uint64_t cookie)
 	last->flags |= DESC_COOKIE;
 }
 
-// The account of a packet that was cut goes to the part that stays.
-static void hand_on_account(struct tcp *tcp, struct send_desc *d)
+COLD void sendq_hand_on(struct tcp *tcp, struct send_desc *d)
 {
 	struct send_desc *rest = &tcp->desc[d->next];
 	uint16_t cost = d->cost;
@@ -93,14 +92,6 @@ static void hand_on_account(struct tcp *tcp, struct send_desc *d)
 	d->cost = rest->cost;
 	rest->cost = cost;
 	rest->flags &= (uint16_t)~DESC_SHARES;
-}
-
-COLD void sendq_release_shared(struct tcp *tcp, struct send_desc *d)
-{
-	if (d->flags & DESC_SHARED)
-		hand_on_account(tcp, d);
-	if (!(d->flags & DESC_REGION))
-		pkt_free_seg(d->pkt);
 }
 
 // What is left is for those who queue: a send finds its descriptors (room.h).

@@ -61,6 +61,13 @@ void sendq_add_region(struct tcp *tcp, struct conn *c, const uint8_t *bytes, uin
 // SENT with this cookie is owed once all that is queued now is acknowledged.
 void sendq_set_cookie(struct tcp *tcp, struct conn *c, uint64_t cookie);
 
+// What left early in a turn (port_tx) may be answered in the same, whose time is one: the answer
+// says nothing of how long it took.
+static inline bool sendq_left_now(const struct tcp *tcp, uint64_t sent_ns)
+{
+	return sent_ns == tcp->env->now_ns;
+}
+
 // What an ACK finished.
 struct sendq_acked {
 	uint64_t sent_ns; // of the youngest run; 0: none, or one of them was sent again
@@ -82,19 +89,19 @@ static inline void sendq_trim(struct send_desc *d, uint32_t len)
 		d->buffer_offset = (uint16_t)(d->buffer_offset + len);
 }
 
-// Of a region, or of a packet that was cut: what it refers to.
-void sendq_release_shared(struct tcp *tcp, struct send_desc *d);
+// The account of a packet that was cut goes to the part that stays.
+void sendq_hand_on(struct tcp *tcp, struct send_desc *d);
 
 static inline void sendq_release(struct tcp *tcp, struct conn *c, uint32_t index)
 {
 	struct send_desc *d = &tcp->desc[index];
 
-	if (UNLIKELY(d->flags & (DESC_REGION | DESC_SHARED))) {
-		sendq_release_shared(tcp, d);
-	} else {
+	if (UNLIKELY(d->flags & DESC_SHARED))
+		sendq_hand_on(tcp, d);
+	else if (!(d->flags & DESC_REGION))
 		pkt_unkeep(tcp->env, d->pkt);
+	if (!(d->flags & DESC_REGION))
 		pkt_free_seg(d->pkt);
-	}
 	tcp->cost -= d->cost;
 	c->sendq.cost -= d->cost;
 	d->next = tcp->desc_free;
@@ -104,7 +111,7 @@ static inline void sendq_release(struct tcp *tcp, struct conn *c, uint32_t index
 
 // Releases every descriptor that lies below una. RFC 2018 R14; RFC 6298 R6: only una lets go of
 // text.
-HOT_INLINE struct sendq_acked sendq_ack(struct tcp *tcp, struct conn *c, uint64_t una)
+static inline struct sendq_acked sendq_ack(struct tcp *tcp, struct conn *c, uint64_t una)
 {
 	struct sendq_acked acked = {0};
 	uint32_t seen = 0;
@@ -130,7 +137,8 @@ HOT_INLINE struct sendq_acked sendq_ack(struct tcp *tcp, struct conn *c, uint64_
 		c->sendq.tail = c->sendq.next = NO_INDEX;
 	// Karn's algorithm, RFC 9293 MUST-18: what was sent twice measures nothing. Nor does what
 	// came after it was lost and waited for it at the receiver.
-	if (UNLIKELY(seen & (DESC_RETRANSMITTED | DESC_UNTIMED)))
+	if (UNLIKELY(seen & (DESC_RETRANSMITTED | DESC_UNTIMED)) ||
+	    UNLIKELY(sendq_left_now(tcp, acked.sent_ns)))
 		acked.sent_ns = 0;
 	return acked;
 }

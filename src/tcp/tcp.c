@@ -268,7 +268,7 @@ static COLD void pressure_changed(struct tcp *tcp)
 	tcp->pressure_seen = (uint8_t)pressure_of(tcp->env);
 }
 
-// What a turn seldom has to do, or is not alone to do.
+// What a turn seldom has to do, or is not alone to do: all that do_chores looks for.
 static inline bool has_chores(const struct tcp *tcp)
 {
 	return pressure_of(tcp->env) != tcp->pressure_seen || tcp->reopen_next != NO_INDEX ||

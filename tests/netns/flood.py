@@ -117,7 +117,6 @@ class Flood(Target):
         return sum(both[name] for name in names.split())
 
     def say_times(self, kind, beside, alone):
-        """Alone is before and after: a machine is slow for seconds, then is not."""
         median, other = statistics.median(beside), statistics.median(alone)
         print(f"      {kind}: a connect takes {median:.3f} ms, alone {other:.3f}: "
               f"{median / other:.2f} times; p99 {percentile(beside, 99):.1f} ms, alone "
@@ -126,7 +125,7 @@ class Flood(Target):
     def flood(self, kind, connects):
         host = OURS6 if kind in ("syn6", "fragment6", "too-big6", "ns", "ra") else OURS
         counted = KINDS[kind][1]
-        quiet = self.clients(host, connects // 2)["times_ms"]
+        quiet = self.clients(host, connects)["times_ms"]
         before, rss = self.stats(), self.rss_kib()
         rate = ["--rate", str(self.rate)] if self.rate else []
         flood = self.start(*self.inside(self.ns, self.program, self.device, kind, host, self.mac,
@@ -140,7 +139,8 @@ class Flood(Target):
         self.check(f"{kind}: {seen['done']} of {seen['tried']} connected",
                    seen["done"] >= 0.995 * seen["tried"], f"beside {sent['sent']} frames, "
                    f"{sent['sent'] / sent['seconds']:,.0f} a second")
-        self.say_times(kind, seen["times_ms"], quiet + self.clients(host, connects // 2)["times_ms"])
+        if seen["times_ms"] and quiet:
+            self.say_times(kind, seen["times_ms"], quiet)
         self.check(f"{kind}: a connection that was there goes on", seen["line"],
                    f"{seen['rounds']} echoes, the slowest {seen['worst_ms']:.1f} ms")
         more = self.number(after, counted) - self.number(before, counted)

@@ -80,6 +80,10 @@ static void bench_begin(struct bench *b, uint32_t flags)
 
 static void bench_end(struct bench *b)
 {
+	assert_int_equal(b->counters.value[COUNTER_queued_pkts], 0);
+	assert_int_equal(b->counters.value[COUNTER_tx_pkts], b->device.taken);
+	assert_int_equal(b->counters.value[COUNTER_tx_bytes], b->device.taken * sizeof(b->number));
+	assert_int_equal(b->port.tx_pkts, b->device.taken);
 	assert_int_equal(pool_available(b->device.pool), pool_capacity(b->device.pool));
 	pool_destroy(b->device.pool);
 }
@@ -100,11 +104,11 @@ static void transmit(struct bench *b, uint32_t count)
 		port_tx(&b->env, &b->port, numbered(&b->device, b->number++));
 }
 
-static void a_port_in_memory_sends_before_the_turn_ends(void **state)
+static void a_port_whose_calls_are_cheap_sends_before_the_turn_ends(void **state)
 {
 	struct bench b;
 
-	bench_begin(&b, PORT_IN_MEMORY);
+	bench_begin(&b, PORT_TX_CHEAP);
 	receive(&b, 20);
 	transmit(&b, PORT_EARLY_PKTS);
 	assert_int_equal(b.device.taken, 0);
@@ -112,7 +116,8 @@ static void a_port_in_memory_sends_before_the_turn_ends(void **state)
 	assert_int_equal(b.device.taken, PORT_EARLY_PKTS);
 	transmit(&b, 2 * PORT_EARLY_PKTS);
 	assert_int_equal(b.device.taken, 3 * PORT_EARLY_PKTS);
-	assert_int_equal(port_tx_flush(&b.env, &b.port), 1); // something is left for the end
+	assert_int_equal(port_tx_flush(&b.env, &b.port), 3 * PORT_EARLY_PKTS + 1);
+	assert_int_equal(port_tx_flush(&b.env, &b.port), 0);
 	bench_end(&b);
 }
 
@@ -133,7 +138,7 @@ static void who_finds_full_bursts_sends_once_a_turn(void **state)
 {
 	struct bench b;
 
-	bench_begin(&b, PORT_IN_MEMORY);
+	bench_begin(&b, PORT_TX_CHEAP);
 	receive(&b, BURST_PKTS);
 	transmit(&b, 200);
 	assert_int_equal(b.device.calls, 0);
@@ -149,14 +154,35 @@ static void a_full_device_is_not_asked_for_each_packet(void **state)
 {
 	struct bench b;
 
-	bench_begin(&b, PORT_IN_MEMORY);
+	bench_begin(&b, PORT_TX_CHEAP);
 	receive(&b, 1);
 	b.device.room_pkts = 10;
 	transmit(&b, 500);
 	assert_true(b.device.calls <= 2); // took ten, took none
 	assert_int_equal(b.device.taken, 10);
+	assert_true(b.counters.value[COUNTER_queued_pkts] <= 500 - 10);
 	b.device.room_pkts = UINT32_MAX;
-	assert_int_equal(port_tx_flush(&b.env, &b.port), 490);
+	assert_int_equal(port_tx_flush(&b.env, &b.port), 500);
+	bench_end(&b);
+}
+
+static void what_was_refused_early_keeps_its_order_across_the_rings_end(void **state)
+{
+	struct bench b;
+
+	bench_begin(&b, PORT_TX_CHEAP);
+	for (uint32_t round = 0; round < 40; round++) {
+		receive(&b, 1);
+		b.device.room_pkts = 7;
+		transmit(&b, 60); // 7 are taken, in the middle
+		receive(&b, 1);   // with refused packets on the stage
+		b.device.room_pkts = 20;
+		transmit(&b, 1);
+		assert_int_equal(b.device.taken, 61 * round + 27);
+		b.device.room_pkts = UINT32_MAX;
+		port_tx_flush(&b.env, &b.port);
+		assert_int_equal(b.device.taken, b.number); // the device looks at the order
+	}
 	bench_end(&b);
 }
 
@@ -164,7 +190,7 @@ static void what_a_full_stage_cannot_take_is_dropped_by_name(void **state)
 {
 	struct bench b;
 
-	bench_begin(&b, PORT_IN_MEMORY);
+	bench_begin(&b, PORT_TX_CHEAP);
 	receive(&b, 1);
 	b.device.room_pkts = 0;
 	transmit(&b, PORT_STAGE_PKTS + 3);
@@ -178,10 +204,11 @@ static void what_a_full_stage_cannot_take_is_dropped_by_name(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_port_in_memory_sends_before_the_turn_ends),
+		cmocka_unit_test(a_port_whose_calls_are_cheap_sends_before_the_turn_ends),
 		cmocka_unit_test(any_other_port_waits_for_the_end_of_the_turn),
 		cmocka_unit_test(who_finds_full_bursts_sends_once_a_turn),
 		cmocka_unit_test(a_full_device_is_not_asked_for_each_packet),
+		cmocka_unit_test(what_was_refused_early_keeps_its_order_across_the_rings_end),
 		cmocka_unit_test(what_a_full_stage_cannot_take_is_dropped_by_name),
 	};
 

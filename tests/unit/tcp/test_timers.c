@@ -183,6 +183,25 @@ static void the_timeout_follows_the_round_trip(void **state)
 	c->backoff = 20;
 	assert_int_equal(rtt_rto_ns(b->tcp, c), RTO_NS_MAX);
 	c->backoff = 0;
+	c->rtt.srtt_us = 70000000; // RFC 6298 2.5 without doublings, too
+	assert_int_equal(rtt_rto_ns(b->tcp, c), RTO_NS_MAX);
+	peer_destroy(b);
+}
+
+static void an_answer_in_the_turn_it_asks_in_measures_nothing(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_open(b);
+	peer_time(b, NS_PER_S);
+	struct conn before = *peer_conn(b);
+
+	peer_host_sends(b, 10, 10); // and its ACK comes at the same time
+	peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 11});
+	assert_int_equal(peer_conn(b)->snd.una, before.snd.una + 10);
+	assert_int_equal(peer_conn(b)->rtt.srtt_us, before.rtt.srtt_us);
+	assert_int_equal(peer_conn(b)->rtt.rttvar_us, before.rtt.rttvar_us);
 	peer_destroy(b);
 }
 
@@ -214,6 +233,7 @@ int main(void)
 		cmocka_unit_test(keep_alive_can_be_switched_off_in_any_state),
 		cmocka_unit_test(a_busy_connection_touches_the_wheel_rarely),
 		cmocka_unit_test(the_timeout_follows_the_round_trip),
+		cmocka_unit_test(an_answer_in_the_turn_it_asks_in_measures_nothing),
 		cmocka_unit_test(what_was_sent_twice_measures_nothing),
 	};
 
