@@ -7,10 +7,9 @@
 // flush.
 #include "port/port.h"
 
-static inline uint32_t stage_less(const struct port *port, bool burst_is_full)
+static inline uint32_t stage_less(const struct port *port, bool is_behind)
 {
-	return port->flags & PORT_TX_CHEAP && !burst_is_full ? PORT_STAGE_PKTS - PORT_EARLY_PKTS
-							     : 0;
+	return port->flags & PORT_TX_CHEAP && !is_behind ? PORT_STAGE_PKTS - PORT_EARLY_PKTS : 0;
 }
 
 uint16_t port_rx(const struct env *env, struct port *port, struct pkt **pkts, uint16_t count)
@@ -19,14 +18,16 @@ uint16_t port_rx(const struct env *env, struct port *port, struct pkt **pkts, ui
 	uint64_t origin =
 		pkt_origin_base((uint32_t)port->rx_pkts + 1, env->worker_index, port->index);
 	uint64_t bytes = 0;
+	bool is_behind = n == count && port->was_full;
 
+	port->was_full = n == count;
 	if (n == 0)
 		return 0;
 	for (uint16_t i = 0; i < n; i++, origin += PKT_ORIGIN_NEXT) {
 		pkt_set_origin(pkts[i], origin);
 		bytes += pkt_len(pkts[i]);
 	}
-	port->stage_less = stage_less(port, n == count);
+	port->stage_less = stage_less(port, is_behind);
 	port->rx_pkts += n;
 	port->rx_bytes += bytes;
 	counter_add(env, COUNTER_rx_pkts, n);

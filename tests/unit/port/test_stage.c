@@ -140,6 +140,7 @@ static void who_finds_full_bursts_sends_once_a_turn(void **state)
 
 	bench_begin(&b, PORT_TX_CHEAP);
 	receive(&b, BURST_PKTS);
+	receive(&b, BURST_PKTS);
 	transmit(&b, 200);
 	assert_int_equal(b.device.calls, 0);
 	port_tx_flush(&b.env, &b.port);
@@ -147,6 +148,22 @@ static void who_finds_full_bursts_sends_once_a_turn(void **state)
 	transmit(&b, PORT_EARLY_PKTS + 1);
 	assert_int_equal(b.device.calls, 2);
 	port_tx_flush(&b.env, &b.port);
+	bench_end(&b);
+}
+
+// As many as a burst holds, and then nothing, is all that there is and no sign of more.
+static void a_full_burst_alone_is_not_behind(void **state)
+{
+	struct bench b;
+
+	bench_begin(&b, PORT_TX_CHEAP);
+	for (int i = 0; i < 3; i++) {
+		receive(&b, BURST_PKTS);
+		transmit(&b, PORT_EARLY_PKTS + 1);
+		assert_int_equal(b.device.calls, 2 * i + 1);
+		port_tx_flush(&b.env, &b.port);
+		receive(&b, 0);
+	}
 	bench_end(&b);
 }
 
@@ -207,6 +224,7 @@ int main(void)
 		cmocka_unit_test(a_port_whose_calls_are_cheap_sends_before_the_turn_ends),
 		cmocka_unit_test(any_other_port_waits_for_the_end_of_the_turn),
 		cmocka_unit_test(who_finds_full_bursts_sends_once_a_turn),
+		cmocka_unit_test(a_full_burst_alone_is_not_behind),
 		cmocka_unit_test(a_full_device_is_not_asked_for_each_packet),
 		cmocka_unit_test(what_was_refused_early_keeps_its_order_across_the_rings_end),
 		cmocka_unit_test(what_a_full_stage_cannot_take_is_dropped_by_name),
