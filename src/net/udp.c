@@ -147,16 +147,31 @@ static NOINLINE bool hand_to_claimant(struct net *net, struct pkt *p, const stru
 	return true;
 }
 
-bool udp_hand_to_worker(struct net *net, struct pkt *p, const struct arrival *a)
+// udp_claimants; mostly of the first address there is.
+static inline uint64_t claimants(const struct net *net, const struct addr *local, uint16_t port)
+{
+	const struct net_port *first = &net->port[0];
+
+	if (LIKELY(first->configured_count && addr_is_v4(local) &&
+		   first->address[0].addr.raw == addr_to_v4(local).raw))
+		return claims_for(net->config.udp_claims, port, 1);
+	return udp_claimants(net, local, port);
+}
+
+HOT_INLINE bool hand_to_worker(struct net *net, struct pkt *p, const struct arrival *a)
 {
 	const struct udp_header *h = pkt_at(p, a->l4_offset);
 	uint16_t port = be16_get(h->dst_port);
-	uint64_t claimants = UNLIKELY(a->to_group) && group_is_claimed(net, a->port_index, &a->dst)
-				     ? group_claimants(net, a, port)
-				     : udp_claimants(net, &a->dst, port);
+	uint64_t who = UNLIKELY(a->to_group) && group_is_claimed(net, a->port_index, &a->dst)
+			       ? group_claimants(net, a, port)
+			       : claimants(net, &a->dst, port);
 
-	return claimants != UINT64_C(1) << net->env->worker_index &&
-	       hand_to_claimant(net, p, a, claimants);
+	return who != UINT64_C(1) << net->env->worker_index && hand_to_claimant(net, p, a, who);
+}
+
+NOINLINE bool udp_hand_to_worker(struct net *net, struct pkt *p, const struct arrival *a)
+{
+	return hand_to_worker(net, p, a);
 }
 
 void udp_input(struct net *net, struct pkt *p, struct arrival *a)
@@ -168,7 +183,7 @@ void udp_input(struct net *net, struct pkt *p, struct arrival *a)
 		pkt_drop(net->env, p, reason);
 		return;
 	}
-	if (UNLIKELY(net->config.udp_claims) && udp_hand_to_worker(net, p, a))
+	if (UNLIKELY(net->config.udp_claims) && hand_to_worker(net, p, a))
 		return;
 	if (UNLIKELY(be16_get(h->len) < a->l4_len)) {
 		a->l4_len = be16_get(h->len);
