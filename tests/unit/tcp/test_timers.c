@@ -194,7 +194,8 @@ static void an_answer_in_the_turn_it_asks_in_measures_nothing(void **state)
 
 	(void)state;
 	peer_open(b);
-	peer_time(b, NS_PER_S);
+	peer_conn(b)->rtt.srtt_us = 100000;
+	peer_conn(b)->rtt.rttvar_us = 50000;
 	struct conn before = *peer_conn(b);
 
 	peer_host_sends(b, 10, 10); // and its ACK comes at the same time
