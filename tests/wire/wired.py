@@ -174,7 +174,7 @@ class Wired(Bed):
             now = self.stats(self.instance(host))
             said["counters"] = {k: v for k, v in now["counters"].items() if v}
             said["drops"] = {k: v for k, v in now["drops"].items() if v}
-            said["unaccounted"] = now["unaccounted"]
+            said["unaccounted"] = 0 if self.accounted(self.instance(host)) else now["unaccounted"]
         return said
 
     def dismiss(self, process):
