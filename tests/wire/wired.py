@@ -174,7 +174,9 @@ class Wired(Bed):
             now = self.stats(self.instance(host))
             said["counters"] = {k: v for k, v in now["counters"].items() if v}
             said["drops"] = {k: v for k, v in now["drops"].items() if v}
-            said["unaccounted"] = 0 if self.accounted(self.instance(host)) else now["unaccounted"]
+            # What was read in mid-flight is asked for again; what stays is lost.
+            lost = now["unaccounted"]
+            said["unaccounted"] = lost if lost and not self.accounted(self.instance(host)) else 0
         return said
 
     def dismiss(self, process):
