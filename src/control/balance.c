@@ -46,25 +46,35 @@ static uint32_t busy_pct(const struct balance *b, const struct balance_look *loo
 struct pair {
 	uint32_t from, to;
 	uint32_t from_pct, to_pct;
+	uint64_t from_conns, to_conns;
 	bool in_vain; // who got the last order is as busy now as who gave then
 };
 
-// The busiest and the idlest. False when there are not two who had turns.
+// Of equally busy ones, who has more connections counts as busier: all may be saturated.
+static bool is_more(uint32_t pct, uint64_t conns, uint32_t than_pct, uint64_t than_conns)
+{
+	return pct != than_pct ? pct > than_pct : conns > than_conns;
+}
+
+// The busiest and the idlest. False when there are not two who had turns and differ.
 static bool find_pair(const struct balance *b, const struct balance_look *look, struct pair *p)
 {
 	*p = (struct pair){.from = UINT32_MAX, .to = UINT32_MAX};
 	for (uint32_t i = 0; i < look->worker_count; i++) {
 		uint32_t pct = busy_pct(b, look, i);
+		uint64_t conns = look->worker[i].conns;
 
 		if (pct == UINT32_MAX)
 			continue;
-		if (p->from == UINT32_MAX || pct > p->from_pct) {
+		if (p->from == UINT32_MAX || is_more(pct, conns, p->from_pct, p->from_conns)) {
 			p->from = i;
 			p->from_pct = pct;
+			p->from_conns = conns;
 		}
-		if (p->to == UINT32_MAX || pct < p->to_pct) {
+		if (p->to == UINT32_MAX || is_more(p->to_pct, p->to_conns, pct, conns)) {
 			p->to = i;
 			p->to_pct = pct;
+			p->to_conns = conns;
 		}
 		if (b->done.count && i == b->done.to)
 			p->in_vain = pct >= BUSY_PCT;
@@ -78,11 +88,14 @@ static bool is_clear(const struct pair *p)
 }
 
 // Half of the gap is what should go.
-static uint32_t how_many(const struct pair *p, uint64_t conns)
+static uint32_t how_many(const struct pair *p)
 {
+	uint64_t conns = p->from_conns;
 	uint64_t even = conns * (p->from_pct - p->to_pct) / 2 / MAX(p->from_pct, 1u);
 	uint64_t part = MIN(MAX(even / PART, UINT64_C(1)), (uint64_t)ORDER_MAX);
 
+	if (p->from_pct == p->to_pct)
+		part = MIN((conns - p->to_conns) / 2, part);
 	return conns < 2 ? 0 : (uint32_t)part; // the only one would take the load along
 }
 
@@ -109,11 +122,11 @@ struct balance_order balance_decide(struct balance *b, const struct balance_look
 		b->last = *look;
 		return order;
 	}
-	count = how_many(&p, look->worker[p.from].conns);
+	count = how_many(&p);
 	b->in_a_row = is_clear(&p) && p.from == b->candidate ? b->in_a_row + 1 : is_clear(&p);
 	b->candidate = p.from;
 	b->last = *look;
-	if (force && p.from_pct > p.to_pct && count)
+	if (force && count)
 		return give(b, &p, count);
 	if (b->wait) {
 		b->wait--;

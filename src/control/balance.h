@@ -34,6 +34,7 @@ struct balance {
 
 void balance_init(struct balance *balance);
 
-// What is to be done now. force: somebody asks, so neither thresholds nor waiting count.
+// What is to be done now. force: somebody asks, so neither thresholds nor waiting count; and of
+// equally busy workers, as saturated ones are, who has most connections gives to who has fewest.
 struct balance_order balance_decide(struct balance *balance, const struct balance_look *look,
 				    bool force);

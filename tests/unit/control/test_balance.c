@@ -199,7 +199,27 @@ static void who_asks_gets_an_order_at_once(void **state)
 	assert_int_equal(order.from, 0);
 	assert_int_equal(order.to, 1);
 	assert_true(order.count > 0);
-	assert_int_equal(decide(&b, (const uint32_t[]){0, 0}, true).count, 0);
+	assert_int_equal(decide(&b, (const uint32_t[]){0, 0}, true).count, 0); // both have 100
+}
+
+static void of_saturated_workers_who_has_more_connections_gives_when_asked(void **state)
+{
+	const uint32_t pct[] = {100, 100, 100};
+	struct balance_order order;
+	struct bed b;
+
+	bed_init(&b, 3, 8);
+	b.look.worker[1].conns = 7;
+	b.look.worker[2].conns = 9;
+	order = decide(&b, pct, true);
+	assert_int_equal(order.from, 2);
+	assert_int_equal(order.to, 1);
+	assert_int_equal(order.count, 1);
+	assert_int_equal(decide(&b, pct, false).count, 0); // by itself nothing goes
+	b.look.worker[2].conns = 8; // one more or less would only turn them around
+	assert_int_equal(decide(&b, pct, true).count, 0);
+	b.look.worker[1].conns = 8;
+	assert_int_equal(decide(&b, pct, true).count, 0);
 }
 
 static void a_worker_without_a_turn_is_left_out(void **state)
@@ -232,6 +252,7 @@ int main(void)
 		cmocka_unit_test(a_heavy_connection_is_not_passed_around_among_many),
 		cmocka_unit_test(who_is_relieved_bit_by_bit_does_not_wait_longer),
 		cmocka_unit_test(who_asks_gets_an_order_at_once),
+		cmocka_unit_test(of_saturated_workers_who_has_more_connections_gives_when_asked),
 		cmocka_unit_test(a_worker_without_a_turn_is_left_out),
 	};
 
