@@ -7,9 +7,15 @@
 // flush.
 #include "port/port.h"
 
-static inline uint32_t stage_less(const struct port *port, bool is_behind)
+// A large burst behind a small one is of many who may all be waiting: for them the first answers
+// leave early. One behind another is of a worker who is behind with his work.
+static inline void plan_early(struct port *port, uint16_t received)
 {
-	return port->flags & PORT_TX_CHEAP && !is_behind ? PORT_STAGE_PKTS - PORT_EARLY_PKTS : 0;
+	bool is_large = received >= PORT_LARGE_PKTS;
+	bool leaves_early = port->flags & PORT_TX_CHEAP && is_large && !port->was_large;
+
+	port->was_large = is_large;
+	port->stage_less = leaves_early ? PORT_STAGE_PKTS - PORT_EARLY_PKTS : 0;
 }
 
 uint16_t port_rx(const struct env *env, struct port *port, struct pkt **pkts, uint16_t count)
@@ -18,16 +24,14 @@ uint16_t port_rx(const struct env *env, struct port *port, struct pkt **pkts, ui
 	uint64_t origin =
 		pkt_origin_base((uint32_t)port->rx_pkts + 1, env->worker_index, port->index);
 	uint64_t bytes = 0;
-	bool is_behind = n == count && port->was_full;
 
-	port->was_full = n == count;
+	plan_early(port, n);
 	if (n == 0)
 		return 0;
 	for (uint16_t i = 0; i < n; i++, origin += PKT_ORIGIN_NEXT) {
 		pkt_set_origin(pkts[i], origin);
 		bytes += pkt_len(pkts[i]);
 	}
-	port->stage_less = stage_less(port, is_behind);
 	port->rx_pkts += n;
 	port->rx_bytes += bytes;
 	counter_add(env, COUNTER_rx_pkts, n);
