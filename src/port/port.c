@@ -7,14 +7,13 @@
 // flush.
 #include "port/port.h"
 
-// A large burst behind a small one is of many who may all be waiting: for them the first answers
-// leave early. One behind another is of a worker who is behind with his work.
-static inline void plan_early(struct port *port, uint16_t received)
+// A full burst behind one that was not is of many who may all be waiting: for them the first
+// answers leave early. One behind another is of a worker who is behind with his work.
+static inline void plan_early(struct port *port, bool is_full)
 {
-	bool is_large = received >= PORT_LARGE_PKTS;
-	bool leaves_early = port->flags & PORT_TX_CHEAP && is_large && !port->was_large;
+	bool leaves_early = port->flags & PORT_TX_CHEAP && is_full && !port->was_full;
 
-	port->was_large = is_large;
+	port->was_full = is_full;
 	port->stage_less = leaves_early ? PORT_STAGE_PKTS - PORT_EARLY_PKTS : 0;
 }
 
@@ -25,7 +24,7 @@ uint16_t port_rx(const struct env *env, struct port *port, struct pkt **pkts, ui
 		pkt_origin_base((uint32_t)port->rx_pkts + 1, env->worker_index, port->index);
 	uint64_t bytes = 0;
 
-	plan_early(port, n);
+	plan_early(port, n == count);
 	if (n == 0)
 		return 0;
 	for (uint16_t i = 0; i < n; i++, origin += PKT_ORIGIN_NEXT) {

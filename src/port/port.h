@@ -56,10 +56,9 @@ struct port_rss {
 #define PORT_ROOM_PKTS 256
 
 // From a port with PORT_TX_CHEAP so many leave in the middle of a turn when one more comes: the
-// other side begins while we go on. So it is after a large burst, three quarters of BURST_PKTS,
-// behind a smaller one; anything else is cheaper by one call for all (docs/adr/0021).
+// other side begins while we go on. So it is after a full burst behind one that was not; anything
+// else is cheaper by one call for all (docs/adr/0021).
 #define PORT_EARLY_PKTS 32
-#define PORT_LARGE_PKTS 48
 
 struct port {
 	const struct port_ops *ops;
@@ -81,7 +80,7 @@ struct port {
 	uint32_t stage_first;  // the oldest staged packet: an index into stage
 	uint32_t stage_count;  // packets staged, a ring from stage_first on
 	uint32_t stage_less;   // places of it not used: a smaller stage is full, and leaves, sooner
-	bool was_large;        // the last look at the device found a large burst
+	bool was_full;         // the last look at the device found a whole burst
 	uint32_t early_pkts;   // that left since the last flush
 	uint32_t queued_count; // of them, those the queued gauge knows of: refused by the device
 	struct pkt *stage[PORT_STAGE_PKTS];

@@ -109,7 +109,7 @@ static void a_port_whose_calls_are_cheap_sends_before_the_turn_ends(void **state
 	struct bench b;
 
 	bench_begin(&b, PORT_TX_CHEAP);
-	receive(&b, PORT_LARGE_PKTS);
+	receive(&b, BURST_PKTS);
 	transmit(&b, PORT_EARLY_PKTS);
 	assert_int_equal(b.device.taken, 0);
 	transmit(&b, 1);
@@ -126,7 +126,7 @@ static void any_other_port_waits_for_the_end_of_the_turn(void **state)
 	struct bench b;
 
 	bench_begin(&b, 0);
-	receive(&b, PORT_LARGE_PKTS);
+	receive(&b, BURST_PKTS);
 	transmit(&b, 200);
 	assert_int_equal(b.device.calls, 0);
 	assert_int_equal(port_tx_flush(&b.env, &b.port), 200);
@@ -134,21 +134,22 @@ static void any_other_port_waits_for_the_end_of_the_turn(void **state)
 	bench_end(&b);
 }
 
-static void who_finds_large_bursts_or_small_ones_sends_once_a_turn(void **state)
+static void who_finds_full_bursts_or_small_ones_sends_once_a_turn(void **state)
 {
 	struct bench b;
 
 	bench_begin(&b, PORT_TX_CHEAP);
-	receive(&b, PORT_LARGE_PKTS);
+	receive(&b, BURST_PKTS);
 	receive(&b, BURST_PKTS);
 	transmit(&b, 200);
 	assert_int_equal(b.device.calls, 0);
 	port_tx_flush(&b.env, &b.port);
-	receive(&b, PORT_LARGE_PKTS - 1);
+	receive(&b, BURST_PKTS - 1);
+	receive(&b, BURST_PKTS - 1);
 	transmit(&b, 200);
 	assert_int_equal(b.device.calls, 1);
 	port_tx_flush(&b.env, &b.port);
-	receive(&b, PORT_LARGE_PKTS);
+	receive(&b, BURST_PKTS);
 	transmit(&b, PORT_EARLY_PKTS + 1);
 	assert_int_equal(b.device.calls, 3);
 	port_tx_flush(&b.env, &b.port);
@@ -156,7 +157,7 @@ static void who_finds_large_bursts_or_small_ones_sends_once_a_turn(void **state)
 }
 
 // As many as a burst holds, and then nothing, is all that there is and no sign of more.
-static void a_large_burst_alone_is_not_behind(void **state)
+static void a_full_burst_alone_is_not_behind(void **state)
 {
 	struct bench b;
 
@@ -176,7 +177,7 @@ static void a_full_device_is_not_asked_for_each_packet(void **state)
 	struct bench b;
 
 	bench_begin(&b, PORT_TX_CHEAP);
-	receive(&b, PORT_LARGE_PKTS);
+	receive(&b, BURST_PKTS);
 	b.device.room_pkts = 10;
 	transmit(&b, 500);
 	assert_true(b.device.calls <= 2); // took ten, took none
@@ -194,11 +195,11 @@ static void what_was_refused_early_keeps_its_order_across_the_rings_end(void **s
 	bench_begin(&b, PORT_TX_CHEAP);
 	for (uint32_t round = 0; round < 40; round++) {
 		receive(&b, 0);
-		receive(&b, PORT_LARGE_PKTS);
+		receive(&b, BURST_PKTS);
 		b.device.room_pkts = 7;
 		transmit(&b, 60); // 7 are taken, in the middle
 		receive(&b, 0);
-		receive(&b, PORT_LARGE_PKTS); // with refused packets on the stage
+		receive(&b, BURST_PKTS); // with refused packets on the stage
 		b.device.room_pkts = 20;
 		transmit(&b, 1);
 		assert_int_equal(b.device.taken, 61 * round + 27);
@@ -214,7 +215,7 @@ static void what_a_full_stage_cannot_take_is_dropped_by_name(void **state)
 	struct bench b;
 
 	bench_begin(&b, PORT_TX_CHEAP);
-	receive(&b, PORT_LARGE_PKTS);
+	receive(&b, BURST_PKTS);
 	b.device.room_pkts = 0;
 	transmit(&b, PORT_STAGE_PKTS + 3);
 	assert_int_equal(b.counters.drop[DROP_TX_RING_FULL], 3);
@@ -229,8 +230,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_port_whose_calls_are_cheap_sends_before_the_turn_ends),
 		cmocka_unit_test(any_other_port_waits_for_the_end_of_the_turn),
-		cmocka_unit_test(who_finds_large_bursts_or_small_ones_sends_once_a_turn),
-		cmocka_unit_test(a_large_burst_alone_is_not_behind),
+		cmocka_unit_test(who_finds_full_bursts_or_small_ones_sends_once_a_turn),
+		cmocka_unit_test(a_full_burst_alone_is_not_behind),
 		cmocka_unit_test(a_full_device_is_not_asked_for_each_packet),
 		cmocka_unit_test(what_was_refused_early_keeps_its_order_across_the_rings_end),
 		cmocka_unit_test(what_a_full_stage_cannot_take_is_dropped_by_name),
