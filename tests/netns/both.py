@@ -190,6 +190,17 @@ class Both(Bed):
                 counters["handed_out_pkts"] - counters["handed_in_pkts"],
                 {p["name"]: p["available_pkts"] for p in now["pools"]})
 
+    def free_at_rest(self, instance):
+        """Of each pool, once what was sent at the start is read: the same for a second."""
+        free, since = None, time.monotonic()
+        end = since + SETTLE_SECONDS
+        while time.monotonic() < min(since + 1, end):
+            now = self.rest(instance)[2]
+            if now != free:
+                free, since = now, time.monotonic()
+            time.sleep(0.1)
+        return free
+
     def nothing_is_left(self, instance, before):
         end = time.monotonic() + SETTLE_SECONDS
         while True:
@@ -218,8 +229,7 @@ def against_the_kernel(t, device, ours, kernels, more=""):
     kernel = t.talker(sys.executable, os.path.abspath(__file__), "--kernel", ns=kernels)
     ping = t.run("ping", "-c", "1", "-W", "5", OURS, ns=kernels)
     t.check("ping answers", ping.returncode == 0)
-    time.sleep(0.5)
-    before = t.rest(t.name)[2]
+    before = t.free_at_rest(t.name)
     said, kernel_said = t.both_go(stack, kernel)
     t.check_stack("prism", said)
     t.check("the kernel's sockets saw each one end as it should",
@@ -244,8 +254,7 @@ def memif(t):
     wire, names = f"memif:{t.path('wire')}", (f"{t.name}-a", f"{t.name}-b")
     stacks = [t.stack(names[0], wire, OURS, THEIRS),
               t.stack(names[1], f"{wire},role=client", THEIRS, OURS)]
-    time.sleep(0.5)
-    before = [t.rest(name)[2] for name in names]
+    before = [t.free_at_rest(name) for name in names]
     for name, said in zip(names, t.both_go(*stacks)):
         t.check_stack(name, said)
     for name, free in zip(names, before):
