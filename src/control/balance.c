@@ -50,28 +50,26 @@ struct pair {
 	bool in_vain; // who got the last order is as busy now as who gave then
 };
 
-// Of equally busy ones, who has more connections counts as busier: all may be saturated.
-static bool is_more(uint32_t pct, uint64_t conns, uint32_t than_pct, uint64_t than_conns)
-{
-	return pct != than_pct ? pct > than_pct : conns > than_conns;
-}
-
-// The busiest and the idlest. False when there are not two who had turns and differ.
-static bool find_pair(const struct balance *b, const struct balance_look *look, struct pair *p)
+// The busiest and the idlest; by_conns: of equally busy ones, as saturated ones are, who has most
+// connections and who has fewest. False when there are not two who had turns and differ.
+static bool find_pair(const struct balance *b, const struct balance_look *look, bool by_conns,
+		      struct pair *p)
 {
 	*p = (struct pair){.from = UINT32_MAX, .to = UINT32_MAX};
 	for (uint32_t i = 0; i < look->worker_count; i++) {
 		uint32_t pct = busy_pct(b, look, i);
 		uint64_t conns = look->worker[i].conns;
+		bool more = by_conns && pct == p->from_pct && conns > p->from_conns;
+		bool fewer = by_conns && pct == p->to_pct && conns < p->to_conns;
 
 		if (pct == UINT32_MAX)
 			continue;
-		if (p->from == UINT32_MAX || is_more(pct, conns, p->from_pct, p->from_conns)) {
+		if (p->from == UINT32_MAX || pct > p->from_pct || more) {
 			p->from = i;
 			p->from_pct = pct;
 			p->from_conns = conns;
 		}
-		if (p->to == UINT32_MAX || is_more(p->to_pct, p->to_conns, pct, conns)) {
+		if (p->to == UINT32_MAX || pct < p->to_pct || fewer) {
 			p->to = i;
 			p->to_pct = pct;
 			p->to_conns = conns;
@@ -94,9 +92,16 @@ static uint32_t how_many(const struct pair *p)
 	uint64_t even = conns * (p->from_pct - p->to_pct) / 2 / MAX(p->from_pct, 1u);
 	uint64_t part = MIN(MAX(even / PART, UINT64_C(1)), (uint64_t)ORDER_MAX);
 
-	if (p->from_pct == p->to_pct)
-		part = MIN((conns - p->to_conns) / 2, part);
 	return conns < 2 ? 0 : (uint32_t)part; // the only one would take the load along
+}
+
+// Of equally busy ones. By itself none goes, so it says nothing of how well the next would do.
+static struct balance_order even_out(const struct pair *p)
+{
+	uint64_t even = (p->from_conns - p->to_conns) / 2;
+	uint64_t part = MIN(MAX(even / PART, UINT64_C(1)), (uint64_t)ORDER_MAX);
+
+	return (struct balance_order){p->from, p->to, even ? (uint32_t)part : 0};
 }
 
 static struct balance_order give(struct balance *b, const struct pair *p, uint32_t count)
@@ -118,7 +123,7 @@ struct balance_order balance_decide(struct balance *b, const struct balance_look
 	struct pair p;
 	uint32_t count;
 
-	if (first || !find_pair(b, look, &p)) {
+	if (first || !find_pair(b, look, force, &p)) {
 		b->last = *look;
 		return order;
 	}
@@ -126,6 +131,8 @@ struct balance_order balance_decide(struct balance *b, const struct balance_look
 	b->in_a_row = is_clear(&p) && p.from == b->candidate ? b->in_a_row + 1 : is_clear(&p);
 	b->candidate = p.from;
 	b->last = *look;
+	if (force && p.from_pct == p.to_pct)
+		return even_out(&p);
 	if (force && count)
 		return give(b, &p, count);
 	if (b->wait) {

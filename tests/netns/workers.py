@@ -91,10 +91,18 @@ def moved(t):
     return t.stats()["counters"]["tcp_moved"]
 
 
+def accepted(t):
+    return sum(w["accepted"] for w in t.stats()["workers"])
+
+
 def asked_under_load(t, ask, want, kind, target):
+    before = accepted(t)
     load = t.start(t.prism, "load", kind, target, "-q", "-j", "-c", "16", "-d", "120s", "-p",
                    f"memif:{t.path('wire')},role=client", "-a", f"{THEIRS}/24",
                    stdout=subprocess.PIPE)
+    end = time.monotonic() + 30
+    while time.monotonic() < end and accepted(t) < before + 16:
+        time.sleep(0.1)
     end = time.monotonic() + 6
     while time.monotonic() < end and moved(t) < want:
         t.run(*ask, "now")

@@ -211,15 +211,44 @@ static void of_saturated_workers_who_has_more_connections_gives_when_asked(void 
 	bed_init(&b, 3, 8);
 	b.look.worker[1].conns = 7;
 	b.look.worker[2].conns = 9;
+	assert_int_equal(looks(&b, pct, 50, &order), 0); // by itself nothing goes
 	order = decide(&b, pct, true);
 	assert_int_equal(order.from, 2);
 	assert_int_equal(order.to, 1);
 	assert_int_equal(order.count, 1);
-	assert_int_equal(decide(&b, pct, false).count, 0); // by itself nothing goes
 	b.look.worker[2].conns = 8; // one more or less would only turn them around
 	assert_int_equal(decide(&b, pct, true).count, 0);
 	b.look.worker[1].conns = 8;
 	assert_int_equal(decide(&b, pct, true).count, 0);
+	b.look.worker[2].conns = 88;
+	assert_int_equal(decide(&b, pct, true).count, 80 / 2 / 4);
+}
+
+static void who_asks_of_saturated_workers_keeps_nobody_waiting(void **state)
+{
+	struct balance_order order;
+	struct bed b;
+
+	bed_init(&b, 3, 100);
+	b.look.worker[1].conns = 200;
+	for (uint32_t i = 0; i < 20; i++)
+		assert_int_equal(decide(&b, (const uint32_t[]){100, 100, 100}, true).from, 1);
+	assert_int_equal(looks(&b, (const uint32_t[]){100, 100, 0}, 10, &order), 3);
+}
+
+// Connections that come and go between two who are saturated do not hold up what the idle one gets.
+static void which_of_two_saturated_ones_has_more_decides_nothing_by_itself(void **state)
+{
+	uint32_t orders = 0;
+	struct bed b;
+
+	bed_init(&b, 3, 100);
+	for (uint32_t i = 0; i < 9; i++) {
+		b.look.worker[i % 2].conns = 90;
+		b.look.worker[!(i % 2)].conns = 110;
+		orders += decide(&b, (const uint32_t[]){100, 100, 0}, false).count > 0;
+	}
+	assert_int_equal(orders, 3);
 }
 
 static void a_worker_without_a_turn_is_left_out(void **state)
@@ -253,6 +282,8 @@ int main(void)
 		cmocka_unit_test(who_is_relieved_bit_by_bit_does_not_wait_longer),
 		cmocka_unit_test(who_asks_gets_an_order_at_once),
 		cmocka_unit_test(of_saturated_workers_who_has_more_connections_gives_when_asked),
+		cmocka_unit_test(who_asks_of_saturated_workers_keeps_nobody_waiting),
+		cmocka_unit_test(which_of_two_saturated_ones_has_more_decides_nothing_by_itself),
 		cmocka_unit_test(a_worker_without_a_turn_is_left_out),
 	};
 
