@@ -85,23 +85,27 @@ static bool is_clear(const struct pair *p)
 	return p->from_pct >= BUSY_PCT && p->from_pct - p->to_pct >= GAP_PCT;
 }
 
+// Of so many, for one order.
+static uint32_t part_of(uint64_t even)
+{
+	return (uint32_t)MIN(MAX(even / PART, UINT64_C(1)), (uint64_t)ORDER_MAX);
+}
+
 // Half of the gap is what should go.
 static uint32_t how_many(const struct pair *p)
 {
 	uint64_t conns = p->from_conns;
 	uint64_t even = conns * (p->from_pct - p->to_pct) / 2 / MAX(p->from_pct, 1u);
-	uint64_t part = MIN(MAX(even / PART, UINT64_C(1)), (uint64_t)ORDER_MAX);
 
-	return conns < 2 ? 0 : (uint32_t)part; // the only one would take the load along
+	return conns < 2 ? 0 : part_of(even); // the only one would take the load along
 }
 
 // Of equally busy ones. By itself none goes, so it says nothing of how well the next would do.
 static struct balance_order even_out(const struct pair *p)
 {
 	uint64_t even = (p->from_conns - p->to_conns) / 2;
-	uint64_t part = MIN(MAX(even / PART, UINT64_C(1)), (uint64_t)ORDER_MAX);
 
-	return (struct balance_order){p->from, p->to, even ? (uint32_t)part : 0};
+	return (struct balance_order){p->from, p->to, even ? part_of(even) : 0};
 }
 
 static struct balance_order give(struct balance *b, const struct pair *p, uint32_t count)
