@@ -93,8 +93,9 @@ def pings(b):
     for size in (0, 56, 1400, 1452, 1453, 4000, 20000):
         done = b.run("ping", "-6", "-c", "3", "-i", "0.1", "-W", "5", "-s", str(size), OURS,
                      ns=ns["kernel"])
-        b.check(f"ping -6 with {size} bytes", " 0% packet loss" in done.stdout,
-                done.stdout.strip().splitlines()[-2] if done.returncode else "")
+        good = " 0% packet loss" in done.stdout
+        b.check(f"ping -6 with {size} bytes", good,
+                "" if good else done.stdout + done.stderr + sh(b.prism, "drops", "-n", b.name))
 
 
 def downloads(b):
