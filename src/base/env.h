@@ -7,6 +7,7 @@
 
 #include "base/rand.h"
 
+struct conn_row; // observe/conn_row.h
 struct counters; // observe/counter.h: this worker's block, in shared memory or not
 struct trace;    // observe/trace.h
 struct verdicts; // observe/verdict.h
@@ -31,8 +32,10 @@ struct env {
 	struct rng rng;
 	struct counters *counters;
 	struct trace *trace;
-	struct verdicts *verdicts; // NULL: what became of packets is counted only
-	uint64_t verdict_mask;     // records of the ring, less one
+	struct verdicts *verdicts;  // NULL: what became of packets is counted only
+	uint64_t verdict_mask;      // records of the ring, less one
+	struct conn_row *conn_rows; // in which connections are shown; NULL: in none
+	uint32_t conn_row_count;
 	struct pool *pool[POOL_KINDS];
 	uint32_t kept_pkts;     // received packets held above the ports: pkt_keep, pkt_unkeep
 	uint32_t kept_pkts_max; // what may be held; the rest of POOL_RX lets ACKs arrive

@@ -141,3 +141,18 @@ int cli_options(int argc, char **argv, const char *values[CLI_OPTIONS_MAX])
 	}
 	return optind;
 }
+
+bool cli_join(char **words, int count, char text[CLI_FILTER_BYTES])
+{
+	size_t at = 0;
+
+	text[0] = '\0';
+	for (int i = 0; i < count && at < CLI_FILTER_BYTES; i++)
+		at += (size_t)snprintf(text + at, CLI_FILTER_BYTES - at, "%s%s", i ? " " : "",
+				       words[i]);
+	if (at < CLI_FILTER_BYTES)
+		return true;
+	cli_error(CLI_USAGE, NULL, "write it shorter: networks instead of hosts",
+		  "the filter is longer than %d characters", CLI_FILTER_BYTES - 1);
+	return false;
+}

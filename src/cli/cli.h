@@ -59,6 +59,11 @@ bool cli_color(FILE *out);
 // A time as option value ("10s"); false after it said what is wrong.
 bool cli_time(const char *option, const char *text, uint64_t *value_ns);
 
+// The words of the command line with a space between: filters are written as tcpdump takes them.
+// False after it said that they are too many.
+#define CLI_FILTER_BYTES 16384
+bool cli_join(char **words, int count, char text[CLI_FILTER_BYTES]);
+
 // What is made from the table (cli/help.c).
 void help_print(FILE *out);
 void help_print_command(const struct cli_command *command, FILE *out);
@@ -72,6 +77,7 @@ int cmd_doctor(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_top(int argc, char **argv);
 int cmd_stats(int argc, char **argv);
+int cmd_conns(int argc, char **argv);
 int cmd_drops(int argc, char **argv);
 int cmd_why(int argc, char **argv);
 int cmd_load(int argc, char **argv);

@@ -58,6 +58,17 @@ static const struct cli_option stats_options[] = {
 	{"interval", 'i', "TIME", "print what was added, again and again after so long"},
 };
 
+// The order is conns.c's.
+static const struct cli_option conns_options[] = {
+	{"json", 'j', NULL, "everything as one JSON object"},
+	{"instance", 'n', "NAME", "which instance, when there are several"},
+	{"interval", 'i', "TIME", "print them again and again after so long"},
+	{"state", 's', "STATES", "only those in one of these: established,close-wait"},
+	{"order", 'o', "ORDER", "rate (default), retransmits, rtt, held, unacked or address"},
+	{"most", 'm', "COUNT", "no more than so many"},
+	{"brief", 'b', NULL, "a line each, without windows, times and limits"},
+};
+
 // The order is drops.c's.
 static const struct cli_option drops_options[] = {
 	{"json", 'j', NULL, "everything as one JSON object"},
@@ -195,6 +206,19 @@ const struct cli_command cli_commands[] = {
 	 .sentence = "an instance's numbers, as lines or as JSON",
 	 .more = "Names are stable. PATTERN keeps those that match, for example 'drop.*'. Works "
 		 "on a running, a stuck and a dead instance."},
+	{.name = "conns",
+	 .arguments = "[FILTER]",
+	 .run = cmd_conns,
+	 OPTIONS(conns_options),
+	 .sentence = "an instance's connections, as ss -tin shows the kernel's",
+	 .more = "FILTER is as tcpdump takes it, meant of what Prism sends: src port 80 and dst "
+		 "net 10.0.0.0/8. Recv-Q is what received buffers take that the application "
+		 "holds, Send-Q what the peer has not acknowledged. Counts, and the shares of "
+		 "time that the application, the peer's window or the network set the pace, are "
+		 "since the connection was first shown, a few milliseconds after its birth. "
+		 "Workers write eight connections a millisecond, so with thousands what is shown "
+		 "is a moment old; it says how old. Works on a running, a stuck and a dead "
+		 "instance."},
 	{.name = "drops",
 	 .arguments = "[FILTER]",
 	 .run = cmd_drops,

@@ -18,8 +18,6 @@
 
 #define AGO_BYTES 32
 
-#define FILTER_BYTES_MAX 16384
-
 static const char *ago(uint64_t time_ns, uint64_t now_ns, char text[AGO_BYTES])
 {
 	double seconds = now_ns > time_ns ? (double)(now_ns - time_ns) / (double)NS_PER_S : 0;
@@ -162,18 +160,6 @@ static void print_text(const struct shm_reader *reader, const struct why *why, c
 	print_summary(why, filter);
 }
 
-// The words of the command line with a space between: filters are written as tcpdump takes them.
-// False when they do not fit.
-static bool join(char **words, int count, char *out, size_t size)
-{
-	size_t at = 0;
-
-	out[0] = '\0';
-	for (int i = 0; i < count && at < size; i++)
-		at += (size_t)snprintf(out + at, size - at, "%s%s", i ? " " : "", words[i]);
-	return at < size;
-}
-
 static int print_json(const struct shm_reader *reader, const struct why *why)
 {
 	json_t *json = why_json(reader, why);
@@ -209,13 +195,10 @@ int cmd_why(int argc, char **argv)
 {
 	const char *values[CLI_OPTIONS_MAX];
 	int at = cli_options(argc, argv, values);
-	char filter[FILTER_BYTES_MAX];
+	char filter[CLI_FILTER_BYTES];
 
-	if (at < 0)
+	if (at < 0 || !cli_join(argv + at, argc - at, filter))
 		return CLI_USAGE;
-	if (!join(argv + at, argc - at, filter, sizeof filter))
-		return cli_error(CLI_USAGE, NULL, "write it shorter: networks instead of hosts",
-				 "the filter is longer than %d characters", FILTER_BYTES_MAX - 1);
 	struct shm_reader *reader = stats_open(values[1]);
 	if (!reader)
 		return cli_last_error(CLI_FAILED);

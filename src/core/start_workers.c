@@ -106,6 +106,7 @@ static int start_worker(struct prism *p, uint32_t index, struct worker_config *c
 		config->counters = shm_counters(p->shm, index);
 		config->trace = shm_trace(p->shm, index);
 		config->verdicts = shm_verdicts(p->shm, index);
+		config->conn_rows = shm_conn_rows(p->shm, index);
 	}
 	for (uint32_t i = 0; i < p->port_count; i++) {
 		uint32_t device = p->device_of[i];

@@ -17,6 +17,7 @@
 #include "core/team.h"
 #include "core/timers.h"
 #include "net/udp.h"
+#include "observe/conn_row.h"
 #include "pkt/pkt.h"
 #include "pkt/pool.h"
 
@@ -32,6 +33,7 @@ struct worker_own {
 	struct trace trace;
 	struct verdicts verdicts;
 	struct verdict records[VERDICT_RECORDS_PRIVATE];
+	struct conn_row conn_rows[CONN_ROWS_PRIVATE];
 };
 
 static_assert(offsetof(struct worker_own, records) ==
@@ -284,6 +286,9 @@ static void init_env(struct prism_worker *w, const struct worker_config *config)
 	w->env.trace = config->trace ? config->trace : &w->own->trace;
 	w->env.verdicts = config->verdicts ? config->verdicts : &w->own->verdicts;
 	w->env.verdict_mask = (config->verdicts ? VERDICT_RECORDS : VERDICT_RECORDS_PRIVATE) - 1;
+	w->env.conn_rows = config->conn_rows ? config->conn_rows : w->own->conn_rows;
+	w->env.conn_row_count =
+		config->conn_rows ? conn_rows_of_worker(w->env.worker_count) : CONN_ROWS_PRIVATE;
 	w->env.seals = config->seals;
 	memcpy(w->env.secret, config->secret, sizeof(w->env.secret));
 	memcpy(w->env.pool, config->pool, sizeof(w->env.pool));
@@ -302,7 +307,7 @@ static int create_parts(struct prism_worker *w, const struct worker_config *conf
 		tcp.shared = team_tcp(config->team);
 	}
 
-	if (!config->counters || !config->trace || !config->verdicts) {
+	if (!config->counters || !config->trace || !config->verdicts || !config->conn_rows) {
 		w->own = mem_map("a worker's own counters", sizeof(*w->own));
 		if (!w->own)
 			return -1;

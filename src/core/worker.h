@@ -50,11 +50,12 @@ struct worker_config {
 	struct team *team;            // of several workers; NULL: it is alone
 	struct port *port[PORTS_MAX]; // opened, in the order of options->ports
 	struct pool *pool[POOL_KINDS];
-	uint32_t ring_pkts;        // of POOL_RX, in the ports' rings
-	const struct seals *seals; // NULL: none
-	struct counters *counters; // NULL: private ones
-	struct trace *trace;       // NULL: a private one
-	struct verdicts *verdicts; // of VERDICT_RECORDS; NULL: private ones, fewer
+	uint32_t ring_pkts;         // of POOL_RX, in the ports' rings
+	const struct seals *seals;  // NULL: none
+	struct counters *counters;  // NULL: private ones
+	struct trace *trace;        // NULL: a private one
+	struct verdicts *verdicts;  // of VERDICT_RECORDS; NULL: private ones, fewer
+	struct conn_row *conn_rows; // conn_rows_of_worker; NULL: private ones, fewer
 	uint64_t seed;
 	uint8_t secret[16];
 	uint64_t now_ns;

@@ -32,6 +32,7 @@ enum shm_kind {
 	SHM_MAC,         // six bytes
 	SHM_RECORDS,     // struct trace_record, as many as the largest power of two that fits
 	SHM_VERDICTS,    // struct verdict, the same
+	SHM_ADDR,        // struct addr
 };
 
 struct shm_field {
@@ -137,6 +138,7 @@ struct shm_config {
 	uint64_t now_ns;  // now, on the workers' clock
 };
 
+struct conn_row; // observe/conn_row.h
 struct shm;
 
 // A negative errno with err_set when a living instance has the name: for a start that would meet
@@ -157,7 +159,8 @@ const char *shm_path(const struct shm *shm);
 struct shm_worker *shm_worker(struct shm *shm, uint32_t worker);
 struct counters *shm_counters(struct shm *shm, uint32_t worker);
 struct trace *shm_trace(struct shm *shm, uint32_t worker);
-struct verdicts *shm_verdicts(struct shm *shm, uint32_t worker); // VERDICT_RECORDS
+struct verdicts *shm_verdicts(struct shm *shm, uint32_t worker);  // VERDICT_RECORDS
+struct conn_row *shm_conn_rows(struct shm *shm, uint32_t worker); // conn_rows_of_worker
 struct shm_port_totals *shm_port_totals(struct shm *shm, uint32_t worker, uint32_t port);
 struct shm_flow_table *shm_flow_table(struct shm *shm);
 struct shm_control *shm_control(struct shm *shm);

@@ -2,11 +2,11 @@
 // Reading the shared-memory file. Called by tools; never by a worker.
 //
 // open: read the description, check that every table and field lies inside the file, keep that for
-// good; then read the rest but for the verdicts. refresh: read again; only values change, whatever
-// the file's description says by then. Reads, not a mapping: a file that shrinks under a mapping
-// kills its reader. A 64-bit value at an aligned place comes over whole, as x86-64 and arm64
-// kernels copy in words of at least 8 bytes. Of a ring, how much was written is read before and
-// after the copy: what may have been overwritten in between is left out.
+// good; then read the rest but for connections and verdicts. refresh: read again; only values
+// change, whatever the file's description says by then. Reads, not a mapping: a file that shrinks
+// under a mapping kills its reader. A 64-bit value at an aligned place comes over whole, as x86-64
+// and arm64 kernels copy in words of at least 8 bytes. Of a ring, how much was written is read
+// before and after the copy: what may have been overwritten in between is left out.
 #include "observe/shm_reader.h"
 
 #include <errno.h>
@@ -68,6 +68,8 @@ static bool field_is_sound(const struct shm_table *t, const struct shm_field *f)
 		return f->bytes >= sizeof(struct trace_record) && f->offset % 8 == 0;
 	case SHM_VERDICTS:
 		return f->bytes >= sizeof(struct verdict) && f->offset % 8 == 0;
+	case SHM_ADDR:
+		return f->bytes == sizeof(struct addr) && f->offset % 8 == 0;
 	default:
 		return true; // text, or a kind of a later version, which is passed over
 	}
@@ -211,25 +213,38 @@ struct ring_fields shm_reader_ring(const struct shm_reader *r, const char *name,
 	return ring;
 }
 
-// Verdicts are read apart when their table is the last. Where it is not, which no version writes,
-// there are none.
-static void find_verdicts(struct shm_reader *r)
+// No other table reaches into it or lies behind it, but for `heavy`.
+static bool is_at_the_end(const struct shm_reader *r, const struct shm_table *table,
+			  const struct shm_table *heavy)
+{
+	for (uint32_t i = 0; i < r->head.table_count; i++) {
+		const struct shm_table *t = &r->head.table[i];
+
+		if (t != table && t != heavy &&
+		    t->offset + (uint64_t)t->rows * t->row_bytes > table->offset)
+			return false;
+	}
+	return true;
+}
+
+// Verdicts are read apart when their table is the last, connections when theirs is the last before
+// them. Where it is not so, which no version writes, there are none.
+static void find_heavy(struct shm_reader *r)
 {
 	struct ring_fields ring =
 		shm_reader_ring(r, "verdict", SHM_VERDICTS, sizeof(struct verdict));
+	const struct shm_table *conns = shm_reader_table(r, "connection");
 
 	r->light_bytes = r->bytes;
-	for (uint32_t i = 0; ring.table && i < r->head.table_count; i++) {
-		const struct shm_table *t = &r->head.table[i];
-
-		if (t != ring.table &&
-		    t->offset + (uint64_t)t->rows * t->row_bytes > ring.table->offset)
-			return;
-	}
-	if (!ring.table || ring.table->rows != r->head.worker_count)
+	if (!ring.table || ring.table->rows != r->head.worker_count ||
+	    !is_at_the_end(r, ring.table, NULL))
 		return;
 	r->verdict_ring = ring;
 	r->light_bytes = ring.table->offset;
+	if (!conns || !shm_reader_find_conns(r, conns) || !is_at_the_end(r, conns, ring.table))
+		return;
+	r->conn_table = conns;
+	r->light_bytes = conns->offset;
 }
 
 static int read_all(struct shm_reader *r)
@@ -252,7 +267,7 @@ struct shm_reader *shm_reader_open(const char *path)
 	if (!error)
 		error = check_fields(r);
 	if (!error) {
-		find_verdicts(r);
+		find_heavy(r);
 		error = read_all(r);
 	}
 	if (error) {
@@ -270,6 +285,7 @@ void shm_reader_close(struct shm_reader *r)
 		close(r->fd);
 	mem_unmap(r->copy, r->light_bytes);
 	mem_unmap(r->verdicts, shm_reader_verdict_bytes(r));
+	mem_unmap(r->conns, shm_reader_conn_bytes(r));
 	mem_unmap((void *)(uintptr_t)r->fields, r->fields_bytes);
 	mem_unmap(r, sizeof(*r));
 }

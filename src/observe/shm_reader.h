@@ -18,8 +18,8 @@ struct shm_reader;
 struct shm_reader *shm_reader_open(const char *path);
 void shm_reader_close(struct shm_reader *reader);
 
-// Takes a new copy, without the verdicts. 0, or a negative errno with err_set and the old copy
-// stays.
+// Takes a new copy, without connections and verdicts. 0, or a negative errno with err_set and the
+// old copy stays.
 int shm_reader_refresh(struct shm_reader *reader);
 
 const struct shm_head *shm_reader_head(const struct shm_reader *reader);
@@ -62,6 +62,18 @@ void shm_reader_verdict_range(const struct shm_reader *reader, uint32_t worker, 
 			      uint64_t *end);
 struct verdict shm_reader_verdict(const struct shm_reader *reader, uint32_t worker,
 				  uint64_t number);
+
+// Copies what is shown of connections. As shm_reader_refresh.
+int shm_reader_refresh_conns(struct shm_reader *reader);
+
+// Rows of each worker in that copy.
+uint32_t shm_reader_conn_rows(const struct shm_reader *reader);
+
+// What a row of it has: what another version does not show is 0. False when it is free, or was
+// being written whenever it was looked at (*unfinished).
+struct conn_row;
+bool shm_reader_conn(const struct shm_reader *reader, uint32_t worker, uint32_t row,
+		     struct conn_row *out, bool *unfinished);
 
 // The field of the drop that the instance calls by this number, or NULL: another version's numbers
 // are other ones, names stay.

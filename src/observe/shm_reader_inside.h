@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "base/limits.h"
+#include "observe/conn_row.h"
 #include "observe/instance.h"
 #include "observe/shm_reader.h"
 
@@ -15,15 +16,24 @@ struct ring_fields {
 	uint64_t capacity; // records, a power of two
 };
 
+// Those that this tool knows, of the table of connections; NULL: the instance has no such.
+struct conn_fields {
+	const struct shm_field *version, *local, *remote;
+	const struct shm_field *number[CONN_ROW_FIELDS]; // in the order of conn_row_fields
+};
+
 struct shm_reader {
 	int fd;
 	size_t bytes;                   // of the file
-	size_t light_bytes;             // of them, those that copy has: the verdicts are behind
+	size_t light_bytes;             // of them, those that copy has: the largest are behind
 	char *copy;                     // its head and fields are not looked at after open
 	char *verdicts;                 // a copy of their table, once it was asked for
+	char *conns;                    // three of that of connections, likewise
 	struct shm_head head;           // checked once
 	const struct shm_field *fields; // checked once; a copy too
 	size_t fields_bytes;
+	const struct shm_table *conn_table; // NULL: there is none
+	struct conn_fields conn_field;      // of it
 	struct ring_fields verdict_ring;
 	uint64_t verdict_range[WORKERS_MAX][2]; // those that the copy has whole
 	char path[INSTANCE_PATH_BYTES];
@@ -35,11 +45,24 @@ static inline const char *copy_at(const struct shm_reader *r, const struct shm_t
 	return r->copy + t->offset + (uint64_t)row * t->row_bytes + f->offset;
 }
 
-// Of the file's end, which the verdicts are.
+static inline size_t table_bytes_in_file(const struct shm_table *t)
+{
+	return t ? (size_t)t->rows * t->row_bytes : 0;
+}
+
+// Of the copies.
 static inline size_t shm_reader_verdict_bytes(const struct shm_reader *r)
 {
-	return r->bytes - r->light_bytes;
+	return table_bytes_in_file(r->verdict_ring.table);
 }
+
+static inline size_t shm_reader_conn_bytes(const struct shm_reader *r)
+{
+	return 3 * table_bytes_in_file(r->conn_table);
+}
+
+// shm_reader_conns.c. Finds the fields of a table of connections; false when it cannot be read.
+bool shm_reader_find_conns(struct shm_reader *r, const struct shm_table *t);
 
 // len bytes of the file from an offset on. 0, or a negative errno with err_set.
 int shm_reader_part(struct shm_reader *r, void *to, uint64_t offset, size_t len);

@@ -14,6 +14,7 @@
 #include "tcp/room.h"
 #include "tcp/scoreboard.h"
 #include "tcp/sendq.h"
+#include "tcp/show.h"
 #include "tcp/tune.h"
 
 // The first offset of a stream: its low 32 bits are the wire's number, and "before the first" is
@@ -67,6 +68,7 @@ struct conn *conn_create(struct tcp *tcp, const struct conn_birth *birth)
 	net_path_hold(tcp->net, c->path.source_route);
 	c->local_port = birth->local_port;
 	c->remote_port = birth->remote_port;
+	show_came(tcp, index);
 	return c;
 }
 
@@ -104,6 +106,7 @@ void conn_reap(struct tcp *tcp, struct conn *c)
 	ASSERT(!conn_is(c, CONN_TROUBLE));
 	ASSERT(!conn_is(c, CONN_SAMPLED));
 	net_path_release(tcp->net, c->path.source_route);
+	show_ended(tcp, conn_index(tcp, c));
 	clear(c);
 	c->flush_next = tcp->conn_free;
 	tcp->conn_free = conn_index(tcp, c);

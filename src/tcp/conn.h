@@ -243,15 +243,15 @@ struct debt;
 struct half_open;
 struct listener;
 struct time_wait;
-struct send_desc;
-struct room_link;
+struct show;
 struct trouble;
-struct tuning;
 
 struct tcp {
 	struct env *env;
 	struct net *net;
 	struct wheel *wheel;
+	struct show *show; // NULL: nobody sees connections (show.h)
+	uint64_t show_due_ns;
 	struct tcp_shared *shared;
 	struct table *table;  // of all workers, as conn: IPv4's flows,
 	struct table *table6; // and IPv6's; NULL while there is no address of it

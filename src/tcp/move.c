@@ -50,6 +50,7 @@
 #include "tcp/homeless.h"
 #include "tcp/room.h"
 #include "tcp/sendq.h"
+#include "tcp/show.h"
 #include "tcp/state.h"
 #include "tcp/timers.h"
 #include "tcp/trouble.h"
@@ -190,6 +191,7 @@ static void leave(struct tcp *tcp, struct conn *c, struct note *note, struct pkt
 	uint32_t moved = (value & ~tcp->worker_mask) | to << tcp->shared->index_bits;
 
 	note->waited = room_leave(tcp, c);
+	show_left(tcp, conn_index(tcp, c));
 	early_leave(tcp, c);
 	if (conn_is(c, CONN_TROUBLE))
 		trouble_leave(tcp, c, &note->trouble);
@@ -239,6 +241,7 @@ static void take_conns(struct tcp *tcp, struct payment *payment, uint32_t count)
 		uint32_t index = tcp->conn_free;
 
 		tcp->conn_free = c->flush_next;
+		show_left(tcp, index); // what was there may still have a row
 		c->flush_next = payment->conn_head;
 		if (payment->paid.conns == 0)
 			payment->conn_tail = index;
@@ -337,6 +340,7 @@ static void arrive(struct tcp *tcp, struct pkt *p, uint32_t from)
 	tcp->env->now_ns = MAX(tcp->env->now_ns, note->now_ns);
 	c->flush_next = NO_INDEX;
 	set_worker(c, tcp->worker);
+	show_came(tcp, note->conn);
 	account(tcp, c, note, true);
 	early_join(tcp, c);
 	if (conn_is(c, CONN_TROUBLE))

@@ -26,6 +26,7 @@
 #include "tcp/sack.h"
 #include "tcp/scoreboard.h"
 #include "tcp/sendq.h"
+#include "tcp/show.h"
 #include "tcp/state.h"
 #include "tcp/timers.h"
 #include "tcp/window.h"
@@ -154,6 +155,7 @@ static uint64_t cwnd_room(const struct tcp *tcp, const struct conn *c)
 static void count_retransmit(struct tcp *tcp, struct conn *c, uint64_t offset, uint64_t space)
 {
 	counter_add(tcp->env, COUNTER_tcp_retrans_segs, 1);
+	show_retransmit(tcp, c);
 	trace_add(tcp->env, EVENT_TCP_RETRANSMIT, conn_index(tcp, c), offset, space);
 }
 

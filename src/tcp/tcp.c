@@ -22,6 +22,7 @@
 #include "tcp/output.h"
 #include "tcp/room.h"
 #include "tcp/sendq.h"
+#include "tcp/show.h"
 #include "tcp/state.h"
 #include "tcp/timers.h"
 #include "tcp/timewait.h"
@@ -102,8 +103,8 @@ static bool map_memory(struct tcp *tcp)
 	tcp->time_wait_mask = (uint32_t)time_wait_records(config) - 1;
 	if (!tcp->is_alone)
 		tcp->debt = mem_map("what moves owe", debts_bytes(tcp));
-	return fast_init(tcp) && tcp->half_open && tcp->time_wait && tcp->trouble && tcp->bbr &&
-	       tcp->listener && (tcp->debt || tcp->is_alone);
+	return fast_init(tcp) && show_init(tcp) && tcp->half_open && tcp->time_wait &&
+	       tcp->trouble && tcp->bbr && tcp->listener && (tcp->debt || tcp->is_alone);
 }
 
 static void unmap(void *memory, size_t bytes)
@@ -116,6 +117,7 @@ static void unmap_memory(struct tcp *tcp)
 {
 	const struct tcp_config *config = &tcp->config;
 
+	show_fini(tcp);
 	if (tcp->shared)
 		epoch_leave(&tcp->shared->epoch, tcp->reader);
 	if (tcp->debt)
@@ -272,7 +274,7 @@ static COLD void pressure_changed(struct tcp *tcp)
 static inline bool has_chores(const struct tcp *tcp)
 {
 	return pressure_of(tcp->env) != tcp->pressure_seen || tcp->reopen_next != NO_INDEX ||
-	       homeless_due(tcp) || !tcp->is_alone || tcp->owing;
+	       homeless_due(tcp) || !tcp->is_alone || tcp->owing || show_is_due(tcp);
 }
 
 static NOINLINE void do_chores(struct tcp *tcp)
@@ -287,6 +289,8 @@ static NOINLINE void do_chores(struct tcp *tcp)
 		tend_tables(tcp);
 	if (tcp->owing)
 		move_pay(tcp);
+	if (show_is_due(tcp))
+		show_some(tcp);
 }
 
 void tcp_flush(struct tcp *tcp)

@@ -13,6 +13,7 @@
 #include "tcp/loss.h"
 #include "tcp/pace.h"
 #include "tcp/pmtu.h"
+#include "tcp/show.h"
 #include "tcp/trouble.h"
 
 // RFC 9293 3.8.3: R1 at least 3 retransmissions, R2 at least 100 s; for a SYN at least 3 minutes
@@ -280,6 +281,7 @@ static void retransmission_fires(struct tcp *tcp, struct conn *c)
 	if (gave_up(tcp, c))
 		return;
 	counter_add(tcp->env, COUNTER_tcp_rtos, 1);
+	show_timeout(tcp, c);
 	if (conn_in(c, SYN_SENT | SYN_RECEIVED))
 		conn_set(c, CONN_SYN_RETRANSMITTED | CONN_RTX_NOW);
 	else

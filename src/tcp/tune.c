@@ -25,8 +25,8 @@ struct tuning *tune(struct tcp *tcp, struct conn *c)
 
 	if (conn_is(c, CONN_TUNED))
 		return t;
-	*t = (struct tuning){.user_timeout_ms =
-				     (uint32_t)(tcp->config.user_timeout_ns / NS_PER_MS)};
+	*t = (struct tuning){.user_timeout_ms = (uint32_t)(tcp->config.user_timeout_ns / NS_PER_MS),
+			     .row = t->row};
 	conn_set(c, CONN_TUNED);
 	return t;
 }

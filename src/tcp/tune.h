@@ -30,6 +30,7 @@ struct tuning {
 	uint8_t corked : 1;
 	uint8_t fast : 2;        // enum fast_state
 	uint8_t fast_grants : 1; // its SYN-ACK brings a cookie
+	uint16_t row;            // in which the slot is shown, and one more; 0: in none (show.c)
 };
 
 static_assert(sizeof(struct tuning) <= 28, "an idle connection stays small");

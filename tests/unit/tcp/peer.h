@@ -23,6 +23,7 @@
 #include "net/eth.h"
 #include "net/icmp.h"
 #include "net/ip4.h"
+#include "observe/conn_row.h"
 #include "observe/counter.h"
 #include "observe/trace.h"
 #include "pkt/pkt.h"
@@ -79,6 +80,7 @@ struct out {
 
 struct peer {
 	struct env env;
+	struct conn_row rows[CONN_ROWS_PRIVATE];
 	struct counters counters;
 	struct trace trace;
 	struct wheel *wheel;
@@ -190,6 +192,8 @@ static inline struct peer *peer_create_on(const struct tcp_config *config, uint3
 	struct net_port_config c = {.address_count = 1};
 
 	b->env = (struct env){.now_ns = 7 * NS_PER_S, .counters = &b->counters, .trace = &b->trace};
+	b->env.conn_rows = b->rows;
+	b->env.conn_row_count = CONN_ROWS_PRIVATE;
 	rng_seed(&b->env.rng, 1);
 	memcpy(b->env.secret, "0123456789abcdef", 16);
 	for (int i = 0; i < POOL_KINDS; i++)
