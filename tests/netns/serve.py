@@ -193,12 +193,28 @@ def ping(place):
     place.check("ping answers", got.returncode == 0)
 
 
+def free_pkts(stats):
+    return {p["name"]: p["available_pkts"] for p in stats["pools"]}
+
+
+def free_at_rest(place):
+    """Of each pool, the same for a second: a packet just under way is no measure."""
+    free, since = None, time.monotonic()
+    end = since + 10
+    while time.monotonic() < min(since + 1, end):
+        now = free_pkts(place.stats())
+        if now != free:
+            free, since = now, time.monotonic()
+        time.sleep(0.1)
+    return free
+
+
 def nothing_is_missing(place, before):
     for _ in range(50):  # retransmissions and closes settle
         ping_again = place.client("ping", "-c", "1", "-W", "1", OURS).returncode == 0
         time.sleep(0.2)  # the answer's buffer is the kernel's until ping has read it
         now = place.stats()
-        free = {p["name"]: p["available_pkts"] for p in now["pools"]}
+        free = free_pkts(now)
         open_now = sum(w["conns_open"] for w in now["workers"])
         if open_now == 0 and free == before and ping_again:
             break
@@ -251,8 +267,7 @@ def main():
     try:
         place.start()
         ping(place)
-        time.sleep(0.5)
-        before = {p["name"]: p["available_pkts"] for p in place.stats()["pools"]}
+        before = free_at_rest(place)
         for step in (download, echo, apache_bench, wrk, ping):
             step(place)
         nothing_is_missing(place, before)
