@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Rows of the table: measured in turn, reduced to medians, printed, and written as JSON."""
 import json
+import math
 import os
 import statistics
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 class Skip(Exception):
@@ -28,6 +29,7 @@ class Bench:
     sides: dict
     rows: list
     runs: int = 0  # 0: what the command line says; exact counts need one
+    may_turn: bool = True  # any side may be measured first
     notes: dict = field(default_factory=dict)
 
 
@@ -39,13 +41,23 @@ def choose(benches, names):
                 if not names or any(r.name == n or r.name.startswith(n + ".") for n in names)]
         if keep:
             sides = {"prism"} | {r.peer for r in keep if r.peer}
-            chosen.append(Bench({k: v for k, v in bench.sides.items() if k in sides}, keep,
-                                bench.runs))
+            chosen.append(replace(bench, rows=keep,
+                                  sides={k: v for k, v in bench.sides.items() if k in sides}))
     return chosen
 
 
+def interval(values):
+    """Between which two of them their true median lies, with 95 % (order statistics: no
+    distribution is taken for granted). None of fewer than six."""
+    n = len(values)
+    low = max((k for k in range(n // 2) if sum(math.comb(n, i) for i in range(k + 1)) / 2**n <= 0.025),
+              default=None)
+    return None if low is None else [sorted(values)[low], sorted(values)[n - 1 - low]]
+
+
 def spread(values):
-    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
+    return {"median": statistics.median(values), "min": min(values), "max": max(values),
+            "interval_95": interval(values)}
 
 
 def best(row, values):
@@ -91,13 +103,17 @@ def print_head(facts):
     print()
     print(COLUMNS.format("row", "unit", "prism", "best", "peer", "best", "ratio", "(spread)",
                          "peer is"))
+    print("(the least and the greatest ratio), or, of six runs and more, [the 95 % interval of the"
+          " median]")
     sys.stdout.flush()
 
 
 def print_row(out):
     ratio = out["ratio"]
     middle = f"{ratio['median']:.2f}" if ratio else ""
+    sure = ratio and ratio["interval_95"]
     edges = f"({ratio['min']:.2f}-{ratio['max']:.2f})" if ratio else ""
+    edges = f"[{sure[0]:.2f}-{sure[1]:.2f}]" if sure else edges
     print(COLUMNS.format(out["name"], out["unit"], human(out["prism"]), human(out["prism_best"]),
                          human(out["peer_value"]), human(out.get("peer_best")), middle, edges,
                          out["peer"] or ""), flush=True)
@@ -115,11 +131,12 @@ def write_json(folder, facts, out):
 
 
 def measure(bench, runs, line_trip_ns):
-    """All sides in turn, runs times; and before each how far apart the two cores were."""
+    """All sides in turn, runs times, every other time the other way round: what drifts is the same
+    for all. And before each how far apart the two cores were."""
     measured, trips = [], []
-    for _ in range(runs):
-        sides = {}
-        for name, side in bench.sides.items():
+    for r in range(runs):
+        sides, turn = {}, list(bench.sides.items())
+        for name, side in turn[::-1] if r % 2 and bench.may_turn else turn:
             trips.append(line_trip_ns())
             sides[name] = side()
         measured.append(sides)
