@@ -44,6 +44,7 @@ struct wheel {
 	uint64_t count;
 	struct timer *due;    // armed for a time not after tick: the next run's
 	struct timer *firing; // taken out of their slot, being fired
+	uint32_t coarse;      // a bit for each level above 0 that may have an occupied slot
 	uint64_t occupied[LEVELS];
 	struct kind kind[WHEEL_KINDS];
 	struct timer *slot[LEVELS][LEVEL_SLOTS];
@@ -140,6 +141,7 @@ static void place(struct wheel *w, struct timer *t, uint64_t tick)
 	DCHECK(tick >= w->tick && level < LEVELS);
 	push(&w->slot[level][index], t);
 	w->occupied[level] |= UINT64_C(1) << index;
+	w->coarse |= UINT32_C(1) << level & ~UINT32_C(1);
 	w->stop_tick = MIN(w->stop_tick, number << level * LEVEL_SHIFT);
 }
 
@@ -186,11 +188,14 @@ static void move_ahead(struct wheel *w)
 {
 	uint32_t left = MOVES_PER_TICK;
 
-	for (uint32_t level = 1; level < LEVELS && left > 0; level++) {
+	for (uint32_t rest = w->coarse; rest && left > 0; rest &= rest - 1) {
+		uint32_t level = (uint32_t)__builtin_ctz(rest);
 		uint64_t index = ((w->tick >> level * LEVEL_SHIFT) + 1) % LEVEL_SLOTS;
 
 		if (w->occupied[level] >> index & 1)
 			left -= move_down(w, level, index, left);
+		if (!w->occupied[level])
+			w->coarse &= ~(UINT32_C(1) << level);
 	}
 }
 
@@ -317,6 +322,7 @@ void wheel_check(const struct wheel *w)
 	uint64_t count = check_list(&w->due) + check_list(&w->firing);
 
 	for (uint32_t level = 0; level < LEVELS; level++) {
+		ASSERT(level == 0 || !w->occupied[level] || w->coarse >> level & 1);
 		for (uint64_t index = 0; index < LEVEL_SLOTS; index++) {
 			check_slot(w, level, index);
 			count += check_list(&w->slot[level][index]);

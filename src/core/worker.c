@@ -136,7 +136,7 @@ int worker_turn(struct prism_worker *w, uint64_t now_ns, struct prism_event *eve
 	int n = worker_deliver(w, events, count);
 
 	if (n == 0)
-		tcp_flush(w->tcp);
+		tcp_flush_again(w->tcp);
 	worker_transmit(w);
 	w->worked |= n != 0;
 	w->last_turn_busy = w->worked;

@@ -4,6 +4,7 @@
 // wire/checksum. One segment, the usual case, costs no walk.
 #include "net/inside.h"
 #include "pkt/seal.h"
+#include "port/port.h"
 #include "wire/checksum.h"
 
 // Of a part of one segment, as of a run at an even offset.
@@ -50,7 +51,7 @@ static NOINLINE bool other_is_good(const struct pkt *p, const struct arrival *a,
 
 	if (checksum_is_good(pseudo + net_sum(NULL, p, a->l4_offset, a->l4_len)))
 		return true;
-	if (!a->checksum_partial_ok)
+	if (!(a->port_flags & PORT_RX_PARTIAL_CHECKSUM)) // its peer may hand over unfinished ones
 		return false;
 	uint16_t field; // holds the pseudo-header's sum while the rest is left to a card
 

@@ -71,7 +71,7 @@ enum next eth_input(struct net *net, uint16_t port_index, struct pkt *p, struct 
 	a->was_fragment = false;
 	a->has_route = false;
 	a->in_run = RUN_NONE;
-	a->checksum_partial_ok = (np->port->flags & PORT_RX_PARTIAL_CHECKSUM) != 0;
+	a->port_flags = np->port->flags;
 	a->l4_checksum = pkt_l4_is_good(p) ? CHECKSUM_GOOD : CHECKSUM_UNKNOWN;
 	if (type == ETH_TYPE_VLAN) {
 		type = read_tag(p, a);

@@ -12,22 +12,22 @@
 enum arrival_run { RUN_NONE, RUN_LEADS = 1, RUN_FOLLOWS = 2 };
 
 struct arrival {
-	struct addr src, dst;     // filled by ip4_input, ip6_input
-	uint16_t port_index;      // where it came in
-	uint16_t l3_offset;       // from pkt_data
-	uint16_t l4_offset;       // from pkt_data
-	uint16_t l4_len;          // transport header and payload, by the IP length
-	uint8_t protocol;         // IPPROTO number
-	uint8_t tos;              // DSCP (6 bits, RFC 2474), ECN (2 bits, RFC 3168)
-	bool to_group;            // the destination is multicast or broadcast (ethernet or IP)
-	bool was_fragment;        // IPv6: it came behind a fragment header
-	bool has_route;           // IPv4: it came by a source route
-	bool has_text;            // TCP, with flow_hash: more than a header
-	uint8_t in_run;           // TCP: enum arrival_run
-	bool checksum_partial_ok; // the port's peer may hand over unfinished L4 checksums
+	struct addr src, dst; // filled by ip4_input, ip6_input
+	uint16_t port_index;  // where it came in
+	uint16_t l3_offset;   // from pkt_data
+	uint16_t l4_offset;   // from pkt_data
+	uint16_t l4_len;      // transport header and payload, by the IP length
+	uint8_t protocol;     // IPPROTO number
+	uint8_t tos;          // DSCP (6 bits, RFC 2474), ECN (2 bits, RFC 3168)
+	bool to_group;        // the destination is multicast or broadcast (ethernet or IP)
+	bool was_fragment;    // IPv6: it came behind a fragment header
+	bool has_route;       // IPv4: it came by a source route
+	bool has_text;        // TCP, with flow_hash: more than a header
+	uint8_t in_run;       // TCP: enum arrival_run
 	enum pkt_checksum l4_checksum;
-	uint16_t vlan_id;   // 0 without tag
-	uint64_t flow_hash; // of the flow table, once tcp_read_flow has made it; 0: not yet
+	uint16_t vlan_id;    // 0 without tag
+	uint32_t port_flags; // enum port_flag of its port
+	uint64_t flow_hash;  // of the flow table, once tcp_read_flow has made it; 0: not yet
 };
 
 // What stands for an IPv4 address has nothing in its upper half; an IPv6 host's has.

@@ -20,13 +20,12 @@ static inline void plan_early(struct port *port, bool is_full)
 uint16_t port_rx(const struct env *env, struct port *port, struct pkt **pkts, uint16_t count)
 {
 	uint16_t n = port->ops->rx(port, pkts, count);
-	uint64_t origin =
-		pkt_origin_base((uint32_t)port->rx_pkts + 1, env->worker_index, port->index);
-	uint64_t bytes = 0;
+	uint64_t origin, bytes = 0;
 
 	plan_early(port, n == count);
 	if (n == 0)
 		return 0;
+	origin = pkt_origin_base((uint32_t)port->rx_pkts + 1, env->worker_index, port->index);
 	for (uint16_t i = 0; i < n; i++, origin += PKT_ORIGIN_NEXT) {
 		pkt_set_origin(pkts[i], origin);
 		bytes += pkt_len(pkts[i]);

@@ -66,7 +66,9 @@ static void guess_is(const struct tcp *tcp, const struct arrival *a, uint32_t ow
 
 	if (owner_kind(owner) != OWNER_CONN || UNLIKELY(!owner_is_us(tcp, owner)))
 		return;
-	prefetch_lines(c, a->has_text ? sizeof(*c) : CONN_ACK_BYTES);
+	prefetch_lines(c, CONN_ACK_BYTES);
+	if (a->has_text)
+		prefetch_lines((const char *)c + CONN_ACK_BYTES, sizeof(*c) - CONN_ACK_BYTES);
 	g->conn[g->count++] = c;
 }
 

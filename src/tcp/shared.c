@@ -16,7 +16,7 @@
 // Slots of its table that are taken when there are as many connections, half-open ones and
 // TIME-WAITs as there may be. More than a table has otherwise: an idle connection costs at most 512
 // bytes, and a table is seldom so full.
-#define TABLE_LOAD_PCT 55
+#define TABLE_LOAD_PCT 60
 
 static uint32_t time_wait_records(const struct tcp_config *config)
 {

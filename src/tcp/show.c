@@ -2,8 +2,8 @@
 // Connections as tools see them. Called by tcp.c's flush when it is time, by birth, end and move of
 // connections; calls sync/row.h. Reads connections and changes none.
 //
-// Eight rows a millisecond are written anew, in turn, and a few connections that have none get one:
-// so ten connections are seen as they were a millisecond ago, a thousand within an eighth of a
+// Four rows a millisecond are written anew, in turn, and a few connections that have none get one:
+// so ten connections are seen as they were three milliseconds ago, a thousand within a quarter of a
 // second, and the cost does not depend on how many there are or what they do. What a segment does
 // costs nothing here but where it is sent again. A short life may leave no trace; a connection
 // that ended stays in its row until that is looked at.
@@ -20,7 +20,7 @@
 #include "tcp/tune.h"
 
 // One look, and how much of it. With everything cold a row costs a third of a microsecond.
-#define SHOW_NS NS_PER_MS
+#define SHOW_NS (2 * NS_PER_MS)
 #define SHOW_ROWS 8u
 #define SHOW_WORDS 64u // of unshown: 4,096 slots
 

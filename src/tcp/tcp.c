@@ -299,6 +299,11 @@ void tcp_flush(struct tcp *tcp)
 	pressure_look(tcp->env);
 	if (UNLIKELY(has_chores(tcp)))
 		do_chores(tcp);
+	tcp_flush_again(tcp);
+}
+
+void tcp_flush_again(struct tcp *tcp)
+{
 	if (tcp->flush.head != NO_INDEX)
 		flush_marked(tcp);
 }

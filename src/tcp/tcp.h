@@ -73,8 +73,12 @@ void tcp_prefetch6(const struct tcp *tcp, const struct arrival *const *arrivals,
 // connection it is about; what is ours, or nobody's, is done.
 uint32_t tcp_icmp_error(struct tcp *tcp, const struct icmp_report *report);
 
-// Sends what connections have to say: data, one ACK per connection and burst (more for a gap), FIN.
+// Once a turn, before its packets. Does what is due without a packet, and sends what connections
+// have to say: data, one ACK per connection and burst (more for a gap), FIN.
 void tcp_flush(struct tcp *tcp);
+
+// Sends what connections have to say since.
+void tcp_flush_again(struct tcp *tcp);
 
 // Writes up to count events and returns how many; the rest stay for the next call.
 int tcp_deliver(struct tcp *tcp, struct prism_event *events, int count);

@@ -143,7 +143,7 @@ static void what_the_port_grants_is_left_to_it(void **state)
 			    .l4_len = 121,
 			    .protocol = IP_TCP};
 	assert_false(net_checksum_ok(b->port[0].tx[0], &a, TCP_CHECKSUM_OFFSET));
-	a.checksum_partial_ok = true;
+	a.port_flags = PORT_RX_PARTIAL_CHECKSUM;
 	assert_true(net_checksum_ok(b->port[0].tx[0], &a, TCP_CHECKSUM_OFFSET));
 	a.src.byte[15] ^= 1;
 	assert_false(net_checksum_ok(b->port[0].tx[0], &a, TCP_CHECKSUM_OFFSET));
