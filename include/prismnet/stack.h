@@ -115,7 +115,13 @@ struct prism_options {
 	uint32_t source_routes;    ///< 1: IPv4 packets with a source route are taken and answered
 				   ///< by it, and prism_tcp_connect_by may ask for one. Who sends
 				   ///< them can pretend to be somebody else (RFC 7126 4.3)
+	uint32_t sample_one_in;    ///< of packets in and out, the flight recorder notes one in so
+				   ///< many: 1 (all) to 2^30, or PRISM_SAMPLE_NONE; default 1024.
+				   ///< Drops it notes all
 };
+
+#define PRISM_SAMPLE_NONE UINT32_MAX
+#define PRISM_SAMPLE_ONE_IN_MAX (1u << 30)
 
 /// Fills in sizes and defaults. Thread: any. Blocks: never.
 PRISM_API void prism_options_init(struct prism_options *options, size_t size);
@@ -154,6 +160,13 @@ PRISM_API struct prism_worker *prism_worker_get(struct prism *prism, uint32_t in
 /// What start-up chose, a line a port and one for memory, '\n' between. Lives as long as prism.
 /// Thread: any.   Blocks: never.
 PRISM_API const char *prism_report(const struct prism *prism);
+
+/// Of packets in and out, the flight recorder notes one in so many from now on (each worker within
+/// some milliseconds of being polled).
+/// @param one_in packets: 1 to PRISM_SAMPLE_ONE_IN_MAX, or PRISM_SAMPLE_NONE
+/// @return 0; -EINVAL with prism_last_error
+/// Thread: any.   Blocks: never.
+PRISM_API int prism_sample(struct prism *prism, uint32_t one_in);
 
 /// One turn: receive, time, application work, transmit. Up to count events are written; what did
 /// not fit comes with the next call. Call it in a loop; it never blocks.

@@ -13,7 +13,12 @@
 #include "base/time.h"
 #include "core/start.h"
 #include "core/timers.h"
+#include "observe/trace.h"
 #include "pkt/pool.h"
+
+// A turn that finds something to do takes some microseconds; who is traced was interrupted, or has
+// an application that computes.
+#define SLOW_TURN_NS (250 * NS_PER_US)
 
 void prism_options_init(struct prism_options *options, size_t size)
 {
@@ -51,11 +56,23 @@ const char *prism_report(const struct prism *prism)
 	return prism->report;
 }
 
+int prism_sample(struct prism *prism, uint32_t one_in)
+{
+	if (!options_sample_is_good(one_in))
+		return err_set(ERR_INVALID_ARGUMENT,
+			       "one_in is %u; it takes 1 to 2^30, or PRISM_SAMPLE_NONE", one_in);
+	cell32_set(&prism->sample_one_in, one_in);
+	return 0;
+}
+
 int prism_poll(struct prism_worker *worker, struct prism_event *events, int count)
 {
 	worker_transmit(worker); // before the clock, which takes as long as some packets
 	uint64_t now_ns = clock_ns(&worker->clock);
 
+	if (UNLIKELY(now_ns - worker->env.now_ns > SLOW_TURN_NS) && worker->last_turn_busy)
+		trace_add(&worker->env, EVENT_SLOW_TURN, TRACE_NO_SUBJECT,
+			  now_ns - worker->env.now_ns, 0);
 	if (UNLIKELY(now_ns - worker->published_ns > PUBLISH_NS)) {
 		if (!worker->entered)
 			start_enter(worker);

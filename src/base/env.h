@@ -33,7 +33,9 @@ struct env {
 	struct counters *counters;
 	struct trace *trace;
 	struct verdicts *verdicts;  // NULL: what became of packets is counted only
-	uint64_t verdict_mask;      // records of the ring, less one
+	struct verdicts *samples;   // NULL: no packet that passes is recorded
+	uint64_t verdict_mask;      // records of each ring, less one
+	uint32_t sample_one_in;     // packets, of those that pass, one is recorded; 0: none
 	struct conn_row *conn_rows; // in which connections are shown; NULL: in none
 	uint32_t conn_row_count;
 	struct pool *pool[POOL_KINDS];

@@ -84,6 +84,8 @@ int cmd_load(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_sim(int argc, char **argv);
 int cmd_rebalance(int argc, char **argv);
+int cmd_recorder(int argc, char **argv);
+int cmd_trace(int argc, char **argv);
 int cmd_completion(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 int cmd_version(int argc, char **argv);

@@ -84,7 +84,17 @@ static const struct cli_option why_options[] = {
 	{"all", 'a', NULL, "all groups of a reason, not only the five largest"},
 };
 
-static const struct cli_option rebalance_options[] = {
+// The order is trace.c's.
+static const struct cli_option trace_options[] = {
+	{"json", 'j', NULL, "everything as one JSON object"},
+	{"instance", 'n', "NAME", "which instance, when there are several"},
+	{"follow", 'f', NULL, "go on, with a line for each as it happens"},
+	{"summary", 's', NULL, "how many of each kind, and the longest of what has a length"},
+	{"write", 'w', "FILE", "a timeline, for Perfetto and chrome://tracing; - is the output"},
+};
+
+// The order is that of those who ask an instance: rebalance.c, recorder.c.
+static const struct cli_option ask_options[] = {
 	{"json", 'j', NULL, "what the instance answers, as JSON"},
 	{"instance", 'n', "NAME", "which instance, when there are several"},
 };
@@ -216,7 +226,7 @@ const struct cli_command cli_commands[] = {
 		 "holds, Send-Q what the peer has not acknowledged. Counts, and the shares of "
 		 "time that the application, the peer's window or the network set the pace, are "
 		 "since the connection was first shown, a few milliseconds after its birth. "
-		 "Workers write eight connections a millisecond, so with thousands what is shown "
+		 "Workers write four connections a millisecond, so with thousands what is shown "
 		 "is a moment old; it says how old. Works on a running, a stuck and a dead "
 		 "instance."},
 	{.name = "drops",
@@ -235,19 +245,41 @@ const struct cli_command cli_commands[] = {
 	 .sentence = "what became of these packets, why, and what to do",
 	 .more = "FILTER is as tcpdump takes it: host 10.0.0.5 and tcp port 80. Tells of packets "
 		 "that were dropped, from the flight recorder, which is always on; nothing has to "
-		 "be armed beforehand. Packets that have a reason in common stand together. A VLAN "
+		 "be armed beforehand. Packets that have a reason in common stand together. Behind "
+		 "them stand samples of what came and left, one in so many (prism recorder). A "
+		 "VLAN "
 		 "tag is looked through, unless the filter speaks of vlan. The exit code is 4 when "
 		 "anything that matches was dropped. Works on a running, a stuck and a dead "
 		 "instance."},
+	{.name = "trace",
+	 .arguments = "[PATTERN]",
+	 .run = cmd_trace,
+	 OPTIONS(trace_options),
+	 .sentence = "what happened in the workers, in the order of time",
+	 .more = "States of connections, timeouts, retransmissions, turns of a worker that took "
+		 "long, addresses that came and went: the last 4,096 events of each worker. "
+		 "PATTERN keeps those whose names match, for example 'TCP_*'; prism explain NAME "
+		 "says more of one. #N is the slot of a connection, or the number of a port. Works "
+		 "on a running, a stuck and a dead instance."},
 	{.name = "rebalance",
 	 .arguments = "[on | off | now]",
 	 .words = "on off now",
 	 .run = cmd_rebalance,
-	 OPTIONS(rebalance_options),
+	 OPTIONS(ask_options),
 	 .sentence = "whether connections go from a busy worker to an idle one",
 	 .more = "Without an argument it says how it is. on and off last until the instance ends; "
 		 "now gives some connections of the busiest worker to the idlest once, however "
 		 "small the difference. It speaks to the control socket (control.socket)."},
+	{.name = "recorder",
+	 .arguments = "[N | off]",
+	 .words = "off",
+	 .run = cmd_recorder,
+	 OPTIONS(ask_options),
+	 .sentence = "how many of the packets that pass the flight recorder notes",
+	 .more = "Without an argument it says how it is. With N it notes one packet in N of those "
+		 "that come and leave, drawn at random; 1 is all, off none. Drops it notes all. "
+		 "The rate holds until the instance ends (sample_one_in is the configuration's). "
+		 "It speaks to the control socket (control.socket)."},
 	{.name = "help",
 	 .arguments = "[COMMAND]",
 	 .run = cmd_help,

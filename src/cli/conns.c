@@ -163,16 +163,17 @@ static void print_conn(const struct conns *conns, const struct conns_row *row, b
 
 static void print_summary(const struct conns *conns, const struct question *q, uint32_t printed)
 {
-	if (conns->row_count == 0)
-		printf("no connection%s%s\n", conns->shown ? " matches" : "",
-		       q->filter[0] ? " the filter" : "");
+	if (!conns->has_rows)
+		puts("this instance does not show its connections");
+	else if (conns->row_count == 0)
+		printf("no connection%s\n", conns->shown ? " matches" : "");
 	if (printed < conns->row_count)
 		printf("and %u more: -m says how many to print\n", conns->row_count - printed);
 	printf("%" PRIu64 " open, %" PRIu64 " half-open, %" PRIu64 " in TIME-WAIT\n", conns->open,
 	       conns->half_open, conns->time_wait);
-	if (conns->beyond)
-		printf("%" PRIu64 " of them are not shown: all %d rows are used\n", conns->beyond,
-		       CONN_ROWS);
+	if (conns->has_rows && conns->beyond)
+		printf("%" PRIu64 " of them have no row, or none yet: there are %d\n",
+		       conns->beyond, CONN_ROWS);
 	if (conns->unfinished)
 		printf("%" PRIu64 " rows were left unfinished: their worker was stopped in them\n",
 		       conns->unfinished);

@@ -82,7 +82,7 @@ static void print_table(const struct shm_reader *reader, const struct drops *dro
 
 static int look(struct shm_reader *reader, struct drops *drops)
 {
-	if (shm_reader_refresh(reader) || shm_reader_refresh_verdicts(reader))
+	if (shm_reader_refresh(reader) || shm_reader_refresh_verdicts(reader, SHM_DROPS))
 		return -1;
 	return drops_collect(reader, drops);
 }
@@ -176,11 +176,11 @@ static void follow_worker(const struct shm_reader *reader, uint32_t worker,
 {
 	uint64_t first, end;
 
-	shm_reader_verdict_range(reader, worker, &first, &end);
+	shm_reader_verdict_range(reader, SHM_DROPS, worker, &first, &end);
 	if (first > *next)
 		printf("(%" PRIu64 " were overwritten before they were read)\n", first - *next);
 	for (uint64_t i = MAX(first, *next); i < end; i++) {
-		struct verdict v = shm_reader_verdict(reader, worker, i);
+		struct verdict v = shm_reader_verdict(reader, SHM_DROPS, worker, i);
 
 		if (!filter || packet_filter_matches(filter, &v))
 			print_line(reader, &v);
@@ -196,13 +196,13 @@ static int follow(struct shm_reader *reader, const char *text)
 
 	if (text && !filter)
 		return cli_last_error(CLI_USAGE);
-	int error = shm_reader_refresh_verdicts(reader);
+	int error = shm_reader_refresh_verdicts(reader, SHM_DROPS);
 
 	for (uint32_t w = 0; w < workers; w++)
-		shm_reader_verdict_range(reader, w, &first, &next[w]);
+		shm_reader_verdict_range(reader, SHM_DROPS, w, &first, &next[w]);
 	for (bool alive = true; alive && !error;) {
 		alive = shm_reader_alive(reader);
-		error = shm_reader_refresh_verdicts(reader);
+		error = shm_reader_refresh_verdicts(reader, SHM_DROPS);
 		for (uint32_t w = 0; !error && w < workers; w++)
 			follow_worker(reader, w, filter, &next[w]);
 		if (fflush(stdout))

@@ -60,6 +60,11 @@ static const struct {
 };
 #define CLOSE_COUNT (sizeof close_infos / sizeof close_infos[0])
 
+const char *explain_close_name(uint64_t reason)
+{
+	return reason < CLOSE_COUNT ? close_infos[reason].name : "?";
+}
+
 static struct explanation of_drop(uint32_t i)
 {
 	const struct drop_info *d = &drop_infos[i];

@@ -56,12 +56,27 @@ static void plan_region(struct config *config)
 		config->options.region_mib = (uint32_t)(bytes >> 20) + 1;
 }
 
+// The control socket's (server.h).
+static int recorder_request(void *context, const char *word)
+{
+	struct run *run = context;
+	char *end;
+	unsigned long one_in = strtoul(word, &end, 10);
+
+	if (strcmp(word, "off") == 0)
+		return prism_sample(run->prism, PRISM_SAMPLE_NONE);
+	if (word[0] < '0' || word[0] > '9' || *end || one_in > PRISM_SAMPLE_ONE_IN_MAX)
+		return -ENOENT;
+	return prism_sample(run->prism, (uint32_t)one_in);
+}
+
 // Tools find it by the instance's name.
 static void publish_socket(struct run *run)
 {
 	char *path = realpath(run->config->control_socket, NULL);
 
-	run->server.requests = (struct server_requests){rebalance_request, run};
+	run->server.requests = (struct server_requests){
+		.rebalance = rebalance_request, .recorder = recorder_request, .context = run};
 	if (path && run->prism->shm && !shm_set_socket(run->prism->shm, path))
 		(void)cli_error(CLI_OK, "its whole path is longer than the address of a socket",
 				"let it be in a folder with a shorter name",

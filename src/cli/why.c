@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // prism why: what became of packets, from what the flight recorder has of them; nothing has to be
-// armed beforehand. Prints see/why.c's groups in words. Works on a running, a stuck and a dead
-// instance.
+// armed beforehand. Prints see/why.c's groups in words: of what was dropped, then of the samples of
+// what passed. Works on a running, a stuck and a dead instance.
 
 #include <inttypes.h>
 #include <prismnet/error.h>
@@ -63,12 +63,12 @@ static void print_way(const struct shm_reader *reader, const struct why_group *g
 {
 	const char *port = why_port(reader, g->port);
 
-	if (port[0] && g->head.vlan_id)
-		printf(", in by %s with VLAN tag %u", port, g->head.vlan_id);
-	else if (port[0])
-		printf(", in by %s", port);
+	if (port[0])
+		printf(", %s by %s", g->way == VERDICT_LEFT ? "out" : "in", port);
 	else
 		printf(", on the way out");
+	if (port[0] && g->head.vlan_id)
+		printf(" with VLAN tag %u", g->head.vlan_id);
 }
 
 static void print_group(const struct shm_reader *reader, const struct why *why,
@@ -126,6 +126,33 @@ static uint32_t print_groups(const struct shm_reader *reader, const struct why *
 	return end;
 }
 
+// Where they came in and left, most first; the samples of all that passed.
+static void print_passed(const struct shm_reader *reader, const struct why *passed,
+			 const char *filter, bool all)
+{
+	uint32_t shown = all ? passed->group_count : MIN(passed->group_count, (uint32_t)GROUPS_MAX);
+	uint64_t one_in = why_sample_one_in(reader), rest = passed->matched;
+
+	if (passed->group_count)
+		puts("not dropped, of the samples of what came and left:");
+	for (uint32_t i = 0; i < shown; i++) {
+		print_group(reader, passed, &passed->group[i]);
+		rest -= passed->group[i].pkts;
+	}
+	if (rest)
+		printf("  %8" PRIu64 " of %u other kinds: --all shows them\n", rest,
+		       passed->group_count - shown);
+	if (passed->recorded)
+		printf("%" PRIu64 " of %" PRIu64 " samples%s%s%s; ", passed->matched,
+		       passed->recorded, filter[0] ? " match `" : "", filter, filter[0] ? "`" : "");
+	if (passed->lost)
+		printf("%" PRIu64 " before them were overwritten; ", passed->lost);
+	if (one_in)
+		printf("one packet in %" PRIu64 " is sampled (prism recorder)\n", one_in);
+	else
+		puts("no packet that passes is sampled (prism recorder N)");
+}
+
 static void print_summary(const struct why *why, const char *filter)
 {
 	char since[AGO_BYTES];
@@ -160,9 +187,10 @@ static void print_text(const struct shm_reader *reader, const struct why *why, c
 	print_summary(why, filter);
 }
 
-static int print_json(const struct shm_reader *reader, const struct why *why)
+static int print_json(const struct shm_reader *reader, const struct why *why,
+		      const struct why *passed)
 {
-	json_t *json = why_json(reader, why);
+	json_t *json = why_json(reader, why, passed);
 
 	json_dumpf(json, stdout, JSON_INDENT(2));
 	putchar('\n');
@@ -170,23 +198,39 @@ static int print_json(const struct shm_reader *reader, const struct why *why)
 	return CLI_OK;
 }
 
+// Samples first: a packet that is dropped in between is told as dropped.
+static int look(struct shm_reader *reader, const struct packet_filter *filter, struct why *why,
+		struct why *passed)
+{
+	int error = shm_reader_refresh_verdicts(reader, SHM_SAMPLES);
+
+	if (!error)
+		error = shm_reader_refresh_verdicts(reader, SHM_DROPS);
+	if (!error)
+		error = why_collect(reader, SHM_DROPS, filter, why);
+	return error ? error : why_collect(reader, SHM_SAMPLES, filter, passed);
+}
+
 static int tell(struct shm_reader *reader, const char *text, bool json, bool all)
 {
 	struct packet_filter *filter = text[0] ? packet_filter_create(text) : NULL;
-	struct why why = {0};
+	struct why why = {0}, passed = {0};
 	int code = CLI_OK;
 
 	if (text[0] && !filter)
 		return cli_last_error(CLI_USAGE);
-	if (shm_reader_refresh_verdicts(reader) || why_collect(reader, filter, &why))
+	if (look(reader, filter, &why, &passed)) {
 		code = cli_last_error(CLI_FAILED);
-	else if (json)
-		print_json(reader, &why);
-	else
+	} else if (json) {
+		print_json(reader, &why, &passed);
+	} else {
 		print_text(reader, &why, text, all);
+		print_passed(reader, &passed, text, all);
+	}
 	if (code == CLI_OK && why.matched)
 		code = CLI_FOUND;
 	why_free(&why);
+	why_free(&passed);
 	packet_filter_destroy(filter);
 	return code;
 }

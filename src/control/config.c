@@ -233,6 +233,8 @@ struct config *config_load(const char *path)
 		return config;
 	}
 	read_top(config, root);
+	config->options.sample_one_in =
+		config->sample_one_in ? config->sample_one_in : PRISM_SAMPLE_NONE;
 	config_check(config);
 	diags_sort(&config->diags);
 	return config;

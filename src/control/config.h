@@ -37,6 +37,7 @@ struct config {
 	enum config_idle idle;
 	bool rebalance;             // connections of a busy worker go to an idle one
 	const char *control_socket; // NULL: none
+	uint32_t sample_one_in;     // packets; 0: none
 
 	const char *path;
 	struct diags diags; // all findings

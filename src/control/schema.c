@@ -38,6 +38,16 @@ static const struct schema_field top_fields[] = {
 	 .example = "sleep",
 	 .sentence = "sleep gives the core back when nothing happens; poll never does, and answers "
 		     "some microseconds sooner"},
+	{.key = "sample_one_in",
+	 .kind = SCHEMA_NUMBER,
+	 WHERE(config, sample_one_in),
+	 .min = 0,
+	 .max = PRISM_SAMPLE_ONE_IN_MAX,
+	 .off = true,
+	 .fallback = "1024",
+	 .example = "1024",
+	 .sentence = "packets in and out of which the flight recorder notes one, or off; drops it "
+		     "notes all"},
 };
 
 static const struct schema_field port_fields[] = {
@@ -252,7 +262,8 @@ static const struct schema_field control_fields[] = {
 	 WHERE(config, control_socket),
 	 .absent = "none",
 	 .example = "/run/prism/hello.sock",
-	 .sentence = "HTTP over a UNIX socket: /v1/stats, /v1/ports, /v1/rebalance, /metrics"},
+	 .sentence = "HTTP over a UNIX socket: /v1/stats, /v1/ports, /v1/rebalance, /v1/recorder, "
+		     "/metrics"},
 };
 
 static const struct schema_field limit_fields[] = {

@@ -143,22 +143,8 @@ static char *body_of(struct server *server, const char *path, size_t path_len, c
 	return metrics_body(server);
 }
 
-// Behind this in a path stands the word that says what to do.
-#define REBALANCE "/v1/rebalance"
-
-static bool is_rebalance(const struct server *server, const char *path)
+static char *rebalance_body(struct shm_reader *reader)
 {
-	size_t len = strlen(REBALANCE);
-
-	return server->requests.rebalance && strncmp(path, REBALANCE, len) == 0 &&
-	       strchr(" ?/", path[len]);
-}
-
-static char *rebalance_body(struct server *server)
-{
-	struct shm_reader *reader = server->reader;
-
-	shm_reader_refresh(reader);
 	const struct shm_table *control = shm_reader_table(reader, "control");
 	bool on = shm_reader_u64(reader, control, 0,
 				 shm_reader_find(reader, control, "rebalance")) != 0;
@@ -169,52 +155,104 @@ static char *rebalance_body(struct server *server)
 		(json_int_t)shm_reader_sum(reader, "counter", "rebalance_conns")));
 }
 
-static char *rebalance_answer(struct server *server, const char *path, bool post, bool head_only)
+// One worker takes a new rate some milliseconds before another.
+static char *recorder_body(struct shm_reader *reader)
+{
+	const struct shm_table *workers = shm_reader_table(reader, "worker");
+	const struct shm_field *field = shm_reader_find(reader, workers, "sample_one_in");
+	uint64_t one_in = shm_reader_u64(reader, workers, 0, field);
+	bool everywhere = true;
+
+	for (uint32_t w = 1; workers && w < workers->rows; w++)
+		everywhere &= shm_reader_u64(reader, workers, w, field) == one_in;
+	return json_body(json_pack(
+		"{s:I, s:b, s:I, s:I}", "sample_one_in", (json_int_t)one_in, "everywhere",
+		everywhere, "samples", (json_int_t)shm_reader_verdict_count(reader, SHM_SAMPLES),
+		"drops", (json_int_t)shm_reader_verdict_count(reader, SHM_DROPS)));
+}
+
+// What can be asked and changed. In the path of a POST a word stands behind its own that says how.
+struct order {
+	const char *path, *usage;
+	int (*change)(void *context, const char *word);
+	char *(*body)(struct shm_reader *reader);
+};
+
+// False when the path is of none, or nobody takes such an order.
+static bool find_order(const struct server *server, const char *path, struct order *out)
 {
 	const struct server_requests *r = &server->requests;
-	char word[8] = "";
-	int error = 0;
+	const struct order orders[] = {
+		{"/v1/rebalance", "POST /v1/rebalance/on, /off or /now\n", r->rebalance,
+		 rebalance_body},
+		{"/v1/recorder", "POST /v1/recorder/N, one packet in N is sampled, or /off\n",
+		 r->recorder, recorder_body},
+	};
 
-	if (post) {
-		size_t len = strlen(REBALANCE);
+	for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++) {
+		size_t len = strlen(orders[i].path);
 
-		len += path[len] == '/';
-		snprintf(word, sizeof word, "%.*s", (int)strcspn(path + len, " ?"), path + len);
-		error = r->rebalance(r->context, word);
+		*out = orders[i];
+		if (strncmp(path, out->path, len) == 0 && strchr(" ?/", path[len]))
+			return out->change != NULL;
 	}
+	return false;
+}
+
+static char *order_answer(struct server *server, const struct order *order, const char *word,
+			  bool head_only)
+{
+	int error = word ? order->change(server->requests.context, word) : 0;
+
 	if (error == -ENOENT)
-		return answer("404 Not Found", "text/plain",
-			      "POST " REBALANCE "/on, /off or /now\n", false);
+		return answer("404 Not Found", "text/plain", order->usage, false);
 	if (error)
 		return answer("409 Conflict", "text/plain", err_last()->message, false);
-	char *body = rebalance_body(server);
+	shm_reader_refresh(server->reader);
+	char *body = order->body(server->reader);
 	char *text = body ? answer("200 OK", "application/json", body, head_only) : NULL;
 
 	free(body);
 	return text;
 }
 
+static char *ordered(struct server *server, const struct order *order, const char *request,
+		     const char *path)
+{
+	const char *rest = path + strlen(order->path);
+	char word[16] = "";
+
+	if (strncmp(request, "POST ", 5) == 0) {
+		rest += *rest == '/';
+		if (snprintf(word, sizeof word, "%.*s", (int)strcspn(rest, " ?"), rest) >=
+		    (int)sizeof word)
+			return answer("404 Not Found", "text/plain", order->usage, false);
+		return order_answer(server, order, word, false);
+	}
+	if (strncmp(request, "GET ", 4) == 0 || strncmp(request, "HEAD ", 5) == 0)
+		return order_answer(server, order, NULL, request[0] == 'H');
+	return answer("405 Method Not Allowed\r\nAllow: GET, HEAD, POST", "text/plain",
+		      "GET, HEAD and POST only\n", false);
+}
+
 char *server_answer(struct server *server, const char *request)
 {
-	bool head_only = strncmp(request, "HEAD ", 5) == 0,
-	     post = strncmp(request, "POST ", 5) == 0;
+	bool head_only = strncmp(request, "HEAD ", 5) == 0;
 	const char *path = strchr(request, ' '), *type = "text/plain";
+	struct order order;
 
 	if (!path || !strstr(request, " HTTP/1."))
 		return answer("400 Bad Request", type, "not a request of HTTP/1.1\n", false);
-	bool get = head_only || strncmp(request, "GET ", 4) == 0;
-
-	if (is_rebalance(server, path + 1))
-		return get || post ? rebalance_answer(server, path + 1, post, head_only)
-				   : answer("405 Method Not Allowed\r\nAllow: GET, HEAD, POST",
-					    type, "GET, HEAD and POST only\n", false);
-	if (!get)
+	if (find_order(server, path + 1, &order))
+		return ordered(server, &order, request, path + 1);
+	if (!head_only && strncmp(request, "GET ", 4) != 0)
 		return answer("405 Method Not Allowed\r\nAllow: GET, HEAD", type,
 			      "GET and HEAD only\n", false);
 	char *body = body_of(server, path + 1, strcspn(path + 1, " ?"), &type);
 	if (!body)
 		return answer("404 Not Found", "text/plain",
-			      "there is /v1/stats, /v1/ports, /v1/rebalance and /metrics\n",
+			      "there is /v1/stats, /v1/ports, /v1/rebalance, /v1/recorder and "
+			      "/metrics\n",
 			      head_only);
 	char *text = answer("200 OK", type, body, head_only);
 	free(body);

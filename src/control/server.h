@@ -6,9 +6,10 @@
 
 // What may be asked of the instance besides its numbers.
 struct server_requests {
-	// "on", "off", "now"; or NULL: only how it is. 0, or a negative errno with err_set; -ENOENT
-	// for another word.
-	int (*rebalance)(void *context, const char *word);
+	// A word that says what to do, or NULL: there is no such. 0, or a negative errno with
+	// err_set; -ENOENT for another word.
+	int (*rebalance)(void *context, const char *word); // "on", "off", "now"
+	int (*recorder)(void *context, const char *word);  // "off", or "N": one packet in N
 	void *context;
 };
 

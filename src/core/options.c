@@ -55,6 +55,7 @@ void options_fill(struct prism_options *o, const struct prism_options *given)
 	DEFAULT(rto_ns_min, 200 * NS_PER_MS);
 	DEFAULT(region_mib, 64);
 	DEFAULT(fixed_window_bytes, 1u << 20);
+	DEFAULT(sample_one_in, 1024);
 }
 
 bool options_speak_ip6(const struct prism_port_options *port)
@@ -214,12 +215,21 @@ static int check_times(const struct prism_options *o)
 	return 0;
 }
 
+bool options_sample_is_good(uint32_t one_in)
+{
+	return one_in == PRISM_SAMPLE_NONE || (one_in > 0 && one_in <= PRISM_SAMPLE_ONE_IN_MAX);
+}
+
 int options_check(const struct prism_options *o)
 {
 	int error = 0;
 
 	if (o->port_count == 0 || o->port_count > PORTS_MAX)
 		return err_set(ERR_NO_PORTS, "%u ports", o->port_count);
+	if (!options_sample_is_good(o->sample_one_in))
+		return err_set(ERR_INVALID_ARGUMENT,
+			       "sample_one_in is %u; it takes 1 to 2^30, or PRISM_SAMPLE_NONE",
+			       o->sample_one_in);
 	for (uint32_t i = 0; i < o->port_count && !error; i++)
 		error = check_port(o, i);
 	for (size_t i = 0; i < ARRAY_COUNT(ranges) && !error; i++) {

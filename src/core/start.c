@@ -275,6 +275,7 @@ struct prism *start_open(const struct prism_options *given)
 	if (!p)
 		return NULL;
 	options_fill(&p->options, given);
+	p->sample_one_in = p->options.sample_one_in;
 	if (options_check(&p->options) || cores_check(&p->options) || start_all(p)) {
 		start_close(p);
 		return NULL;

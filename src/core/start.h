@@ -25,7 +25,8 @@ struct prism {
 	struct port *relay[WORKERS_MAX][PORTS_MAX];
 	uint32_t ring_pkts; // in the ports' rings
 	struct seals seals;
-	struct shm *shm; // NULL without shared memory
+	struct shm *shm;        // NULL without shared memory
+	uint32_t sample_one_in; // cell; workers look when they publish
 	bool platform_up;
 	struct last_words last_words[WORKERS_MAX];
 	char report[REPORT_BYTES];
@@ -43,6 +44,9 @@ bool options_is_vlan(const struct prism_port_options *port);
 // The port whose device this one has: itself, or the one that `vlan:NAME` names before it;
 // PORTS_MAX when there is none of that name.
 uint32_t options_device_of(const struct prism_options *options, uint32_t index);
+
+// 1 to PRISM_SAMPLE_ONE_IN_MAX, or PRISM_SAMPLE_NONE.
+bool options_sample_is_good(uint32_t one_in);
 
 // 0, or a negative errno with err_set naming the field.
 int options_check(const struct prism_options *options);

@@ -106,6 +106,7 @@ static int start_worker(struct prism *p, uint32_t index, struct worker_config *c
 		config->counters = shm_counters(p->shm, index);
 		config->trace = shm_trace(p->shm, index);
 		config->verdicts = shm_verdicts(p->shm, index);
+		config->samples = shm_samples(p->shm, index);
 		config->conn_rows = shm_conn_rows(p->shm, index);
 	}
 	for (uint32_t i = 0; i < p->port_count; i++) {
@@ -263,6 +264,7 @@ static void publish_worker(const struct prism_worker *w, uint64_t now_ns)
 	cell_set(&row->timers, wheel_count(w->wheel));
 	cell_set(&row->handed_pkts, w->env.hands ? hands_depth(w->env.hands) : 0);
 	cell_set(&row->pressure, pressure_of(&w->env));
+	cell_set(&row->sample_one_in, w->env.sample_one_in);
 }
 
 // All workers have the same: the first looks at it and publishes it.
@@ -333,6 +335,7 @@ static void publish_pools(const struct prism *p)
 void start_publish(struct prism_worker *w, uint64_t now_ns)
 {
 	w->published_ns = now_ns;
+	worker_sample(w, cell32_get(&w->prism->sample_one_in));
 	if (!w->prism->shm)
 		return;
 	publish_worker(w, now_ns);

@@ -20,6 +20,7 @@
 #include "observe/conn_row.h"
 #include "pkt/pkt.h"
 #include "pkt/pool.h"
+#include "port/sample.h"
 
 // Timers fired in one turn at most, so that a million due at once do not stop the ports.
 #define FIRED_MAX 4096
@@ -33,12 +34,16 @@ struct worker_own {
 	struct trace trace;
 	struct verdicts verdicts;
 	struct verdict records[VERDICT_RECORDS_PRIVATE];
+	struct verdicts samples;
+	struct verdict sampled[VERDICT_RECORDS_PRIVATE];
 	struct conn_row conn_rows[CONN_ROWS_PRIVATE];
 };
 
 static_assert(offsetof(struct worker_own, records) ==
-		      offsetof(struct worker_own, verdicts) + sizeof(struct verdicts),
-	      "the records are the ring's");
+			      offsetof(struct worker_own, verdicts) + sizeof(struct verdicts) &&
+		      offsetof(struct worker_own, sampled) ==
+			      offsetof(struct worker_own, samples) + sizeof(struct verdicts),
+	      "the records are the rings'");
 
 static void receive_once(struct prism_worker *w)
 {
@@ -273,6 +278,20 @@ static int add_network(struct prism_worker *w, const struct worker_config *confi
 	return 0;
 }
 
+static uint32_t sampling(uint32_t one_in)
+{
+	return one_in == PRISM_SAMPLE_NONE ? 0 : one_in;
+}
+
+void worker_sample(struct prism_worker *w, uint32_t one_in)
+{
+	if (sampling(one_in) == w->env.sample_one_in)
+		return;
+	w->env.sample_one_in = sampling(one_in);
+	for (uint32_t i = 0; i < w->port_count; i++)
+		sample_again(w->port[i]);
+}
+
 static void init_env(struct prism_worker *w, const struct worker_config *config)
 {
 	w->env.now_ns = config->now_ns;
@@ -285,10 +304,12 @@ static void init_env(struct prism_worker *w, const struct worker_config *config)
 	w->env.counters = config->counters ? config->counters : &w->own->counters;
 	w->env.trace = config->trace ? config->trace : &w->own->trace;
 	w->env.verdicts = config->verdicts ? config->verdicts : &w->own->verdicts;
+	w->env.samples = config->verdicts ? config->samples : &w->own->samples;
 	w->env.verdict_mask = (config->verdicts ? VERDICT_RECORDS : VERDICT_RECORDS_PRIVATE) - 1;
 	w->env.conn_rows = config->conn_rows ? config->conn_rows : w->own->conn_rows;
 	w->env.conn_row_count =
 		config->conn_rows ? conn_rows_of_worker(w->env.worker_count) : CONN_ROWS_PRIVATE;
+	w->env.sample_one_in = sampling(config->options->sample_one_in);
 	w->env.seals = config->seals;
 	memcpy(w->env.secret, config->secret, sizeof(w->env.secret));
 	memcpy(w->env.pool, config->pool, sizeof(w->env.pool));

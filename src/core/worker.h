@@ -55,6 +55,7 @@ struct worker_config {
 	struct counters *counters;  // NULL: private ones
 	struct trace *trace;        // NULL: a private one
 	struct verdicts *verdicts;  // of VERDICT_RECORDS; NULL: private ones, fewer
+	struct verdicts *samples;   // the same
 	struct conn_row *conn_rows; // conn_rows_of_worker; NULL: private ones, fewer
 	uint64_t seed;
 	uint8_t secret[16];
@@ -78,6 +79,9 @@ void worker_destroy(struct prism_worker *worker);
 // One turn at now_ns, which never goes back. Writes up to count events, returns how many.
 int worker_turn(struct prism_worker *worker, uint64_t now_ns, struct prism_event *events,
 		int count);
+
+// Of what passes its ports one packet in so many is recorded from now on; PRISM_SAMPLE_NONE.
+void worker_sample(struct prism_worker *worker, uint32_t one_in);
 
 // Hands what is staged to the ports: the beginning of a turn that needs no clock.
 void worker_transmit(struct prism_worker *worker);

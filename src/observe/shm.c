@@ -4,9 +4,9 @@
 // between, workers write rows through the pointers they got, and nothing here runs.
 //
 //   head | field descriptions | worker | flow_table | control | counter | port | port_totals | pool
-//   | trace | event | connection | verdict
+//   | trace | event | connection | verdict | sample
 //
-// What the tables are is in shm_tables.c. The last two are most of the file: a reader that wants
+// What the tables are is in shm_tables.c. The last three are most of the file: a reader that wants
 // numbers stops before them.
 #include "observe/shm.h"
 
@@ -27,6 +27,11 @@
 #include "observe/instance.h"
 #include "observe/shm_reader.h"
 #include "observe/shm_tables.h"
+
+static_assert(WORKERS_MAX * 2 *
+			      (sizeof(struct verdicts) + VERDICT_RECORDS * sizeof(struct verdict)) <
+		      (384u << 20),
+	      "who reads takes files of 512 MiB (shm_reader.c)");
 
 struct shm {
 	struct shm_head *head; // the mapping
@@ -360,6 +365,11 @@ struct trace *shm_trace(struct shm *shm, uint32_t worker)
 struct verdicts *shm_verdicts(struct shm *shm, uint32_t worker)
 {
 	return row(shm, PART_VERDICT, worker);
+}
+
+struct verdicts *shm_samples(struct shm *shm, uint32_t worker)
+{
+	return row(shm, PART_SAMPLE, worker);
 }
 
 struct conn_row *shm_conn_rows(struct shm *shm, uint32_t worker)

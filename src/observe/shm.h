@@ -84,8 +84,9 @@ struct shm_worker {            // "worker"
 	uint64_t core;
 	uint64_t conns_half_open, conns_open, conns_time_wait;
 	uint64_t timers;
-	uint64_t handed_pkts; // waiting in the rings from other workers
-	uint64_t pressure;    // enum pressure
+	uint64_t handed_pkts;   // waiting in the rings from other workers
+	uint64_t pressure;      // enum pressure
+	uint64_t sample_one_in; // packets; 0: none
 	// copies of this worker's counters, for those who look at workers apart
 	uint64_t turns, turns_busy, busy_ns, busy_cycles;
 	uint64_t in_pkts; // received, and handed here by others
@@ -160,6 +161,7 @@ struct shm_worker *shm_worker(struct shm *shm, uint32_t worker);
 struct counters *shm_counters(struct shm *shm, uint32_t worker);
 struct trace *shm_trace(struct shm *shm, uint32_t worker);
 struct verdicts *shm_verdicts(struct shm *shm, uint32_t worker);  // VERDICT_RECORDS
+struct verdicts *shm_samples(struct shm *shm, uint32_t worker);   // the same
 struct conn_row *shm_conn_rows(struct shm *shm, uint32_t worker); // conn_rows_of_worker
 struct shm_port_totals *shm_port_totals(struct shm *shm, uint32_t worker, uint32_t port);
 struct shm_flow_table *shm_flow_table(struct shm *shm);

@@ -22,7 +22,7 @@
 #include "observe/shm_reader_inside.h"
 
 // Far above what the most workers need; a bound on what a hostile file can make us allocate.
-#define FILE_BYTES_MAX ((uint64_t)256 << 20)
+#define FILE_BYTES_MAX ((uint64_t)512 << 20)
 
 static bool is_text(const char *text, size_t size)
 {
@@ -213,35 +213,40 @@ struct ring_fields shm_reader_ring(const struct shm_reader *r, const char *name,
 	return ring;
 }
 
-// No other table reaches into it or lies behind it, but for `heavy`.
-static bool is_at_the_end(const struct shm_reader *r, const struct shm_table *table,
-			  const struct shm_table *heavy)
+// Of the tables that are read as one, none reaches into it or lies behind it.
+static bool is_the_last(const struct shm_reader *r, const struct shm_table *table)
 {
 	for (uint32_t i = 0; i < r->head.table_count; i++) {
 		const struct shm_table *t = &r->head.table[i];
 
-		if (t != table && t != heavy &&
+		if (t != table && t->offset < r->light_bytes &&
 		    t->offset + (uint64_t)t->rows * t->row_bytes > table->offset)
 			return false;
 	}
 	return true;
 }
 
-// Verdicts are read apart when their table is the last, connections when theirs is the last before
-// them. Where it is not so, which no version writes, there are none.
+static void find_verdicts(struct shm_reader *r, enum shm_ring which, const char *name)
+{
+	struct ring_fields ring = shm_reader_ring(r, name, SHM_VERDICTS, sizeof(struct verdict));
+
+	if (!ring.table || ring.table->rows != r->head.worker_count || !is_the_last(r, ring.table))
+		return;
+	r->verdicts[which].ring = ring;
+	r->light_bytes = ring.table->offset;
+}
+
+// The largest tables are read apart, each when it is asked for: samples when theirs is the last,
+// drops when theirs is the last before, then connections. Where it is not so, which no version
+// writes, there are none.
 static void find_heavy(struct shm_reader *r)
 {
-	struct ring_fields ring =
-		shm_reader_ring(r, "verdict", SHM_VERDICTS, sizeof(struct verdict));
 	const struct shm_table *conns = shm_reader_table(r, "connection");
 
 	r->light_bytes = r->bytes;
-	if (!ring.table || ring.table->rows != r->head.worker_count ||
-	    !is_at_the_end(r, ring.table, NULL))
-		return;
-	r->verdict_ring = ring;
-	r->light_bytes = ring.table->offset;
-	if (!conns || !shm_reader_find_conns(r, conns) || !is_at_the_end(r, conns, ring.table))
+	find_verdicts(r, SHM_SAMPLES, "sample");
+	find_verdicts(r, SHM_DROPS, "verdict");
+	if (!conns || !shm_reader_find_conns(r, conns) || !is_the_last(r, conns))
 		return;
 	r->conn_table = conns;
 	r->light_bytes = conns->offset;
@@ -284,7 +289,8 @@ void shm_reader_close(struct shm_reader *r)
 	if (r->fd >= 0)
 		close(r->fd);
 	mem_unmap(r->copy, r->light_bytes);
-	mem_unmap(r->verdicts, shm_reader_verdict_bytes(r));
+	for (int i = 0; i < SHM_RINGS; i++)
+		mem_unmap(r->verdicts[i].table, shm_reader_verdict_bytes(&r->verdicts[i]));
 	mem_unmap(r->conns, shm_reader_conn_bytes(r));
 	mem_unmap((void *)(uintptr_t)r->fields, r->fields_bytes);
 	mem_unmap(r, sizeof(*r));
@@ -329,12 +335,19 @@ const struct shm_field *shm_reader_find(const struct shm_reader *r, const struct
 	return NULL;
 }
 
+// The large tables have copies of their own, and other ways to read them.
+static bool is_there(const struct shm_reader *r, const struct shm_table *t, uint32_t row,
+		     const struct shm_field *f)
+{
+	return t && f && row < t->rows && t->offset < r->light_bytes;
+}
+
 uint64_t shm_reader_u64(const struct shm_reader *r, const struct shm_table *t, uint32_t row,
 			const struct shm_field *f)
 {
 	uint64_t value = 0;
 
-	if (t && f && row < t->rows && (f->kind == SHM_COUNTER || f->kind == SHM_GAUGE))
+	if (is_there(r, t, row, f) && (f->kind == SHM_COUNTER || f->kind == SHM_GAUGE))
 		memcpy(&value, copy_at(r, t, row, f), sizeof(value));
 	return value;
 }
@@ -342,14 +355,14 @@ uint64_t shm_reader_u64(const struct shm_reader *r, const struct shm_table *t, u
 const char *shm_reader_text(const struct shm_reader *r, const struct shm_table *t, uint32_t row,
 			    const struct shm_field *f)
 {
-	return t && f && row < t->rows && f->kind == SHM_TEXT ? copy_at(r, t, row, f) : "";
+	return is_there(r, t, row, f) && f->kind == SHM_TEXT ? copy_at(r, t, row, f) : "";
 }
 
 const uint8_t *shm_reader_mac(const struct shm_reader *r, const struct shm_table *t, uint32_t row,
 			      const struct shm_field *f)
 {
 	static const uint8_t none[6];
-	bool there = t && f && row < t->rows && f->kind == SHM_MAC;
+	bool there = is_there(r, t, row, f) && f->kind == SHM_MAC;
 
 	return there ? (const uint8_t *)copy_at(r, t, row, f) : none;
 }

@@ -53,15 +53,21 @@ void shm_reader_trace_range(const struct shm_reader *reader, uint32_t worker, ui
 const struct trace_record *shm_reader_trace(const struct shm_reader *reader, uint32_t worker,
 					    uint64_t number);
 
+// Rings of verdicts: what was dropped, and samples of what passed.
+enum shm_ring { SHM_DROPS, SHM_SAMPLES, SHM_RINGS };
+
 // Copies the verdicts that were written since the last time: all that there are, the first time.
 // As shm_reader_refresh.
-int shm_reader_refresh_verdicts(struct shm_reader *reader);
+int shm_reader_refresh_verdicts(struct shm_reader *reader, enum shm_ring ring);
+
+// How many were ever written, now, by all workers.
+uint64_t shm_reader_verdict_count(const struct shm_reader *reader, enum shm_ring ring);
 
 // Verdicts *first .. *end - 1 are whole in that copy, however late they are looked at.
-void shm_reader_verdict_range(const struct shm_reader *reader, uint32_t worker, uint64_t *first,
-			      uint64_t *end);
-struct verdict shm_reader_verdict(const struct shm_reader *reader, uint32_t worker,
-				  uint64_t number);
+void shm_reader_verdict_range(const struct shm_reader *reader, enum shm_ring ring, uint32_t worker,
+			      uint64_t *first, uint64_t *end);
+struct verdict shm_reader_verdict(const struct shm_reader *reader, enum shm_ring ring,
+				  uint32_t worker, uint64_t number);
 
 // Copies what is shown of connections. As shm_reader_refresh.
 int shm_reader_refresh_conns(struct shm_reader *reader);

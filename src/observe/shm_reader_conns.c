@@ -15,7 +15,8 @@
 #include "observe/shm_reader_inside.h"
 #include "sync/row.h"
 
-#define ROWS_MAX 65536 // no version writes more
+#define ROWS_MAX 65536     // no version writes more,
+#define ROW_BYTES_MAX 1024 // or larger ones
 #define ROWS_TOGETHER 16u
 #define TRIES 8
 
@@ -41,7 +42,7 @@ bool shm_reader_find_conns(struct shm_reader *r, const struct shm_table *t)
 	field->remote = find(r, t, "remote", true);
 	for (uint32_t i = 0; i < CONN_ROW_FIELDS; i++)
 		field->number[i] = find(r, t, conn_row_fields[i].name, false);
-	return t->rows <= ROWS_MAX && r->head.worker_count &&
+	return t->rows <= ROWS_MAX && t->row_bytes <= ROW_BYTES_MAX && r->head.worker_count &&
 	       t->rows_per_worker == t->rows / r->head.worker_count && field->version &&
 	       field->number[CONN_ROW_HANDLE];
 }

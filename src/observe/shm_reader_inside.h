@@ -22,20 +22,25 @@ struct conn_fields {
 	const struct shm_field *number[CONN_ROW_FIELDS]; // in the order of conn_row_fields
 };
 
+// Of a ring of verdicts.
+struct verdict_copy {
+	struct ring_fields ring;
+	char *table;                    // a copy, once it was asked for
+	uint64_t range[WORKERS_MAX][2]; // those that it has whole
+};
+
 struct shm_reader {
 	int fd;
 	size_t bytes;                   // of the file
 	size_t light_bytes;             // of them, those that copy has: the largest are behind
 	char *copy;                     // its head and fields are not looked at after open
-	char *verdicts;                 // a copy of their table, once it was asked for
 	char *conns;                    // three of that of connections, likewise
 	struct shm_head head;           // checked once
 	const struct shm_field *fields; // checked once; a copy too
 	size_t fields_bytes;
 	const struct shm_table *conn_table; // NULL: there is none
 	struct conn_fields conn_field;      // of it
-	struct ring_fields verdict_ring;
-	uint64_t verdict_range[WORKERS_MAX][2]; // those that the copy has whole
+	struct verdict_copy verdicts[SHM_RINGS];
 	char path[INSTANCE_PATH_BYTES];
 };
 
@@ -51,9 +56,9 @@ static inline size_t table_bytes_in_file(const struct shm_table *t)
 }
 
 // Of the copies.
-static inline size_t shm_reader_verdict_bytes(const struct shm_reader *r)
+static inline size_t shm_reader_verdict_bytes(const struct verdict_copy *copy)
 {
-	return table_bytes_in_file(r->verdict_ring.table);
+	return table_bytes_in_file(copy->ring.table);
 }
 
 static inline size_t shm_reader_conn_bytes(const struct shm_reader *r)

@@ -70,25 +70,26 @@ const struct trace_record *shm_reader_trace(const struct shm_reader *r, uint32_t
 }
 
 // Where the copy of a worker's records begins.
-static char *verdicts_of(const struct shm_reader *r, uint32_t worker)
+static char *records_of(const struct verdict_copy *copy, uint32_t worker)
 {
-	const struct ring_fields *ring = &r->verdict_ring;
+	const struct ring_fields *ring = &copy->ring;
 
-	return r->verdicts + (uint64_t)worker * ring->table->row_bytes + ring->records->offset;
+	return copy->table + (uint64_t)worker * ring->table->row_bytes + ring->records->offset;
 }
 
 // Records first to end - 1, which may go round the end of the ring.
-static int read_verdicts(struct shm_reader *r, uint32_t worker, uint64_t first, uint64_t end)
+static int read_records(struct shm_reader *r, struct verdict_copy *copy, uint32_t worker,
+			uint64_t range[2])
 {
-	const struct ring_fields *ring = &r->verdict_ring;
-	char *to = verdicts_of(r, worker);
-	uint64_t file = ring->table->offset + (uint64_t)(to - r->verdicts);
+	const struct ring_fields *ring = &copy->ring;
+	char *to = records_of(copy, worker);
+	uint64_t file = ring->table->offset + (uint64_t)(to - copy->table);
 
-	for (uint64_t count; first < end; first += count) {
+	for (uint64_t first = range[0], count; first < range[1]; first += count) {
 		uint64_t index = first & (ring->capacity - 1);
 		uint64_t at = index * sizeof(struct verdict);
 
-		count = MIN(end - first, ring->capacity - index);
+		count = MIN(range[1] - first, ring->capacity - index);
 		int error = shm_reader_part(r, to + at, file + at, count * sizeof(struct verdict));
 
 		if (error)
@@ -97,10 +98,10 @@ static int read_verdicts(struct shm_reader *r, uint32_t worker, uint64_t first, 
 	return 0;
 }
 
-static int refresh_worker(struct shm_reader *r, uint32_t worker)
+static int refresh_worker(struct shm_reader *r, struct verdict_copy *copy, uint32_t worker)
 {
-	const struct ring_fields *ring = &r->verdict_ring;
-	uint64_t *range = r->verdict_range[worker], end, latest;
+	const struct ring_fields *ring = &copy->ring;
+	uint64_t *range = copy->range[worker], end, latest;
 	int error = shm_reader_part(r, &end, written_at(ring, worker), sizeof(end));
 
 	if (error)
@@ -108,7 +109,7 @@ static int refresh_worker(struct shm_reader *r, uint32_t worker)
 	uint64_t first = end > ring->capacity ? end - ring->capacity : 0;
 
 	// What the last copy had is still there, and the same.
-	error = read_verdicts(r, worker, MAX(first, MIN(range[1], end)), end);
+	error = read_records(r, copy, worker, (uint64_t[]){MAX(first, MIN(range[1], end)), end});
 	if (!error)
 		error = shm_reader_part(r, &latest, written_at(ring, worker), sizeof(latest));
 	if (!error)
@@ -116,35 +117,53 @@ static int refresh_worker(struct shm_reader *r, uint32_t worker)
 	return error;
 }
 
-int shm_reader_refresh_verdicts(struct shm_reader *r)
+int shm_reader_refresh_verdicts(struct shm_reader *r, enum shm_ring ring)
 {
+	struct verdict_copy *copy = &r->verdicts[ring];
 	int error = 0;
 
-	if (!r->verdict_ring.table)
+	if (!copy->ring.table)
 		return 0;
-	if (!r->verdicts)
-		r->verdicts = mem_map("a copy of the verdicts", shm_reader_verdict_bytes(r));
-	if (!r->verdicts)
+	if (!copy->table)
+		copy->table = mem_map("a copy of the verdicts", shm_reader_verdict_bytes(copy));
+	if (!copy->table)
 		return -ENOMEM;
 	for (uint32_t w = 0; !error && w < r->head.worker_count; w++)
-		error = refresh_worker(r, w);
+		error = refresh_worker(r, copy, w);
 	return error;
 }
 
-void shm_reader_verdict_range(const struct shm_reader *r, uint32_t worker, uint64_t *first,
-			      uint64_t *end)
+uint64_t shm_reader_verdict_count(const struct shm_reader *r, enum shm_ring which)
 {
-	*first = worker < WORKERS_MAX ? r->verdict_range[worker][0] : 0;
-	*end = worker < WORKERS_MAX ? r->verdict_range[worker][1] : 0;
+	const struct ring_fields *ring = &r->verdicts[which].ring;
+	uint64_t sum = 0, written;
+
+	for (uint32_t w = 0; ring->table && w < r->head.worker_count; w++)
+		if (shm_reader_part((struct shm_reader *)(uintptr_t)r, &written,
+				    written_at(ring, w), sizeof(written)) == 0)
+			sum += written;
+	return sum;
 }
 
-struct verdict shm_reader_verdict(const struct shm_reader *r, uint32_t worker, uint64_t number)
+void shm_reader_verdict_range(const struct shm_reader *r, enum shm_ring ring, uint32_t worker,
+			      uint64_t *first, uint64_t *end)
 {
-	uint64_t index = number & (r->verdict_ring.capacity - 1);
+	static const uint64_t none[2];
+	const uint64_t *range = worker < WORKERS_MAX ? r->verdicts[ring].range[worker] : none;
+
+	*first = range[0];
+	*end = range[1];
+}
+
+struct verdict shm_reader_verdict(const struct shm_reader *r, enum shm_ring ring, uint32_t worker,
+				  uint64_t number)
+{
+	const struct verdict_copy *copy = &r->verdicts[ring];
+	uint64_t index = number & (copy->ring.capacity - 1);
 	struct verdict v;
 
-	ASSERT(r->verdicts && worker < r->head.worker_count);
-	memcpy(&v, verdicts_of(r, worker) + index * sizeof(v), sizeof(v));
+	ASSERT(copy->table && worker < r->head.worker_count);
+	memcpy(&v, records_of(copy, worker) + index * sizeof(v), sizeof(v));
 	v.head_bytes = (uint8_t)MIN((uint32_t)v.head_bytes, (uint32_t)VERDICT_HEAD_BYTES);
 	return v;
 }

@@ -33,6 +33,8 @@ static const struct shm_field worker_fields[] = {
 	NUMBER(shm_worker, pressure, SHM_GAUGE, "level",
 	       "how short received buffers are: 0 not, 1 windows shrink, 2 handshakes are not "
 	       "kept, 3 nothing new is begun"),
+	NUMBER(shm_worker, sample_one_in, SHM_GAUGE, "packets",
+	       "packets in or out of which the flight recorder notes one; 0: none"),
 	NUMBER(shm_worker, turns, SHM_COUNTER, "turns", "turns of the worker's loop"),
 	NUMBER(shm_worker, turns_busy, SHM_COUNTER, "turns", "turns that found something to do"),
 	NUMBER(shm_worker, busy_ns, SHM_COUNTER, "nanoseconds",
@@ -92,13 +94,21 @@ static const struct shm_field trace_fields[] = {
 	BYTES(trace, record, SHM_RECORDS, "the last records, at their number modulo how many fit"),
 };
 
+#define VERDICTS(text) \
+	NUMBER(verdicts, written, SHM_COUNTER, "records", "records ever written"), \
+	{ \
+		.name = "record", .sentence = text, .kind = SHM_VERDICTS, \
+		.offset = sizeof(struct verdicts), \
+		.bytes = VERDICT_RECORDS * sizeof(struct verdict) \
+	}
+#define VERDICTS_BYTES (sizeof(struct verdicts) + VERDICT_RECORDS * sizeof(struct verdict))
+
 static const struct shm_field verdict_fields[] = {
-	NUMBER(verdicts, written, SHM_COUNTER, "records", "records ever written"),
-	{.name = "record",
-	 .sentence = "the last packets that were dropped, at their number modulo how many fit",
-	 .kind = SHM_VERDICTS,
-	 .offset = sizeof(struct verdicts),
-	 .bytes = VERDICT_RECORDS * sizeof(struct verdict)},
+	VERDICTS("the last packets that were dropped, at their number modulo how many fit"),
+};
+
+static const struct shm_field sample_fields[] = {
+	VERDICTS("samples of what came and left, at their number modulo how many fit"),
 };
 
 static const struct shm_field event_fields[] = {
@@ -127,8 +137,9 @@ const struct shm_table_plan shm_table_plans[PART_COUNT] = {
 	[PART_POOL] = {"pool", pool_fields, ARRAY_COUNT(pool_fields), sizeof(struct shm_pool),
 		       POOL_KINDS},
 	[PART_TRACE] = {"trace", trace_fields, ARRAY_COUNT(trace_fields), sizeof(struct trace), 1},
-	[PART_VERDICT] = {"verdict", verdict_fields, ARRAY_COUNT(verdict_fields),
-			  sizeof(struct verdicts) + VERDICT_RECORDS * sizeof(struct verdict), 1},
+	[PART_VERDICT] = {"verdict", verdict_fields, ARRAY_COUNT(verdict_fields), VERDICTS_BYTES,
+			  1},
+	[PART_SAMPLE] = {"sample", sample_fields, ARRAY_COUNT(sample_fields), VERDICTS_BYTES, 1},
 	[PART_EVENT] = {"event", event_fields, ARRAY_COUNT(event_fields), sizeof(struct shm_event),
 			0},
 	[PART_CONNECTION] = {"connection", NULL, CONNECTION_FIELDS, sizeof(struct conn_row), 0},

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The writer of the flight recorder. Called by pkt_drop, out of line: what is not dropped pays the
-// note of its origin (port_rx) and nothing else.
+// The writer of the flight recorder. Called by pkt_drop and port/sample.c, out of line: what is
+// neither dropped nor drawn pays the note of its origin (port_rx) and nothing else.
 //
 // Floors take headers off as they read them, and a packet is dropped by whichever floor had it. Its
 // origin says where the frame began, and those bytes are still in front of what is left. A received
@@ -51,7 +51,7 @@ static COLD uint32_t copy_behind(uint8_t *to, const struct record_head *head,
 WARM void record_drop(const struct env *env, const struct pkt *p, enum drop reason,
 		      const struct record_head *head)
 {
-	struct verdict *v = verdict_next(env);
+	struct verdict *v = verdict_next(env->verdicts, env->verdict_mask);
 	struct bytes bytes = {pkt_data(p), pkt_seg_len(p)};
 	uint64_t origin = pkt_origin(p);
 	bool received = head->kind == VERDICT_HEAD_TRANSPORT && find_frame(p, &bytes);
@@ -64,5 +64,23 @@ WARM void record_drop(const struct env *env, const struct pkt *p, enum drop reas
 	v->head_kind = (uint8_t)(received ? VERDICT_HEAD_FRAME : head->kind);
 	v->head_bytes = (uint8_t)(UNLIKELY(head->header) ? copy_behind(v->head, head, &bytes)
 							 : copy_head(v->head, &bytes));
-	verdict_done(env);
+	v->way = VERDICT_DROPPED;
+	verdict_done(env->verdicts);
+}
+
+WARM void record_sample(const struct env *env, const struct pkt *p, enum verdict_way way,
+			uint16_t port_index)
+{
+	struct verdict *v = verdict_next(env->samples, env->verdict_mask);
+	struct bytes bytes = {pkt_data(p), pkt_seg_len(p)};
+
+	v->time_ns = env->now_ns;
+	v->journey = pkt_origin(p) >> 16;
+	v->len = pkt_len(p);
+	v->reason = DROP_OK;
+	v->port = (uint8_t)port_index;
+	v->head_kind = VERDICT_HEAD_FRAME;
+	v->head_bytes = (uint8_t)copy_head(v->head, &bytes);
+	v->way = (uint8_t)way;
+	verdict_done(env->samples);
 }

@@ -14,6 +14,11 @@ struct record_head {
 	const void *header; // in front of the packet's bytes, in the record alone; or NULL
 };
 
+// It came by the port with this index, or leaves by it; its frame is whole. The worker's;
+// env->samples is there.
+void record_sample(const struct env *env, const struct pkt *p, enum verdict_way way,
+		   uint16_t port_index);
+
 // The packet is about to be dropped. The worker's; env->verdicts is there.
 void record_drop(const struct env *env, const struct pkt *p, enum drop reason,
 		 const struct record_head *head);

@@ -7,6 +7,8 @@
 // flush.
 #include "port/port.h"
 
+#include "port/sample.h"
+
 // A full burst behind one that was not is of many who may all be waiting: for them the first
 // answers leave early. One behind another is of a worker who is behind with his work.
 static inline void plan_early(struct port *port, bool is_full)
@@ -30,6 +32,10 @@ uint16_t port_rx(const struct env *env, struct port *port, struct pkt **pkts, ui
 		pkt_set_origin(pkts[i], origin);
 		bytes += pkt_len(pkts[i]);
 	}
+	if (UNLIKELY(port->rx_until < n))
+		sample_received(env, port, pkts, n);
+	else
+		port->rx_until -= n;
 	port->rx_pkts += n;
 	port->rx_bytes += bytes;
 	counter_add(env, COUNTER_rx_pkts, n);
@@ -85,8 +91,13 @@ static uint32_t offer(struct port *port)
 uint32_t port_tx_staged(const struct env *env, struct port *port)
 {
 	uint64_t bytes = port->tx_bytes;
-	uint32_t sent = 0, n;
+	uint32_t sent = 0, n, fresh = port->stage_count - port->queued_count;
 
+	DCHECK(fresh <= port->stage_count);
+	if (UNLIKELY(port->tx_until < fresh))
+		sample_staged(env, port, fresh);
+	else
+		port->tx_until -= fresh;
 	do {
 		n = offer(port);
 		sent += n;

@@ -15,6 +15,7 @@
 #include "wire/tcp.h"
 
 #define STATES 11
+#define HAVE_ROWS 0x3fcu // SYN-SENT to LAST-ACK: the others are no connections, or counted only
 
 // As ss writes and takes them; by conn.def's numbers.
 static const struct {
@@ -62,13 +63,14 @@ bool conns_states(const char *list, uint32_t *bits, const char **wrong)
 	*bits = 0;
 	for (;;) {
 		size_t len = strcspn(list, ",");
-		uint32_t before = *bits;
+		uint32_t found = 0;
 
 		for (uint32_t i = 0; i < STATES; i++)
 			if (is_word(states[i].shown, list, len) ||
 			    is_word(states[i].asked, list, len))
-				*bits |= 1u << i;
-		if (*bits == before) {
+				found = (1u << i) & HAVE_ROWS;
+		*bits |= found;
+		if (!found) {
 			*wrong = list;
 			return false;
 		}
@@ -191,8 +193,38 @@ static void add_worker(const struct shm_reader *reader, const struct conns_wish 
 		if (taken && matches(wish, &c))
 			row[out->row_count++] = (struct conns_row){.c = c, .worker = worker};
 	}
-	if (used == rows && open > used)
+	if (open > used)
 		out->beyond += open - used;
+}
+
+static int by_handle(const void *a, const void *b)
+{
+	const struct conn_row *x = &((const struct conns_row *)a)->c;
+	const struct conn_row *y = &((const struct conns_row *)b)->c;
+
+	if (x->handle != y->handle)
+		return x->handle < y->handle ? -1 : 1;
+	return x->as_of_ns > y->as_of_ns ? -1 : x->as_of_ns < y->as_of_ns;
+}
+
+// One that goes from a worker to another while both are read has two rows: the later one counts.
+static void forget_doubles(struct conns *conns)
+{
+	uint32_t kept = 0;
+
+	qsort(conns->row, conns->row_count, sizeof(*conns->row), by_handle);
+	for (uint32_t i = 0; i < conns->row_count; i++)
+		if (kept == 0 || conns->row[kept - 1].c.handle != conns->row[i].c.handle)
+			conns->row[kept++] = conns->row[i];
+	conns->shown -= conns->row_count - kept;
+	conns->row_count = kept;
+}
+
+// What a worker wrote since it told the time is of now.
+static void set_now(struct conns *conns)
+{
+	for (uint32_t i = 0; i < conns->row_count; i++)
+		conns->now_ns = MAX(conns->now_ns, conns->row[i].c.as_of_ns);
 }
 
 int conns_collect(const struct shm_reader *reader, const struct conns_wish *wish, struct conns *out)
@@ -212,6 +244,10 @@ int conns_collect(const struct shm_reader *reader, const struct conns_wish *wish
 		return err_set(ERR_OUT_OF_MEMORY, "rows of %u workers", workers);
 	for (uint32_t w = 0; w < workers; w++)
 		add_worker(reader, wish, w, out);
+	forget_doubles(out);
+	set_now(out);
+	out->matched = out->row_count;
+	out->has_rows = shm_reader_conn_rows(reader) != 0;
 	qsort_r(out->row, out->row_count, sizeof(*out->row), in_order, &order);
 	return 0;
 }

@@ -33,12 +33,14 @@ struct conns_wish {
 struct conns {
 	struct conns_row *row; // those that match
 	uint32_t row_count;
+	uint32_t matched;                    // row_count, unless the caller makes that less
+	bool has_rows;                       // else the instance shows none
 	uint64_t shown;                      // whether they match or not
 	uint64_t open, half_open, time_wait; // as the workers count them
-	uint64_t beyond;     // have no row, because their worker's rows are all used
-	uint64_t unfinished; // rows that a worker was stopped in
-	uint64_t now_ns;     // why_now_ns
-	bool alive;          // else now is when it made its last turn
+	uint64_t beyond;                     // have no row, or none yet
+	uint64_t unfinished;                 // rows that a worker was stopped in
+	uint64_t now_ns;                     // why_now_ns
+	bool alive;                          // else now is when it made its last turn
 };
 
 // Reads what reader's last shm_reader_refresh and shm_reader_refresh_conns brought. 0, or a

@@ -87,10 +87,11 @@ json_t *conns_json(const struct shm_reader *reader, const struct conns *conns)
 
 	for (uint32_t i = 0; i < conns->row_count; i++)
 		json_array_append_new(list, conn_json(reader, conns, &conns->row[i]));
-	return json_pack("{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "instance",
+	return json_pack("{s:s, s:b, s:I, s:I, s:I, s:I, s:i, s:I, s:I, s:o}", "instance",
 			 shm_reader_head(reader)->instance, "alive", conns->alive, "open",
 			 (json_int_t)conns->open, "half_open", (json_int_t)conns->half_open,
 			 "time_wait", (json_int_t)conns->time_wait, "shown",
-			 (json_int_t)conns->shown, "beyond", (json_int_t)conns->beyond,
-			 "unfinished", (json_int_t)conns->unfinished, "connections", list);
+			 (json_int_t)conns->shown, "matched", (int)conns->matched, "beyond",
+			 (json_int_t)conns->beyond, "unfinished", (json_int_t)conns->unfinished,
+			 "connections", list);
 }

@@ -133,9 +133,9 @@ static uint64_t add_sightings(const struct shm_reader *reader, struct drops *out
 	uint64_t count = 0, first, end;
 
 	for (uint32_t w = 0; w < shm_reader_head(reader)->worker_count; w++) {
-		shm_reader_verdict_range(reader, w, &first, &end);
+		shm_reader_verdict_range(reader, SHM_DROPS, w, &first, &end);
 		for (; first < end && count < most; first++) {
-			struct verdict v = shm_reader_verdict(reader, w, first);
+			struct verdict v = shm_reader_verdict(reader, SHM_DROPS, w, first);
 			struct drops_row *row = row_of(out, v.reason);
 
 			list[count++] = sight(&v);
@@ -156,7 +156,7 @@ int drops_collect(const struct shm_reader *reader, struct drops *out)
 	memset(out, 0, sizeof(*out));
 	out->now_ns = why_now_ns(reader);
 	add_rows(reader, out);
-	uint64_t most = why_record_count(reader, &lost);
+	uint64_t most = why_record_count(reader, SHM_DROPS, &lost);
 
 	list = calloc(most + 1, sizeof(*list));
 	if (!list)

@@ -5,8 +5,11 @@
 // A record is put into a class by reason, port and kind of packet. A class whose packets have few
 // sources, destinations and ports is told by each of them; of a flood from ten thousand sources one
 // wants to hear the number, so what differs too much is counted and then left out of the key.
+// Samples of what passed are grouped the same way, by where they came in or left instead of a
+// reason.
 #include "see/why.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -22,12 +25,12 @@ struct entry {
 	uint64_t time_ns, journey;
 	uint32_t len;
 	uint16_t reason;
-	uint8_t port;
+	uint8_t port, way;
 };
 
 struct entries {
 	struct entry *entry;
-	uint64_t count;
+	uint64_t count, most;
 };
 
 #define ORDER(a, b) ((a) < (b) ? -1 : (a) > (b))
@@ -37,6 +40,7 @@ static int by_class(const void *a, const void *b)
 	const struct entry *x = a, *y = b;
 	int order = ORDER(x->reason, y->reason);
 
+	order = order ? order : ORDER(x->way, y->way);
 	order = order ? order : ORDER(x->port, y->port);
 	order = order ? order : ORDER(x->head.ether_type, y->head.ether_type);
 	order = order ? order : ORDER(x->head.vlan_id, y->head.vlan_id);
@@ -110,6 +114,10 @@ static void name_reason(const struct shm_reader *reader, uint16_t reason, struct
 	const struct shm_field *field = shm_reader_drop(reader, reason);
 	const struct drop_info *info;
 
+	if (g->way != VERDICT_DROPPED) {
+		g->reason = g->sentence = g->cause = g->remedy = g->source = "";
+		return;
+	}
 	g->reason = field ? field->name + strlen("drop.") : "of an unknown number";
 	info = why_info(g->reason);
 	g->sentence = info->name[0] || !field ? info->sentence : field->sentence;
@@ -134,6 +142,7 @@ static void add_group(const struct shm_reader *reader, struct why *why, const st
 				.journey = last->journey,
 				.len = last->len,
 				.port = last->port,
+				.way = last->way,
 				.head = last->head,
 				.src_count = differs->src > FEW ? differs->src : 1,
 				.dst_count = differs->dst > FEW ? differs->dst : 1,
@@ -215,7 +224,8 @@ static void add_entry(struct why *why, struct entries *list, const struct packet
 			    .journey = v->journey,
 			    .len = v->len,
 			    .reason = v->reason,
-			    .port = v->port};
+			    .port = v->port,
+			    .way = v->way};
 	packet_head_read((enum verdict_head)v->head_kind, v->head, v->head_bytes, &e->head);
 	list->count++;
 }
@@ -246,47 +256,110 @@ uint64_t why_now_ns(const struct shm_reader *reader)
 	return latest_ns;
 }
 
-uint64_t why_record_count(const struct shm_reader *reader, uint64_t *lost)
+uint64_t why_record_count(const struct shm_reader *reader, enum shm_ring ring, uint64_t *lost)
 {
 	uint64_t count = 0, first, end;
 
 	for (uint32_t w = 0; w < shm_reader_head(reader)->worker_count; w++) {
-		shm_reader_verdict_range(reader, w, &first, &end);
+		shm_reader_verdict_range(reader, ring, w, &first, &end);
 		count += end - first;
 		*lost += first;
 	}
 	return count;
 }
 
-int why_collect(const struct shm_reader *reader, const struct packet_filter *filter,
-		struct why *out)
+uint64_t why_sample_one_in(const struct shm_reader *reader)
+{
+	const struct shm_table *workers = shm_reader_table(reader, "worker");
+
+	return shm_reader_u64(reader, workers, 0,
+			      shm_reader_find(reader, workers, "sample_one_in"));
+}
+
+// Journeys of packets that came and were dropped, in order.
+struct journeys {
+	uint64_t *number;
+	uint64_t count;
+};
+
+static int by_number(const void *a, const void *b)
+{
+	return ORDER(*(const uint64_t *)a, *(const uint64_t *)b);
+}
+
+static int find_dropped(const struct shm_reader *reader, struct journeys *out)
+{
+	uint64_t lost = 0, most = why_record_count(reader, SHM_DROPS, &lost), first, end;
+
+	*out = (struct journeys){.number = calloc(most + 1, sizeof(*out->number))};
+	if (!out->number)
+		return err_set(ERR_OUT_OF_MEMORY, "%lu records", (unsigned long)most);
+	for (uint32_t w = 0; w < shm_reader_head(reader)->worker_count; w++) {
+		shm_reader_verdict_range(reader, SHM_DROPS, w, &first, &end);
+		for (; first < end && out->count < most; first++) {
+			struct verdict v = shm_reader_verdict(reader, SHM_DROPS, w, first);
+
+			if (v.port != VERDICT_NO_PORT) // else it is an answer's
+				out->number[out->count++] = v.journey;
+		}
+	}
+	qsort(out->number, out->count, sizeof(*out->number), by_number);
+	return 0;
+}
+
+static bool was_dropped(const struct journeys *dropped, const struct verdict *v)
+{
+	return v->journey && v->way == VERDICT_CAME && dropped->count &&
+	       bsearch(&v->journey, dropped->number, dropped->count, sizeof(*dropped->number),
+		       by_number);
+}
+
+static int read_ring(const struct shm_reader *reader, enum shm_ring ring,
+		     const struct packet_filter *filter, struct entries *list, struct why *out)
+{
+	struct journeys dropped = {0};
+	uint64_t first, end, most = list->most;
+
+	if (ring == SHM_SAMPLES && find_dropped(reader, &dropped))
+		return -ENOMEM;
+	for (uint32_t w = 0; w < shm_reader_head(reader)->worker_count; w++) {
+		shm_reader_verdict_range(reader, ring, w, &first, &end);
+		for (; first < end && out->recorded < most; first++) {
+			struct verdict v = shm_reader_verdict(reader, ring, w, first);
+
+			if (ring == SHM_DROPS)
+				v.way = VERDICT_DROPPED;
+			else if (v.way != VERDICT_LEFT)
+				v.way = VERDICT_CAME;
+			if (!was_dropped(&dropped, &v))
+				add_entry(out, list, filter, &v);
+		}
+	}
+	free(dropped.number);
+	return 0;
+}
+
+int why_collect(const struct shm_reader *reader, enum shm_ring ring,
+		const struct packet_filter *filter, struct why *out)
 {
 	struct entries list = {0};
-	uint64_t first, end;
 
 	*out = (struct why){.now_ns = why_now_ns(reader),
 			    .alive = shm_reader_alive(reader),
 			    .oldest_ns = TIME_NEVER_NS};
-	uint64_t most = why_record_count(reader, &out->lost);
-
-	list.entry = calloc(most + 1, sizeof(*list.entry));
-	out->group = calloc(most + 1, sizeof(*out->group));
+	list.most = why_record_count(reader, ring, &out->lost);
+	list.entry = calloc(list.most + 1, sizeof(*list.entry));
+	out->group = calloc(list.most + 1, sizeof(*out->group));
 	if (!list.entry || !out->group) {
 		free(list.entry);
-		return err_set(ERR_OUT_OF_MEMORY, "%lu records", (unsigned long)most);
+		return err_set(ERR_OUT_OF_MEMORY, "%lu records", (unsigned long)list.most);
 	}
-	for (uint32_t w = 0; w < shm_reader_head(reader)->worker_count; w++) {
-		shm_reader_verdict_range(reader, w, &first, &end);
-		for (; first < end && out->recorded < most; first++) {
-			struct verdict v = shm_reader_verdict(reader, w, first);
+	int error = read_ring(reader, ring, filter, &list, out);
 
-			add_entry(out, &list, filter, &v);
-		}
-	}
 	out->matched = list.count;
 	group(reader, out, &list);
 	free(list.entry);
-	return 0;
+	return error;
 }
 
 void why_free(struct why *why)
@@ -302,54 +375,4 @@ const char *why_port(const struct shm_reader *reader, uint8_t port)
 	if (port == VERDICT_NO_PORT || !ports || port >= ports->rows)
 		return "";
 	return shm_reader_text(reader, ports, port, shm_reader_find(reader, ports, "name"));
-}
-
-static double seconds_before(uint64_t time_ns, uint64_t now_ns)
-{
-	return now_ns > time_ns ? (double)(now_ns - time_ns) / (double)NS_PER_S : 0;
-}
-
-// NULL in JSON: they have none, or many.
-static json_t *addr_json(const struct packet_head *head, const struct addr *addr, uint32_t count)
-{
-	char text[ADDR_TEXT_BYTES];
-
-	return head->has_addr && count == 1 ? json_string(addr_format(addr, text)) : json_null();
-}
-
-static json_t *group_json(const struct shm_reader *reader, const struct why *why,
-			  const struct why_group *g)
-{
-	char kind[PACKET_KIND_BYTES];
-	bool one_port = g->head.has_ports && g->dst_port_count == 1;
-
-	return json_pack(
-		"{s:s, s:I, s:s, s:i, s:s, s:o, s:I, s:o, s:I, s:o, s:I, s:f, s:f, s:s, s:s, s:s, "
-		"s:s}",
-		"reason", g->reason, "packets", (json_int_t)g->pkts, "port",
-		why_port(reader, g->port), "vlan", (int)g->head.vlan_id, "kind",
-		packet_head_kind(&g->head, kind), "source",
-		addr_json(&g->head, &g->head.src, g->src_count), "sources",
-		(json_int_t)g->src_count, "destination",
-		addr_json(&g->head, &g->head.dst, g->dst_count), "destinations",
-		(json_int_t)g->dst_count, "destination_port",
-		one_port ? json_integer(g->head.dst_port) : json_null(), "destination_ports",
-		(json_int_t)g->dst_port_count, "first_s_ago",
-		seconds_before(g->first_ns, why->now_ns), "last_s_ago",
-		seconds_before(g->last_ns, why->now_ns), "sentence", g->sentence, "cause", g->cause,
-		"remedy", g->remedy, "rfc", g->source);
-}
-
-json_t *why_json(const struct shm_reader *reader, const struct why *why)
-{
-	json_t *groups = json_array();
-
-	for (uint32_t i = 0; i < why->group_count; i++)
-		json_array_append_new(groups, group_json(reader, why, &why->group[i]));
-	return json_pack("{s:s, s:b, s:I, s:I, s:I, s:f, s:o}", "instance",
-			 shm_reader_head(reader)->instance, "alive", why->alive, "matched",
-			 (json_int_t)why->matched, "recorded", (json_int_t)why->recorded,
-			 "overwritten", (json_int_t)why->lost, "since_s_ago",
-			 why->recorded ? seconds_before(why->oldest_ns, why->now_ns) : 0.0,
-			 "groups", groups);
 }

@@ -22,6 +22,7 @@
 // One look, and how much of it. With everything cold a row costs a third of a microsecond.
 #define SHOW_NS (2 * NS_PER_MS)
 #define SHOW_ROWS 8u
+#define SHOW_WALK 64u  // rows, free ones too
 #define SHOW_WORDS 64u // of unshown: 4,096 slots
 
 // Rates are of no shorter time.
@@ -106,6 +107,9 @@ static enum limit limit_of(const struct tcp *tcp, const struct conn *c)
 
 	if (conn_is(c, CONN_RECOVERY | CONN_AFTER_RTO) || (c->backoff && !conn_is(c, CONN_PERSIST)))
 		return LIMIT_NETWORK;
+	// Whoever has more, and no room for it, waits for what is on its way.
+	if (waiting == 0 && conn_is(c, CONN_WANTS_ROOM))
+		return LIMIT_NETWORK;
 	if (waiting == 0 || hold_waits(tcp, c))
 		return LIMIT_APPLICATION;
 	if (c->snd.nxt + MIN(waiting, (uint64_t)c->mss_bytes) > c->snd.una + c->snd.wnd)
@@ -143,8 +147,10 @@ static void describe(struct shown *s, const struct conn *c)
 static void describe_windows(struct tcp *tcp, struct conn_row *row, const struct conn *c)
 {
 	row->held_bytes = c->rcv.charged;
-	row->unacked_bytes = c->snd.end - acked_end(c);
-	row->in_flight_bytes = conn_in(c, STATES_SYNCHRONIZED) ? loss_in_flight(tcp, c) : 0;
+	uint64_t unacked = c->snd.end - acked_end(c), syn = !conn_in(c, STATES_SYNCHRONIZED);
+
+	row->unacked_bytes = unacked - MIN(unacked, syn);
+	row->in_flight_bytes = syn ? 0 : MIN(loss_in_flight(tcp, c), row->unacked_bytes);
 	row->peer_window_bytes = c->snd.wnd;
 	row->window_bytes = c->rcv.wnd;
 	row->mss_bytes = c->mss_bytes;
@@ -206,7 +212,7 @@ static void look_at_flow(struct tcp *tcp, struct shown *s, const struct conn *c)
 		s->is_open = true;
 		s->snd_first = acked_end(c);
 		s->rcv_first = received_end(c);
-		s->seen_ns = s->measured_ns = tcp->env->now_ns;
+		s->seen_ns = s->measured_ns = s->row.since_ns = tcp->env->now_ns;
 	}
 	share_time(tcp, s, c);
 	measure(s, c, tcp->env->now_ns);
@@ -251,13 +257,15 @@ static bool is_still_there(const struct tcp *tcp, const struct shown *s)
 static void look_again(struct tcp *tcp)
 {
 	struct show *show = tcp->show;
+	uint32_t looked = 0;
 
-	for (uint32_t i = MIN(SHOW_ROWS, show->used); i > 0; i--) {
+	for (uint32_t i = MIN(SHOW_WALK, show->used); i > 0 && looked < SHOW_ROWS; i--) {
 		uint32_t index = show->row_next++;
 		struct shown *s = &show->shown[index];
 
 		if (show->row_next >= show->used)
 			show->row_next = 0;
+		looked += s->handle != 0;
 		if (s->handle && is_still_there(tcp, s))
 			write_row(tcp, index, &tcp->conn[s->conn]);
 		else if (s->handle)

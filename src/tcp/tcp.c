@@ -274,7 +274,7 @@ static COLD void pressure_changed(struct tcp *tcp)
 static inline bool has_chores(const struct tcp *tcp)
 {
 	return pressure_of(tcp->env) != tcp->pressure_seen || tcp->reopen_next != NO_INDEX ||
-	       homeless_due(tcp) || !tcp->is_alone || tcp->owing || show_is_due(tcp);
+	       homeless_due(tcp) || !tcp->is_alone || tcp->owing;
 }
 
 static NOINLINE void do_chores(struct tcp *tcp)
@@ -289,8 +289,6 @@ static NOINLINE void do_chores(struct tcp *tcp)
 		tend_tables(tcp);
 	if (tcp->owing)
 		move_pay(tcp);
-	if (show_is_due(tcp))
-		show_some(tcp);
 }
 
 void tcp_flush(struct tcp *tcp)
@@ -300,12 +298,16 @@ void tcp_flush(struct tcp *tcp)
 	if (UNLIKELY(has_chores(tcp)))
 		do_chores(tcp);
 	tcp_flush_again(tcp);
+	if (UNLIKELY(show_is_due(tcp))) // once what waits does not only wait for us
+		show_some(tcp);
 }
 
 void tcp_flush_again(struct tcp *tcp)
 {
-	if (tcp->flush.head != NO_INDEX)
-		flush_marked(tcp);
+	if (tcp->flush.head == NO_INDEX)
+		return;
+	pressure_look(tcp->env); // a burst was taken since: windows are by what is held now
+	flush_marked(tcp);
 }
 
 bool tcp_busy(const struct tcp *tcp)

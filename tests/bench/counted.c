@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// counted WHAT CONNECTIONS OPERATIONS [idle|serves|unrecorded]: a service and its clients in one
-// process, for counting the server's instructions. WHAT is http (keep-alive), http-new (a
+// counted WHAT CONNECTIONS OPERATIONS [idle|serves|unrecorded|one-in-N]: a service and its clients
+// in one process, for counting the server's instructions. WHAT is http (keep-alive), http-new (a
 // connection each), tcp-echo or udp-echo, with messages of 64 bytes, or udp-drop, the same to a
 // port where nobody listens. The first quarter of the operations warms up; what follows runs inside
 // counted_turn and nowhere else:
 //   valgrind --tool=callgrind --toggle-collect=counted_turn counted http 64 10000
 // Prints what was counted as JSON. With a fourth argument the server has a second worker, without a
 // queue, who serves nobody or half of the connections; only the first one's turns are counted. Or
-// the server has no flight recorder.
+// the server has no flight recorder, or one that samples one packet in N (0: none).
 // Turns alternate, so a burst is as long as there are connections.
 #include <inttypes.h>
 #include <stdio.h>
@@ -237,6 +237,8 @@ static void start_clients(uint32_t connections)
 	}
 }
 
+#define ONE_IN "one-in-"
+
 static void start(uint32_t connections, const char *more)
 {
 	struct prism_options limits;
@@ -246,12 +248,19 @@ static void start(uint32_t connections, const char *more)
 	limits.connections_max = 20000;
 	limits.udp_max = connections + 8;
 	limits.time_wait_ns = 1000000;
-	bool two = more && strcmp(more, "unrecorded") != 0;
+	bool two = more && (strcmp(more, "idle") == 0 || strcmp(more, "serves") == 0);
+	bool unrecorded = more && strcmp(more, "unrecorded") == 0;
 
+	bool sampled = more && strncmp(more, ONE_IN, strlen(ONE_IN)) == 0;
+
+	if (sampled)
+		limits.sample_one_in = (uint32_t)atoi(more + strlen(ONE_IN));
+	if (unrecorded || (sampled && limits.sample_one_in == 0))
+		limits.sample_one_in = PRISM_SAMPLE_NONE;
 	limits.workers = two ? 2 : 1;
 	duo_open(&duo, "counted", &limits);
 	prism_endpoint_parse(is_drop ? DUO_SERVER ":81" : DUO_SERVER ":80", &target);
-	if (more && !two)
+	if (unrecorded)
 		duo.worker[SERVER]->env.verdicts = NULL;
 	start_service(duo.worker[SERVER], root);
 	for (int i = 0; i < 2 && two; i++)
@@ -277,9 +286,9 @@ int main(int argc, char **argv)
 
 	if (argc < 4 || argc > 5 ||
 	    (more && strcmp(more, "idle") != 0 && strcmp(more, "serves") != 0 &&
-	     strcmp(more, "unrecorded") != 0)) {
+	     strcmp(more, "unrecorded") != 0 && strncmp(more, ONE_IN, strlen(ONE_IN)) != 0)) {
 		fprintf(stderr, "usage: counted http|http-new|tcp-echo|udp-echo|udp-drop "
-				"CONNECTIONS OPERATIONS [idle|serves|unrecorded]\n");
+				"CONNECTIONS OPERATIONS [idle|serves|unrecorded|one-in-N]\n");
 		return 2;
 	}
 	uint32_t connections = (uint32_t)atoi(argv[2]);

@@ -174,6 +174,30 @@ class Conns(Bed):
         self.check("--state chooses", len(self.conns("-s", "established")["connections"]) ==
                    CLIENTS and not self.conns("-s", "close-wait")["connections"])
 
+    def traces(self):
+        """The states of each connection, and the same as a timeline."""
+        done = self.run(self.prism, "trace", "-n", self.name, "--json", "tcp_*")
+        events = json.loads(done.stdout)["events"]
+        self.check("the trace has each connection become established",
+                   sum(e["what"].endswith("to ESTAB") for e in events) >= CLIENTS + 2,
+                   str(events[-10:]))
+        self.check("and one end", any(e["event"] == "TCP_CLOSED" for e in events))
+        timeline = self.path("timeline.json")
+        done = self.run(self.prism, "trace", "-n", self.name, "-w", timeline)
+        with open(timeline, encoding="utf-8") as f:
+            shown = json.load(f)["traceEvents"]
+        self.check("a timeline has a thread for each worker and all of it",
+                   done.returncode == 0 and
+                   len([e for e in shown if e["name"] == "thread_name"]) == int(self.workers) and
+                   len([e for e in shown if e["name"].startswith("TCP_")]) >= len(events),
+                   done.stdout + done.stderr)
+        full = self.run(self.prism, "trace", "-n", self.name, "-w", "/dev/full")
+        self.check("a full disk is named", full.returncode == 1 and
+                   "No space left on device" in full.stderr and "/dev/full" in full.stderr,
+                   full.stderr)
+        summed = self.run(self.prism, "trace", "-n", self.name, "-s").stdout
+        self.check("a summary counts them", "TCP_STATE" in summed, summed)
+
     def refuses(self):
         for words, message in ((("-s", "open"), "no state `open`"),
                                (("-o", "size"), "no order `size`"),
@@ -213,7 +237,7 @@ def main():
     bed = Conns("conns", sys.argv[1])
     bed.kind, bed.workers = sys.argv[2], sys.argv[3]
     return conduct(bed, [Conns.make, Conns.agrees_with_the_kernel, Conns.in_words,
-                         Conns.tells_who_is_slow, Conns.follows_states, Conns.refuses,
+                         Conns.tells_who_is_slow, Conns.follows_states, Conns.traces, Conns.refuses,
                          Conns.survives])
 
 

@@ -90,7 +90,8 @@ class Why(Bed):
             self.veth(self.where, self.ns)
             self.device, device, more = "cl", "af_xdp:sv", ""
         self.text = f"workers: {self.workers}\nports:\n  - name: p0\n    device: {device}\n" \
-                    f"    addresses: [{OURS}/24]\n{more}services:\n  - {{type: echo, port: 7}}\n"
+                    f"    addresses: [{OURS}/24]\n{more}services:\n  - {{type: echo, port: 7}}\n" \
+                    f"control: {{socket: {self.path('control.sock')}}}\n"
         self.server = self.serve(self.text, self.where)
 
     def check(self, what, good, detail=""):
@@ -198,6 +199,33 @@ class Why(Bed):
                    all("UDP_NO_SOCKET" in line and f"{OURS} port 99" in line for line in lines),
                    lines[0])
 
+    def recorder(self, *words):
+        done = self.ask("recorder", "--json", *words)
+        return done.returncode, json.loads(done.stdout) if done.returncode == 0 else done.stderr
+
+    def samples_what_passes(self):
+        """All of three pings each way, once it was asked for; one in so many, or none, otherwise."""
+        self.check("one packet in 1024 is sampled unless one says otherwise",
+                   self.recorder()[1]["sample_one_in"] == 1024)
+        code, now = self.recorder("1")
+        self.check("a new rate is told once it holds", code == 0 and now["sample_one_in"] == 1, now)
+        self.run("ping", "-c", "3", "-i", "0.2", "-W", "5", "-s", "77", OURS, ns=self.ns)
+        passed = self.why("icmp and greater 100")[1]["passed"]
+        self.check("all that came and left is told, each way",
+                   [(g["way"], g["packets"], g["port"]) for g in passed["groups"]
+                    if g["kind"] == "ICMP"] in ([("in", 3, "p0"), ("out", 3, "p0")],
+                                                [("out", 3, "p0"), ("in", 3, "p0")]),
+                   json.dumps(passed))
+        code, now = self.recorder("off")
+        self.check("it can be turned off", code == 0 and now["sample_one_in"] == 0, now)
+        self.run("ping", "-c", "1", "-W", "5", "-s", "78", OURS, ns=self.ns)
+        self.check("and nothing that passes is sampled any more",
+                   self.why("icmp and greater 100")[1]["passed"]["matched"] == 6)
+        for word in ("0", "-1", "all", "1x", "2000000000"):
+            done = self.run(self.prism, "recorder", "-n", self.name, "--", word)
+            self.check(f"`{word}` is no rate", done.returncode == 2 and f"`{word}`" in done.stderr
+                       and "remedy:" in done.stderr, done.stderr)
+
     def survives(self):
         before = self.why("udp port 99")[1]["matched"]
         self.server.send_signal(signal.SIGSTOP)
@@ -227,7 +255,8 @@ def main():
     bed = Why("why", sys.argv[1])
     bed.kind, bed.workers = sys.argv[2], sys.argv[3]
     return conduct(bed, [Why.make, Why.sends, Why.tells_each, Why.agrees_with_the_counters,
-                         Why.unreachable, Why.refuses, Why.follows, Why.survives])
+                         Why.unreachable, Why.refuses, Why.follows,
+                         Why.samples_what_passes, Why.survives])
 
 
 if __name__ == "__main__":

@@ -66,12 +66,12 @@ class Memif:
         self.place.write("www/32k.bin", os.urandom(32 << 10))
         self.place.write("www/big.bin", os.urandom(BIG_BYTES))
 
-    def serve(self, device, mtu):
-        """A running server: (process, its shared memory)."""
+    def serve(self, device, mtu, more=""):
+        """A running server: (process, its shared memory). more: lines of its configuration."""
         self.write_site()
         instance = f"bench{os.getpid()}-{self.count}"
         config = self.place.write(f"{instance}.yaml", CONFIG.format(
-            instance=instance, cores=self.cores, idle=self.idle, device=device, mtu=mtu))
+            instance=instance, cores=self.cores, idle=self.idle, device=device, mtu=mtu) + more)
         log = open(self.place.path(f"{instance}.log"), "w+", encoding="utf-8")
         server = self.place.start([self.place.prism(), "run", config], stdout=log,
                                   stderr=subprocess.STDOUT)
@@ -85,10 +85,15 @@ class Memif:
         wait_until(running, "prism run")
         return server, shm_file(instance)
 
-    def load(self, kind, target, options, mtu=1500, checksums="yes"):
-        """One measurement of a server by prism load: rates, round trips, and rates per core."""
+    def load(self, kind, target, options, mtu=1500, checksums="yes", more="", tools=()):
+        """One measurement of a server by prism load: rates, round trips, and rates per core. tools:
+        commands that look at the server meanwhile."""
         ours, theirs = self.devices(mtu, checksums)
-        server, path = self.serve(ours, mtu)
+        server, path = self.serve(ours, mtu, more)
+        instance = f"bench{os.getpid()}-{self.count}"
+        lookers = [self.place.start([self.place.prism(), *tool, "-n", instance],
+                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                   for tool in tools]
         config = self.place.write("load.yaml", (
             f"instance: bench{os.getpid()}-load\nworkers: [{self.place.client_core}]\nports:\n"
             f"  - {{name: p0, device: \"{theirs}\", addresses: [198.18.0.1/24], mtu: {mtu}}}\n"))
@@ -100,6 +105,8 @@ class Memif:
         before, after = self.watch(load, path)
         out, err = load.communicate(timeout=60)
         self.place.processes.remove(load)
+        for looker in lookers:
+            self.place.end(looker)
         self.place.end(server)
         if load.returncode != 0 and not (self.may_lose and only_lost(out)):
             raise RuntimeError(f"prism load: {out[-600:]} {err[-300:]}")
@@ -169,6 +176,22 @@ def gbit_rows(name, what):
             Row(f"memif.{name}.busy", "%", "busy_pct")]
 
 
+LOOKERS = (("conns", "-i", "100ms"), ("drops", "-f"), ("trace", "-f"), ("stats", "-i", "100ms"))
+
+
+def recorder_benches(m, page):
+    """What the flight recorder's samples, and tools that look, cost a server at its limit."""
+    def side(one_in, tools=()):
+        return lambda: m.load("http", page, ["-c", "64"], more=f"sample_one_in: {one_in}\n",
+                              tools=tools)
+
+    return [Bench({"prism": side(one_in, tools), "none": side(0)},
+                  [Row(f"memif.recorder.{name}", "1/s", "rate_core", "none", "rate_core",
+                       "no samples, nobody looks")])
+            for name, one_in, tools in (("1024", 1024, ()), ("all", 1, ()),
+                                        ("tools", 1024, LOOKERS))]
+
+
 def benches(place):
     m = Memif(place)
     page, bulk = "http://198.18.0.2/", "http://198.18.0.2/big.bin"
@@ -205,4 +228,4 @@ def benches(place):
     for mtu in (1500, 9000):
         add(gbit_rows(f"bulk.{mtu}", f"raw echo, {mtu + 14} bytes, 256 under way"),
             ("http", bulk, ["-c", "1", "-P", "2"], {"mtu": mtu}), (mtu + 14, 256))
-    return found
+    return found + recorder_benches(m, page)

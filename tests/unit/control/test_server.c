@@ -137,7 +137,7 @@ static void the_rebalancer_is_asked_by_post_and_shown_by_get(void **state)
 	struct shm_config config = {.instance = "asked", .run_dir = folder, .worker_count = 2};
 	struct shm *shm = shm_create(&config);
 	struct asked asked = {0};
-	struct server server = {.fd = -1, .requests = {note_word, &asked}};
+	struct server server = {.fd = -1, .requests = {.rebalance = note_word, .context = &asked}};
 	char *text;
 
 	assert_non_null(shm);
@@ -171,7 +171,7 @@ static void the_rebalancer_is_asked_by_post_and_shown_by_get(void **state)
 static void what_the_rebalancer_refuses_is_said(void **state)
 {
 	struct asked asked = {.answer = -EINVAL};
-	struct server server = {.fd = -1, .requests = {note_word, &asked}};
+	struct server server = {.fd = -1, .requests = {.rebalance = note_word, .context = &asked}};
 	char *text = server_answer(&server, "POST /v1/rebalance/now HTTP/1.1\r\n\r\n");
 
 	assert_non_null(strstr(text, "HTTP/1.1 409 "));
@@ -183,6 +183,37 @@ static void what_the_rebalancer_refuses_is_said(void **state)
 	assert_non_null(strstr(text, "HTTP/1.1 404 "));
 	free(text);
 	expect_status("POST /v1/rebalance/on HTTP/1.1\r\n\r\n", "HTTP/1.1 405 "); // nobody to ask
+}
+
+static void the_recorder_takes_a_rate_by_post_and_tells_it_by_get(void **state)
+{
+	struct shm_config config = {.instance = "rate", .run_dir = folder, .worker_count = 2};
+	struct shm *shm = shm_create(&config);
+	struct asked asked = {0};
+	struct server server = {.fd = -1, .requests = {.recorder = note_word, .context = &asked}};
+
+	server.reader = shm_reader_open(shm_path(shm));
+	cell_set(&shm_worker(shm, 0)->sample_one_in, 64);
+	cell_set(&shm_samples(shm, 1)->written, 9);
+	cell_set(&shm_verdicts(shm, 0)->written, 5);
+	char *text = server_answer(&server, "POST /v1/recorder/64 HTTP/1.1\r\n\r\n");
+
+	assert_string_equal(asked.word, "64");
+	assert_non_null(strstr(text, "\"sample_one_in\": 64"));
+	assert_non_null(strstr(text, "\"samples\": 9"));
+	assert_non_null(strstr(text, "\"drops\": 5"));
+	free(text);
+	asked.word[0] = '\0';
+	text = server_answer(&server, "GET /v1/recorder HTTP/1.1\r\n\r\n");
+	assert_non_null(strstr(text, "HTTP/1.1 200 "));
+	assert_string_equal(asked.word, "");
+	free(text);
+	text = server_answer(&server, "POST /v1/recorder HTTP/1.1\r\n\r\n"); // no word
+	assert_string_equal(asked.word, "");
+	free(text);
+	expect_status("POST /v1/recorderx HTTP/1.1\r\n\r\n", "HTTP/1.1 405 ");
+	shm_reader_close(server.reader);
+	shm_destroy(shm);
 }
 
 // A tool that connected to a part of it would find nobody, or somebody else.
@@ -288,6 +319,7 @@ int main(void)
 		cmocka_unit_test(other_requests_are_told_what_there_is),
 		cmocka_unit_test(the_rebalancer_is_asked_by_post_and_shown_by_get),
 		cmocka_unit_test(what_the_rebalancer_refuses_is_said),
+		cmocka_unit_test(the_recorder_takes_a_rate_by_post_and_tells_it_by_get),
 		cmocka_unit_test(a_socket_whose_path_no_address_holds_is_not_told),
 		cmocka_unit_test(a_client_that_dribbles_its_request_is_answered),
 		cmocka_unit_test(a_client_that_never_comes_to_an_end_is_left_after_a_second),

@@ -327,9 +327,9 @@ static uint64_t read_everything(struct shm_reader *r)
 		shm_reader_trace_range(r, worker, &first, &end);
 		for (; first < end; first++)
 			sum += shm_reader_trace(r, worker, first)->a;
-		shm_reader_verdict_range(r, worker, &first, &end);
+		shm_reader_verdict_range(r, SHM_DROPS, worker, &first, &end);
 		for (; first < end; first++) {
-			struct verdict v = shm_reader_verdict(r, worker, first);
+			struct verdict v = shm_reader_verdict(r, SHM_DROPS, worker, first);
 
 			assert_true(v.head_bytes <= VERDICT_HEAD_BYTES);
 			sum += v.len + (shm_reader_drop(r, v.reason) != NULL);
@@ -425,10 +425,10 @@ static void file_that_changes_under_a_reader_does_it_no_harm(void **state)
 
 	assert_int_equal(write(fd, image, bytes), bytes);
 	assert_int_equal(shm_reader_refresh(r), 0);
-	assert_int_equal(shm_reader_refresh_verdicts(r), 0);
+	assert_int_equal(shm_reader_refresh_verdicts(r, SHM_DROPS), 0);
 	read_everything(r);
 	assert_int_equal(ftruncate(fd, 5000), 0);
-	assert_int_equal(shm_reader_refresh_verdicts(r), -EBADMSG);
+	assert_int_equal(shm_reader_refresh_verdicts(r, SHM_DROPS), -EBADMSG);
 	assert_int_equal(shm_reader_refresh(r), -EBADMSG);
 	read_everything(r);
 	close(fd);

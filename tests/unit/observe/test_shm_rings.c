@@ -71,9 +71,9 @@ static void trace_gives_the_whole_records_that_are_left(void **state)
 
 static void drop_one(struct env *env, uint32_t len)
 {
-	*verdict_next(env) =
+	*verdict_next(env->verdicts, env->verdict_mask) =
 		(struct verdict){.len = len, .reason = DROP_TCP_CHECKSUM, .head_bytes = 255};
-	verdict_done(env);
+	verdict_done(env->verdicts);
 }
 
 static void verdicts_are_read_when_they_are_asked_for(void **state)
@@ -85,24 +85,24 @@ static void verdicts_are_read_when_they_are_asked_for(void **state)
 
 	drop_one(&env, 60);
 	assert_int_equal(shm_reader_refresh(r), 0);
-	shm_reader_verdict_range(r, 1, &first, &end);
+	shm_reader_verdict_range(r, SHM_DROPS, 1, &first, &end);
 	assert_int_equal(end - first, 0); // numbers are read without them
-	assert_int_equal(shm_reader_refresh_verdicts(r), 0);
-	shm_reader_verdict_range(r, 1, &first, &end);
+	assert_int_equal(shm_reader_refresh_verdicts(r, SHM_DROPS), 0);
+	shm_reader_verdict_range(r, SHM_DROPS, 1, &first, &end);
 	assert_int_equal(end - first, 1);
-	struct verdict v = shm_reader_verdict(r, 1, first);
+	struct verdict v = shm_reader_verdict(r, SHM_DROPS, 1, first);
 
 	assert_int_equal(v.len, 60);
 	assert_int_equal(v.head_bytes, VERDICT_HEAD_BYTES); // more there cannot be
 	assert_string_equal(shm_reader_drop(r, v.reason)->name, "drop.TCP_CHECKSUM");
 	for (uint32_t i = 2; i <= 2 * VERDICT_RECORDS; i++)
 		drop_one(&env, i);
-	assert_int_equal(shm_reader_refresh_verdicts(r), 0);
-	shm_reader_verdict_range(r, 1, &first, &end);
+	assert_int_equal(shm_reader_refresh_verdicts(r, SHM_DROPS), 0);
+	shm_reader_verdict_range(r, SHM_DROPS, 1, &first, &end);
 	assert_int_equal(end, 2 * VERDICT_RECORDS);
 	assert_in_range(first, VERDICT_RECORDS + 1, VERDICT_RECORDS + 16);
-	assert_int_equal(shm_reader_verdict(r, 1, first).len, first + 1);
-	shm_reader_verdict_range(r, 2, &first, &end);
+	assert_int_equal(shm_reader_verdict(r, SHM_DROPS, 1, first).len, first + 1);
+	shm_reader_verdict_range(r, SHM_DROPS, 2, &first, &end);
 	assert_int_equal(end, 0);
 	shm_reader_close(r);
 	shm_destroy(shm);
@@ -148,8 +148,8 @@ static void a_table_that_reaches_into_the_verdicts_takes_them_away(void **state)
 
 	assert_non_null(r);
 	memset(shm_verdicts(shm, 0), 'x', sizeof(struct verdicts));
-	assert_int_equal(shm_reader_refresh_verdicts(r), 0);
-	shm_reader_verdict_range(r, 0, &first, &end);
+	assert_int_equal(shm_reader_refresh_verdicts(r, SHM_DROPS), 0);
+	shm_reader_verdict_range(r, SHM_DROPS, 0, &first, &end);
 	assert_int_equal(end, 0);
 	const struct shm_table *port = shm_reader_table(r, "port");
 

@@ -61,18 +61,33 @@ static inline void file_drop(struct file *f, uint32_t worker, uint64_t ago_ns,
 {
 	struct env env = {.verdicts = shm_verdicts(f->shm, worker),
 			  .verdict_mask = VERDICT_RECORDS - 1};
-	struct verdict *to = verdict_next(&env);
+	struct verdict *to = verdict_next(env.verdicts, env.verdict_mask);
 
 	*to = *v;
 	to->time_ns = f->now_ns - ago_ns;
 	shm_counters(f->shm, worker)->drop[v->reason]++;
-	verdict_done(&env);
+	verdict_done(env.verdicts);
+}
+
+// A packet of that journey passes.
+static inline void file_sample(struct file *f, uint32_t worker, const struct heads_flow *flow,
+			       enum verdict_way way, uint64_t journey)
+{
+	struct verdicts *ring = shm_samples(f->shm, worker);
+	struct verdict v = heads_verdict(DROP_OK, flow);
+
+	v.way = (uint8_t)way;
+	v.journey = journey;
+	v.time_ns = f->now_ns;
+	*verdict_next(ring, VERDICT_RECORDS - 1) = v;
+	verdict_done(ring);
 }
 
 static inline void file_read(struct file *f)
 {
 	assert_int_equal(shm_reader_refresh(f->reader), 0);
-	assert_int_equal(shm_reader_refresh_verdicts(f->reader), 0);
+	assert_int_equal(shm_reader_refresh_verdicts(f->reader, SHM_DROPS), 0);
+	assert_int_equal(shm_reader_refresh_verdicts(f->reader, SHM_SAMPLES), 0);
 }
 
 static inline struct heads_flow file_flow(uint8_t src, uint8_t dst, uint16_t dst_port)

@@ -15,7 +15,7 @@ static void show(struct file *f, uint32_t worker, uint32_t index, struct conn_ro
 
 static struct conn_row conn(uint8_t last_octet, uint16_t remote_port)
 {
-	return (struct conn_row){.handle = 1000u + remote_port,
+	return (struct conn_row){.handle = 1000u + remote_port + (last_octet - 1u) * 100000,
 				 .state = ESTABLISHED,
 				 .local = addr_from_v4_octets(198, 18, 0, 2),
 				 .remote = addr_from_v4_octets(10, 0, 0, last_octet),
@@ -90,6 +90,9 @@ static void states_are_named_as_ss_names_them(void **state)
 	assert_false(conns_states("established,closewait", &wish.states, &wrong));
 	assert_string_equal(wrong, "closewait");
 	assert_false(conns_states("established,", &wish.states, &wrong));
+	assert_true(conns_states("ESTAB,established", &wish.states, &wrong)); // said twice
+	assert_false(conns_states("time-wait", &wish.states, &wrong));        // has no rows
+	assert_false(conns_states("listening", &wish.states, &wrong));
 	assert_false(conns_states("", &wish.states, &wrong));
 	assert_string_equal(conns_state(11), "?");
 	assert_string_equal(conns_congestion(4), "?");
@@ -126,7 +129,7 @@ static void the_busiest_stand_first_unless_another_order_was_asked_for(void **st
 	assert_int_equal(conns_order_named("size"), CONNS_ORDERS);
 }
 
-static void who_has_no_row_is_counted_when_all_are_used(void **state)
+static void who_has_no_row_or_none_yet_is_counted(void **state)
 {
 	struct file *f = *state;
 
@@ -141,10 +144,31 @@ static void who_has_no_row_is_counted_when_all_are_used(void **state)
 	assert_int_equal(conns.row_count, 1);
 	assert_int_equal(conns.row[0].worker, 1);
 	assert_int_equal(conns.shown, CONN_ROWS / 2 + 1);
-	assert_int_equal(conns.beyond, 17);
+	assert_int_equal(conns.beyond, 17 + 2);
 	assert_int_equal(conns.open, CONN_ROWS / 2 + 20);
 	assert_int_equal(conns.time_wait, 2);
 	assert_int_equal(conns.unfinished, 0);
+	conns_free(&conns);
+}
+
+// The later of two rows, which worker's it is.
+static void one_that_goes_to_another_worker_meanwhile_is_told_once(void **state)
+{
+	struct file *f = *state;
+	struct conn_row before = conn(1, 5000), after = before;
+
+	before.as_of_ns = f->now_ns - 7;
+	after.as_of_ns = f->now_ns + 5; // later than the last heartbeat
+	show(f, 1, 0, before);
+	show(f, 0, 0, after);
+	show(f, 1, 1, conn(1, 5001));
+	struct conns conns = collect(f, NULL, (struct conns_wish){.order = CONNS_BY_ADDRESS});
+
+	assert_int_equal(conns.row_count, 2);
+	assert_int_equal(conns.matched, 2);
+	assert_int_equal(conns.shown, 2);
+	assert_int_equal(conns.row[0].worker, 0);
+	assert_int_equal(conns.now_ns, f->now_ns + 5);
 	conns_free(&conns);
 }
 
@@ -190,7 +214,8 @@ int main(void)
 		WITH_FILE(a_filter_is_meant_of_what_prism_sends),
 		WITH_FILE(states_are_named_as_ss_names_them),
 		WITH_FILE(the_busiest_stand_first_unless_another_order_was_asked_for),
-		WITH_FILE(who_has_no_row_is_counted_when_all_are_used),
+		WITH_FILE(who_has_no_row_or_none_yet_is_counted),
+		WITH_FILE(one_that_goes_to_another_worker_meanwhile_is_told_once),
 		WITH_FILE(json_has_each_number_by_its_name_and_the_rest_in_words),
 	};
 

@@ -17,7 +17,7 @@ static struct why collect(struct file *f, const char *text)
 	struct why why;
 
 	file_read(f);
-	assert_int_equal(why_collect(f->reader, filter, &why), 0);
+	assert_int_equal(why_collect(f->reader, SHM_DROPS, filter, &why), 0);
 	packet_filter_destroy(filter);
 	return why;
 }
@@ -177,6 +177,84 @@ static void every_record_is_in_one_group_whatever_it_is(void **state)
 	why_free(&why);
 }
 
+static struct why collect_passed(struct file *f, const char *text)
+{
+	struct packet_filter *filter = text ? packet_filter_create(text) : NULL;
+	struct why why;
+
+	file_read(f);
+	assert_int_equal(why_collect(f->reader, SHM_SAMPLES, filter, &why), 0);
+	packet_filter_destroy(filter);
+	return why;
+}
+
+static void samples_are_told_by_the_way_they_went(void **state)
+{
+	struct file *f = *state;
+	struct heads_flow in = file_flow(1, 1, 80), other = file_flow(1, 1, 81);
+
+	for (uint64_t i = 1; i <= 3; i++)
+		file_sample(f, 0, &in, VERDICT_CAME, i);
+	for (uint64_t i = 0; i < 2; i++)
+		file_sample(f, 1, &in, VERDICT_LEFT, 0);
+	file_sample(f, 1, &other, VERDICT_LEFT, 9);
+	struct why passed = collect_passed(f, "tcp dst port 80");
+
+	assert_int_equal(passed.recorded, 6);
+	assert_int_equal(passed.matched, 5);
+	assert_int_equal(passed.group_count, 2);
+	assert_int_equal(passed.group[0].pkts, 3);
+	assert_int_equal(passed.group[0].way, VERDICT_CAME);
+	assert_string_equal(passed.group[0].reason, "");
+	assert_int_equal(passed.group[1].pkts, 2);
+	assert_int_equal(passed.group[1].way, VERDICT_LEFT);
+	why_free(&passed);
+}
+
+static void a_packet_that_was_sampled_and_dropped_is_told_once(void **state)
+{
+	struct file *f = *state;
+	struct heads_flow flow = file_flow(1, 1, 81);
+	struct verdict v = heads_verdict(DROP_TCP_NO_LISTENER, &flow);
+
+	for (uint64_t i = 1; i <= 10; i++) {
+		file_sample(f, 0, &flow, VERDICT_CAME, i);
+		v.journey = 2 * i;
+		file_drop(f, 1, 0, &v); // 2, 4, ... 20
+	}
+	v.journey = 1;
+	v.port = VERDICT_NO_PORT; // its answer could not leave; it came
+	file_drop(f, 1, 0, &v);
+	file_sample(f, 0, &flow, VERDICT_LEFT, 2); // an answer to one that was dropped otherwise
+	struct why passed = collect_passed(f, NULL), why = collect(f, NULL);
+
+	assert_int_equal(passed.recorded, 6);
+	assert_int_equal(why.recorded, 11);
+	why_free(&passed);
+	why_free(&why);
+}
+
+static void json_has_what_passed_beside_what_was_dropped(void **state)
+{
+	struct file *f = *state;
+	struct heads_flow flow = file_flow(1, 1, 80);
+
+	shm_worker(f->shm, 0)->sample_one_in = 16;
+	file_sample(f, 0, &flow, VERDICT_LEFT, 0);
+	struct why passed = collect_passed(f, NULL), why = collect(f, NULL);
+	json_t *json = why_json(f->reader, &why, &passed);
+	const json_t *samples = json_object_get(json, "passed");
+	const json_t *g = json_array_get(json_object_get(samples, "groups"), 0);
+
+	assert_int_equal(json_integer_value(json_object_get(samples, "sample_one_in")), 16);
+	assert_int_equal(json_integer_value(json_object_get(samples, "matched")), 1);
+	assert_string_equal(json_string_value(json_object_get(g, "way")), "out");
+	assert_int_equal(json_array_size(json_object_get(json, "groups")), 0);
+	json_decref(json);
+	why_free(&passed);
+	why_free(&why);
+}
+
 static void json_says_null_where_there_are_many(void **state)
 {
 	struct file *f = *state;
@@ -184,7 +262,8 @@ static void json_says_null_where_there_are_many(void **state)
 	for (uint32_t i = 0; i < 10; i++)
 		drop_flow(f, DROP_TCP_NO_LISTENER, file_flow((uint8_t)i, 1, 81), 0);
 	struct why why = collect(f, NULL);
-	json_t *json = why_json(f->reader, &why);
+	struct why none = {0};
+	json_t *json = why_json(f->reader, &why, &none);
 	const json_t *g = json_array_get(json_object_get(json, "groups"), 0);
 
 	assert_true(json_is_null(json_object_get(g, "source")));
@@ -207,6 +286,9 @@ int main(void)
 		T(a_filter_leaves_the_others_out),
 		T(what_was_overwritten_is_counted_as_lost),
 		T(every_record_is_in_one_group_whatever_it_is),
+		T(samples_are_told_by_the_way_they_went),
+		T(a_packet_that_was_sampled_and_dropped_is_told_once),
+		T(json_has_what_passed_beside_what_was_dropped),
 		T(json_says_null_where_there_are_many),
 	};
 

@@ -203,6 +203,47 @@ static void text_that_waits_for_cwnd_waits_for_the_network(void **state)
 	peer_destroy(b);
 }
 
+static void text_that_leaves_at_once_waits_for_nobody(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_open(b);
+	look(b);
+	for (uint32_t i = 1; i <= 30; i++) {
+		b->env.now_ns += NS_PER_MS;
+		peer_host_sends(b, 100, 100);
+		while (peer_read(b))
+			;
+		peer_seg(b, (struct in){.flags = ACK, .seq = 1, .ack = 1 + 100 * i});
+	}
+	struct conn_row row = look(b);
+
+	assert_int_equal(row.acked_bytes, 3000);
+	assert_true(row.application_ns >= 29 * NS_PER_MS);
+	assert_int_equal(row.network_ns + row.peer_ns, 0);
+	peer_destroy(b);
+}
+
+// All it may have queued is on its way, and it has more.
+static void who_has_no_room_for_more_waits_for_the_network(void **state)
+{
+	struct peer *b = peer_create();
+
+	(void)state;
+	peer_open(b);
+	peer_host_sends(b, 1000, 1000);
+	struct conn_row before = look(b);
+
+	conn_set(peer_conn(b), CONN_WANTS_ROOM);
+	pass(b, 20 * NS_PER_MS);
+	struct conn_row row = look(b);
+
+	assert_true(row.network_ns >= 19 * NS_PER_MS);
+	assert_true(row.application_ns <= before.application_ns + LOOK_NS);
+	peer_destroy(b);
+}
+
 static void what_the_application_does_not_read_is_told(void **state)
 {
 	struct peer *b = peer_create();
@@ -391,6 +432,26 @@ static void all_connections_are_looked_at_in_turn(void **state)
 	peer_destroy(b);
 }
 
+static void who_is_left_of_many_is_looked_at_as_often_as_one_alone(void **state)
+{
+	struct peer *b = peer_create();
+	struct conn_row row;
+
+	(void)state;
+	open_many(b, 16);
+	pass(b, 20 * NS_PER_MS);
+	for (uint16_t port = 6000; port < 6015; port++)
+		peer_seg(b, (struct in){.flags = RST, .seq = 1, .src_port = port});
+	pass(b, 20 * NS_PER_MS);
+	assert_int_equal(rows_in_use(b), 1);
+	for (int i = 0; i < 20; i++) {
+		pass(b, NS_PER_MS);
+		assert_true(row_of(b, b->conn.id, &row));
+		assert_in_range(b->env.now_ns - row.as_of_ns, 0, LOOK_NS);
+	}
+	peer_destroy(b);
+}
+
 static void a_setting_does_not_take_the_row_away(void **state)
 {
 	struct peer *b = peer_create();
@@ -415,6 +476,9 @@ int main(void)
 		cmocka_unit_test(what_is_sent_again_is_counted_in_its_row),
 		cmocka_unit_test(the_time_goes_to_who_sets_the_pace),
 		cmocka_unit_test(text_that_waits_for_cwnd_waits_for_the_network),
+		cmocka_unit_test(text_that_leaves_at_once_waits_for_nobody),
+		cmocka_unit_test(who_has_no_room_for_more_waits_for_the_network),
+		cmocka_unit_test(who_is_left_of_many_is_looked_at_as_often_as_one_alone),
 		cmocka_unit_test(what_the_application_does_not_read_is_told),
 		cmocka_unit_test(rates_are_of_the_last_tenth_of_a_second),
 		cmocka_unit_test(a_row_is_empty_again_when_its_connection_ended),

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A request over the control socket of an instance; where that is, its shared memory says. Called
+// by the commands that change an instance (rebalance.c, recorder.c); a line goes out, and all that
+// comes until the end is the answer (control/server.c).
+#include "cli/ask.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "control/stats.h"
+#include "observe/shm.h"
+
+// Of the instance of this name; false after it said what is wrong.
+static bool find_socket(const char *name, struct sockaddr_un *address)
+{
+	struct shm_reader *reader = stats_open(name);
+
+	if (!reader) {
+		cli_last_error(CLI_FAILED);
+		return false;
+	}
+	const struct shm_table *control = shm_reader_table(reader, "control");
+	const char *path =
+		shm_reader_text(reader, control, 0, shm_reader_find(reader, control, "socket"));
+
+	snprintf(address->sun_path, sizeof address->sun_path, "%s", path);
+	if (!address->sun_path[0])
+		cli_error(
+			CLI_FAILED, NULL,
+			"name one in its configuration, under control: socket: PATH, of which the "
+			"whole is no longer than a socket's address, and start it again",
+			"instance %s names no control socket", shm_reader_head(reader)->instance);
+	shm_reader_close(reader);
+	return address->sun_path[0] != 0;
+}
+
+// All that comes until the end, as text. 0, or a negative errno.
+static int ask(const struct sockaddr_un *address, const char *request, char *answer)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	size_t len = 0;
+	ssize_t got = -1;
+
+	answer[0] = '\0';
+	if (fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 &&
+	    send(fd, request, strlen(request), MSG_NOSIGNAL) == (ssize_t)strlen(request))
+		while ((got = recv(fd, answer + len, ASK_ANSWER_BYTES_MAX - 1 - len, 0)) > 0)
+			len += (size_t)got;
+	int error = got < 0 ? -errno : 0;
+
+	answer[len] = '\0';
+	if (fd >= 0)
+		close(fd);
+	return error;
+}
+
+int ask_instance(const char *instance, const char *path, const char *word, char *answer)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	char request[160], text[ASK_ANSWER_BYTES_MAX];
+
+	if (!find_socket(instance, &address))
+		return CLI_FAILED;
+	snprintf(request, sizeof request, "%s %s%s%s HTTP/1.1\r\nHost: prism\r\n\r\n",
+		 word[0] ? "POST" : "GET", path, word[0] ? "/" : "", word);
+	int error = ask(&address, request, text);
+	const char *body = strstr(text, "\r\n\r\n");
+
+	if (error || !body)
+		return cli_error(CLI_FAILED, error ? strerror(-error) : "it answered nothing",
+				 "is it running, and are you of the socket's group?",
+				 "%s does not answer", address.sun_path);
+	if (strncmp(text, "HTTP/1.1 200 ", 13) != 0)
+		return cli_error(CLI_FAILED, NULL, NULL, "%s", body + 4);
+	strcpy(answer, body + 4);
+	return CLI_OK;
+}
