@@ -225,6 +225,25 @@ static void timer_for_never_does_not_fire(void **state)
 }
 
 // Each tick may move a bounded number of timers, so none may be found unmoved when its slot begins.
+static void a_level_that_is_empty_hides_none_of_the_others(void **state)
+{
+	struct wheel *w = wheel_at(0);
+	struct shot far = {.wheel = w}, farther = {.wheel = w};
+
+	(void)state;
+	far.timer.kind = farther.timer.kind = TIMER_APP;
+	wheel_arm(w, &far.timer, 10 * NS_PER_S);
+	wheel_arm(w, &farther.timer, 3600 * NS_PER_S);
+	wheel_check(w);
+	wheel_stop(w, &far.timer);
+	wheel_run(w, NS_PER_MS, UINT32_MAX);
+	wheel_check(w);
+	wheel_stop(w, &farther.timer);
+	wheel_run(w, 2 * NS_PER_MS, UINT32_MAX);
+	wheel_check(w);
+	wheel_destroy(w);
+}
+
 static void crowd_in_one_slot_fires_in_time_tick_by_tick(void **state)
 {
 	enum { CROWD = 20000 };
@@ -261,6 +280,7 @@ int main(void)
 		cmocka_unit_test(time_that_goes_back_fires_nothing),
 		cmocka_unit_test(jumping_to_next_ns_reaches_every_deadline),
 		cmocka_unit_test(timer_for_never_does_not_fire),
+		cmocka_unit_test(a_level_that_is_empty_hides_none_of_the_others),
 		cmocka_unit_test(crowd_in_one_slot_fires_in_time_tick_by_tick),
 	};
 
