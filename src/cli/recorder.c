@@ -42,6 +42,10 @@ static int print_state(const char *body, bool as_json)
 	json_decref(state);
 	if (as_json)
 		puts(body);
+	else if (one_in == 1)
+		printf("all packets in and out are noted, and all drops: %" PRId64 " and %" PRId64
+		       " so far\n",
+		       (int64_t)samples, (int64_t)drops);
 	else if (one_in)
 		printf("of packets in and out one in %" PRId64 " is noted, and all drops: %" PRId64
 		       " and %" PRId64 " so far\n",

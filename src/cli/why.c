@@ -147,7 +147,9 @@ static void print_passed(const struct shm_reader *reader, const struct why *pass
 		       passed->recorded, filter[0] ? " match `" : "", filter, filter[0] ? "`" : "");
 	if (passed->lost)
 		printf("%" PRIu64 " before them were overwritten; ", passed->lost);
-	if (one_in)
+	if (one_in == 1)
+		puts("every packet is sampled (prism recorder)");
+	else if (one_in)
 		printf("one packet in %" PRIu64 " is sampled (prism recorder)\n", one_in);
 	else
 		puts("no packet that passes is sampled (prism recorder N)");
