@@ -29,11 +29,10 @@ static bool find_socket(const char *name, struct sockaddr_un *address)
 
 	snprintf(address->sun_path, sizeof address->sun_path, "%s", path);
 	if (!address->sun_path[0])
-		cli_error(
-			CLI_FAILED, NULL,
-			"name one in its configuration, under control: socket: PATH, of which the "
-			"whole is no longer than a socket's address, and start it again",
-			"instance %s names no control socket", shm_reader_head(reader)->instance);
+		cli_error(CLI_FAILED, NULL,
+			  "its configuration has control: {socket: off}, or a path longer than a "
+			  "socket's address: change it, and start it again",
+			  "instance %s has no control socket", shm_reader_head(reader)->instance);
 	shm_reader_close(reader);
 	return address->sun_path[0] != 0;
 }

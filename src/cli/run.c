@@ -4,6 +4,7 @@
 // socket are the monitor's, one more thread, which only reads what the workers publish.
 
 #include "cli/run.h"
+#include "cli/run_show.h"
 
 #include <errno.h>
 #include <fts.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -73,10 +75,15 @@ static int recorder_request(void *context, const char *word)
 // Tools find it by the instance's name.
 static void publish_socket(struct run *run)
 {
-	char *path = realpath(run->config->control_socket, NULL);
+	char *path = realpath(run->server.path, NULL);
 
 	run->server.requests = (struct server_requests){
-		.rebalance = rebalance_request, .recorder = recorder_request, .context = run};
+		.rebalance = rebalance_request,
+		.recorder = recorder_request,
+		.context = run,
+		.show = run_show,
+	};
+	run_show_begin();
 	if (path && run->prism->shm && !shm_set_socket(run->prism->shm, path))
 		(void)cli_error(CLI_OK, "its whole path is longer than the address of a socket",
 				"let it be in a folder with a shorter name",
@@ -84,16 +91,36 @@ static void publish_socket(struct run *run)
 	free(path);
 }
 
+// Where the file says, or beside the shared memory. NULL: there is to be none.
+static const char *socket_of(struct run *run)
+{
+	const struct prism_options *options = &run->config->options;
+	const char *given = run->config->control_socket;
+	int len;
+
+	if (given)
+		return strcmp(given, "off") == 0 ? NULL : given;
+	len = snprintf(run->socket_path, sizeof run->socket_path, "%s/%s.sock", options->run_dir,
+		       options->instance);
+	if ((size_t)len < sizeof(((struct sockaddr_un *)0)->sun_path))
+		return run->socket_path;
+	(void)cli_error(CLI_OK, "its path is longer than the address of a socket",
+			"name one with a shorter path: control: {socket: PATH}, or off",
+			"no control socket %s", run->socket_path);
+	return NULL;
+}
+
 // The control socket shows the instance's own shared-memory file.
 static int open_server(struct run *run)
 {
 	const struct prism_options *options = &run->config->options;
+	const char *socket = socket_of(run);
 	char path[INSTANCE_PATH_BYTES];
 	int error;
 
-	if (!run->config->control_socket)
+	if (!socket)
 		return 0;
-	error = server_open(&run->server, run->config->control_socket);
+	error = server_open(&run->server, socket);
 	if (!error)
 		error = instance_find(options->run_dir, options->instance, path);
 	if (!error) {

@@ -10,6 +10,7 @@
 #include "cli/rebalance.h"
 #include "control/config.h"
 #include "control/server.h"
+#include "observe/instance.h"
 #include "service/service.h"
 #include "sync/undertaker.h"
 
@@ -48,8 +49,9 @@ struct run {
 	struct undertaker undertaker; // the monitor's,
 	struct rebalance rebalance;   // and this
 	struct server server;         // the control socket; its descriptor is -1 without one
-	int signal_fd;                // SIGINT, SIGTERM
-	int wake_fd;                  // the workers ended
+	char socket_path[INSTANCE_PATH_BYTES + INSTANCE_NAME_BYTES]; // where the file names none
+	int signal_fd;                                               // SIGINT, SIGTERM
+	int wake_fd;                                                 // the workers ended
 };
 
 // Blocks the signals (before anything makes a thread), then starts the thread. 0, or an exit code.

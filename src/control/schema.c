@@ -260,10 +260,11 @@ static const struct schema_field control_fields[] = {
 	{.key = "socket",
 	 .kind = SCHEMA_PATH,
 	 WHERE(config, control_socket),
-	 .absent = "none",
+	 .absent = "INSTANCE.sock beside its shared memory",
 	 .example = "/run/prism/hello.sock",
-	 .sentence = "HTTP over a UNIX socket: /v1/stats, /v1/ports, /v1/rebalance, /v1/recorder, "
-		     "/metrics"},
+	 .sentence =
+		 "HTTP over a UNIX socket: /v1/stats, /v1/ports, /v1/conns, /v1/drops, /v1/why, "
+		 "/v1/rebalance, /v1/recorder, /metrics; off: none"},
 };
 
 static const struct schema_field limit_fields[] = {

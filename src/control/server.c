@@ -235,6 +235,31 @@ static char *ordered(struct server *server, const struct order *order, const cha
 		      "GET, HEAD and POST only\n", false);
 }
 
+#define PATH_BYTES 64
+
+// What the owner of the instance knows to show. NULL: nothing of this path.
+static char *shown(struct server *server, const char *target, bool head_only)
+{
+	size_t len = strcspn(target, " ?");
+	char path[PATH_BYTES], query[REQUEST_BYTES_MAX] = "";
+	bool bad = false;
+
+	if (!server->requests.show || !server->reader || len >= sizeof path)
+		return NULL;
+	snprintf(path, sizeof path, "%.*s", (int)len, target);
+	if (target[len] == '?')
+		snprintf(query, sizeof query, "%.*s", (int)strcspn(target + len + 1, " "),
+			 target + len + 1);
+	char *body = server->requests.show(server->reader, path, query, &bad), *text = NULL;
+
+	if (bad)
+		return answer("400 Bad Request", "text/plain", err_last()->message, head_only);
+	if (body)
+		text = answer("200 OK", "application/json", body, head_only);
+	free(body);
+	return text;
+}
+
 char *server_answer(struct server *server, const char *request)
 {
 	bool head_only = strncmp(request, "HEAD ", 5) == 0;
@@ -248,13 +273,17 @@ char *server_answer(struct server *server, const char *request)
 	if (!head_only && strncmp(request, "GET ", 4) != 0)
 		return answer("405 Method Not Allowed\r\nAllow: GET, HEAD", type,
 			      "GET and HEAD only\n", false);
+	char *text = shown(server, path + 1, head_only);
+
+	if (text)
+		return text;
 	char *body = body_of(server, path + 1, strcspn(path + 1, " ?"), &type);
 	if (!body)
 		return answer("404 Not Found", "text/plain",
-			      "there is /v1/stats, /v1/ports, /v1/rebalance, /v1/recorder and "
-			      "/metrics\n",
+			      "there is /v1/stats, /v1/ports, /v1/conns, /v1/drops, /v1/why, "
+			      "/v1/rebalance, /v1/recorder and /metrics\n",
 			      head_only);
-	char *text = answer("200 OK", type, body, head_only);
+	text = answer("200 OK", type, body, head_only);
 	free(body);
 	return text;
 }

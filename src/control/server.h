@@ -11,6 +11,9 @@ struct server_requests {
 	int (*rebalance)(void *context, const char *word); // "on", "off", "now"
 	int (*recorder)(void *context, const char *word);  // "off", or "N": one packet in N
 	void *context;
+	// JSON text from malloc of what a path shows by a query (behind its '?', or ""); NULL:
+	// there is no such path, or it is *bad, with err_set. May be NULL.
+	char *(*show)(struct shm_reader *reader, const char *path, const char *query, bool *bad);
 };
 
 struct server {

@@ -90,8 +90,7 @@ class Why(Bed):
             self.veth(self.where, self.ns)
             self.device, device, more = "cl", "af_xdp:sv", ""
         self.text = f"workers: {self.workers}\nports:\n  - name: p0\n    device: {device}\n" \
-                    f"    addresses: [{OURS}/24]\n{more}services:\n  - {{type: echo, port: 7}}\n" \
-                    f"control: {{socket: {self.path('control.sock')}}}\n"
+                    f"    addresses: [{OURS}/24]\n{more}services:\n  - {{type: echo, port: 7}}\n"
         self.server = self.serve(self.text, self.where)
 
     def check(self, what, good, detail=""):
@@ -226,6 +225,34 @@ class Why(Bed):
             self.check(f"`{word}` is no rate", done.returncode == 2 and f"`{word}`" in done.stderr
                        and "remedy:" in done.stderr, done.stderr)
 
+    def get(self, target):
+        """Status and body of what the control socket answers, where nobody said where that is."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(PATIENCE_S)
+            s.connect(f"/run/prism/{self.name}.sock")
+            s.sendall(f"GET {target} HTTP/1.1\r\nHost: prism\r\n\r\n".encode())
+            answer = b"".join(iter(lambda: s.recv(65536), b"")).decode()
+        return int(answer.split()[1]), answer.split("\r\n\r\n", 1)[1]
+
+    def is_asked_over_http(self):
+        code, why = self.why("udp port 99")
+        status, body = self.get("/v1/why?filter=udp+port%2099")
+        self.check("GET /v1/why is prism why --json", status == 200 and
+                   json.loads(body)["groups"][0]["packets"] == why["groups"][0]["packets"], body)
+        status, body = self.get("/v1/drops")
+        self.check("GET /v1/drops is prism drops --json", status == 200 and
+                   "UDP_NO_SOCKET" in [d["reason"] for d in json.loads(body)["drops"]], body)
+        status, body = self.get("/v1/conns?order=rtt")
+        self.check("GET /v1/conns is prism conns --json",
+                   status == 200 and json.loads(body)["instance"] == self.name, body)
+        status, body = self.get("/v1/why?filter=tcp+prot+80")
+        self.check("a filter with a mistake is named there too",
+                   status == 400 and "tcp prot 80" in body, body)
+        begin = time.monotonic()
+        status, body = self.get("/v1/why?filter=host+nobody.invalid")
+        self.check("no name server is waited for",
+                   status == 400 and time.monotonic() - begin < 2, body)
+
     def survives(self):
         before = self.why("udp port 99")[1]["matched"]
         self.server.send_signal(signal.SIGSTOP)
@@ -242,6 +269,7 @@ class Why(Bed):
         self.server = self.serve(self.text, self.where)
         self.check("a new one begins anew", self.why("udp port 99")[1]["matched"] == 0)
         self.ends_whole(self.server)
+        self.check("its socket is gone", not os.path.exists(f"/run/prism/{self.name}.sock"))
 
 
 def main():
@@ -256,7 +284,8 @@ def main():
     bed.kind, bed.workers = sys.argv[2], sys.argv[3]
     return conduct(bed, [Why.make, Why.sends, Why.tells_each, Why.agrees_with_the_counters,
                          Why.unreachable, Why.refuses, Why.follows,
-                         Why.samples_what_passes, Why.survives])
+                         Why.samples_what_passes, Why.is_asked_over_http,
+                         Why.survives])
 
 
 if __name__ == "__main__":
