@@ -58,6 +58,7 @@ void cc_init(struct tcp *tcp, struct conn *c)
 // What CUBIC knew ends: an epoch begins anew, from cwnd as it is then.
 static void end_epoch(struct conn *c, uint32_t w_max_bytes)
 {
+	c->cc.acked = 0; // it counted for the window that was
 	if (c->cc_phase <= CC_CONSERVATIVE)
 		return;
 	c->cc_phase = CC_STEADY;
@@ -176,7 +177,6 @@ COLD void cc_taken_back(struct conn *c)
 
 	if (c->cc_phase == CC_REDUCED)
 		w_max_bytes = c->cc_state.reduced.w_max_before_bytes;
-	c->cc.acked = 0;
 	c->cc_prior = CC_PRIOR_W_MAX;
 	end_epoch(c, w_max_bytes);
 	if (c->ssthresh_bytes == UINT32_MAX)

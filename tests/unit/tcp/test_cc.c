@@ -112,7 +112,9 @@ static void after_idling_the_window_is_the_first_one_and_the_curve_waits(void **
 	flow_loses(&f);
 	flow_round(&f, 10);
 	flow_round(&f, 10);
+	f.c.cc.acked = SEGS(600); // of the window before
 	cc_after_idle(&f.c);
+	assert_int_equal(f.c.cc.acked, 0);
 	assert_int_equal(f.c.cc.cwnd_bytes, SEGS(10));
 	assert_int_equal(f.c.cc_phase, CC_STEADY);
 	assert_int_equal(cc_w_max_bytes(&f.c), SEGS(1000));
@@ -129,8 +131,10 @@ static void smaller_segments_keep_their_number(void **state)
 	flow_init(&f, PRISM_CONGESTION_CUBIC, 10 * NS_PER_MS);
 	flow_at(&f, SEGS(1000));
 	flow_loses(&f);
+	f.c.cc.acked = SEGS(600);
 	f.c.mss_bytes = 1000;
 	cc_mss_changed(&f.c, MSS);
+	assert_int_equal(f.c.cc.acked, 0);
 	assert_int_equal(f.c.cc.cwnd_bytes, 700 * 1000);
 	assert_int_equal(cc_w_max_bytes(&f.c), 1000 * 1000);
 }
