@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// counted WHAT CONNECTIONS OPERATIONS [idle|serves|unrecorded|one-in-N]: a service and its clients
-// in one process, for counting the server's instructions. WHAT is http (keep-alive), http-new (a
-// connection each), tcp-echo or udp-echo, with messages of 64 bytes, or udp-drop, the same to a
-// port where nobody listens. The first quarter of the operations warms up; what follows runs inside
-// counted_turn and nowhere else:
+// counted WHAT CONNECTIONS OPERATIONS [idle|serves|unrecorded|one-in-N|page-BYTES]: a service and
+// its clients in one process, for counting the server's instructions. WHAT is http (keep-alive),
+// http-new (a connection each), tcp-echo or udp-echo, with messages of 64 bytes, or udp-drop, the
+// same to a port where nobody listens. The first quarter of the operations warms up; what follows
+// runs inside counted_turn and nowhere else:
 //   valgrind --tool=callgrind --toggle-collect=counted_turn counted http 64 10000
 // Prints what was counted as JSON. With a fourth argument the server has a second worker, without a
 // queue, who serves nobody or half of the connections; only the first one's turns are counted. Or
-// the server has no flight recorder, or one that samples one packet in N (0: none).
+// the server has no flight recorder, or one that samples one packet in N (0: none); or its page is
+// of so many bytes instead of 64.
 // Turns alternate, so a burst is as long as there are connections.
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,7 +24,7 @@
 
 #define EVENTS 256
 #define TURN_NS 20000 // of virtual time
-#define PAGE_BYTES 64
+#define PAGE "page-"
 #define MESSAGE_BYTES 64
 
 struct client {
@@ -43,6 +44,7 @@ static struct prism_worker *second[2]; // workers of both sides, or NULL; the cl
 static char request[256];
 static uint32_t request_bytes, answer_bytes, client_count;
 static uint64_t operations;
+static size_t page_bytes = 64;
 
 static void send_one(struct client *c)
 {
@@ -161,9 +163,10 @@ static void learn(void)
 		send_one(c);
 	else
 		begin(c);
-	for (int i = 0; i < 100; i++) {
+	for (uint32_t still = 0, before = 0; still < 100; still++, before = c->got_bytes) {
 		turn(duo.worker[SERVER]);
 		turn_others();
+		still = c->got_bytes == before ? still : 0;
 	}
 	duo_must(c->got_bytes > 0, "no answer");
 	answer_bytes = c->got_bytes;
@@ -173,16 +176,18 @@ static void learn(void)
 static const char *make_site(void)
 {
 	static char folder[] = "/tmp/prism-counted-XXXXXX";
-	char path[64], page[PAGE_BYTES];
+	char path[64], *page = malloc(page_bytes);
 
-	memset(page, 'x', sizeof(page));
+	duo_must(page != NULL, "memory");
+	memset(page, 'x', page_bytes);
 	duo_must(mkdtemp(folder) != NULL, "a folder");
 	snprintf(path, sizeof(path), "%s/index.html", folder);
 	FILE *f = fopen(path, "w");
 
 	duo_must(f != NULL, path);
-	fwrite(page, 1, sizeof(page), f);
+	fwrite(page, 1, page_bytes, f);
 	fclose(f);
+	free(page);
 	return folder;
 }
 
@@ -242,6 +247,9 @@ static void start_clients(uint32_t connections)
 static void start(uint32_t connections, const char *more)
 {
 	struct prism_options limits;
+
+	if (more && strncmp(more, PAGE, strlen(PAGE)) == 0)
+		page_bytes = strtoul(more + strlen(PAGE), NULL, 10);
 	const char *root = is_http ? make_site() : NULL;
 
 	PRISM_OPTIONS_INIT(&limits);
@@ -286,9 +294,11 @@ int main(int argc, char **argv)
 
 	if (argc < 4 || argc > 5 ||
 	    (more && strcmp(more, "idle") != 0 && strcmp(more, "serves") != 0 &&
-	     strcmp(more, "unrecorded") != 0 && strncmp(more, ONE_IN, strlen(ONE_IN)) != 0)) {
-		fprintf(stderr, "usage: counted http|http-new|tcp-echo|udp-echo|udp-drop "
-				"CONNECTIONS OPERATIONS [idle|serves|unrecorded|one-in-N]\n");
+	     strcmp(more, "unrecorded") != 0 && strncmp(more, ONE_IN, strlen(ONE_IN)) != 0 &&
+	     strncmp(more, PAGE, strlen(PAGE)) != 0)) {
+		fprintf(stderr,
+			"usage: counted http|http-new|tcp-echo|udp-echo|udp-drop "
+			"CONNECTIONS OPERATIONS [idle|serves|unrecorded|one-in-N|page-BYTES]\n");
 		return 2;
 	}
 	uint32_t connections = (uint32_t)atoi(argv[2]);

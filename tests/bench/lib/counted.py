@@ -85,14 +85,14 @@ class Profile:
         return out
 
 
-def counted(place, what, connections, *second):
+def counted(place, what, connections, *second, operations=OPERATIONS):
     if not shutil.which("valgrind"):
         raise Skip("valgrind is not installed")
     out = place.path("callgrind.out")
     done = subprocess.run(
         ["valgrind", "-q", "--tool=callgrind", "--toggle-collect=counted_turn",
          f"--callgrind-out-file={out}", place.tool("counted"), what, str(connections),
-         str(OPERATIONS), *second], capture_output=True, text=True, check=False, timeout=600)
+         str(operations), *second], capture_output=True, text=True, check=False, timeout=600)
     if done.returncode == 2:
         raise Skip("another version's counted does not know it")
     if done.returncode != 0:
@@ -156,6 +156,12 @@ def benches(place):
         found.append(Bench({"prism": lambda w=what, c=connections: counted(place, w, c)},
                            [Row(name, "instr/request", "request"),
                             Row(name + ".packet", "instr/packet", "packet")], runs=1))
+    for name, connections, page, many in (("32k", 8, 32 << 10, 1000), ("bulk", 1, 2 << 20, 60)):
+        found.append(Bench(
+            {"prism": lambda c=connections, p=page, n=many: counted(place, "http", c, f"page-{p}",
+                                                                   operations=n)},
+            [Row(f"instructions.http.{name}", "instr/request", "request"),
+             Row(f"instructions.http.{name}.packet", "instr/packet", "packet")], runs=1))
     found.append(Bench({"prism": lambda: counted(place, "udp-drop", 64),
                         "unrecorded": lambda: counted(place, "udp-drop", 64, "unrecorded")},
                        [Row("instructions.udp-drop.64", "instr/packet", "request", "unrecorded",
