@@ -14,6 +14,9 @@
 #include "control/stats.h"
 #include "observe/shm.h"
 
+// An answer comes within milliseconds, or not at all.
+#define PATIENCE_S 3
+
 // Of the instance of this name; false after it said what is wrong.
 static bool find_socket(const char *name, struct sockaddr_un *address)
 {
@@ -41,10 +44,13 @@ static bool find_socket(const char *name, struct sockaddr_un *address)
 static int ask(const struct sockaddr_un *address, const char *request, char *answer)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const struct timeval patience = {.tv_sec = PATIENCE_S};
 	size_t len = 0;
 	ssize_t got = -1;
 
 	answer[0] = '\0';
+	if (fd >= 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
 	if (fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 &&
 	    send(fd, request, strlen(request), MSG_NOSIGNAL) == (ssize_t)strlen(request))
 		while ((got = recv(fd, answer + len, ASK_ANSWER_BYTES_MAX - 1 - len, 0)) > 0)
@@ -70,8 +76,11 @@ int ask_instance(const char *instance, const char *path, const char *word, char 
 	const char *body = strstr(text, "\r\n\r\n");
 
 	if (error || !body)
-		return cli_error(CLI_FAILED, error ? strerror(-error) : "it answered nothing",
-				 "is it running, and are you of the socket's group?",
+		return cli_error(CLI_FAILED,
+				 error == -EAGAIN ? "its process stands still"
+				 : error          ? strerror(-error)
+						  : "it answered nothing",
+				 "is it running, and are you of the socket's group? prism top says",
 				 "%s does not answer", address.sun_path);
 	if (strncmp(text, "HTTP/1.1 200 ", 13) != 0)
 		return cli_error(CLI_FAILED, NULL, NULL, "%s", body + 4);

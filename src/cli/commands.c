@@ -259,8 +259,9 @@ const struct cli_command cli_commands[] = {
 	 .more = "States of connections, timeouts, retransmissions, turns of a worker that took "
 		 "long, addresses that came and went: the last 4,096 events of each worker. "
 		 "PATTERN keeps those whose names match, for example 'TCP_*'; prism explain NAME "
-		 "says more of one. #N is the slot of a connection, or the number of a port. Works "
-		 "on a running, a stuck and a dead instance."},
+		 "says more of one. Times are seconds since the instance began; #N is the slot of "
+		 "a connection, or the number of a port. Works on a running, a stuck "
+		 "and a dead instance."},
 	{.name = "rebalance",
 	 .arguments = "[on | off | now]",
 	 .words = "on off now",

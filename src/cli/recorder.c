@@ -43,15 +43,15 @@ static int print_state(const char *body, bool as_json)
 	if (as_json)
 		puts(body);
 	else if (one_in == 1)
-		printf("all packets in and out are noted, and all drops: %" PRId64 " and %" PRId64
-		       " so far\n",
+		printf("all packets in and out are noted (%" PRId64
+		       " so far), and all drops (%" PRId64 ")\n",
 		       (int64_t)samples, (int64_t)drops);
 	else if (one_in)
-		printf("of packets in and out one in %" PRId64 " is noted, and all drops: %" PRId64
-		       " and %" PRId64 " so far\n",
+		printf("of packets in and out one in %" PRId64 " is noted (%" PRId64
+		       " so far), and all drops (%" PRId64 ")\n",
 		       (int64_t)one_in, (int64_t)samples, (int64_t)drops);
 	else
-		printf("of packets in and out none is noted; all drops are: %" PRId64 " so far\n",
+		printf("of packets in and out none is noted; all drops are (%" PRId64 " so far)\n",
 		       (int64_t)drops);
 	return CLI_OK;
 }

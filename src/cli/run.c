@@ -58,6 +58,12 @@ static void plan_region(struct config *config)
 		config->options.region_mib = (uint32_t)(bytes >> 20) + 1;
 }
 
+static void tell_rate(const struct run *run, uint32_t one_in)
+{
+	if (run->prism->shm)
+		cell_set(&shm_control(run->prism->shm)->sample_one_in, one_in);
+}
+
 // The control socket's (server.h).
 static int recorder_request(void *context, const char *word)
 {
@@ -65,11 +71,13 @@ static int recorder_request(void *context, const char *word)
 	char *end;
 	unsigned long one_in = strtoul(word, &end, 10);
 
-	if (strcmp(word, "off") == 0)
-		return prism_sample(run->prism, PRISM_SAMPLE_NONE);
-	if (word[0] < '0' || word[0] > '9' || *end || one_in > PRISM_SAMPLE_ONE_IN_MAX)
+	bool off = strcmp(word, "off") == 0;
+
+	if (!off && (word[0] < '0' || word[0] > '9' || *end || one_in == 0 ||
+		     one_in > PRISM_SAMPLE_ONE_IN_MAX))
 		return -ENOENT;
-	return prism_sample(run->prism, (uint32_t)one_in);
+	tell_rate(run, off ? 0 : (uint32_t)one_in);
+	return prism_sample(run->prism, off ? PRISM_SAMPLE_NONE : (uint32_t)one_in);
 }
 
 // Tools find it by the instance's name.
@@ -84,6 +92,7 @@ static void publish_socket(struct run *run)
 		.show = run_show,
 	};
 	run_show_begin();
+	tell_rate(run, run->config->sample_one_in);
 	if (path && run->prism->shm && !shm_set_socket(run->prism->shm, path))
 		(void)cli_error(CLI_OK, "its whole path is longer than the address of a socket",
 				"let it be in a folder with a shorter name",

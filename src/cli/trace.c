@@ -5,6 +5,7 @@
 #include "cli/trace.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <inttypes.h>
 #include <prismnet/error.h>
 #include <stdlib.h>
@@ -47,6 +48,18 @@ static void print_lines(const struct shm_reader *reader, const struct trace_even
 		print_event(reader, &events->event[i]);
 	if (!events->count)
 		puts("nothing happened that is traced");
+}
+
+// Some event is called so, whether it happened or not.
+static bool is_known(const struct shm_reader *reader, const char *pattern)
+{
+	const struct shm_table *table = shm_reader_table(reader, "event");
+	const struct shm_field *name = shm_reader_find(reader, table, "name");
+
+	for (uint32_t i = 0; table && i < table->rows; i++)
+		if (fnmatch(pattern, shm_reader_text(reader, table, i, name), FNM_CASEFOLD) == 0)
+			return true;
+	return false;
 }
 
 static void print_json(const struct shm_reader *reader, const struct trace_events *events)
@@ -177,6 +190,9 @@ static int show(struct shm_reader *reader, const char *pattern,
 	struct trace_events events;
 	int code = CLI_OK;
 
+	if (pattern && !is_known(reader, pattern))
+		return cli_error(CLI_USAGE, NULL, "names are as TCP_STATE: 'TCP_*' is some of them",
+				 "no event is called `%s`", pattern);
 	if (!trace_events_read(reader, pattern, next, &events))
 		return cli_error(CLI_FAILED, NULL, NULL, "out of memory");
 	if (values[WRITE])

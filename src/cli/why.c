@@ -120,7 +120,7 @@ static uint32_t print_groups(const struct shm_reader *reader, const struct why *
 		}
 	}
 	if (rest)
-		printf("  %8" PRIu64 " of %u other kinds: --all shows them\n", rest,
+		printf("  %8" PRIu64 " packets of %u other kinds: --all shows them\n", rest,
 		       end - i - shown);
 	print_remedy(g);
 	return end;
@@ -140,7 +140,7 @@ static void print_passed(const struct shm_reader *reader, const struct why *pass
 		rest -= passed->group[i].pkts;
 	}
 	if (rest)
-		printf("  %8" PRIu64 " of %u other kinds: --all shows them\n", rest,
+		printf("  %8" PRIu64 " packets of %u other kinds: --all shows them\n", rest,
 		       passed->group_count - shown);
 	if (passed->recorded)
 		printf("%" PRIu64 " of %" PRIu64 " samples%s%s%s; ", passed->matched,

@@ -155,15 +155,17 @@ static char *rebalance_body(struct shm_reader *reader)
 		(json_int_t)shm_reader_sum(reader, "counter", "rebalance_conns")));
 }
 
-// One worker takes a new rate some milliseconds before another.
+// What they were told, and whether all workers have taken it, which takes some milliseconds.
 static char *recorder_body(struct shm_reader *reader)
 {
 	const struct shm_table *workers = shm_reader_table(reader, "worker");
 	const struct shm_field *field = shm_reader_find(reader, workers, "sample_one_in");
-	uint64_t one_in = shm_reader_u64(reader, workers, 0, field);
+	const struct shm_table *control = shm_reader_table(reader, "control");
+	uint64_t one_in = shm_reader_u64(reader, control, 0,
+					 shm_reader_find(reader, control, "sample_one_in"));
 	bool everywhere = true;
 
-	for (uint32_t w = 1; workers && w < workers->rows; w++)
+	for (uint32_t w = 0; workers && w < workers->rows; w++)
 		everywhere &= shm_reader_u64(reader, workers, w, field) == one_in;
 	return json_body(json_pack(
 		"{s:I, s:b, s:I, s:I}", "sample_one_in", (json_int_t)one_in, "everywhere",
@@ -229,6 +231,8 @@ static char *ordered(struct server *server, const struct order *order, const cha
 			return answer("404 Not Found", "text/plain", order->usage, false);
 		return order_answer(server, order, word, false);
 	}
+	if (*rest == '/')
+		return answer("404 Not Found", "text/plain", order->usage, false);
 	if (strncmp(request, "GET ", 4) == 0 || strncmp(request, "HEAD ", 5) == 0)
 		return order_answer(server, order, NULL, request[0] == 'H');
 	return answer("405 Method Not Allowed\r\nAllow: GET, HEAD, POST", "text/plain",

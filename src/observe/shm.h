@@ -100,6 +100,7 @@ struct shm_worker {            // "worker"
 struct shm_control {                   // "control", one; who drives the instance writes it
 	char socket[SHM_SOCKET_BYTES]; // where requests are answered, or empty
 	uint64_t rebalance;            // 1: on
+	uint64_t sample_one_in;        // what workers were told; 0: none
 } CACHE_ALIGNED;
 
 struct shm_flow_table { // "flow_table", one that all workers share; the first tells

@@ -53,6 +53,8 @@ static const struct shm_field control_fields[] = {
 	BYTES(shm_control, socket, SHM_TEXT, "the control socket"),
 	NUMBER(shm_control, rebalance, SHM_GAUGE, "",
 	       "1 while connections of a busy worker go to an idle one"),
+	NUMBER(shm_control, sample_one_in, SHM_GAUGE, "packets",
+	       "packets in or out of which workers were told to note one; 0: none"),
 };
 
 static const struct shm_field flow_table_fields[] = {

@@ -195,6 +195,9 @@ class Conns(Bed):
         self.check("a full disk is named", full.returncode == 1 and
                    "No space left on device" in full.stderr and "/dev/full" in full.stderr,
                    full.stderr)
+        done = self.run(self.prism, "trace", "-n", self.name, "NO_SUCH")
+        self.check("an event that nobody knows is named", done.returncode == 2 and
+                   "no event is called `NO_SUCH`" in done.stderr, done.stderr)
         summed = self.run(self.prism, "trace", "-n", self.name, "-s").stdout
         self.check("a summary counts them", "TCP_STATE" in summed, summed)
 

@@ -220,6 +220,12 @@ class Why(Bed):
         self.run("ping", "-c", "1", "-W", "5", "-s", "78", OURS, ns=self.ns)
         self.check("and nothing that passes is sampled any more",
                    self.why("icmp and greater 100")[1]["passed"]["matched"] == 6)
+        self.server.send_signal(signal.SIGSTOP)
+        begin = time.monotonic()
+        stuck = self.ask("recorder")
+        self.server.send_signal(signal.SIGCONT)
+        self.check("who stands still is named, and not waited for", stuck.returncode == 1 and
+                   "stands still" in stuck.stderr and time.monotonic() - begin < 6, stuck.stderr)
         for word in ("0", "-1", "all", "1x", "2000000000"):
             done = self.run(self.prism, "recorder", "-n", self.name, "--", word)
             self.check(f"`{word}` is no rate", done.returncode == 2 and f"`{word}`" in done.stderr

@@ -193,6 +193,7 @@ static void the_recorder_takes_a_rate_by_post_and_tells_it_by_get(void **state)
 	struct server server = {.fd = -1, .requests = {.recorder = note_word, .context = &asked}};
 
 	server.reader = shm_reader_open(shm_path(shm));
+	cell_set(&shm_control(shm)->sample_one_in, 64);
 	cell_set(&shm_worker(shm, 0)->sample_one_in, 64);
 	cell_set(&shm_samples(shm, 1)->written, 9);
 	cell_set(&shm_verdicts(shm, 0)->written, 5);
@@ -202,11 +203,17 @@ static void the_recorder_takes_a_rate_by_post_and_tells_it_by_get(void **state)
 	assert_non_null(strstr(text, "\"sample_one_in\": 64"));
 	assert_non_null(strstr(text, "\"samples\": 9"));
 	assert_non_null(strstr(text, "\"drops\": 5"));
+	assert_non_null(strstr(text, "\"everywhere\": false")); // the second worker has not yet
 	free(text);
+	cell_set(&shm_worker(shm, 1)->sample_one_in, 64);
 	asked.word[0] = '\0';
 	text = server_answer(&server, "GET /v1/recorder HTTP/1.1\r\n\r\n");
 	assert_non_null(strstr(text, "HTTP/1.1 200 "));
+	assert_non_null(strstr(text, "\"everywhere\": true"));
 	assert_string_equal(asked.word, "");
+	free(text);
+	text = server_answer(&server, "GET /v1/recorder/5 HTTP/1.1\r\n\r\n");
+	assert_non_null(strstr(text, "HTTP/1.1 404 "));
 	free(text);
 	text = server_answer(&server, "POST /v1/recorder HTTP/1.1\r\n\r\n"); // no word
 	assert_string_equal(asked.word, "");
