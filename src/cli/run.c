@@ -58,6 +58,7 @@ static void plan_region(struct config *config)
 		config->options.region_mib = (uint32_t)(bytes >> 20) + 1;
 }
 
+// Tools see what the workers were told, and which have taken it. 0: none.
 static void tell_rate(const struct run *run, uint32_t one_in)
 {
 	if (run->prism->shm)
@@ -70,7 +71,6 @@ static int recorder_request(void *context, const char *word)
 	struct run *run = context;
 	char *end;
 	unsigned long one_in = strtoul(word, &end, 10);
-
 	bool off = strcmp(word, "off") == 0;
 
 	if (!off && (word[0] < '0' || word[0] > '9' || *end || one_in == 0 ||
@@ -96,7 +96,9 @@ static void publish_socket(struct run *run)
 	if (path && run->prism->shm && !shm_set_socket(run->prism->shm, path))
 		(void)cli_error(CLI_OK, "its whole path is longer than the address of a socket",
 				"let it be in a folder with a shorter name",
-				"prism rebalance will not find the control socket %s", path);
+				"prism recorder and prism rebalance will not find the control "
+				"socket %s",
+				path);
 	free(path);
 }
 
