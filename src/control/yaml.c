@@ -241,9 +241,9 @@ static bool has_directive(struct builder *b)
 	return false;
 }
 
-// Quotes inside quotes, written twice each: of more than four in a row libfyaml loses memory
-// (0.7.12). Nothing in a configuration has them.
-#define QUOTES_MAX 9
+// Quotes inside quotes, written twice each: where several stand side by side, and more than once,
+// libfyaml loses memory (0.7.12). Nothing in a configuration has them.
+#define QUOTES_MAX 3
 
 static bool has_quotes_in_a_row(struct builder *b)
 {
@@ -254,7 +254,8 @@ static bool has_quotes_in_a_row(struct builder *b)
 		place.column++;
 		quotes = *at == '\'' ? quotes + 1 : 0;
 		if (quotes > QUOTES_MAX) {
-			refuse(b, place, "ten quotes in a row, or more", "a value has none inside");
+			refuse(b, place, "four quotes in a row, or more",
+			       "a value has none inside");
 			return true;
 		}
 		if (*at == '\n')
