@@ -263,17 +263,18 @@ static void create_wires(struct world *world, const struct world_config *config)
 		.name = "a-b", .end = {0, 1}, .faults = {config->faults[0], config->faults[1]}};
 	const struct world_link *links = config->links ? config->links : &alone;
 	uint32_t link_count = config->links ? config->link_count : 1;
-	const char *names[WORLD_LINKS_MAX];
+	struct pcapng_interface interfaces[WORLD_LINKS_MAX] = {0};
 
 	for (uint32_t i = 0; i < link_count; i++) {
 		create_wire(world, config, &links[i]);
-		names[i] = links[i].name;
+		interfaces[i] = (struct pcapng_interface){.name = links[i].name,
+							  .link = PCAPNG_ETHERNET};
 	}
 	world->pair = world->wire[0].pair;
 	world->capture_at = config->capture_at;
 	if (config->capture)
-		world->capture =
-			pcapng_create(config->capture, names, config->capture_at ? 1 : link_count);
+		world->capture = pcapng_create(config->capture, interfaces,
+					       config->capture_at ? 1 : link_count);
 }
 
 struct world *world_create(const struct world_config *config)

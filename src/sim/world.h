@@ -8,9 +8,9 @@
 
 #include "core/team.h"
 #include "core/worker.h"
+#include "observe/pcapng.h"
 #include "port/pair.h"
 #include "sim/bridge.h"
-#include "sim/pcapng.h"
 #include "sim/spread.h"
 
 #define WORLD_EVENTS 64

@@ -53,8 +53,14 @@ static bool is_lost(const struct pair_sight *sight)
 static void capture_frame(const struct world *world, const struct wire *wire,
 			  const struct pair_sight *sight)
 {
-	struct pcapng_frame frame = {wire->index,  sight->end, sight->now_ns,
-				     sight->bytes, sight->len, sight->fate};
+	struct pcapng_frame frame = {
+		.interface = wire->index,
+		.way = sight->end ? PCAPNG_INBOUND : PCAPNG_OUTBOUND, // as the first end sees it
+		.time_ns = sight->now_ns,
+		.bytes = sight->bytes,
+		.len = sight->len,
+		.comment = sight->fate,
+	};
 
 	if (world->capture_at) {
 		uint32_t node = world->capture_at - 1;
@@ -66,7 +72,7 @@ static void capture_frame(const struct world *world, const struct wire *wire,
 		if (sends && strcmp(sight->fate, "duplicate") == 0)
 			return; // the wire's doing, further on
 		frame.interface = 0;
-		frame.back = !sends;
+		frame.way = sends ? PCAPNG_OUTBOUND : PCAPNG_INBOUND;
 		frame.time_ns = sends ? sight->now_ns : sight->arrival_ns;
 	}
 	pcapng_write(world->capture, &frame);

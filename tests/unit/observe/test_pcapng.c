@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "sim/pcapng.h"
+#include "observe/pcapng.h"
 
 static uint32_t word(const uint8_t *bytes, size_t at)
 {
@@ -21,17 +21,18 @@ static uint32_t word(const uint8_t *bytes, size_t at)
 
 static size_t written(uint8_t *bytes, size_t size)
 {
-	static const char *const names[] = {"a-b", "trunk"};
+	static const struct pcapng_interface interfaces[] = {
+		{.name = "a-b", .link = PCAPNG_ETHERNET}, {.name = "trunk", .link = PCAPNG_RAW}};
 	char path[] = "/tmp/prism-pcapng-XXXXXX";
 	struct pcapng_frame frame = {.interface = 1,
-				     .back = true,
+				     .way = PCAPNG_INBOUND,
 				     .time_ns = UINT64_C(0x123456789a),
 				     .bytes = (const uint8_t *)"hello",
 				     .len = 5,
 				     .comment = "lost"};
 
 	close(mkstemp(path));
-	struct pcapng *capture = pcapng_create(path, names, 2);
+	struct pcapng *capture = pcapng_create(path, interfaces, 2);
 
 	assert_non_null(capture);
 	pcapng_write(capture, &frame);
