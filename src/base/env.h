@@ -11,6 +11,7 @@ struct conn_row; // observe/conn_row.h
 struct counters; // observe/counter.h: this worker's block, in shared memory or not
 struct trace;    // observe/trace.h
 struct verdicts; // observe/verdict.h
+struct tapings; // pkt/taping.h
 struct pool;     // pkt/pool.h
 struct seals;    // pkt/seal.h
 struct hands;    // port/mesh.h
@@ -35,6 +36,7 @@ struct env {
 	struct verdicts *verdicts;  // NULL: what became of packets is counted only
 	struct verdicts *samples;   // NULL: no packet that passes is recorded
 	uint64_t verdict_mask;      // records of each ring, less one
+	struct tapings *tapings;  // that take copies of packets; NULL: there are none
 	uint32_t sample_one_in;     // packets, of those that pass, one is recorded; 0: none
 	struct conn_row *conn_rows; // in which connections are shown; NULL: in none
 	uint32_t conn_row_count;

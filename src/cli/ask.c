@@ -5,6 +5,7 @@
 #include "cli/ask.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -63,15 +64,21 @@ static int ask(const struct sockaddr_un *address, const char *request, char *ans
 	return error;
 }
 
-int ask_instance(const char *instance, const char *path, const char *word, char *answer)
+// In the words of the instance, without their last line's end.
+static int refused(const char *words)
+{
+	return cli_error(CLI_FAILED, NULL, NULL, "%.*s",
+			 (int)(strlen(words) - (words[0] && words[strlen(words) - 1] == '\n')),
+			 words);
+}
+
+static int ask_request(const char *instance, const char *request, char *answer)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	char request[160], text[ASK_ANSWER_BYTES_MAX];
+	char text[ASK_ANSWER_BYTES_MAX];
 
 	if (!find_socket(instance, &address))
 		return CLI_FAILED;
-	snprintf(request, sizeof request, "%s %s%s%s HTTP/1.1\r\nHost: prism\r\n\r\n",
-		 word[0] ? "POST" : "GET", path, word[0] ? "/" : "", word);
 	int error = ask(&address, request, text);
 	const char *body = strstr(text, "\r\n\r\n");
 
@@ -83,7 +90,30 @@ int ask_instance(const char *instance, const char *path, const char *word, char 
 				 "is it running, and are you of the socket's group? prism top says",
 				 "%s does not answer", address.sun_path);
 	if (strncmp(text, "HTTP/1.1 200 ", 13) != 0)
-		return cli_error(CLI_FAILED, NULL, NULL, "%s", body + 4);
+		return refused(body + 4);
 	strcpy(answer, body + 4);
 	return CLI_OK;
+}
+
+#define REQUEST_END " HTTP/1.1\r\nHost: prism\r\n\r\n"
+
+int ask_instance(const char *instance, const char *path, const char *word, char *answer)
+{
+	char request[160];
+
+	snprintf(request, sizeof request, "%s %s%s%s" REQUEST_END, word[0] ? "POST" : "GET", path,
+		 word[0] ? "/" : "", word);
+	return ask_request(instance, request, answer);
+}
+
+int ask_to_make(const char *instance, const char *target, char *answer)
+{
+	char *request;
+
+	if (asprintf(&request, "POST %s" REQUEST_END, target) < 0)
+		return cli_error(CLI_FAILED, NULL, NULL, "out of memory");
+	int code = ask_request(instance, request, answer);
+
+	free(request);
+	return code;
 }

@@ -85,6 +85,8 @@ int cmd_replay(int argc, char **argv);
 int cmd_sim(int argc, char **argv);
 int cmd_rebalance(int argc, char **argv);
 int cmd_recorder(int argc, char **argv);
+int cmd_capture(int argc, char **argv);
+int cmd_extcap(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
 int cmd_completion(int argc, char **argv);
 int cmd_help(int argc, char **argv);

@@ -84,6 +84,38 @@ static const struct cli_option why_options[] = {
 	{"all", 'a', NULL, "all groups of a reason, not only the five largest"},
 };
 
+// The order is capture.c's.
+static const struct cli_option capture_options[] = {
+	{"json", 'j', NULL, "a JSON object a packet, each in a line"},
+	{"instance", 'n', "NAME", "which instance, when there are several"},
+	{"write", 'w', "FILE", "a pcapng file instead of lines; - is the output"},
+	{"count", 'c', "COUNT", "end after so many packets"},
+	{"interface", 'i', "PORT", "only those of this port"},
+	{"snapshot-length", 's', "BYTES", "no more than so many bytes of each, default all"},
+	{"points", 'p', "POINTS", "where: some of rx,tx,drop,deliver; default rx,tx,drop"},
+	{"file-size", 'C', "SIZE", "begin a new file after so much, for example 100MiB"},
+	{"files", 'W', "COUNT", "keep so many files, then overwrite the oldest"},
+	{"duration", 'd', "TIME", "end by itself after so long"},
+	{"ring", 'r', "SIZE", "what a worker's ring holds that is not read yet, default 16MiB"},
+	{"quiet", 'q', NULL, "no messages but errors"},
+};
+
+// The order is extcap.c's; the names are Wireshark's.
+static const struct cli_option extcap_options[] = {
+	{"extcap-interfaces", 0, NULL, "the ports of all instances that run"},
+	{"extcap-dlts", 0, NULL, "the link type of one"},
+	{"extcap-config", 0, NULL, "what may be chosen for a capture"},
+	{"capture", 0, NULL, "capture, into the fifo"},
+	{"extcap-interface", 0, "NAME", "prism:INSTANCE:PORT"},
+	{"extcap-capture-filter", 0, "FILTER",
+	 "as tcpdump takes it; alone: say what is wrong with it"},
+	{"fifo", 0, "FILE", "where the packets go"},
+	{"extcap-version", 0, "VERSION", "Wireshark's"},
+	{"points", 0, "POINTS", "as of prism capture"},
+	{"snapshot-length", 0, "BYTES", "as of prism capture"},
+	{"ring", 0, "SIZE", "as of prism capture"},
+};
+
 // The order is trace.c's.
 static const struct cli_option trace_options[] = {
 	{"json", 'j', NULL, "everything as one JSON object"},
@@ -251,6 +283,28 @@ const struct cli_command cli_commands[] = {
 		 "tag is looked through, unless the filter speaks of vlan. The exit code is 4 when "
 		 "anything that matches was dropped. Works on a running, a stuck and a dead "
 		 "instance."},
+	{.name = "capture",
+	 .arguments = "[FILTER]",
+	 .run = cmd_capture,
+	 OPTIONS(capture_options),
+	 .sentence = "packets as they come, leave, are dropped or delivered, with reasons",
+	 .more = "FILTER is as tcpdump takes it; workers run it as machine code. Without -w a line "
+		 "a packet; with -w a pcapng file for Wireshark and tshark: what became of a "
+		 "dropped packet is its comment, and its packet number, queue (the worker) and "
+		 "direction are there. A packet that is dropped at once is told once, as it came. "
+		 "Each worker copies into a ring that is overwritten and never waits: what is "
+		 "lost is counted. With -C files are FILE, FILE1, FILE2; with -W too, FILE0 to the "
+		 "last and round again. Packets that leave show checksums that the card is still "
+		 "to fill in. It speaks to the control socket (control.socket), and ends with the "
+		 "instance."},
+	{.name = "extcap",
+	 .arguments = "",
+	 .run = cmd_extcap,
+	 OPTIONS(extcap_options),
+	 .sentence = "Prism's ports as interfaces of Wireshark and tshark",
+	 .more = "Wireshark calls it, when contrib/wireshark/prism-extcap is in its extcap folder "
+		 "(Help, About, Folders): then tshark -i prism:INSTANCE:PORT captures there, by "
+		 "prism capture."},
 	{.name = "trace",
 	 .arguments = "[PATTERN]",
 	 .run = cmd_trace,

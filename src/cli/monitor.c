@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // prism run's second thread: signals, the time to end, the live summary, the control socket. It
-// reads what the workers publish and writes run->stop and the rebalancer's orders; and it buries
-// readers of the connection table whose thread ended. Low priority: on a box with few cores it must
-// not take the workers'.
+// reads what the workers publish and writes run->stop and the rebalancer's orders; it buries
+// readers of the connection table whose thread ended, and ends captures that nobody reads. Low
+// priority: on a box with few cores it must not take the workers'.
 
 #include "cli/run.h"
 
@@ -21,6 +21,7 @@
 #include "base/time.h"
 #include "cli/cli.h"
 #include "cli/summary.h"
+#include "core/start.h"
 #include "core/worker.h"
 #include "sync/cell.h"
 
@@ -120,6 +121,7 @@ static void *watch(void *argument)
 		if (fds[2].revents & POLLIN)
 			server_serve(&run->server);
 		bury(run, clock_now_ns());
+		taping_tend(run->prism);
 		if (clock_now_ns() < look_ns)
 			continue;
 		look_ns += every_ns;

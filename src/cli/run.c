@@ -4,6 +4,7 @@
 // socket are the monitor's, one more thread, which only reads what the workers publish.
 
 #include "cli/run.h"
+#include "cli/run_capture.h"
 #include "cli/run_show.h"
 
 #include <errno.h>
@@ -90,6 +91,7 @@ static void publish_socket(struct run *run)
 		.recorder = recorder_request,
 		.context = run,
 		.show = run_show,
+		.make = run_capture,
 	};
 	run_show_begin();
 	tell_rate(run, run->config->sample_one_in);

@@ -12,74 +12,23 @@
 #include <jansson.h>
 
 #include "base/err.h"
+#include "cli/query.h"
 #include "see/conns.h"
 #include "see/drops.h"
 #include "see/why.h"
-
-#define VALUE_BYTES 4096
 
 void run_show_begin(void)
 {
 	(void)__nss_configure_lookup("hosts", "files");
 }
 
-static int hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-// False when it is not as forms send it, or too long.
-static bool decode(const char *from, size_t len, char to[VALUE_BYTES])
-{
-	size_t out = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		int high = from[i] == '%' && i + 1 < len ? hex(from[i + 1]) : -1;
-		int low = high >= 0 && i + 2 < len ? hex(from[i + 2]) : -1;
-
-		if (out + 1 == VALUE_BYTES || (from[i] == '%' && low < 0) ||
-		    (from[i] == '%' && high == 0 && low == 0))
-			return false;
-		to[out++] =
-			from[i] == '%' ? (char)(high << 4 | low) : (from[i] == '+' ? ' ' : from[i]);
-		i += from[i] == '%' ? 2 : 0;
-	}
-	to[out] = '\0';
-	return true;
-}
-
-// The value of a name; "" when it is not there. False with err_set when it cannot be read.
-static bool value_of(const char *query, const char *name, char value[VALUE_BYTES])
-{
-	size_t name_len = strlen(name);
-
-	value[0] = '\0';
-	for (const char *at = query; *at;) {
-		size_t len = strcspn(at, "&");
-
-		if (len > name_len && strncmp(at, name, name_len) == 0 && at[name_len] == '=') {
-			if (decode(at + name_len + 1, len - name_len - 1, value))
-				return true;
-			err_set(ERR_INVALID_ARGUMENT, "%s is not as forms send it, or too long",
-				name);
-			return false;
-		}
-		at += len + (at[len] == '&');
-	}
-	return true;
-}
-
 // *filter is NULL when the query has none. False with err_set.
 static bool filter_of(const char *query, struct packet_filter **filter)
 {
-	char text[VALUE_BYTES];
+	char text[QUERY_VALUE_BYTES];
 
 	*filter = NULL;
-	if (!value_of(query, "filter", text))
+	if (!query_value(query, "filter", text))
 		return false;
 	if (text[0])
 		*filter = packet_filter_create(text);
@@ -116,16 +65,16 @@ static json_t *show_drops(struct shm_reader *reader)
 // state=established,close-wait and order=rtt, as prism conns has them. False with err_set.
 static bool wish_of(const char *query, struct conns_wish *wish)
 {
-	char text[VALUE_BYTES];
+	char text[QUERY_VALUE_BYTES];
 	const char *wrong;
 
-	if (!value_of(query, "state", text))
+	if (!query_value(query, "state", text))
 		return false;
 	if (text[0] && !conns_states(text, &wish->states, &wrong)) {
 		err_set(ERR_INVALID_ARGUMENT, "there is no state `%s`", wrong);
 		return false;
 	}
-	if (!value_of(query, "order", text))
+	if (!query_value(query, "order", text))
 		return false;
 	wish->order = text[0] ? conns_order_named(text) : CONNS_BY_RATE;
 	if (wish->order == CONNS_ORDERS)

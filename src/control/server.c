@@ -97,6 +97,21 @@ static char *answer(const char *status, const char *type, const char *body, bool
 	return text;
 }
 
+// What was refused, in the words that the command line has.
+static char *refusal(const char *status, bool head_only)
+{
+	const struct err_last *last = err_last();
+	const struct err_info *info = &err_infos[last->id];
+	char *body, *text;
+
+	if (asprintf(&body, "%s: %s\n  cause:  %s\n  remedy: %s (prism explain %s)\n",
+		     info->sentence, last->message, info->cause, info->remedy, info->name) < 0)
+		return NULL;
+	text = answer(status, "text/plain", body, head_only);
+	free(body);
+	return text;
+}
+
 static char *json_body(json_t *json)
 {
 	char *text = json_dumps(json, JSON_INDENT(2));
@@ -209,7 +224,7 @@ static char *order_answer(struct server *server, const struct order *order, cons
 	if (error == -ENOENT)
 		return answer("404 Not Found", "text/plain", order->usage, false);
 	if (error)
-		return answer("409 Conflict", "text/plain", err_last()->message, false);
+		return refusal("409 Conflict", false);
 	shm_reader_refresh(server->reader);
 	char *body = order->body(server->reader);
 	char *text = body ? answer("200 OK", "application/json", body, head_only) : NULL;
@@ -241,23 +256,26 @@ static char *ordered(struct server *server, const struct order *order, const cha
 
 #define PATH_BYTES 64
 
-// What the owner of the instance knows to show. NULL: nothing of this path.
-static char *shown(struct server *server, const char *target, bool head_only)
+// What the owner of the instance knows to show, or to make. NULL: nothing of this path.
+static char *owners_answer(struct server *server, const char *target, bool post, bool head_only)
 {
+	const struct server_requests *r = &server->requests;
 	size_t len = strcspn(target, " ?");
 	char path[PATH_BYTES], query[REQUEST_BYTES_MAX] = "";
 	bool bad = false;
 
-	if (!server->requests.show || !server->reader || len >= sizeof path)
+	if ((post ? !r->make : !r->show || !server->reader) || len >= sizeof path)
 		return NULL;
 	snprintf(path, sizeof path, "%.*s", (int)len, target);
 	if (target[len] == '?')
 		snprintf(query, sizeof query, "%.*s", (int)strcspn(target + len + 1, " "),
 			 target + len + 1);
-	char *body = server->requests.show(server->reader, path, query, &bad), *text = NULL;
+	char *body = post ? r->make(r->context, path, query, &bad)
+			  : r->show(server->reader, path, query, &bad);
+	char *text = NULL;
 
 	if (bad)
-		return answer("400 Bad Request", "text/plain", err_last()->message, head_only);
+		return refusal("400 Bad Request", head_only);
 	if (body)
 		text = answer("200 OK", "application/json", body, head_only);
 	free(body);
@@ -267,6 +285,7 @@ static char *shown(struct server *server, const char *target, bool head_only)
 char *server_answer(struct server *server, const char *request)
 {
 	bool head_only = strncmp(request, "HEAD ", 5) == 0;
+	bool post = strncmp(request, "POST ", 5) == 0;
 	const char *path = strchr(request, ' '), *type = "text/plain";
 	struct order order;
 
@@ -274,11 +293,14 @@ char *server_answer(struct server *server, const char *request)
 		return answer("400 Bad Request", type, "not a request of HTTP/1.1\n", false);
 	if (find_order(server, path + 1, &order))
 		return ordered(server, &order, request, path + 1);
+	char *text = !post ? NULL : owners_answer(server, path + 1, true, false);
+
+	if (text)
+		return text;
 	if (!head_only && strncmp(request, "GET ", 4) != 0)
 		return answer("405 Method Not Allowed\r\nAllow: GET, HEAD", type,
 			      "GET and HEAD only\n", false);
-	char *text = shown(server, path + 1, head_only);
-
+	text = owners_answer(server, path + 1, false, head_only);
 	if (text)
 		return text;
 	char *body = body_of(server, path + 1, strcspn(path + 1, " ?"), &type);

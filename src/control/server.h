@@ -14,6 +14,8 @@ struct server_requests {
 	// JSON text from malloc of what a path shows by a query (behind its '?', or ""); NULL:
 	// there is no such path, or it is *bad, with err_set. May be NULL.
 	char *(*show)(struct shm_reader *reader, const char *path, const char *query, bool *bad);
+	// The same of what a POST to a path makes.
+	char *(*make)(void *context, const char *path, const char *query, bool *bad);
 };
 
 struct server {

@@ -288,6 +288,7 @@ void start_close(struct prism *p)
 	if (p->shm)
 		shm_set_state(p->shm, SHM_STOPPING);
 	end_workers(p);
+	taping_end_all(p);
 	seals_fini(&p->seals);
 	for (uint32_t i = p->port_count; i-- > 0;)
 		if (p->device_of[i] == i)

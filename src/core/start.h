@@ -4,6 +4,7 @@
 
 #include <prismnet/stack.h>
 
+#include "core/tapings.h"
 #include "core/last_words.h"
 #include "core/worker.h"
 #include "pkt/seal.h"
@@ -26,7 +27,8 @@ struct prism {
 	uint32_t ring_pkts; // in the ports' rings
 	struct seals seals;
 	struct shm *shm;        // NULL without shared memory
-	uint32_t sample_one_in; // cell; workers look when they publish
+	uint32_t sample_one_in; // cell; workers look when they publish, and at these:
+	struct taping_set tapings;
 	bool platform_up;
 	struct last_words last_words[WORKERS_MAX];
 	char report[REPORT_BYTES];

@@ -81,6 +81,7 @@ static int open_shared_memory(struct prism *p, uint64_t now_ns)
 	p->shm = shm_create(&config);
 	if (!p->shm)
 		return -err_infos[err_last()->id].number;
+	taping_clean(p);
 	describe_ports(p);
 	return 0;
 }
@@ -336,6 +337,7 @@ void start_publish(struct prism_worker *w, uint64_t now_ns)
 {
 	w->published_ns = now_ns;
 	worker_sample(w, cell32_get(&w->prism->sample_one_in));
+	taping_look(w);
 	if (!w->prism->shm)
 		return;
 	publish_worker(w, now_ns);

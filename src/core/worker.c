@@ -292,6 +292,14 @@ void worker_sample(struct prism_worker *w, uint32_t one_in)
 		sample_again(w->port[i]);
 }
 
+void worker_tape(struct prism_worker *w, const struct tapings *tapings)
+{
+	w->tapings = *tapings;
+	w->env.tapings = tapings->count ? &w->tapings : NULL;
+	for (uint32_t i = 0; i < w->port_count; i++)
+		sample_again(w->port[i]);
+}
+
 static void init_env(struct prism_worker *w, const struct worker_config *config)
 {
 	w->env.now_ns = config->now_ns;

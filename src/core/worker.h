@@ -14,6 +14,7 @@
 #include "observe/counter.h"
 #include "observe/trace.h"
 #include "observe/verdict.h"
+#include "pkt/taping.h"
 #include "port/port.h"
 #include "tcp/tcp.h"
 
@@ -36,6 +37,8 @@ struct prism_worker {
 	uint64_t published_ns;  // when gauges were last written for tools
 	int core;               // it is pinned to, or -1
 	bool entered;           // its thread is known
+	struct tapings tapings; // that it takes part in; env has them while there are any
+	uint64_t tapings_seen;   // core/tapings.h
 	struct clock clock;     // only prism_poll reads it
 	struct prism *prism;    // NULL in simulations
 	struct worker_own *own; // what worker_create made itself and must release
@@ -82,6 +85,9 @@ int worker_turn(struct prism_worker *worker, uint64_t now_ns, struct prism_event
 
 // Of what passes its ports one packet in so many is recorded from now on; PRISM_SAMPLE_NONE.
 void worker_sample(struct prism_worker *worker, uint32_t one_in);
+
+// It takes part in these captures from now on.
+void worker_tape(struct prism_worker *worker, const struct tapings *tapings);
 
 // Hands what is staged to the ports: the beginning of a turn that needs no clock.
 void worker_transmit(struct prism_worker *worker);

@@ -6,6 +6,7 @@
 
 #include "net/icmp.h"
 #include "net/inside.h"
+#include "pkt/taping.h"
 #include "wire/udp.h"
 
 enum drop udp_check(const struct pkt *p, const struct arrival *a)
@@ -83,8 +84,11 @@ HOT_INLINE void hand_over(struct net *net, struct pkt *p, const struct arrival *
 	pkt_own(p)->owner = 0;
 	pkt_keep(net->env, p);
 	pkt_strip(p, (uint16_t)(a->l4_offset + sizeof(*h)));
-	if (at_once)
+	if (at_once) {
 		write_event(n, &u->turn[u->turn_count++]);
+		if (tape_wants(net->env, TAPE_DELIVERED))
+			tape_delivered(net->env, p);
+	}
 	counter_add(net->env, at_once ? COUNTER_consumed_pkts : COUNTER_queued_pkts, 1);
 }
 
@@ -216,6 +220,8 @@ static NOINLINE int deliver_news(struct net *net, struct prism_event *events, in
 		dequeued_pkts += n->pkt != NULL;
 		if (LIKELY(n->socket))
 			write_event(n, &events[written++]);
+		if (n->socket && n->pkt && tape_wants(net->env, TAPE_DELIVERED))
+			tape_delivered(net->env, n->pkt);
 	}
 	if (u->news_count == 0)
 		u->news_first = 0; // the first lines are the warm ones

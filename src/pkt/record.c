@@ -8,21 +8,20 @@
 // nothing of where the answer begins.
 #include "pkt/record.h"
 
+#include "pkt/taping.h"
+
 struct bytes {
 	const uint8_t *at;
 	uint32_t len;
 };
 
-// What is left of a frame in its first segment, and what was stripped from it. A reference's bytes
-// may be another's frame from the middle on.
+// What is left of a frame in its first segment, and what was stripped from it.
 static bool find_frame(const struct pkt *p, struct bytes *out)
 {
-	uint16_t front = (uint16_t)pkt_origin(p);
+	uint32_t stripped;
 
-	if (!front || !pkt_is_direct(p) || p->mbuf.data_off < front)
+	if (!record_find_frame(p, &stripped))
 		return false;
-	uint32_t stripped = (uint32_t)p->mbuf.data_off - front;
-
 	*out = (struct bytes){pkt_data(p) - stripped, pkt_seg_len(p) + stripped};
 	return true;
 }
@@ -66,6 +65,8 @@ WARM void record_drop(const struct env *env, const struct pkt *p, enum drop reas
 							 : copy_head(v->head, &bytes));
 	v->way = VERDICT_DROPPED;
 	verdict_done(env->verdicts);
+	if (tape_wants(env, TAPE_DROPPED))
+		tape_dropped(env, p, reason, head);
 }
 
 WARM void record_sample(const struct env *env, const struct pkt *p, enum verdict_way way,

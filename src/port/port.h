@@ -77,7 +77,8 @@ struct port {
 	char device[96]; // "tap:prism0"
 
 	uint64_t rx_pkts, rx_bytes, tx_pkts, tx_bytes;
-	uint32_t rx_until, tx_until; // packets before the next that is sampled (sample.h)
+	uint32_t rx_until, tx_until; // packets before the next that somebody wants (sample.h)
+	uint32_t rx_next, tx_next;   // that is sampled, while all are captured
 	uint32_t stage_first;        // the oldest staged packet: an index into stage
 	uint32_t stage_count;        // packets staged, a ring from stage_first on
 	uint32_t stage_less;   // places of it not used: a smaller stage is full, and leaves, sooner

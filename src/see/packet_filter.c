@@ -9,15 +9,13 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "wire/eth.h"
 
 // What a filter may ask to be captured: more than any head has.
 #define SNAP_BYTES 65535
 
 struct packet_filter {
 	struct bpf_program frame, ip;
-	bool never_ip;    // it asks for something that only ethernet has
-	bool knows_vlans; // it says itself what is to be behind a tag
+	bool never_ip; // it asks for something that only ethernet has
 };
 
 static int compile(int link_type, const char *text, struct bpf_program *program, char *error)
@@ -34,6 +32,27 @@ static int compile(int link_type, const char *text, struct bpf_program *program,
 	return result;
 }
 
+// libpcap's `host` and `tcp` do not look behind a tag; what stands behind its `vlan` does. A filter
+// that says `vlan` says itself where its parts look.
+static void look_behind_tags(struct packet_filter *filter, const char *text)
+{
+	struct bpf_program both;
+	char *whole;
+
+	if (strstr(text, "vlan") || !text[strspn(text, " \t\n")])
+		return;
+	if (asprintf(&whole,
+		     "(not ether proto 0x8100 and (%s)) or (ether proto 0x8100 and vlan "
+		     "and (%s))",
+		     text, text) < 0)
+		return;
+	if (compile(DLT_EN10MB, whole, &both, NULL) == 0) { // else it has no meaning behind one
+		pcap_freecode(&filter->frame);
+		filter->frame = both;
+	}
+	free(whole);
+}
+
 struct packet_filter *packet_filter_create(const char *text)
 {
 	struct packet_filter *filter = calloc(1, sizeof(*filter));
@@ -44,7 +63,7 @@ struct packet_filter *packet_filter_create(const char *text)
 		err_set(ERR_FILTER, "`%s`: %s", text, error);
 		return NULL;
 	}
-	filter->knows_vlans = strstr(text, "vlan") != NULL;
+	look_behind_tags(filter, text);
 	filter->never_ip = compile(DLT_RAW, text, &filter->ip, NULL) != 0;
 	return filter;
 }
@@ -59,34 +78,18 @@ void packet_filter_destroy(struct packet_filter *filter)
 	free(filter);
 }
 
-static bool is_tagged(const struct verdict *v)
+static struct packet_program steps_of(const struct bpf_program *program)
 {
-	struct eth_header eth;
-
-	if (v->head_bytes < ETH_HEADER_BYTES_MAX)
-		return false;
-	memcpy(&eth, v->head, sizeof(eth));
-	return be16_get(eth.type) == ETH_TYPE_VLAN;
+	static_assert(sizeof(struct match_step) == sizeof(struct bpf_insn), "libpcap's layout");
+	return (struct packet_program){(const struct match_step *)program->bf_insns,
+				       program->bf_len};
 }
 
-static bool frame_matches(const struct packet_filter *filter, const struct verdict *v)
+void packet_filter_programs(const struct packet_filter *filter, struct packet_program *frame,
+			    struct packet_program *ip)
 {
-	struct pcap_pkthdr header = {.caplen = v->head_bytes, .len = v->len};
-
-	return pcap_offline_filter(&filter->frame, &header, v->head) != 0;
-}
-
-// libpcap's `host` and `tcp` do not look behind a tag.
-static bool untagged_matches(const struct packet_filter *filter, const struct verdict *v)
-{
-	const uint32_t tag_at = offsetof(struct eth_header, type);
-	struct verdict plain = *v;
-
-	plain.head_bytes = (uint8_t)(v->head_bytes - sizeof(struct vlan_tag));
-	plain.len = v->len - (uint32_t)sizeof(struct vlan_tag);
-	memcpy(plain.head + tag_at, v->head + tag_at + sizeof(struct vlan_tag),
-	       plain.head_bytes - tag_at);
-	return frame_matches(filter, &plain);
+	*frame = steps_of(&filter->frame);
+	*ip = filter->never_ip ? (struct packet_program){0} : steps_of(&filter->ip);
 }
 
 bool packet_filter_matches(const struct packet_filter *filter, const struct verdict *v)
@@ -94,8 +97,7 @@ bool packet_filter_matches(const struct packet_filter *filter, const struct verd
 	struct pcap_pkthdr header = {.caplen = v->head_bytes, .len = v->len};
 
 	if (v->head_kind == VERDICT_HEAD_FRAME)
-		return is_tagged(v) && !filter->knows_vlans ? untagged_matches(filter, v)
-							    : frame_matches(filter, v);
+		return pcap_offline_filter(&filter->frame, &header, v->head) != 0;
 	if (v->head_kind == VERDICT_HEAD_IP && !filter->never_ip)
 		return pcap_offline_filter(&filter->ip, &header, v->head) != 0;
 	return false;

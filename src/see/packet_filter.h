@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "observe/verdict.h"
+#include "pkt/match.h"
 
 struct packet_filter;
 
@@ -17,3 +18,13 @@ void packet_filter_destroy(struct packet_filter *filter);
 // What looks behind the head is not there, and does not match; nor what asks for ethernet of a
 // packet without frame. A VLAN tag is looked through, unless the filter speaks of `vlan` itself.
 bool packet_filter_matches(const struct packet_filter *filter, const struct verdict *verdict);
+
+// What libpcap made of it, for those who run it over whole packets (pkt/match.h): of frames and, if
+// it has a meaning there, of bare IP packets. Valid as long as the filter.
+struct packet_program {
+	const struct match_step *steps;
+	uint32_t count; // 0: none matches
+};
+
+void packet_filter_programs(const struct packet_filter *filter, struct packet_program *frame,
+			    struct packet_program *ip);

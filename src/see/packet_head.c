@@ -15,6 +15,7 @@
 #include "wire/igmp.h"
 #include "wire/ipv4.h"
 #include "wire/ipv6.h"
+#include "wire/tcp.h"
 
 // Extension headers that one looks behind. More do not fit into a head.
 #define EXTENSIONS_MAX 8
@@ -46,6 +47,8 @@ static bool skip(struct bytes *b, uint32_t len)
 
 static void read_ports(struct bytes b, struct packet_head *out)
 {
+	struct bytes whole = b;
+	struct tcp_header h;
 	be16 ports[2];
 
 	if (out->protocol != IP_TCP && out->protocol != IP_UDP)
@@ -55,6 +58,9 @@ static void read_ports(struct bytes b, struct packet_head *out)
 		return;
 	out->src_port = be16_get(ports[0]);
 	out->dst_port = be16_get(ports[1]);
+	out->has_flags = out->protocol == IP_TCP && take(&whole, &h, sizeof(h));
+	if (out->has_flags)
+		out->flags = h.flags;
 }
 
 static void read_ip4(struct bytes b, struct packet_head *out)
@@ -180,4 +186,16 @@ const char *packet_head_kind(const struct packet_head *head, char text[PACKET_KI
 		if (names[i].protocol == head->protocol)
 			return names[i].name;
 	return text;
+}
+
+const char *packet_head_flags(const struct packet_head *head, char text[PACKET_FLAGS_BYTES])
+{
+	static const char letters[] = "FSRP.UEW"; // from the lowest bit on, as tcpdump has them
+	char *at = text;
+
+	for (uint32_t i = 0; i < 8; i++)
+		if (head->flags & 1u << i)
+			*at++ = letters[i];
+	*at = '\0';
+	return text[0] ? text : strcpy(text, "none");
 }

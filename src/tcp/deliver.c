@@ -10,6 +10,7 @@
 #include "tcp/deliver.h"
 
 #include "observe/counter.h"
+#include "pkt/taping.h"
 #include "tcp/output.h"
 #include "tcp/room.h"
 #include "tcp/window.h"
@@ -114,7 +115,8 @@ void deliver_text(struct tcp *tcp, struct conn *c, struct pkt *p)
 	queue_text(tcp, p, conn_handle(tcp, c));
 }
 
-static void text_event(struct pkt *p, const struct conn *c, struct prism_event *e)
+static void text_event(const struct tcp *tcp, struct pkt *p, const struct conn *c,
+		       struct prism_event *e)
 {
 	*e = (struct prism_event){
 		.type = PRISM_EVENT_DATA,
@@ -124,6 +126,8 @@ static void text_event(struct pkt *p, const struct conn *c, struct prism_event *
 		.data = pkt_data(p),
 		.buf = (struct prism_buf *)p,
 	};
+	if (tape_wants(tcp->env, TAPE_DELIVERED))
+		tape_delivered(tcp->env, p);
 }
 
 // The next thing a connection has to say, in this order.
@@ -186,7 +190,7 @@ static int deliver_data(struct tcp *tcp, struct prism_event *events, int count,
 		else if (UNLIKELY(c->news & NEWS_BIRTH))
 			pkts_append(unborn, p);
 		else
-			text_event(p, c, &events[n++]);
+			text_event(tcp, p, c, &events[n++]);
 	}
 	return n;
 }

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// counted WHAT CONNECTIONS OPERATIONS [idle|serves|unrecorded|one-in-N|page-BYTES]: a service and
-// its clients in one process, for counting the server's instructions. WHAT is http (keep-alive),
-// http-new (a connection each), tcp-echo or udp-echo, with messages of 64 bytes, or udp-drop, the
-// same to a port where nobody listens. The first quarter of the operations warms up; what follows
-// runs inside counted_turn and nowhere else:
+// counted WHAT CONNECTIONS OPERATIONS [MORE]: a service and its clients in one process, for
+// counting the server's instructions. WHAT is http (keep-alive), http-new (a connection each),
+// tcp-echo or udp-echo, with messages of 64 bytes, or udp-drop, the same to a port where nobody
+// listens. The first quarter of the operations warms up; what follows runs inside counted_turn and
+// nowhere else:
 //   valgrind --tool=callgrind --toggle-collect=counted_turn counted http 64 10000
-// Prints what was counted as JSON. With a fourth argument the server has a second worker, without a
-// queue, who serves nobody or half of the connections; only the first one's turns are counted. Or
-// the server has no flight recorder, or one that samples one packet in N (0: none); or its page is
-// of so many bytes instead of 64.
-// Turns alternate, so a burst is as long as there are connections.
+// Prints what was counted as JSON. MORE is idle or serves: the server has a second worker, without
+// a queue, who serves nobody or half of the connections, and only the first one's turns are
+// counted; unrecorded or one-in-N: no flight recorder, or one that samples one packet in N (0:
+// none); captured-BYTES: so much of each packet in and out is captured; page-BYTES: its page is as
+// long instead of 64 bytes. Turns alternate, so a burst is as long as there are connections.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -243,6 +243,23 @@ static void start_clients(uint32_t connections)
 }
 
 #define ONE_IN "one-in-"
+#define CAPTURED "captured-"
+#define RING_BYTES (4u << 20)
+
+// A tape in plain memory, as a capture of everything has one of each worker.
+static void capture(struct prism_worker *worker, uint32_t snap_bytes)
+{
+	static struct taping taping = {.all = true, .points = 1u << TAPE_CAME | 1u << TAPE_LEFT};
+	struct tapings tapings = {.points = taping.points, .count = 1};
+	struct tape *tape = calloc(1, sizeof(*tape) + RING_BYTES);
+
+	duo_must(tape != NULL, "memory");
+	taping.snap_bytes = snap_bytes;
+	tape->ring_bytes = RING_BYTES;
+	tapings.of[0].taping = &taping;
+	tapings.of[0].tape = tape;
+	worker_tape(worker, &tapings);
+}
 
 static void start(uint32_t connections, const char *more)
 {
@@ -270,6 +287,8 @@ static void start(uint32_t connections, const char *more)
 	prism_endpoint_parse(is_drop ? DUO_SERVER ":81" : DUO_SERVER ":80", &target);
 	if (unrecorded)
 		duo.worker[SERVER]->env.verdicts = NULL;
+	if (more && strncmp(more, CAPTURED, strlen(CAPTURED)) == 0)
+		capture(duo.worker[SERVER], (uint32_t)atoi(more + strlen(CAPTURED)));
 	start_service(duo.worker[SERVER], root);
 	for (int i = 0; i < 2 && two; i++)
 		second[i] = prism_worker_get(duo.prism[i], 1);
@@ -295,10 +314,12 @@ int main(int argc, char **argv)
 	if (argc < 4 || argc > 5 ||
 	    (more && strcmp(more, "idle") != 0 && strcmp(more, "serves") != 0 &&
 	     strcmp(more, "unrecorded") != 0 && strncmp(more, ONE_IN, strlen(ONE_IN)) != 0 &&
+	     strncmp(more, CAPTURED, strlen(CAPTURED)) != 0 &&
 	     strncmp(more, PAGE, strlen(PAGE)) != 0)) {
 		fprintf(stderr,
 			"usage: counted http|http-new|tcp-echo|udp-echo|udp-drop "
-			"CONNECTIONS OPERATIONS [idle|serves|unrecorded|one-in-N|page-BYTES]\n");
+			"CONNECTIONS OPERATIONS [idle|serves|unrecorded|one-in-N|captured-BYTES|"
+			"page-BYTES]\n");
 		return 2;
 	}
 	uint32_t connections = (uint32_t)atoi(argv[2]);

@@ -173,6 +173,12 @@ def benches(place):
                  "off": lambda w=what: counted(place, w, 64, "unrecorded")},
                 [Row(f"recorder.{what}.{name}", "instr/packet", "packet", "off", "packet",
                      "without flight recorder")], runs=1))
+        for name, snap in (("96", 96), ("whole", 65536)):
+            found.append(Bench(
+                {"prism": lambda w=what, n=snap: counted(place, w, 64, f"captured-{n}"),
+                 "alone": lambda w=what: counted(place, w, 64)},
+                [Row(f"capture.{what}.{name}", "instr/packet", "packet", "alone", "packet",
+                     "while nobody captures")], runs=1))
     for what in ("http", "tcp-echo", "udp-echo"):
         found.append(Bench({"prism": lambda w=what: counted(place, w, 64, "idle"),
                             "alone": lambda w=what: counted(place, w, 64)},

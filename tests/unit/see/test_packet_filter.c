@@ -76,7 +76,8 @@ static void a_tag_is_looked_through_unless_the_filter_speaks_of_it(void **state)
 	assert_false(matches("not tcp", &v));
 	assert_true(matches("vlan 7 and host 10.0.0.5", &v));
 	assert_false(matches("vlan 8", &v));
-	assert_true(matches("less 60", &v)); // without the tag
+	assert_false(matches("less 60", &v)); // the frame is as long as it is
+	assert_true(matches("less 64", &v));
 }
 
 static void what_is_no_packet_matches_nothing(void **state)
