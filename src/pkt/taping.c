@@ -56,11 +56,12 @@ static void write_record(const struct env *env, const struct taping *taping, str
 	counter_add(env, COUNTER_captured_bytes, bytes);
 }
 
+// One without bytes would be taken for what fills up a page.
 static void write_all(const struct env *env, const struct sight *sight)
 {
 	const struct tapings *c = env->tapings;
 
-	for (uint32_t i = 0; i < c->count; i++)
+	for (uint32_t i = 0; i < c->count && sight->record.len; i++)
 		if (c->of[i].taping->points & 1u << sight->record.point &&
 		    matches(c->of[i].taping, sight))
 			write_record(env, c->of[i].taping, c->of[i].tape, sight);
@@ -109,7 +110,7 @@ static void put_in_front(struct sight *sight, const struct pkt *p, const struct 
 }
 
 WARM void tape_frame(const struct env *env, const struct pkt *p, enum tape_point point,
-			uint16_t port_index)
+		     uint16_t port_index)
 {
 	struct sight sight;
 
@@ -127,7 +128,7 @@ WARM void tape_delivered(const struct env *env, const struct pkt *p)
 }
 
 WARM void tape_dropped(const struct env *env, const struct pkt *p, enum drop reason,
-			  const struct record_head *head)
+		       const struct record_head *head)
 {
 	struct sight sight;
 
