@@ -119,10 +119,36 @@ static void begin_block(struct pcapng *c, enum block_type type)
 	put32(c, 0); // its length: end_block
 }
 
-// All of the buffer, or nothing of it that is not whole.
+// Of so many bytes of the buffer, those of whole blocks.
+static size_t whole_blocks(const struct pcapng *c, size_t bytes)
+{
+	size_t whole = 0;
+	uint32_t len;
+
+	while (whole + 8 <= bytes) {
+		memcpy(&len, c->buffer + whole + 4, sizeof(len));
+		if (len > bytes - whole)
+			break;
+		whole += len;
+	}
+	return whole;
+}
+
+// Cuts so much off the end. A pipe or a device stays: its reader has what it has.
+static void cut_off(const struct pcapng *c, size_t bytes)
+{
+	off_t end = bytes ? lseek(c->fd, 0, SEEK_CUR) : -1; // also where a file was not empty
+
+	if (end >= 0 && ftruncate(c->fd, end - (off_t)bytes) != 0)
+		return;
+}
+
+// All of the buffer, or of it what is whole.
 static void write_buffer(struct pcapng *c)
 {
-	for (size_t done = 0; done < c->len && !c->error;) {
+	size_t done = 0;
+
+	while (done < c->len && !c->error) {
 		ssize_t n = write(c->fd, c->buffer + done, c->len - done);
 
 		if (n > 0)
@@ -130,10 +156,8 @@ static void write_buffer(struct pcapng *c)
 		else if (n < 0 && errno != EINTR)
 			c->error = errno;
 	}
-	if (!c->error)
-		c->written += c->len;
-	else if (ftruncate(c->fd, (off_t)c->written) != 0)
-		c->written = 0; // a pipe or a device: its reader has what it has
+	c->written += whole_blocks(c, done);
+	cut_off(c, done - whole_blocks(c, done));
 	c->len = 0;
 }
 
