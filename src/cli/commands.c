@@ -288,7 +288,7 @@ const struct cli_command cli_commands[] = {
 	 .run = cmd_capture,
 	 OPTIONS(capture_options),
 	 .sentence = "packets as they come, leave, are dropped or delivered, with reasons",
-	 .more = "FILTER is as tcpdump takes it; workers run it as machine code. Without -w a line "
+	 .more = "FILTER is as tcpdump takes it; workers run its program. Without -w a line "
 		 "a packet; with -w a pcapng file for Wireshark and tshark: what became of a "
 		 "dropped packet is its comment, and its packet number, queue (the worker) and "
 		 "direction are there. A packet that is dropped at once is told once, as it came. "

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Filters of packets, as libpcap compiles them, at the workers' speed. The implementation is the
-// linked platform's: dpdk/match.c (machine code), pkt/match_heap.c (tests).
+// Filters of packets, as libpcap compiles them: programs that are checked once and interpreted for
+// each packet.
 #pragma once
 
 #include <stdbool.h>

@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Filters say of each packet what libpcap's own interpreter says, wherever its bytes are cut into
-// segments: here the heap's (pkt/match_heap.c), and built once more DPDK's compiler (dpdk/match.c).
+// segments: those that people write, and random programs.
 #include "pkt/match.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
 
+#include "../../seed.h"
 #include "base/err.h"
+#include "base/rand.h"
 #include "filter.h"
 #include "pkt/pool.h"
 
@@ -67,6 +70,7 @@ static const char *const texts[] = {
 	"icmp or (udp and ether[1400:4] != 0)",
 	"ether[len - 4:4] != 0",
 	"ether[len - 57:4] != 0", // before the first byte of some
+	"tcp[len - 90] < 256",    // wraps into some
 	"ether[0xffffffff] < 256",
 	"ether[0xfffffffe:2] < 65536",
 	"tcp[tcpflags] & tcp-syn != 0 or tcp[4] & 0x80 != 0",
@@ -74,6 +78,9 @@ static const char *const texts[] = {
 	"ip[2:2] / ip[6] = 0",
 	"ip[2:2] % ip[8] = 6 or ip[2:2] - ip[3] = 0",
 	"-ip[8] = 0xffffffc0",
+	"tcp[12] = 0x50",
+	"tcp[20:4] = 0x47455420 and ip[8] = 64",
+	"udp[8:2] = 0x1c1d or tcp[20] = 71",
 };
 
 struct frame {
@@ -144,6 +151,112 @@ static void every_filter_says_what_libpcap_says_wherever_the_packet_is_cut(void 
 	assert_true(yes[0] > 100 && yes[1] > 60);
 }
 
+// Steps of random programs: all there are but jumps that always jump, and the end.
+static const uint16_t codes[] = {
+	BPF_LD | BPF_W | BPF_ABS,
+	BPF_LD | BPF_H | BPF_ABS,
+	BPF_LD | BPF_B | BPF_ABS,
+	BPF_LD | BPF_W | BPF_IND,
+	BPF_LD | BPF_H | BPF_IND,
+	BPF_LD | BPF_B | BPF_IND,
+	BPF_LD | BPF_W | BPF_LEN,
+	BPF_LD | BPF_IMM,
+	BPF_LD | BPF_MEM,
+	BPF_LDX | BPF_B | BPF_MSH,
+	BPF_LDX | BPF_W | BPF_LEN,
+	BPF_LDX | BPF_IMM,
+	BPF_LDX | BPF_MEM,
+	BPF_ST,
+	BPF_STX,
+	BPF_ALU | BPF_ADD | BPF_K,
+	BPF_ALU | BPF_ADD | BPF_X,
+	BPF_ALU | BPF_SUB | BPF_K,
+	BPF_ALU | BPF_SUB | BPF_X,
+	BPF_ALU | BPF_MUL | BPF_K,
+	BPF_ALU | BPF_MUL | BPF_X,
+	BPF_ALU | BPF_DIV | BPF_K,
+	BPF_ALU | BPF_DIV | BPF_X,
+	BPF_ALU | BPF_MOD | BPF_K,
+	BPF_ALU | BPF_MOD | BPF_X,
+	BPF_ALU | BPF_AND | BPF_K,
+	BPF_ALU | BPF_AND | BPF_X,
+	BPF_ALU | BPF_OR | BPF_K,
+	BPF_ALU | BPF_OR | BPF_X,
+	BPF_ALU | BPF_XOR | BPF_K,
+	BPF_ALU | BPF_XOR | BPF_X,
+	BPF_ALU | BPF_LSH | BPF_K,
+	BPF_ALU | BPF_LSH | BPF_X,
+	BPF_ALU | BPF_RSH | BPF_K,
+	BPF_ALU | BPF_RSH | BPF_X,
+	BPF_ALU | BPF_NEG,
+	BPF_JMP | BPF_JEQ | BPF_K,
+	BPF_JMP | BPF_JEQ | BPF_X,
+	BPF_JMP | BPF_JGT | BPF_K,
+	BPF_JMP | BPF_JGT | BPF_X,
+	BPF_JMP | BPF_JGE | BPF_K,
+	BPF_JMP | BPF_JGE | BPF_X,
+	BPF_JMP | BPF_JSET | BPF_K,
+	BPF_JMP | BPF_JSET | BPF_X,
+	BPF_MISC | BPF_TAX,
+	BPF_MISC | BPF_TXA,
+};
+
+// A random step behind which the next one can be reached.
+static struct match_step random_step(struct rng *rng, uint32_t behind)
+{
+	static const uint32_t masks[] = {3, 0x1f, 0x3f, 0xff, 0xffff, UINT32_MAX};
+	struct match_step s = {.code = codes[rng_next(rng) % ARRAY_COUNT(codes)]};
+	uint32_t jump = (uint32_t)rng_next(rng) % MIN(behind, 6u);
+
+	s.k = (uint32_t)rng_next(rng) & masks[rng_next(rng) % ARRAY_COUNT(masks)];
+	if (BPF_CLASS(s.code) == BPF_JMP && rng_next(rng) % 2)
+		s.jump_true = (uint8_t)jump;
+	else if (BPF_CLASS(s.code) == BPF_JMP)
+		s.jump_false = (uint8_t)jump;
+	if (BPF_CLASS(s.code) == BPF_ALU && BPF_OP(s.code) >= BPF_LSH && BPF_OP(s.code) <= BPF_RSH)
+		s.k %= 32;
+	if (BPF_CLASS(s.code) == BPF_ALU &&
+	    (BPF_OP(s.code) == BPF_DIV || BPF_OP(s.code) == BPF_MOD))
+		s.k |= 1;
+	if (BPF_CLASS(s.code) == BPF_ST || BPF_CLASS(s.code) == BPF_STX ||
+	    (BPF_CLASS(s.code) <= BPF_LDX && BPF_MODE(s.code) == BPF_MEM))
+		s.k %= 2;
+	if ((BPF_CLASS(s.code) == BPF_ALU || BPF_CLASS(s.code) == BPF_JMP) &&
+	    (BPF_SRC(s.code) == BPF_X || BPF_OP(s.code) == BPF_NEG))
+		s.k = 0; // nor with a number that nobody asks for
+	return s;
+}
+
+#define RANDOM_STEPS 12
+
+static void random_programs_return_what_libpcap_says(void **state)
+{
+	struct match_step steps[RANDOM_STEPS] = {{BPF_ST, 0, 0, 0}, {BPF_ST, 0, 0, 1}};
+	uint64_t seed = test_seed();
+	uint32_t yes[2] = {0};
+	struct rng rng;
+
+	rng_seed(&rng, seed);
+	make_frames();
+	for (uint32_t n = 0; n < 10000; n++) {
+		struct bpf_program program = {RANDOM_STEPS, (struct bpf_insn *)(void *)steps};
+		char text[32];
+
+		for (uint32_t i = 2; i < RANDOM_STEPS - 1; i++)
+			steps[i] = random_step(&rng, RANDOM_STEPS - 1 - i);
+		steps[RANDOM_STEPS - 1] = (struct match_step){BPF_RET | BPF_A, 0, 0, 0};
+		struct match *match = match_create(steps, RANDOM_STEPS);
+		const struct frame *f = &frames[n % ARRAY_COUNT(frames)];
+
+		assert_non_null(match);
+		snprintf(text, sizeof(text), "random program %u", n);
+		assert_as_libpcap(text, match, &program, f);
+		yes[bpf_filter(program.bf_insns, f->bytes, f->len, f->len) != 0]++;
+		match_destroy(match);
+	}
+	assert_true(yes[0] > 1000 && yes[1] > 1000);
+}
+
 static void a_filter_of_ip_packets_looks_at_what_begins_with_ip(void **state)
 {
 	struct match *match = filter_match("udp port 53 and src host 10.0.0.1", DLT_RAW);
@@ -197,6 +310,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		T(every_filter_says_what_libpcap_says_wherever_the_packet_is_cut),
+		T(random_programs_return_what_libpcap_says),
 		T(a_filter_of_ip_packets_looks_at_what_begins_with_ip),
 		T(what_is_no_program_is_refused),
 	};

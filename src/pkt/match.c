@@ -1,13 +1,29 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The machine of S. McCanne and V. Jacobson ("The BSD Packet Filter", USENIX 1993) over a packet's
-// segments: two registers, sixteen words, jumps forward only. Called by pkt/match_heap.c and, for
-// programs that DPDK's compiler gets wrong, by dpdk/match.c on a worker's thread. Where a packet or
-// a shift ends, and what a division by nothing gives, is as in libpcap's bpf_filter.
-#include "pkt/steps.h"
+// segments: two registers, sixteen words, jumps forward only. Created by core/tapings.c on a
+// control thread, run by pkt/taping.c on the workers'. Where a packet ends, how far a shift goes
+// and what a division by nothing gives is as in libpcap's bpf_filter, which test_match.c asks.
+//
+// Why not DPDK's compiler (rte_bpf): it is wrong where it may not be. Its JIT takes its jumps for
+// final when the size of all did not change, its converter loads bytes and words from [a + k] for
+// [x + k], a test with a mask below 128 gets too short an operand, and an offset that wraps in 32
+// bits is read: endless loops and segmentation faults of a worker, by filters as people write them.
+#include "pkt/match.h"
 
 #include <pcap/pcap.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+
+#define STEPS_MAX 4096 // as kernels have it
 
 static_assert(sizeof(struct match_step) == sizeof(struct bpf_insn), "libpcap's layout");
+
+struct match {
+	uint32_t count;
+	struct match_step steps[];
+};
 
 struct machine {
 	uint32_t a, x;
@@ -95,7 +111,8 @@ static bool is_good(const struct match_step *s, uint32_t behind)
 	return true;
 }
 
-bool steps_are_good(const struct match_step *steps, uint32_t count)
+// It ends whatever the packet is, and touches nothing but that and its own sixteen words.
+static bool are_good(const struct match_step *steps, uint32_t count)
 {
 	if (count == 0 || count > STEPS_MAX || BPF_CLASS(steps[count - 1].code) != BPF_RET)
 		return false;
@@ -105,8 +122,29 @@ bool steps_are_good(const struct match_step *steps, uint32_t count)
 	return true;
 }
 
-// Big endian. False when the packet ends before.
-static bool read_pkt(const struct pkt *p, uint64_t at, uint32_t bytes, uint32_t *out)
+struct match *match_create(const struct match_step *steps, uint32_t count)
+{
+	struct match *match = NULL;
+
+	if (are_good(steps, count))
+		match = mem_map("a filter", sizeof(*match) + count * sizeof(*steps));
+	else
+		err_set(ERR_FILTER, "a program of %u steps", count);
+	if (!match)
+		return NULL;
+	match->count = count;
+	memcpy(match->steps, steps, count * sizeof(*steps));
+	return match;
+}
+
+void match_destroy(struct match *match)
+{
+	if (match)
+		mem_unmap(match, sizeof(*match) + match->count * sizeof(match->steps[0]));
+}
+
+// Big endian, over the ends of segments. False when the packet ends before.
+static NOINLINE bool gather(const struct pkt *p, uint64_t at, uint32_t bytes, uint32_t *out)
 {
 	uint32_t value = 0;
 
@@ -120,6 +158,23 @@ static bool read_pkt(const struct pkt *p, uint64_t at, uint32_t bytes, uint32_t 
 		value = value << 8 | pkt_data(p)[at];
 	}
 	*out = value;
+	return true;
+}
+
+// The same of what is nearly always in the first segment.
+static inline bool read_pkt(const struct pkt *p, uint64_t at, uint32_t bytes, uint32_t *out)
+{
+	if (UNLIKELY(at + bytes > pkt_seg_len(p)))
+		return gather(p, at, bytes, out);
+	const uint8_t *from = pkt_data(p) + at;
+
+	if (bytes == 1)
+		*out = from[0];
+	else if (bytes == 2)
+		*out = (uint32_t)from[0] << 8 | from[1];
+	else
+		*out = (uint32_t)from[0] << 24 | (uint32_t)from[1] << 16 | (uint32_t)from[2] << 8 |
+		       from[3];
 	return true;
 }
 
@@ -225,12 +280,13 @@ static uint32_t jump(const struct machine *m, const struct match_step *s)
 	return yes ? s->jump_true : s->jump_false;
 }
 
-uint32_t steps_run(const struct match_step *steps, const struct pkt *p)
+// What it returns: 0 is no, and so are bytes that the packet does not have.
+static uint32_t run(const struct match_step *s, const struct pkt *p)
 {
 	struct machine m = {.pkt = p};
 	bool good = true;
 
-	for (const struct match_step *s = steps; good; s++) {
+	for (; good; s++) {
 		switch (BPF_CLASS(s->code)) {
 		case BPF_LD:
 			good = load(&m, s, &m.a);
@@ -261,4 +317,9 @@ uint32_t steps_run(const struct match_step *steps, const struct pkt *p)
 		}
 	}
 	return 0;
+}
+
+bool match_packet(const struct match *match, const struct pkt *p)
+{
+	return run(match->steps, p) != 0;
 }
