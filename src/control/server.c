@@ -307,7 +307,7 @@ char *server_answer(struct server *server, const char *request)
 	if (!body)
 		return answer("404 Not Found", "text/plain",
 			      "there is /v1/stats, /v1/ports, /v1/conns, /v1/drops, /v1/why, "
-			      "/v1/rebalance, /v1/recorder and /metrics\n",
+			      "/v1/rebalance, /v1/recorder, /metrics and POST /v1/capture\n",
 			      head_only);
 	text = answer("200 OK", type, body, head_only);
 	free(body);
