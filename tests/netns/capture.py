@@ -126,8 +126,9 @@ class Capture(why.Why):
         self.ping(PINGS)
         for process in captures:
             self.finish(process)
-        want = self.run("tcpdump", "-nn", "-r", everything, text).stdout
-        have = self.run("tcpdump", "-nn", "-r", some).stdout
+        # Without times: each capture reads the clock of the wall for itself, as it begins.
+        want = self.run("tcpdump", "-nnt", "-r", everything, text).stdout
+        have = self.run("tcpdump", "-nnt", "-r", some).stdout
         self.check("a filter lets through what tcpdump's does", want == have and
                    want.count("ICMP echo request") == PINGS, f"{want}\n{have}")
         done = self.run("capinfos", some)
