@@ -26,6 +26,10 @@
 // A worker that did not publish for so long writes nothing now: the others are not kept waiting.
 #define STALE_NS (100 * NS_PER_MS)
 #define ALIVE_EVERY 20 // looks
+// In so long every worker that turns publishes, twice.
+#define BEATS_NS (20 * NS_PER_MS)
+
+static volatile sig_atomic_t interrupted;
 
 struct capture {
 	const char *const *values;
@@ -34,9 +38,10 @@ struct capture {
 	const struct tape_head *head;
 	struct capture_files files;
 	uint64_t count, count_max, lost;
+	uint64_t untold; // of those lost
 	uint64_t end_ns; // on the kernel's clock, 0: no end
 	int port;        // index, -1: all
-	bool interrupted, ended;
+	bool ended;      // by its instance, or with it
 };
 
 static uint64_t clock_now_ns(void)
@@ -52,11 +57,13 @@ static int bad_value(const char *option, const char *value, const char *remedy)
 	return cli_error(CLI_USAGE, NULL, remedy, "--%s does not take `%s`", option, value);
 }
 
+#define MEGA 1000000
+
 // As tcpdump: a bare number is of millions of bytes.
 static bool read_size(const char *text, uint64_t *bytes)
 {
 	if (units_count(text, bytes) == UNITS_OK) {
-		*bytes *= 1000 * 1000;
+		*bytes = *bytes < UINT64_MAX / MEGA ? *bytes * MEGA : UINT64_MAX;
 		return true;
 	}
 	return units_size(text, bytes) == UNITS_OK;
@@ -122,7 +129,7 @@ static int make_query(const struct capture *c, const char *filter, char *query)
 		return bad_value("points", v[CAPTURE_AT],
 				 "there are " CAPTURE_POINTS_ALL
 				 "; write some with commas between");
-	if (v[CAPTURE_SNAP])
+	if (v[CAPTURE_SNAP] && strcmp(v[CAPTURE_SNAP], "0") != 0) // as tcpdump: all
 		code = add_size(query, "snap", v[CAPTURE_SNAP], TAPE_SNAP_BYTES_MAX);
 	if (code == CLI_OK && v[CAPTURE_RING])
 		code = add_size(query, "ring", v[CAPTURE_RING], TAPE_RING_BYTES_MAX);
@@ -170,6 +177,10 @@ static int find_port(struct capture *c)
 	for (uint32_t i = 0; name && i < c->head->port_count; i++) {
 		if (strcmp(c->head->port[i].name, name) == 0)
 			c->port = (int)i;
+		if (c->port == (int)i && strncmp(c->head->port[i].device, "vlan:", 5) == 0)
+			return cli_error(CLI_USAGE, "its packets come and leave by its device",
+					 "name that port, and add vlan NUMBER to the filter",
+					 "%s is %s", name, c->head->port[i].device);
 		snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s",
 			 i ? ", " : "", c->head->port[i].name);
 	}
@@ -179,7 +190,8 @@ static int find_port(struct capture *c)
 			 c->head->instance, names);
 }
 
-// All workers have written what they took until then: none that turns is behind it.
+// Until then all workers have written what they took. A beat is told before its own turn begins:
+// that turn is not over yet.
 static uint64_t settled_ns(const struct capture *c)
 {
 	const struct shm_table *workers = shm_reader_table(c->reader, "worker");
@@ -196,21 +208,27 @@ static uint64_t settled_ns(const struct capture *c)
 		if (beat_ns + STALE_NS >= newest)
 			least = MIN(least, beat_ns);
 	}
-	return least;
+	return least ? least - 1 : 0;
 }
 
-static int take(struct capture *c, const struct packet *packet)
+// What was lost before a packet that is not wanted is told with the next that is.
+static int take(struct capture *c, const struct packet *read)
 {
-	c->lost += packet->lost;
-	if (c->port >= 0 && packet->record.port != c->port)
+	struct packet packet = *read;
+
+	c->lost += packet.lost;
+	c->untold += packet.lost;
+	if (c->port >= 0 && packet.record.port != c->port)
 		return CLI_OK;
+	packet.lost = c->untold;
+	c->untold = 0;
 	c->count++;
 	if (c->files.path)
-		return capture_files_write(&c->files, c->reader, packet);
+		return capture_files_write(&c->files, c->reader, &packet);
 	if (c->values[CAPTURE_JSON])
-		capture_line_json(c->head, c->reader, packet);
+		capture_line_json(c->head, c->reader, &packet);
 	else
-		capture_line(c->head, c->reader, packet);
+		capture_line(c->head, c->reader, &packet);
 	return CLI_OK;
 }
 
@@ -219,49 +237,79 @@ static bool is_full(const struct capture *c)
 	return c->count_max && c->count >= c->count_max;
 }
 
+// Told to end, or its time is up.
+static bool is_over(const struct capture *c)
+{
+	return interrupted || (c->end_ns && clock_now_ns() >= c->end_ns);
+}
+
+// Lines reach whoever reads them. As the files' flush.
+static int flush_lines(void)
+{
+	int error = fflush(stdout) != 0 || ferror(stdout) ? errno : 0;
+
+	if (error == EPIPE)
+		return CAPTURE_LEFT;
+	return error ? cli_error(CLI_FAILED, strerror(error), NULL, "the output cannot be written")
+		     : CLI_OK;
+}
+
+// Lines end at once when it is over: a terminal may be slower than what comes.
 static int take_all(struct capture *c, uint64_t until_ns)
 {
 	const struct packet *packet;
 	int code = CLI_OK, error = 0;
 
-	while (code == CLI_OK && !is_full(c) &&
+	while (code == CLI_OK && !is_full(c) && (c->files.path || c->ended || !is_over(c)) &&
 	       (packet = packets_next(c->packets, until_ns, &error)))
 		code = take(c, packet);
 	if (code == CLI_OK && error)
 		code = cli_last_error(CLI_FAILED);
-	if (code == CLI_OK && c->files.path)
-		code = capture_files_flush(&c->files);
-	if (!c->files.path && fflush(stdout) != 0)
-		c->interrupted = true; // nobody reads it
+	if (code == CLI_OK)
+		code = c->files.path ? capture_files_flush(&c->files) : flush_lines();
 	return code;
 }
 
-// A signal ends the pause, and the capture; so does a reader of the output that left.
-static void pause_a_little(struct capture *c, const sigset_t *signals)
+static void pause_for(uint64_t ns)
 {
-	const struct timespec wait = {.tv_nsec = LOOK_NS};
-	struct pollfd out = {c->files.path ? pcapng_fd(c->files.file) : STDOUT_FILENO, 0, 0};
+	const struct timespec wait = {.tv_nsec = (long)ns};
 
-	if (sigtimedwait(signals, NULL, &wait) > 0)
-		c->interrupted = true;
-	if (poll(&out, 1, 0) > 0 && out.revents & POLLERR) // a pipe without a reader
-		c->interrupted = true;
+	nanosleep(&wait, NULL); // a signal ends it
 }
 
-static int follow(struct capture *c, const sigset_t *signals)
+// CAPTURE_LEFT when the output is a pipe without a reader.
+static int pause_a_little(const struct capture *c)
+{
+	struct pollfd out = {c->files.path ? pcapng_fd(c->files.file) : STDOUT_FILENO, 0, 0};
+
+	pause_for(LOOK_NS);
+	return poll(&out, 1, 0) > 0 && out.revents & POLLERR ? CAPTURE_LEFT : CLI_OK;
+}
+
+// What was written before it was over; workers go on. When none of them beats, all there is.
+static int take_rest(struct capture *c)
+{
+	uint64_t before_ns = settled_ns(c), until_ns;
+
+	pause_for(BEATS_NS);
+	until_ns = settled_ns(c);
+	return take_all(c, until_ns == before_ns ? UINT64_MAX : until_ns);
+}
+
+static int follow(struct capture *c)
 {
 	int code = CLI_OK;
 
 	for (uint32_t looks = 1; code == CLI_OK && !is_full(c); looks++) {
-		bool over = c->interrupted || (c->end_ns && clock_now_ns() >= c->end_ns);
-
 		c->ended =
-			looks % ALIVE_EVERY == 0 && !tape_reader_alive(packets_reader(c->packets));
-		over |= c->ended;
-		code = take_all(c, over ? UINT64_MAX : settled_ns(c));
-		if (over)
-			break;
-		pause_a_little(c, signals);
+			looks % ALIVE_EVERY == 0 && !tape_reader_is_fed(packets_reader(c->packets));
+		if (c->ended)
+			return take_all(c, UINT64_MAX);
+		if (is_over(c))
+			return take_rest(c);
+		code = take_all(c, settled_ns(c));
+		if (code == CLI_OK && !is_over(c))
+			code = pause_a_little(c);
 	}
 	return code;
 }
@@ -277,18 +325,29 @@ static void summarize(const struct capture *c)
 			c->lost ? "; a larger --ring, a filter or a smaller -s loses fewer" : "");
 }
 
+// The first signal ends the capture, and whatever waits meanwhile; the second ends the process,
+// which may be writing to somebody who does not read.
+static void on_signal(int number)
+{
+	interrupted = 1;
+}
+
+static void take_signals(void)
+{
+	const struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
 static int run(struct capture *c, const char *filter)
 {
 	static char query[CLI_FILTER_BYTES];
-	sigset_t signals;
 	int code = make_query(c, filter, query);
 
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGHUP);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
-	signal(SIGPIPE, SIG_IGN);
+	take_signals();
 	if (code == CLI_OK)
 		code = begin(c, query);
 	if (code == CLI_OK)
@@ -301,9 +360,11 @@ static int run(struct capture *c, const char *filter)
 		fprintf(stderr, "prism: capturing at %s of %s; Ctrl-C ends it\n",
 			c->values[CAPTURE_AT] ? c->values[CAPTURE_AT] : CAPTURE_POINTS,
 			c->head->instance);
-	code = follow(c, &signals);
-	if (c->files.path && code == CLI_OK)
-		code = capture_files_close(&c->files);
+	code = follow(c);
+	c->files.lost += c->untold;
+	int closed = capture_files_close(&c->files); // whatever happened: what it has is good
+
+	code = code == CLI_OK ? closed : code;
 	summarize(c);
 	return code == CAPTURE_LEFT ? CLI_OK : code;
 }

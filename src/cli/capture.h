@@ -63,10 +63,10 @@ struct capture_files {
 	uint32_t count;      // so far
 	struct pcapng *file; // the one that is being written
 	const struct tape_head *head;
-	uint64_t pkts[PORTS_MAX + 1];   // in it, of each interface
-	uint64_t lost;                  // packets that were lost since it began
-	uint64_t last_ns;               // of the latest packet, since 1970
-	_Alignas(8) uint8_t made[2048]; // a frame for one that has none; such are no longer
+	uint64_t pkts[PORTS_MAX + 1];                       // in it, of each interface
+	uint64_t lost;                                      // packets that were lost since it began
+	uint64_t last_ns;                                   // of the latest packet, since 1970
+	_Alignas(8) uint8_t made[64 + TAPE_SNAP_BYTES_MAX]; // a frame for one that has none
 };
 
 // Nobody reads what is written any more, which is an end like any other.

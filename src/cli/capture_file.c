@@ -128,9 +128,9 @@ int capture_files_open(struct capture_files *files, const struct tape_head *head
 // Statistics end a file (draft-ietf-opsawg-pcapng 4.4).
 static int close_one(struct capture_files *files)
 {
-	bool good = files->file != NULL;
+	bool good = true;
 
-	if (!good)
+	if (!files->file)
 		return CLI_OK;
 	for (uint32_t i = 0; i < files->head->port_count; i++)
 		good &= pcapng_statistics(files->file, i, files->last_ns, files->pkts[i],

@@ -80,9 +80,10 @@ static void describe(const struct prism *p, const struct taping_wish *wish, uint
 		.port_count = p->port_count,
 	};
 	for (uint32_t i = 0; i < p->port_count; i++) {
-		snprintf(out->port[i].name, sizeof(out->port[i].name), "%s", p->port[i]->name);
-		snprintf(out->port[i].device, sizeof(out->port[i].device), "%s",
-			 p->port[i]->device);
+		const struct shm_port *port = shm_port(p->shm, i); // a VLAN's name is there
+
+		memcpy(out->port[i].name, port->name, sizeof(port->name));
+		memcpy(out->port[i].device, port->device, sizeof(port->device));
 	}
 }
 
@@ -112,6 +113,11 @@ const char *taping_begin(struct prism *p, const struct taping_wish *wish)
 
 	if (!set->run_dir[0]) {
 		err_set(ERR_TAPE, "the instance has no shared memory");
+		return NULL;
+	}
+	if (wish->ring_bytes > TAPE_RING_BYTES_MAX / p->options.workers) {
+		err_set(ERR_TAPE, "rings of all workers may have 1 GiB together, for each %lu MiB",
+			(unsigned long)(TAPE_RING_BYTES_MAX / p->options.workers >> 20));
 		return NULL;
 	}
 	taping_tend(p);
@@ -156,6 +162,7 @@ uint32_t taping_tend(struct prism *p)
 		if (is_free(set, i))
 			continue;
 		if (!set->state[i].ended && is_over(set, i)) {
+			tape_end(set->place[i].file);
 			tell(set, set->active & ~place_bit(i));
 			set->state[i].ended = set->change;
 		}

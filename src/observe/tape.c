@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "observe/instance.h"
+#include "sync/cell.h"
 
 struct tape_file {
 	struct tape_head *head; // the mapping
@@ -108,9 +109,16 @@ struct tape_file *tape_create(const struct tape_config *config)
 	return error ? NULL : file;
 }
 
+void tape_end(struct tape_file *file)
+{
+	cell_set(&file->head->ended, 1);
+	unlink(file->path);
+}
+
 void tape_destroy(struct tape_file *file)
 {
-	unlink(file->path);
+	if (!cell_get(&file->head->ended)) // else the name may be the next one's
+		tape_end(file);
 	munmap(file->head, file->head->file_bytes);
 	close(file->fd);
 	mem_unmap(file, sizeof(*file));

@@ -72,6 +72,7 @@ struct tape_head {
 	uint32_t snap_bytes;
 	uint32_t port_count;
 	uint64_t pid_start_ticks; // observe/instance.h
+	uint64_t ended;           // cell; 1: nobody writes any more
 	char version[32];
 	char instance[64];
 	char filter[TAPE_FILTER_BYTES];
@@ -96,6 +97,9 @@ struct tape_file;
 
 // NULL with err_set. All of its memory is taken: no worker meets a full file system. Blocks.
 struct tape_file *tape_create(const struct tape_config *config);
+
+// Whoever reads is told that this is the end, and nobody finds it any more.
+void tape_end(struct tape_file *file);
 
 // Unlinks and unmaps. No worker writes any more.
 void tape_destroy(struct tape_file *file);

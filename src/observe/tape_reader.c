@@ -48,7 +48,7 @@ static bool is_sound(const struct tape_head *h, uint64_t file_bytes)
 	       h->ring_bytes <= TAPE_RING_BYTES_MAX && (h->ring_bytes & (h->ring_bytes - 1)) == 0 &&
 	       h->rings_offset <= file_bytes && h->ring_stride <= file_bytes &&
 	       h->ring_stride >= sizeof(struct tape) + h->ring_bytes &&
-	       h->worker_count * h->ring_stride <= file_bytes - h->rings_offset &&
+	       h->worker_count <= (file_bytes - h->rings_offset) / h->ring_stride &&
 	       is_text(h->version, sizeof(h->version)) &&
 	       is_text(h->instance, sizeof(h->instance)) && is_text(h->filter, sizeof(h->filter));
 }
@@ -106,9 +106,12 @@ const struct tape_head *tape_reader_head(const struct tape_reader *r)
 	return &r->head;
 }
 
-bool tape_reader_alive(const struct tape_reader *r)
+bool tape_reader_is_fed(const struct tape_reader *r)
 {
-	return instance_process_start(r->head.pid) == r->head.pid_start_ticks;
+	uint64_t ended = 0;
+
+	return read_at(r, &ended, offsetof(struct tape_head, ended), sizeof(ended)) && !ended &&
+	       instance_process_start(r->head.pid) == r->head.pid_start_ticks;
 }
 
 uint64_t tape_reader_lost(const struct tape_reader *r, uint32_t worker)
@@ -159,7 +162,10 @@ static bool fill(struct tape_reader *r, uint32_t worker)
 	uint64_t good;
 
 	while (t->at == t->end) {
-		if (!copy_page(r, worker) || !good_from(r, worker, &good))
+		if (!copy_page(r, worker))
+			return false;
+		overrun_copied();
+		if (!good_from(r, worker, &good))
 			return false;
 		if (t->at >= good)
 			return true;

@@ -14,8 +14,8 @@ void tape_reader_close(struct tape_reader *reader);
 
 const struct tape_head *tape_reader_head(const struct tape_reader *reader);
 
-// The process that writes is there still.
-bool tape_reader_alive(const struct tape_reader *reader);
+// The capture has not ended, and the process that writes is there still.
+bool tape_reader_is_fed(const struct tape_reader *reader);
 
 // The oldest packet that was not asked for yet, of those not later than until_ns on the workers'
 // clock; valid until the next call. NULL: there is none now, or the file is damaged, with *error a

@@ -149,6 +149,12 @@ static inline void pkt_set_origin(struct pkt *p, uint64_t base)
 	memcpy(&p->mbuf.hash, &origin, sizeof(origin));
 }
 
+// Whoever takes a chain apart: only its first segment has one.
+static inline void pkt_forget_origin(struct pkt *p)
+{
+	memset(&p->mbuf.hash, 0, sizeof(p->mbuf.hash));
+}
+
 // How many owners this segment's bytes have. Who owns one and reads 1 is alone, and may do as it
 // likes: write, or free. Others owned it before, on other threads perhaps, and gave theirs back
 // with a release in release_count; acquire here puts all their accesses before ours. Relaxed would

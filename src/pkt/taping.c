@@ -24,7 +24,8 @@ static bool matches(const struct taping *taping, const struct sight *sight)
 	return match && match_packet(match, &sight->pkt);
 }
 
-static void copy(uint8_t *to, const struct sight *sight, uint32_t bytes)
+// Returns how many there were.
+static uint32_t copy(uint8_t *to, const struct sight *sight, uint32_t bytes)
 {
 	uint32_t n = 0;
 
@@ -34,6 +35,7 @@ static void copy(uint8_t *to, const struct sight *sight, uint32_t bytes)
 		memcpy(to + n, pkt_data(s), len);
 		n += len;
 	}
+	return n;
 }
 
 static void write_record(const struct env *env, const struct taping *taping, struct tape *tape,
@@ -42,7 +44,6 @@ static void write_record(const struct env *env, const struct taping *taping, str
 	uint32_t bytes = MIN(sight->record.len, taping->snap_bytes);
 	struct tape_record *record = tape_next(tape, bytes);
 
-	record->bytes = bytes;
 	record->len = sight->record.len;
 	record->reason = sight->record.reason;
 	record->point = sight->record.point;
@@ -50,7 +51,7 @@ static void write_record(const struct env *env, const struct taping *taping, str
 	record->time_ns = env->now_ns;
 	record->journey = sight->record.journey;
 	record->head_kind = (uint8_t)sight->kind;
-	copy((uint8_t *)(record + 1), sight, bytes);
+	record->bytes = copy((uint8_t *)(record + 1), sight, bytes);
 	tape_done(tape, record);
 	counter_add(env, COUNTER_captured_pkts, 1);
 	counter_add(env, COUNTER_captured_bytes, bytes);

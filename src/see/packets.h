@@ -19,8 +19,8 @@ struct packets *packets_create(struct tape_reader *reader);
 void packets_destroy(struct packets *packets);
 
 // The next, not later than until_ns; valid until the next call. NULL: none now, or the tape is
-// damaged, with *error a negative errno and err_set, else 0. What a turn wrote is told when
-// something later was read, or by until_ns UINT64_MAX.
+// damaged, with *error a negative errno and err_set, else 0. A turn that is not
+// over by until_ns may be told in two parts, a drop apart from its packet.
 const struct packet *packets_next(struct packets *packets, uint64_t until_ns, int *error);
 
 const struct tape_reader *packets_reader(const struct packets *packets);

@@ -44,6 +44,13 @@ static inline uint64_t overrun_end(const struct overrun *o)
 	return atomic_get(&o->written, ACQUIRE);
 }
 
+// A reader in another process copies and reads with pread(2): this goes between the two. That the
+// kernel copies an aligned word whole, and in the order of the calls, is what it stands on.
+static inline void overrun_copied(void)
+{
+	__atomic_thread_fence(ACQUIRE);
+}
+
 // After it copied from a ring of so many: the first place of which the copy is good. Later than
 // what was copied: nothing is.
 static inline uint64_t overrun_good_from(const struct overrun *o, uint64_t ring)

@@ -65,11 +65,14 @@ static void queue_text(struct tcp *tcp, struct pkt *p, uint64_t handle)
 static COLD void queue_chain(struct tcp *tcp, struct conn *c, struct pkt *p)
 {
 	uint64_t handle = conn_handle(tcp, c);
+	uint32_t handed = 0;
 
 	while (p) {
 		struct pkt *next = pkt_next(p);
 
 		pkt_set_view(p, pkt_headroom(p), pkt_seg_len(p));
+		if (handed++)
+			pkt_forget_origin(p); // no frame begins in it
 		if (pkt_seg_len(p) == 0) {
 			pkt_free_seg(p);
 		} else {

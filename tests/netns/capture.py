@@ -224,6 +224,19 @@ class Capture(why.Why):
         process = self.capture("-w", "/dev/full")
         code, words = process.wait(PATIENCE_S), process.stderr.read()
         self.check("a full disk is named", code == 1 and "No space left" in words, words)
+        with open("/dev/full", "w", encoding="ascii") as full:
+            process = self.capture(stdout=full)
+            self.ping()
+            code, words = process.wait(PATIENCE_S), process.stderr.read()
+        self.check("of lines, too", code == 1 and "No space left" in words, words)
+        os.mkdir(self.path("gone"))
+        process = self.capture("-w", self.path("gone/x"), "-C", "1KiB", "icmp")
+        os.remove(self.path("gone/x"))
+        os.rmdir(self.path("gone"))
+        self.ping(PINGS, 1400)
+        code, words = process.wait(PATIENCE_S), process.stderr.read()
+        self.check("a next file that cannot be made is named", code == 1 and
+                   "No such file" in words, [code, words])
         process = self.capture("-w", "-", "icmp", stdout=subprocess.PIPE)
         process.stdout.close()
         self.ping(PINGS)
@@ -262,6 +275,23 @@ class Capture(why.Why):
         self.check("and captures", said.split() == ["8"] * PINGS, said + words)
         self.check("until nobody reads", process.wait(PATIENCE_S) == 0 and self.tapes_go() and
                    not process.stderr.read())
+
+    def ends_beside_a_flood(self):
+        """Its time and a signal end it, whatever comes meanwhile and however slow who reads is."""
+        flood = self.start("ping", "-f", "-q", "-s", "1000", OURS, ns=self.ns,
+                           stdout=subprocess.DEVNULL)
+        begin = time.monotonic()
+        process = self.capture("-w", self.path("flood.pcapng"), "-d", "1s")
+        code = process.wait(PATIENCE_S)
+        self.check("-d ends it beside a flood", code == 0 and time.monotonic() - begin < 5, code)
+        process = self.capture(stdout=subprocess.PIPE)
+        for _ in range(50):
+            process.stdout.readline()
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        process.stdout.close()
+        self.check("a signal ends lines that are read slowly", process.wait(PATIENCE_S) == 0)
+        self.end(flood, signal.SIGINT)
 
     def refuses(self):
         for words, cause in ((("tcp prot 80",), "tcp prot 80"), (("-p", "rx,nowhere"), "nowhere"),
@@ -302,7 +332,7 @@ def main():
     bed.kind, bed.workers = sys.argv[2], sys.argv[3]
     return conduct(bed, [Capture.make, Capture.each_drop_has_its_reason, Capture.filters_as_tcpdump,
                          Capture.points_and_lengths, Capture.lines, Capture.many, Capture.too_slow,
-                         Capture.files, Capture.wireshark, Capture.refuses, Capture.is_killed,
+                         Capture.files, Capture.ends_beside_a_flood, Capture.wireshark, Capture.refuses, Capture.is_killed,
                          Capture.ends_in_order])
 
 

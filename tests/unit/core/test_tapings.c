@@ -40,12 +40,25 @@ static int set_up(void **state)
 		worker[w].env.worker_index = w;
 	}
 	strcpy(prism.tapings.run_dir, "/tmp/test_tapings.XXXXXX");
-	return mkdtemp(prism.tapings.run_dir) ? 0 : -1;
+	if (!mkdtemp(prism.tapings.run_dir))
+		return -1;
+	struct shm_config config = {.instance = "one",
+				    .run_dir = prism.tapings.run_dir,
+				    .worker_count = 2,
+				    .port_count = 1};
+
+	prism.shm = shm_create(&config);
+	if (!prism.shm)
+		return -1;
+	strcpy(shm_port(prism.shm, 0)->name, "wan");
+	strcpy(shm_port(prism.shm, 0)->device, "tap:wan0");
+	return 0;
 }
 
 static int tear_down(void **state)
 {
 	taping_end_all(&prism);
+	shm_destroy(prism.shm);
 	return rmdir(prism.tapings.run_dir); // fails when a capture left a file
 }
 
@@ -169,11 +182,30 @@ static void one_that_nobody_holds_any_more_goes_when_every_worker_has_left_it(vo
 	assert_null(worker[0].env.tapings);
 	assert_int_equal(taping_tend(&prism), 1);
 	assert_non_null(worker[1].env.tapings->of[0].taping->file); // still there for this one
-	assert_int_equal(access(kept, F_OK), 0);
+	assert_int_equal(access(kept, F_OK), -1);                   // but nobody finds it
 	taping_look(&worker[1]);
 	assert_null(worker[1].env.tapings);
 	assert_int_equal(taping_tend(&prism), 0);
-	assert_int_equal(access(kept, F_OK), -1);
+}
+
+static void who_reads_learns_of_the_end(void **state)
+{
+	struct tape_reader *reader = tape_reader_open(begin(1u << TAPE_CAME));
+
+	assert_non_null(reader);
+	assert_true(tape_reader_is_fed(reader));
+	tape_end(prism.tapings.place[0].file);
+	assert_false(tape_reader_is_fed(reader));
+	tape_reader_close(reader);
+}
+
+static void rings_of_all_workers_together_have_a_bound(void **state)
+{
+	struct taping_wish w = wish();
+
+	w.ring_bytes = TAPE_RING_BYTES_MAX / 2 + 1; // for each of two
+	assert_null(taping_begin(&prism, &w));
+	assert_int_equal(err_last()->id, ERR_TAPE);
 }
 
 // It was begun and ended between two looks of a worker that stood still.
@@ -271,21 +303,14 @@ static void what_cannot_begin_leaves_nothing(void **state)
 static void tapes_of_one_that_died_are_removed(void **state)
 {
 	char path[320], other[320];
-	struct shm_config config = {.instance = "one",
-				    .run_dir = prism.tapings.run_dir,
-				    .worker_count = 2,
-				    .port_count = 1};
 
 	snprintf(path, sizeof(path), "%s/one-8.tape", prism.tapings.run_dir);
 	snprintf(other, sizeof(other), "%s/other-1.tape", prism.tapings.run_dir);
 	close(open(path, O_CREAT | O_WRONLY, 0600));
 	close(open(other, O_CREAT | O_WRONLY, 0600));
-	prism.shm = shm_create(&config);
-	assert_non_null(prism.shm);
 	taping_clean(&prism);
 	assert_int_equal(access(path, F_OK), -1);
 	assert_int_equal(unlink(other), 0); // another's is not ours to remove
-	shm_destroy(prism.shm);
 }
 
 int main(void)
@@ -297,6 +322,8 @@ int main(void)
 		T(who_looks_again_and_finds_no_change_does_nothing),
 		T(one_that_nobody_holds_yet_is_waited_for),
 		T(one_that_nobody_holds_any_more_goes_when_every_worker_has_left_it),
+		T(who_reads_learns_of_the_end),
+		T(rings_of_all_workers_together_have_a_bound),
 		T(a_worker_that_never_saw_it_is_asked_all_the_same),
 		T(a_worker_that_is_not_there_is_not_asked),
 		T(of_two_the_other_goes_on),

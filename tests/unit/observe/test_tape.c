@@ -413,7 +413,7 @@ static void the_head_says_what_is_captured_and_by_whom(void **state)
 	assert_string_equal(head->filter, "tcp port 80");
 	assert_string_equal(head->port[0].name, "wan");
 	assert_string_equal(head->port[0].device, "tap:wan0");
-	assert_true(tape_reader_alive(b->reader));
+	assert_true(tape_reader_is_fed(b->reader));
 }
 
 static void a_ring_is_a_power_of_two_within_bounds(void **state)
