@@ -26,8 +26,10 @@
 // A worker that did not publish for so long writes nothing now: the others are not kept waiting.
 #define STALE_NS (100 * NS_PER_MS)
 #define ALIVE_EVERY 20 // looks
-// In so long every worker that turns publishes, twice.
+// In so long every worker that turns ends its turn, and looks for new captures.
 #define BEATS_NS (20 * NS_PER_MS)
+// So long is waited for the workers to begin.
+#define BEGIN_NS NS_PER_S
 
 static volatile sig_atomic_t interrupted;
 
@@ -38,10 +40,11 @@ struct capture {
 	const struct tape_head *head;
 	struct capture_files files;
 	uint64_t count, count_max, lost;
-	uint64_t untold; // of those lost
-	uint64_t end_ns; // on the kernel's clock, 0: no end
-	int port;        // index, -1: all
-	bool ended;      // by its instance, or with it
+	uint64_t untold;              // of those lost
+	uint64_t duration_ns, end_ns; // on the kernel's clock, 0: no end
+	int port;                     // index, -1: all
+	bool ended;                   // by its instance, or with it
+	bool stopped;                 // told to: what is on the tape is the rest
 };
 
 static uint64_t clock_now_ns(void)
@@ -50,6 +53,13 @@ static uint64_t clock_now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+static void pause_for(uint64_t ns)
+{
+	const struct timespec wait = {.tv_nsec = (long)ns};
+
+	nanosleep(&wait, NULL); // a signal ends it
 }
 
 static int bad_value(const char *option, const char *value, const char *remedy)
@@ -72,7 +82,7 @@ static bool read_size(const char *text, uint64_t *bytes)
 static int read_values(struct capture *c)
 {
 	const char *const *v = c->values;
-	uint64_t number = 0, duration_ns;
+	uint64_t number = 0;
 
 	if (v[CAPTURE_COUNT] &&
 	    (units_count(v[CAPTURE_COUNT], &c->count_max) != UNITS_OK || !c->count_max))
@@ -90,10 +100,8 @@ static int read_values(struct capture *c)
 	if ((v[CAPTURE_SIZE] || v[CAPTURE_FILES]) &&
 	    (!v[CAPTURE_WRITE] || strcmp(v[CAPTURE_WRITE], "-") == 0))
 		return cli_error(CLI_USAGE, NULL, "add -w FILE", "--file-size needs a file");
-	if (v[CAPTURE_DURATION] && !cli_time("duration", v[CAPTURE_DURATION], &duration_ns))
+	if (v[CAPTURE_DURATION] && !cli_time("duration", v[CAPTURE_DURATION], &c->duration_ns))
 		return CLI_USAGE;
-	if (v[CAPTURE_DURATION])
-		c->end_ns = clock_now_ns() + duration_ns;
 	if (v[CAPTURE_JSON] && v[CAPTURE_WRITE])
 		return cli_error(CLI_USAGE, NULL, "leave one of them out",
 				 "--json prints packets, and --write writes them to a file");
@@ -232,6 +240,21 @@ static int take(struct capture *c, const struct packet *read)
 	return CLI_OK;
 }
 
+// Whoever is told that it captures may rely on it.
+static void await_workers(const struct capture *c)
+{
+	const struct tape_reader *tape = packets_reader(c->packets);
+	uint64_t end_ns = clock_now_ns() + BEGIN_NS;
+	uint32_t awaited;
+
+	while ((awaited = tape_reader_awaited(tape)) && !interrupted && clock_now_ns() < end_ns)
+		pause_for(NS_PER_MS);
+	if (awaited && !interrupted)
+		fprintf(stderr,
+			"prism: %u of %u workers do not turn now, and copy nothing until they do\n",
+			awaited, c->head->worker_count);
+}
+
 static bool is_full(const struct capture *c)
 {
 	return c->count_max && c->count >= c->count_max;
@@ -246,21 +269,25 @@ static bool is_over(const struct capture *c)
 // Lines reach whoever reads them. As the files' flush.
 static int flush_lines(void)
 {
-	int error = fflush(stdout) != 0 || ferror(stdout) ? errno : 0;
+	struct pollfd out = {STDOUT_FILENO, 0, 0};
+	int error = fflush(stdout) != 0 ? errno : 0;
 
-	if (error == EPIPE)
-		return CAPTURE_LEFT;
-	return error ? cli_error(CLI_FAILED, strerror(error), NULL, "the output cannot be written")
-		     : CLI_OK;
+	if (!error && !ferror(stdout))
+		return CLI_OK;
+	if (error == EPIPE || (poll(&out, 1, 0) > 0 && out.revents & POLLERR))
+		return CAPTURE_LEFT; // printf may have met it, and nobody knows its errno any more
+	return cli_error(CLI_FAILED, error ? strerror(error) : NULL, NULL,
+			 "the output cannot be written");
 }
 
-// Lines end at once when it is over: a terminal may be slower than what comes.
+// Lines are asked after each whether it is over: a terminal may be slower than what comes.
 static int take_all(struct capture *c, uint64_t until_ns)
 {
 	const struct packet *packet;
 	int code = CLI_OK, error = 0;
 
-	while (code == CLI_OK && !is_full(c) && (c->files.path || c->ended || !is_over(c)) &&
+	while (code == CLI_OK && !is_full(c) &&
+	       (c->files.path || c->ended || c->stopped || !is_over(c)) &&
 	       (packet = packets_next(c->packets, until_ns, &error)))
 		code = take(c, packet);
 	if (code == CLI_OK && error)
@@ -268,13 +295,6 @@ static int take_all(struct capture *c, uint64_t until_ns)
 	if (code == CLI_OK)
 		code = c->files.path ? capture_files_flush(&c->files) : flush_lines();
 	return code;
-}
-
-static void pause_for(uint64_t ns)
-{
-	const struct timespec wait = {.tv_nsec = (long)ns};
-
-	nanosleep(&wait, NULL); // a signal ends it
 }
 
 // CAPTURE_LEFT when the output is a pipe without a reader.
@@ -286,14 +306,13 @@ static int pause_a_little(const struct capture *c)
 	return poll(&out, 1, 0) > 0 && out.revents & POLLERR ? CAPTURE_LEFT : CLI_OK;
 }
 
-// What was written before it was over; workers go on. When none of them beats, all there is.
+// What was written before it was over, and the end of that turn; workers go on.
 static int take_rest(struct capture *c)
 {
-	uint64_t before_ns = settled_ns(c), until_ns;
-
 	pause_for(BEATS_NS);
-	until_ns = settled_ns(c);
-	return take_all(c, until_ns == before_ns ? UINT64_MAX : until_ns);
+	packets_stop(c->packets);
+	c->stopped = true;
+	return take_all(c, UINT64_MAX);
 }
 
 static int follow(struct capture *c)
@@ -356,10 +375,13 @@ static int run(struct capture *c, const char *filter)
 		code = capture_files_open(&c->files, c->head);
 	if (code != CLI_OK)
 		return code == CAPTURE_LEFT ? CLI_OK : code;
+	await_workers(c);
 	if (!c->values[CAPTURE_QUIET])
 		fprintf(stderr, "prism: capturing at %s of %s; Ctrl-C ends it\n",
 			c->values[CAPTURE_AT] ? c->values[CAPTURE_AT] : CAPTURE_POINTS,
 			c->head->instance);
+	if (c->values[CAPTURE_DURATION])
+		c->end_ns = clock_now_ns() + c->duration_ns;
 	code = follow(c);
 	c->files.lost += c->untold;
 	int closed = capture_files_close(&c->files); // whatever happened: what it has is good

@@ -206,6 +206,8 @@ static COLD void take_up(struct prism_worker *w, uint64_t change)
 		taken.points |= set->place[i].points;
 	}
 	worker_tape(w, &taken);
+	for (uint32_t i = 0; i < taken.count; i++)
+		cell_set(&taken.of[i].tape->taken, 1);
 	token_pass(&w->tapings_seen, change);
 }
 

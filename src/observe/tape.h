@@ -49,7 +49,8 @@ struct tape {
 	struct overrun place; // bytes ever
 	uint64_t pkts;        // ever
 	uint64_t ring_bytes;
-	uint64_t spare[4];
+	uint64_t taken; // cell; 1: the worker copies from now on
+	uint64_t spare[3];
 };
 
 struct tape_port {

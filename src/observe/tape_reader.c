@@ -20,6 +20,7 @@
 struct track {           // of a worker
 	uint64_t at;     // place of the record that is next
 	uint64_t end;    // the copy goes as far
+	uint64_t stop;   // what lies from here on is not wanted
 	uint64_t number; // of the last one that was read
 	uint64_t lost;
 	_Alignas(8) uint8_t page[TAPE_PAGE_BYTES];
@@ -72,6 +73,7 @@ static int open_tape(struct tape_reader *r, const char *path)
 		r->track[w] = mem_map("a page of a tape", sizeof(*r->track[w]));
 		if (!r->track[w])
 			return -ENOMEM;
+		r->track[w]->stop = UINT64_MAX;
 	}
 	return 0;
 }
@@ -125,6 +127,27 @@ static uint64_t tape_at(const struct tape_reader *r, uint32_t worker)
 	return r->head.rings_offset + worker * r->head.ring_stride;
 }
 
+uint32_t tape_reader_awaited(const struct tape_reader *r)
+{
+	uint32_t awaited = 0;
+
+	for (uint32_t w = 0; w < r->head.worker_count; w++) {
+		uint64_t taken = 0;
+
+		read_at(r, &taken, tape_at(r, w) + offsetof(struct tape, taken), sizeof(taken));
+		awaited += !taken;
+	}
+	return awaited;
+}
+
+// A place that cannot be read now cannot be later, which is told then.
+void tape_reader_stop(struct tape_reader *r)
+{
+	for (uint32_t w = 0; w < r->head.worker_count; w++)
+		read_at(r, &r->track[w]->stop, tape_at(r, w) + offsetof(struct tape, place.written),
+			sizeof(r->track[w]->stop));
+}
+
 // Copies what there is of the page that the next record is in. False when it cannot be read.
 static bool copy_page(struct tape_reader *r, uint32_t worker)
 {
@@ -134,7 +157,7 @@ static bool copy_page(struct tape_reader *r, uint32_t worker)
 
 	if (!read_at(r, &end, tape + offsetof(struct tape, place.written), sizeof(end)))
 		return false;
-	t->end = MIN(end, t->at - offset + TAPE_PAGE_BYTES);
+	t->end = MIN(MIN(end, t->stop), t->at - offset + TAPE_PAGE_BYTES);
 	if (t->end <= t->at) {
 		t->end = t->at;
 		return true;

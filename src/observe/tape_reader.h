@@ -17,6 +17,12 @@ const struct tape_head *tape_reader_head(const struct tape_reader *reader);
 // The capture has not ended, and the process that writes is there still.
 bool tape_reader_is_fed(const struct tape_reader *reader);
 
+// How many workers have not begun to copy yet: one that stands still has not.
+uint32_t tape_reader_awaited(const struct tape_reader *reader);
+
+// What is written from now on is not handed out any more.
+void tape_reader_stop(struct tape_reader *reader);
+
 // The oldest packet that was not asked for yet, of those not later than until_ns on the workers'
 // clock; valid until the next call. NULL: there is none now, or the file is damaged, with *error a
 // negative errno and err_set, else 0. Of one worker always in order; of several so, unless one

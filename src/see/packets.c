@@ -55,6 +55,11 @@ const struct tape_reader *packets_reader(const struct packets *p)
 	return p->reader;
 }
 
+void packets_stop(struct packets *p)
+{
+	tape_reader_stop(p->reader);
+}
+
 // The next record, or the one that was read too far. False when there is none.
 static bool read_one(struct packets *p, uint64_t until_ns, struct packet *out, int *error)
 {

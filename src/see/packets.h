@@ -23,4 +23,7 @@ void packets_destroy(struct packets *packets);
 // over by until_ns may be told in two parts, a drop apart from its packet.
 const struct packet *packets_next(struct packets *packets, uint64_t until_ns, int *error);
 
+// As tape_reader_stop.
+void packets_stop(struct packets *packets);
+
 const struct tape_reader *packets_reader(const struct packets *packets);

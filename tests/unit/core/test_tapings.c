@@ -113,7 +113,10 @@ static void a_worker_takes_part_from_its_next_look_on(void **state)
 	assert_true(seen->of[0].taping->all);
 	assert_int_equal(seen->of[0].taping->snap_bytes, 100);
 	assert_ptr_equal(seen->of[0].tape, tape_of(prism.tapings.place[0].file, 1));
+	assert_int_equal(tape_of(prism.tapings.place[0].file, 1)->taken, 1);
+	assert_int_equal(tape_of(prism.tapings.place[0].file, 0)->taken, 0);
 	taping_look(&worker[0]);
+	assert_int_equal(tape_of(prism.tapings.place[0].file, 0)->taken, 1);
 	assert_ptr_equal(worker[0].env.tapings->of[0].tape,
 			 tape_of(prism.tapings.place[0].file, 0));
 }
