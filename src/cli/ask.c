@@ -95,7 +95,7 @@ static int ask_request(const char *instance, const char *request, char *answer)
 	return CLI_OK;
 }
 
-#define REQUEST_END " HTTP/1.1\r\nHost: prism\r\n\r\n"
+#define REQUEST_END " HTTP/1.1\r\nHost: prism\r\nConnection: close\r\n\r\n"
 
 int ask_instance(const char *instance, const char *path, const char *word, char *answer)
 {

@@ -11,7 +11,7 @@
 
 #define CAPTURE_SNAP_BYTES TAPE_SNAP_BYTES_MAX // of a packet, unless -s says
 #define CAPTURE_RING_BYTES (16u << 20)         // of each worker's tape, unless --ring says
-#define CAPTURE_QUERY_BYTES_MAX 7000           // control/server.c takes requests of 8 KiB
+#define CAPTURE_QUERY_BYTES_MAX 7000           // the control socket takes heads of 32 KiB
 #define CAPTURE_POINTS "rx,tx,drop"
 #define CAPTURE_POINTS_ALL "rx, tx, drop and deliver"
 

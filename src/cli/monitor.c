@@ -103,9 +103,8 @@ static void *watch(void *argument)
 	setpriority(PRIO_PROCESS, 0, 10); // on Linux: of this thread
 	summary_begin(&summary, run, live);
 	while (!cell_get(&run->ended)) {
-		struct pollfd fds[] = {{run->signal_fd, POLLIN, 0},
-				       {run->wake_fd, POLLIN, 0},
-				       {run->server.fd, POLLIN, 0}}; // -1 is passed over
+		struct pollfd fds[4] = {{run->signal_fd, POLLIN, 0}, {run->wake_fd, POLLIN, 0}};
+		uint32_t fd_count = 2 + server_fds(&run->server, &fds[2]);
 		uint64_t now_ns = clock_now_ns(), end_ns = begin_ns + run->duration_ns;
 		uint64_t wait_ns = look_ns > now_ns ? MIN(look_ns - now_ns, BURY_EVERY_NS) : 0;
 		uint64_t balance_ns = rebalance_look(run, now_ns);
@@ -116,10 +115,10 @@ static void *watch(void *argument)
 			wait_ns = MIN(end_ns - now_ns, wait_ns);
 		if (balance_ns > now_ns)
 			wait_ns = MIN(balance_ns - now_ns, wait_ns);
-		poll(fds, 3, (int)(wait_ns / NS_PER_MS) + 1);
+		wait_ns = MIN(server_wait_ns(&run->server), wait_ns);
+		poll(fds, fd_count, (int)(wait_ns / NS_PER_MS) + 1);
 		take_signals(run);
-		if (fds[2].revents & POLLIN)
-			server_serve(&run->server);
+		server_turn(&run->server);
 		bury(run, clock_now_ns());
 		taping_tend(run->prism);
 		if (clock_now_ns() < look_ns)

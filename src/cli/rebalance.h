@@ -24,7 +24,7 @@ void rebalance_begin(struct run *run);
 // it is off.
 uint64_t rebalance_look(struct run *run, uint64_t now_ns);
 
-// The control socket's (server.h). The monitor's thread.
+// The control socket's (control/answer.h). The monitor's thread.
 int rebalance_request(void *run, const char *word);
 
 // An order to this worker: how many connections (16 bits), to whom (8), and which order it is, so

@@ -66,7 +66,7 @@ static void tell_rate(const struct run *run, uint32_t one_in)
 		cell_set(&shm_control(run->prism->shm)->sample_one_in, one_in);
 }
 
-// The control socket's (server.h).
+// The control socket's (control/answer.h).
 static int recorder_request(void *context, const char *word)
 {
 	struct run *run = context;
@@ -81,12 +81,9 @@ static int recorder_request(void *context, const char *word)
 	return prism_sample(run->prism, off ? PRISM_SAMPLE_NONE : (uint32_t)one_in);
 }
 
-// Tools find it by the instance's name.
-static void publish_socket(struct run *run)
+static void take_orders(struct run *run)
 {
-	char *path = realpath(run->server.path, NULL);
-
-	run->server.requests = (struct server_requests){
+	run->server.answerer.orders = (struct answer_orders){
 		.rebalance = rebalance_request,
 		.recorder = recorder_request,
 		.context = run,
@@ -94,7 +91,13 @@ static void publish_socket(struct run *run)
 		.make = run_capture,
 	};
 	run_show_begin();
-	tell_rate(run, run->config->sample_one_in);
+}
+
+// Tools find it by the instance's name.
+static void publish_socket(struct run *run)
+{
+	char *path = realpath(run->server.path, NULL);
+
 	if (path && run->prism->shm && !shm_set_socket(run->prism->shm, path))
 		(void)cli_error(CLI_OK, "its whole path is longer than the address of a socket",
 				"let it be in a folder with a shorter name",
@@ -123,24 +126,55 @@ static const char *socket_of(struct run *run)
 	return NULL;
 }
 
+// Before this process may step into a namespace of its own, where no browser finds it.
+static int listen_web(struct run *run)
+{
+	const struct config_web *web = &run->config->web;
+	static const struct prism_addr none;
+	struct server_web at = {.addr = web->addr,
+				.port = (uint16_t)web->port,
+				.beyond_loopback = web->beyond_loopback};
+
+	if (!web->port)
+		return 0;
+	if (memcmp(&at.addr, &none, sizeof none) == 0)
+		prism_addr_parse("127.0.0.1", &at.addr);
+	return server_listen_web(&run->server, &at);
+}
+
+// After the instance's name is known to be ours: the token lies beside its shared memory.
+static int open_web(struct run *run)
+{
+	const struct prism_options *options = &run->config->options;
+	char path[sizeof run->server.token_path];
+
+	if (!run->config->web.port)
+		return 0;
+	snprintf(path, sizeof path, "%s/%s.token", options->run_dir, options->instance);
+	return server_open_web(&run->server, path);
+}
+
 // The control socket shows the instance's own shared-memory file.
 static int open_server(struct run *run)
 {
 	const struct prism_options *options = &run->config->options;
 	const char *socket = socket_of(run);
 	char path[INSTANCE_PATH_BYTES];
-	int error;
+	int error = open_web(run);
 
-	if (!socket)
-		return 0;
-	error = server_open(&run->server, socket);
+	if (!socket && !run->config->web.port)
+		return error;
+	if (!error && socket)
+		error = server_open(&run->server, socket);
 	if (!error)
 		error = instance_find(options->run_dir, options->instance, path);
 	if (!error) {
-		run->server.reader = shm_reader_open(path);
-		error = run->server.reader ? 0 : -EIO;
+		run->server.answerer.reader = shm_reader_open(path);
+		error = run->server.answerer.reader ? 0 : -EIO;
 	}
 	if (!error)
+		take_orders(run);
+	if (!error && socket)
 		publish_socket(run);
 	return error;
 }
@@ -148,8 +182,21 @@ static int open_server(struct run *run)
 static void close_server(struct run *run)
 {
 	server_close(&run->server);
-	if (run->server.reader)
-		shm_reader_close(run->server.reader);
+	if (run->server.answerer.reader)
+		shm_reader_close(run->server.answerer.reader);
+}
+
+static void say_web(const struct server *server)
+{
+	char text[PRISM_ADDR_TEXT_BYTES];
+
+	if (!server->web.daemon)
+		return;
+	prism_addr_format(&server->web_at.addr, text);
+	bool ip6 = strchr(text, ':') != NULL;
+	printf("metrics: http://%s%s%s:%u/metrics; what changes the instance takes the token in "
+	       "%s\n",
+	       ip6 ? "[" : "", text, ip6 ? "]" : "", server->web_at.port, server->token_path);
 }
 
 static void say_services(const struct run *run)
@@ -185,6 +232,7 @@ static void say_services(const struct run *run)
 			printf("%s: %s port %u, TCP and UDP\n", service->type, text,
 			       service->listen.port);
 	}
+	say_web(&run->server);
 	printf("watch it: %s top        stop it: Ctrl-C\n", program_invocation_name);
 }
 
@@ -203,6 +251,7 @@ static int run_open(struct run *run)
 
 	if (workers_prepare(run) != 0 || open_server(run) != 0)
 		code = cli_last_error(CLI_ENVIRONMENT);
+	tell_rate(run, run->config->sample_one_in);
 	rebalance_begin(run);
 	if (code == CLI_OK)
 		code = monitor_start(run);
@@ -221,8 +270,10 @@ static int run_open(struct run *run)
 static int run_stack(struct run *run)
 {
 	bool inside = namespace_needed(run->config);
-	int code = inside ? namespace_enter() : CLI_OK;
+	int code = listen_web(run) == 0 ? CLI_OK : cli_last_error(CLI_ENVIRONMENT);
 
+	if (code == CLI_OK && inside)
+		code = namespace_enter();
 	if (code == CLI_OK)
 		code = monitor_prepare(run);
 	if (code != CLI_OK)
@@ -260,7 +311,7 @@ static int run_config(struct run *run)
 int cmd_run(int argc, char **argv)
 {
 	const char *values[CLI_OPTIONS_MAX];
-	struct run run = {.signal_fd = -1, .wake_fd = -1, .server.fd = -1};
+	struct run run = {.signal_fd = -1, .wake_fd = -1};
 	int at = cli_options(argc, argv, values);
 
 	if (at < 0 || (values[0] && !cli_time("duration", values[0], &run.duration_ns)))

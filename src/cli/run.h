@@ -48,7 +48,7 @@ struct run {
 	pthread_t monitor;
 	struct undertaker undertaker; // the monitor's,
 	struct rebalance rebalance;   // and this
-	struct server server;         // the control socket; its descriptor is -1 without one
+	struct server server;         // the control socket and the web's port, and this
 	char socket_path[INSTANCE_PATH_BYTES + INSTANCE_NAME_BYTES]; // where the file names none
 	int signal_fd;                                               // SIGINT, SIGTERM
 	int wake_fd;                                                 // the workers ended

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
-// Of server.h, context a struct run. POST /v1/capture?filter=tcp+port+80&points=rx,drop&snap=96
-// &ring=16777216: begins a capture and says where its tape is. The monitor's thread.
+// Of control/answer.h, context a struct run. POST
+// /v1/capture?filter=tcp+port+80&points=rx,drop&snap=96 &ring=16777216: begins a capture and says
+// where its tape is. The monitor's thread.
 char *run_capture(void *context, const char *path, const char *query, bool *bad);

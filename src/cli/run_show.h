@@ -8,6 +8,6 @@
 // control socket waits for no name server.
 void run_show_begin(void);
 
-// Of server.h. path: "/v1/conns", "/v1/drops" or "/v1/why"; query: behind the '?',
+// Of control/answer.h. path: "/v1/conns", "/v1/drops" or "/v1/why"; query: behind the '?',
 // "filter=tcp%20port%2080".
 char *run_show(struct shm_reader *reader, const char *path, const char *query, bool *bad);

@@ -30,6 +30,13 @@ struct config_text {
 	char text[];
 };
 
+// The kernel's TCP port that answers as the control socket does.
+struct config_web {
+	uint32_t port;          // 0: none
+	struct prism_addr addr; // zeros: 127.0.0.1
+	bool beyond_loopback;
+};
+
 struct config {
 	struct prism_options options;
 	struct service_config services[CONFIG_SERVICES_MAX];
@@ -37,7 +44,8 @@ struct config {
 	enum config_idle idle;
 	bool rebalance;             // connections of a busy worker go to an idle one
 	const char *control_socket; // NULL: none
-	uint32_t sample_one_in;     // packets; 0: none
+	struct config_web web;
+	uint32_t sample_one_in; // packets; 0: none
 
 	const char *path;
 	struct diags diags; // all findings
@@ -65,3 +73,4 @@ const char *config_text(struct config *config, const char *format, ...)
 
 // What no single value shows: contradictions between values. Adds to config->diags.
 void config_check(struct config *config);
+void config_check_control(struct config *config); // its part of control:

@@ -9,7 +9,6 @@
 
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
 #include "base/addr.h"
 #include "control/config_value.h"
@@ -476,10 +475,5 @@ void config_check(struct config *config)
 	check_ports(config);
 	check_routes(config);
 	check_services(config);
-	if (config->control_socket &&
-	    strlen(config->control_socket) >= sizeof(((struct sockaddr_un *)0)->sun_path))
-		diag_hint(diag_add(&config->diags, config_place(config, &config->control_socket),
-				   "the socket's path is too long"),
-			  "the kernel takes %zu characters (unix(7)); use a shorter folder",
-			  sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
+	config_check_control(config);
 }

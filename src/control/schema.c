@@ -265,6 +265,28 @@ static const struct schema_field control_fields[] = {
 	 .sentence =
 		 "HTTP over a UNIX socket: /v1/stats, /v1/ports, /v1/conns, /v1/drops, /v1/why, "
 		 "/v1/rebalance, /v1/recorder, /metrics; off: none"},
+	{.key = "http_port",
+	 .kind = SCHEMA_NUMBER,
+	 WHERE(config, web.port),
+	 .min = 1,
+	 .max = 65535,
+	 .absent = "none",
+	 .example = "9464",
+	 .sentence = "a TCP port of the kernel's that answers the same, for browsers and "
+		     "Prometheus; what changes the instance takes the token in INSTANCE.token"},
+	{.key = "http_address",
+	 .kind = SCHEMA_ADDRESS,
+	 WHERE(config, web.addr),
+	 .absent = "127.0.0.1",
+	 .example = "127.0.0.1",
+	 .sentence = "where that port listens"},
+	{.key = "http_beyond_loopback",
+	 .kind = SCHEMA_BOOL,
+	 WHERE(config, web.beyond_loopback),
+	 .fallback = "false",
+	 .example = "false",
+	 .sentence = "it may listen where other machines reach it; everyone who does can read "
+		     "what prism top and prism conns show"},
 };
 
 static const struct schema_field limit_fields[] = {

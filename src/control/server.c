@@ -1,31 +1,190 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The control socket. prism run's second thread polls it and serves one client at a time: a
-// request is a line and an answer is read from shared memory, so nobody waits long. HTTP/1.1
-// without keep-alive (RFC 9112 9.6): the answer says Connection: close and the end of the stream
-// ends it. What changes the instance is a POST, and all of it in the path. Deliberately absent:
-// request bodies.
-
+// The control socket and the web's port, by libmicrohttpd without a thread of its own: prism run's
+// second thread polls its descriptors (cli/monitor.c), so that whoever answers is the thread that
+// may change the instance, and a client that dribbles or does not read keeps nobody waiting.
+//
+// Over the web anybody on this machine may look, and a page of anybody's in a browser here may
+// send: so Host must be this machine's (DNS rebinding), nothing is shared across origins, and what
+// changes the instance takes a token that lies in a file for owner and group.
 #include "control/server.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
-#include <poll.h>
+#include <fcntl.h>
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <prismnet/addr.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/bits.h"
 #include "base/err.h"
 #include "base/time.h"
-#include "control/stats.h"
 
-#define REQUEST_BYTES_MAX 8192
+#define CLIENTS_MAX 64u
+#define CLIENT_BYTES 32768u // of memory: a head longer than that is refused
+#define SILENCE_S 10u
+#define BACKLOG 64
 
-// A client on this machine needs none of it; the monitor sees no signal for as long.
-#define PATIENCE_NS NS_PER_S
+// One request, from its line to the end of its answer.
+struct asked {
+	bool begun;
+	char target[];
+};
+
+static void *on_target(void *context, const char *target, struct MHD_Connection *connection)
+{
+	size_t len = strlen(target);
+	struct asked *asked = calloc(1, sizeof *asked + len + 1);
+
+	if (asked)
+		memcpy(asked->target, target, len);
+	return asked;
+}
+
+static void on_end(void *context, struct MHD_Connection *connection, void **asked,
+		   enum MHD_RequestTerminationCode code)
+{
+	free(*asked);
+	*asked = NULL;
+}
+
+// An address that is written in full cannot be rebound; a name can, but for localhost.
+static bool host_is_ours(struct MHD_Connection *connection)
+{
+	const char *host =
+		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
+	char name[64];
+	struct in6_addr addr;
+
+	if (!host)
+		return false;
+	bool bracketed = host[0] == '[';
+	size_t len = bracketed ? strcspn(++host, "]") : strcspn(host, ":");
+	const char *port = host + len + bracketed;
+
+	if (len == 0 || len >= sizeof name || (bracketed && !host[len]))
+		return false;
+	memcpy(name, host, len);
+	name[len] = '\0';
+	if (port[0] && (port[0] != ':' || strspn(port + 1, "0123456789") != strlen(port + 1)))
+		return false;
+	if (bracketed)
+		return inet_pton(AF_INET6, name, &addr) == 1;
+	return strcasecmp(name, "localhost") == 0 || inet_pton(AF_INET, name, &addr) == 1;
+}
+
+// Takes as long whatever is wrong with it.
+static bool has_token(const struct server *server, struct MHD_Connection *connection)
+{
+	static const char scheme[] = "Bearer ";
+	const char *value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+							MHD_HTTP_HEADER_AUTHORIZATION);
+	uint32_t differ = 0;
+
+	if (!value || strncasecmp(value, scheme, sizeof scheme - 1) != 0)
+		return false;
+	value += sizeof scheme - 1;
+	if (strlen(value) != SERVER_TOKEN_BYTES - 1)
+		return false;
+	for (size_t i = 0; i < SERVER_TOKEN_BYTES - 1; i++)
+		differ |= (uint32_t)(value[i] ^ server->token[i]);
+	return differ == 0;
+}
+
+static enum MHD_Result respond(struct MHD_Connection *connection, const struct answer *a)
+{
+	struct MHD_Response *response;
+
+	if (!a->body)
+		return MHD_NO;
+	response = MHD_create_response_from_buffer(strlen(a->body), a->body, MHD_RESPMEM_MUST_FREE);
+	if (!response) {
+		free(a->body);
+		return MHD_NO;
+	}
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, a->type);
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+	if (a->allow)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, a->allow);
+	if (a->status == MHD_HTTP_UNAUTHORIZED)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
+					"Bearer realm=\"prism\"");
+	enum MHD_Result result = MHD_queue_response(connection, a->status, response);
+
+	MHD_destroy_response(response);
+	return result;
+}
+
+static enum MHD_Result refuse_host(struct MHD_Connection *connection)
+{
+	const struct answer a = {
+		.status = MHD_HTTP_MISDIRECTED_REQUEST,
+		.type = "text/plain; charset=utf-8",
+		.body = strdup(
+			"Host must be localhost or an address, as in http://127.0.0.1:PORT/\n"),
+	};
+
+	return respond(connection, &a);
+}
+
+// First with the head, then with each piece of a body, which no request here has a use for, then
+// once more.
+static enum MHD_Result on_request(void *context, struct MHD_Connection *connection,
+				  const char *path, const char *method, const char *version,
+				  const char *piece, size_t *piece_bytes, void **state)
+{
+	const struct server_door *door = context;
+	const struct server *server = door->server;
+	struct asked *asked = *state;
+	struct answer answer = {0};
+
+	if (!asked)
+		return MHD_NO; // no memory
+	if (!asked->begun || *piece_bytes) {
+		asked->begun = true;
+		*piece_bytes = 0;
+		return MHD_YES;
+	}
+	if (door->is_web && !server->web_at.beyond_loopback && !host_is_ours(connection))
+		return refuse_host(connection);
+	const struct request request = {
+		.method = method,
+		.target = asked->target,
+		.may_change = !door->is_web || has_token(server, connection),
+	};
+
+	answer_request(&server->answerer, &request, &answer);
+	return respond(connection, &answer);
+}
+
+// What a client did wrong is his to know, by the status.
+static void on_log(void *context, const char *format, va_list args)
+{
+}
+
+// The daemon owns fd from now on.
+static bool open_door(struct server *server, struct server_door *door, int fd)
+{
+	door->server = server;
+	door->daemon = MHD_start_daemon(
+		MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, door,
+		MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+		MHD_OPTION_URI_LOG_CALLBACK, on_target, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_end,
+		NULL, MHD_OPTION_CONNECTION_LIMIT, CLIENTS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+		SILENCE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CLIENT_BYTES,
+		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+	return door->daemon != NULL;
+}
 
 // True when somebody accepts on the socket at address.
 static bool answers(const struct sockaddr_un *address)
@@ -45,346 +204,197 @@ static int listen_on(int fd, const struct sockaddr_un *address)
 	int error = bind(fd, (const struct sockaddr *)address, sizeof *address) == 0 ? 0 : -errno;
 
 	umask(mask);
-	if (!error && listen(fd, 16) != 0)
+	if (!error && listen(fd, BACKLOG) != 0)
 		error = -errno;
 	return error;
+}
+
+// Of a dead process; 0, or a negative errno with err_set.
+static int make_room(const struct sockaddr_un *address)
+{
+	const char *path = address->sun_path;
+	struct stat st;
+
+	if (lstat(path, &st) != 0)
+		return 0;
+	if (!S_ISSOCK(st.st_mode))
+		return err_set(ERR_CONTROL_SOCKET_FAILED, "%s is there and is no socket", path);
+	if (answers(address))
+		return err_set(ERR_CONTROL_SOCKET_TAKEN, "%s is answered already", path);
+	unlink(path);
+	return 0;
 }
 
 int server_open(struct server *server, const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	struct stat st;
 
-	*server = (struct server){.fd = -1, .path = path};
 	snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
-	if (lstat(path, &st) == 0) {
-		if (!S_ISSOCK(st.st_mode))
-			return err_set(ERR_CONTROL_SOCKET_FAILED, "%s is there and is no socket",
-				       path);
-		if (answers(&address))
-			return err_set(ERR_CONTROL_SOCKET_TAKEN, "%s is answered already", path);
-		unlink(path);
-	}
+	int error = make_room(&address);
+
+	if (error)
+		return error;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int error = fd < 0 ? -errno : listen_on(fd, &address);
+
+	error = fd < 0 ? -errno : listen_on(fd, &address);
+	if (!error && !open_door(server, &server->local, fd))
+		error = -ENOMEM;
 	if (error) {
 		if (fd >= 0)
 			close(fd);
 		return err_set(ERR_CONTROL_SOCKET_FAILED, "%s: %s", path, strerror(-error));
 	}
-	server->fd = fd;
+	server->path = path;
 	return 0;
+}
+
+// Without a colon of IPv6 in front of it, a v4-mapped address is IPv4's (RFC 4291 2.5.5.2).
+static socklen_t sockaddr_of(const struct server_web *web, struct sockaddr_storage *out)
+{
+	struct sockaddr_in6 *six = (void *)out;
+	struct sockaddr_in *four = (void *)out;
+	struct in6_addr addr;
+
+	memset(out, 0, sizeof *out);
+	memcpy(&addr, &web->addr, sizeof addr);
+	if (IN6_IS_ADDR_V4MAPPED(&addr)) {
+		four->sin_family = AF_INET;
+		four->sin_port = htons(web->port);
+		memcpy(&four->sin_addr, &addr.s6_addr[12], sizeof four->sin_addr);
+		return sizeof *four;
+	}
+	six->sin6_family = AF_INET6;
+	six->sin6_port = htons(web->port);
+	six->sin6_addr = addr;
+	return sizeof *six;
+}
+
+static int listen_at(const struct server_web *web, int *out)
+{
+	struct sockaddr_storage address;
+	socklen_t len = sockaddr_of(web, &address);
+	int one = 1, fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	*out = fd;
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
+	    bind(fd, (const struct sockaddr *)&address, len) != 0 || listen(fd, BACKLOG) != 0)
+		return -errno;
+	return 0;
+}
+
+// A new one, which nobody but owner and group can read.
+static int write_token(struct server *server, const char *path)
+{
+	uint8_t random[(SERVER_TOKEN_BYTES - 1) / 2];
+	int fd, error = 0;
+
+	if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+		return -EIO;
+	for (size_t i = 0; i < sizeof random; i++)
+		snprintf(server->token + 2 * i, 3, "%02x", random[i]);
+	unlink(path);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (fd < 0 || dprintf(fd, "%s\n", server->token) != SERVER_TOKEN_BYTES)
+		error = -errno;
+	if (fd >= 0)
+		close(fd);
+	if (!error)
+		snprintf(server->token_path, sizeof server->token_path, "%s", path);
+	return error;
+}
+
+static int web_failed(const struct server_web *web, int error)
+{
+	char text[PRISM_ADDR_TEXT_BYTES];
+
+	return err_set(ERR_CONTROL_WEB_FAILED, "%s port %u: %s",
+		       prism_addr_format(&web->addr, text), web->port, strerror(-error));
+}
+
+static uint16_t port_of(int fd)
+{
+	struct sockaddr_storage address = {0};
+	socklen_t len = sizeof address;
+	const struct sockaddr_in *four = (const void *)&address;
+
+	getsockname(fd, (struct sockaddr *)&address, &len);
+	return ntohs(four->sin_port); // where IPv6's is, too
+}
+
+int server_listen_web(struct server *server, const struct server_web *web)
+{
+	int error = listen_at(web, &server->web_fd);
+
+	server->web_at = *web;
+	if (!error)
+		server->web_at.port = port_of(server->web_fd);
+	if (!error)
+		return 0;
+	if (server->web_fd >= 0)
+		close(server->web_fd);
+	server->web_fd = 0;
+	return web_failed(web, error);
+}
+
+int server_open_web(struct server *server, const char *token_path)
+{
+	int error = write_token(server, token_path);
+
+	server->web.is_web = true;
+	if (!error && open_door(server, &server->web, server->web_fd)) {
+		server->web_fd = 0;
+		return 0;
+	}
+	return web_failed(&server->web_at, error ? error : -ENOMEM);
 }
 
 void server_close(struct server *server)
 {
-	if (server->fd < 0)
-		return;
-	close(server->fd);
-	unlink(server->path);
-	server->fd = -1;
+	if (server->path)
+		unlink(server->path);
+	if (server->token_path[0])
+		unlink(server->token_path);
+	if (server->local.daemon)
+		MHD_stop_daemon(server->local.daemon);
+	if (server->web.daemon)
+		MHD_stop_daemon(server->web.daemon);
+	if (server->web_fd)
+		close(server->web_fd);
+	server->web_fd = 0;
+	server->local.daemon = server->web.daemon = NULL;
+	server->path = NULL;
+	server->token_path[0] = '\0';
 }
 
-static char *answer(const char *status, const char *type, const char *body, bool head_only)
+uint32_t server_fds(const struct server *server, struct pollfd fds[2])
 {
-	char *text = NULL;
+	struct MHD_Daemon *const daemons[] = {server->local.daemon, server->web.daemon};
+	uint32_t count = 0;
 
-	if (asprintf(&text,
-		     "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
-		     "Connection: close\r\nCache-Control: no-store\r\n\r\n%s",
-		     status, type, strlen(body), head_only ? "" : body) < 0)
-		return NULL;
-	return text;
+	for (int i = 0; i < 2; i++)
+		if (daemons[i])
+			fds[count++] = (struct pollfd){
+				MHD_get_daemon_info(daemons[i], MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd,
+				POLLIN, 0};
+	return count;
 }
 
-// What was refused, in the words that the command line has.
-static char *refusal(const char *status, bool head_only)
+uint64_t server_wait_ns(const struct server *server)
 {
-	const struct err_last *last = err_last();
-	const struct err_info *info = &err_infos[last->id];
-	char *body, *text;
+	struct MHD_Daemon *const daemons[] = {server->local.daemon, server->web.daemon};
+	uint64_t least = UINT64_MAX;
+	MHD_UNSIGNED_LONG_LONG ms;
 
-	if (asprintf(&body, "%s: %s\n  cause:  %s\n  remedy: %s (prism explain %s)\n",
-		     info->sentence, last->message, info->cause, info->remedy, info->name) < 0)
-		return NULL;
-	text = answer(status, "text/plain", body, head_only);
-	free(body);
-	return text;
+	for (int i = 0; i < 2; i++)
+		if (daemons[i] && MHD_get_timeout(daemons[i], &ms) == MHD_YES)
+			least = MIN(least, (uint64_t)ms * NS_PER_MS);
+	return least;
 }
 
-static char *json_body(json_t *json)
+void server_turn(struct server *server)
 {
-	char *text = json_dumps(json, JSON_INDENT(2));
-
-	json_decref(json);
-	return text;
-}
-
-static char *metrics_body(struct server *server)
-{
-	enum stats_state state = stats_look(server->reader);
-	char *text = NULL;
-	size_t len = 0;
-	FILE *out = open_memstream(&text, &len);
-
-	if (!out)
-		return NULL;
-	stats_metrics(server->reader, state, out);
-	fclose(out);
-	return text;
-}
-
-static char *body_of(struct server *server, const char *path, size_t path_len, const char **type)
-{
-	static const char *const paths[] = {"/v1/stats", "/v1/ports", "/metrics"};
-	size_t which = 0;
-
-	while (which < 3 &&
-	       (strlen(paths[which]) != path_len || strncmp(paths[which], path, path_len) != 0))
-		which++;
-	if (which == 3 || !server->reader)
-		return NULL;
-	*type = "application/json";
-	if (which == 0) {
-		enum stats_state state = stats_look(server->reader);
-
-		return json_body(stats_json(server->reader, state));
-	}
-	if (which == 1) {
-		shm_reader_refresh(server->reader);
-		return json_body(stats_ports_json(server->reader));
-	}
-	*type = "text/plain; version=0.0.4; charset=utf-8";
-	return metrics_body(server);
-}
-
-static char *rebalance_body(struct shm_reader *reader)
-{
-	const struct shm_table *control = shm_reader_table(reader, "control");
-	bool on = shm_reader_u64(reader, control, 0,
-				 shm_reader_find(reader, control, "rebalance")) != 0;
-
-	return json_body(json_pack(
-		"{s:b, s:I, s:I}", "on", on, "orders",
-		(json_int_t)shm_reader_sum(reader, "counter", "rebalance_orders"), "connections",
-		(json_int_t)shm_reader_sum(reader, "counter", "rebalance_conns")));
-}
-
-// What they were told, and whether all workers have taken it, which takes some milliseconds.
-static char *recorder_body(struct shm_reader *reader)
-{
-	const struct shm_table *workers = shm_reader_table(reader, "worker");
-	const struct shm_field *field = shm_reader_find(reader, workers, "sample_one_in");
-	const struct shm_table *control = shm_reader_table(reader, "control");
-	uint64_t one_in = shm_reader_u64(reader, control, 0,
-					 shm_reader_find(reader, control, "sample_one_in"));
-	bool everywhere = true;
-
-	for (uint32_t w = 0; workers && w < workers->rows; w++)
-		everywhere &= shm_reader_u64(reader, workers, w, field) == one_in;
-	return json_body(json_pack(
-		"{s:I, s:b, s:I, s:I}", "sample_one_in", (json_int_t)one_in, "everywhere",
-		everywhere, "samples", (json_int_t)shm_reader_verdict_count(reader, SHM_SAMPLES),
-		"drops", (json_int_t)shm_reader_verdict_count(reader, SHM_DROPS)));
-}
-
-// What can be asked and changed. In the path of a POST a word stands behind its own that says how.
-struct order {
-	const char *path, *usage;
-	int (*change)(void *context, const char *word);
-	char *(*body)(struct shm_reader *reader);
-};
-
-// False when the path is of none, or nobody takes such an order.
-static bool find_order(const struct server *server, const char *path, struct order *out)
-{
-	const struct server_requests *r = &server->requests;
-	const struct order orders[] = {
-		{"/v1/rebalance", "POST /v1/rebalance/on, /off or /now\n", r->rebalance,
-		 rebalance_body},
-		{"/v1/recorder", "POST /v1/recorder/N, one packet in N is sampled, or /off\n",
-		 r->recorder, recorder_body},
-	};
-
-	for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++) {
-		size_t len = strlen(orders[i].path);
-
-		*out = orders[i];
-		if (strncmp(path, out->path, len) == 0 && strchr(" ?/", path[len]))
-			return out->change != NULL;
-	}
-	return false;
-}
-
-static char *order_answer(struct server *server, const struct order *order, const char *word,
-			  bool head_only)
-{
-	int error = word ? order->change(server->requests.context, word) : 0;
-
-	if (error == -ENOENT)
-		return answer("404 Not Found", "text/plain", order->usage, false);
-	if (error)
-		return refusal("409 Conflict", false);
-	shm_reader_refresh(server->reader);
-	char *body = order->body(server->reader);
-	char *text = body ? answer("200 OK", "application/json", body, head_only) : NULL;
-
-	free(body);
-	return text;
-}
-
-static char *ordered(struct server *server, const struct order *order, const char *request,
-		     const char *path)
-{
-	const char *rest = path + strlen(order->path);
-	char word[16] = "";
-
-	if (strncmp(request, "POST ", 5) == 0) {
-		rest += *rest == '/';
-		if (snprintf(word, sizeof word, "%.*s", (int)strcspn(rest, " ?"), rest) >=
-		    (int)sizeof word)
-			return answer("404 Not Found", "text/plain", order->usage, false);
-		return order_answer(server, order, word, false);
-	}
-	if (*rest == '/')
-		return answer("404 Not Found", "text/plain", order->usage, false);
-	if (strncmp(request, "GET ", 4) == 0 || strncmp(request, "HEAD ", 5) == 0)
-		return order_answer(server, order, NULL, request[0] == 'H');
-	return answer("405 Method Not Allowed\r\nAllow: GET, HEAD, POST", "text/plain",
-		      "GET, HEAD and POST only\n", false);
-}
-
-#define PATH_BYTES 64
-
-// What the owner of the instance knows to show, or to make. NULL: nothing of this path.
-static char *owners_answer(struct server *server, const char *target, bool post, bool head_only)
-{
-	const struct server_requests *r = &server->requests;
-	size_t len = strcspn(target, " ?");
-	char path[PATH_BYTES], query[REQUEST_BYTES_MAX] = "";
-	bool bad = false;
-
-	if ((post ? !r->make : !r->show || !server->reader) || len >= sizeof path)
-		return NULL;
-	snprintf(path, sizeof path, "%.*s", (int)len, target);
-	if (target[len] == '?')
-		snprintf(query, sizeof query, "%.*s", (int)strcspn(target + len + 1, " "),
-			 target + len + 1);
-	char *body = post ? r->make(r->context, path, query, &bad)
-			  : r->show(server->reader, path, query, &bad);
-	char *text = NULL;
-
-	if (bad)
-		return refusal("400 Bad Request", head_only);
-	if (body)
-		text = answer("200 OK", "application/json", body, head_only);
-	free(body);
-	return text;
-}
-
-char *server_answer(struct server *server, const char *request)
-{
-	bool head_only = strncmp(request, "HEAD ", 5) == 0;
-	bool post = strncmp(request, "POST ", 5) == 0;
-	const char *path = strchr(request, ' '), *type = "text/plain";
-	struct order order;
-
-	if (!path || !strstr(request, " HTTP/1."))
-		return answer("400 Bad Request", type, "not a request of HTTP/1.1\n", false);
-	if (find_order(server, path + 1, &order))
-		return ordered(server, &order, request, path + 1);
-	char *text = !post ? NULL : owners_answer(server, path + 1, true, false);
-
-	if (text)
-		return text;
-	if (!head_only && strncmp(request, "GET ", 4) != 0)
-		return answer("405 Method Not Allowed\r\nAllow: GET, HEAD", type,
-			      "GET and HEAD only\n", false);
-	text = owners_answer(server, path + 1, false, head_only);
-	if (text)
-		return text;
-	char *body = body_of(server, path + 1, strcspn(path + 1, " ?"), &type);
-	if (!body)
-		return answer("404 Not Found", "text/plain",
-			      "there is /v1/stats, /v1/ports, /v1/conns, /v1/drops, /v1/why, "
-			      "/v1/rebalance, /v1/recorder, /metrics and POST /v1/capture\n",
-			      head_only);
-	text = answer("200 OK", type, body, head_only);
-	free(body);
-	return text;
-}
-
-// One client and until when he is waited for, whatever he does.
-struct client {
-	int fd;
-	uint64_t end_ns;
-};
-
-static uint64_t clock_now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
-}
-
-// False when his time is up and he is not ready: what is there already is not his delay but ours,
-// as of a thread or a machine that stood still.
-static bool wait_for(const struct client *c, short what)
-{
-	struct pollfd fd = {c->fd, what, 0};
-	uint64_t now_ns = clock_now_ns();
-	int left_ms = now_ns < c->end_ns ? (int)((c->end_ns - now_ns) / NS_PER_MS) + 1 : 0;
-
-	return poll(&fd, 1, left_ms) > 0;
-}
-
-// Reads until the empty line that ends the head.
-static bool read_request(const struct client *c, char *request)
-{
-	size_t len = 0;
-
-	while (len < REQUEST_BYTES_MAX && wait_for(c, POLLIN)) {
-		ssize_t got = recv(c->fd, request + len, REQUEST_BYTES_MAX - len, MSG_DONTWAIT);
-
-		if (got <= 0)
-			return false;
-		len += (size_t)got;
-		request[len] = '\0';
-		if (strstr(request, "\r\n\r\n") || strstr(request, "\n\n"))
-			return true;
-	}
-	return false;
-}
-
-static void write_all(const struct client *c, const char *text)
-{
-	size_t len = strlen(text);
-
-	while (len > 0 && wait_for(c, POLLOUT)) {
-		ssize_t put = send(c->fd, text, len, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-		if (put <= 0)
-			return; // he left
-		text += put;
-		len -= (size_t)put;
-	}
-}
-
-void server_serve(struct server *server)
-{
-	struct client client = {.end_ns = clock_now_ns() + PATIENCE_NS};
-	char request[REQUEST_BYTES_MAX + 1];
-
-	client.fd = accept4(server->fd, NULL, NULL, SOCK_CLOEXEC);
-	if (client.fd < 0)
-		return;
-	if (read_request(&client, request)) {
-		char *text = server_answer(server, request);
-
-		if (text)
-			write_all(&client, text);
-		free(text);
-	}
-	close(client.fd);
+	if (server->local.daemon)
+		MHD_run(server->local.daemon);
+	if (server->web.daemon)
+		MHD_run(server->web.daemon);
 }

@@ -1,38 +1,64 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The control socket: HTTP/1.1 over a UNIX socket, for tools on the same machine.
+// Who answers over HTTP/1.1: the control socket, a UNIX socket for tools on the same machine, and a
+// TCP port of the kernel's for browsers and Prometheus, when the configuration names one. Both
+// answer the same (control/answer.h). Linked by the prism command alone.
 #pragma once
 
-#include "observe/shm_reader.h"
+#include <poll.h>
+#include <prismnet/types.h>
+#include <stdbool.h>
+#include <stdint.h>
 
-// What may be asked of the instance besides its numbers.
-struct server_requests {
-	// A word that says what to do, or NULL: there is no such. 0, or a negative errno with
-	// err_set; -ENOENT for another word.
-	int (*rebalance)(void *context, const char *word); // "on", "off", "now"
-	int (*recorder)(void *context, const char *word);  // "off", or "N": one packet in N
-	void *context;
-	// JSON text from malloc of what a path shows by a query (behind its '?', or ""); NULL:
-	// there is no such path, or it is *bad, with err_set. May be NULL.
-	char *(*show)(struct shm_reader *reader, const char *path, const char *query, bool *bad);
-	// The same of what a POST to a path makes.
-	char *(*make)(void *context, const char *path, const char *query, bool *bad);
+#include "control/answer.h"
+
+#define SERVER_TOKEN_BYTES 33 // 16 random bytes in hexadecimal, and the end
+
+struct MHD_Daemon;
+struct server;
+
+// A listening socket and those who came by it.
+struct server_door {
+	struct server *server;
+	struct MHD_Daemon *daemon; // NULL: not open
+	bool is_web;
+};
+
+struct server_web {
+	struct prism_addr addr; // of this machine
+	uint16_t port;          // host order; 0: one that is free, which the server's web_at has
+	bool beyond_loopback;   // others reach it: by whatever name
 };
 
 struct server {
-	int fd;           // listening; poll it for reading
-	const char *path; // borrowed until server_close
-	struct shm_reader *reader;
-	struct server_requests requests;
+	struct answerer answerer;
+	const char *path; // of the control socket, borrowed until server_close; NULL: none
+	struct server_door local, web;
+	struct server_web web_at;
+	int web_fd;                     // listening, until the door is open; 0: none
+	char token[SERVER_TOKEN_BYTES]; // who changes something over the web has to say it
+	char token_path[512];           // where it is to be read; "": nowhere
 };
 
 // Mode 0660. A socket left by a dead process is replaced, a living one is ERR_CONTROL_SOCKET_TAKEN.
-// 0 or a negative errno with err_set.
+// 0 or a negative errno with err_set. The path is borrowed.
 int server_open(struct server *server, const char *path);
+
+// The web's port, in the network namespace that this thread is in now; clients wait until
+// server_open_web. 0 or a negative errno with err_set, ERR_CONTROL_WEB_FAILED.
+int server_listen_web(struct server *server, const struct server_web *web);
+
+// The same errors. What changes the instance takes a token, which lies in the file token_path with
+// mode 0640. On a loopback address Host must be localhost or an address, against DNS rebinding.
+int server_open_web(struct server *server, const char *token_path);
+
 void server_close(struct server *server);
 
-// Answers one client that is waiting to be accepted. Blocks, for at most a second a client.
-void server_serve(struct server *server);
+// What to poll: fds of those that are open. Returns how many, at most 2.
+uint32_t server_fds(const struct server *server, struct pollfd fds[2]);
 
-// The answer to a request's first line, for tests: status line, headers and body in memory from
-// malloc.
-char *server_answer(struct server *server, const char *request);
+// How long may be slept, in ns; UINT64_MAX: until something comes.
+uint64_t server_wait_ns(const struct server *server);
+
+// Takes what came and sends what can be sent; waits for nobody. A client that is silent for ten
+// seconds is left.
+void server_turn(struct server *server);

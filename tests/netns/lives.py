@@ -226,11 +226,14 @@ def killed(t):
     t.check("and ends when it is asked to", live.end() == 0)
     with socket.socket(socket.AF_UNIX) as s:
         s.connect(t.path("control.sock"))
-        s.sendall(b"GET /v1/stats HTTP/1.1\r\n\r\n")
+        s.sendall(b"GET /v1/stats HTTP/1.1\r\nHost: prism\r\nConnection: close\r\n\r\n")
         answer = b""
         while piece := s.recv(65536):
             answer += piece
-    stats = json.loads(answer.split(b"\r\n\r\n", 1)[1])
+    _, end, body = answer.partition(b"\r\n\r\n")
+    if not end:
+        raise ValueError(f"it answers {answer}, its end is {p.poll()}, and it says {t.log()}")
+    stats = json.loads(body)
     t.check("its control socket is the new one's",
             stats["state"] == "running" and stats["pid"] != dead.get("pid"), str(stats["pid"]))
     other = subprocess.run([*INSIDE, t.prism, "run", path], text=True,

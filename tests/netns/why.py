@@ -236,7 +236,7 @@ class Why(Bed):
         with socket.socket(socket.AF_UNIX) as s:
             s.settimeout(PATIENCE_S)
             s.connect(f"/run/prism/{self.name}.sock")
-            s.sendall(f"GET {target} HTTP/1.1\r\nHost: prism\r\n\r\n".encode())
+            s.sendall(f"GET {target} HTTP/1.1\r\nHost: prism\r\nConnection: close\r\n\r\n".encode())
             answer = b"".join(iter(lambda: s.recv(65536), b"")).decode()
         return int(answer.split()[1]), answer.split("\r\n\r\n", 1)[1]
 

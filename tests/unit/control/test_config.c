@@ -293,6 +293,26 @@ static void paths_count_from_the_files_folder(void **state)
 	config_free(config);
 }
 
+static void a_port_for_the_web_stays_on_loopback_unless_one_says_so(void **state)
+{
+	static const char *const fine[] = {
+		"http_port: 9464", "http_port: 9464, http_address: ::1",
+		"http_port: 9464, http_address: 127.8.0.1",
+		"http_address: 10.0.0.1, http_port: 9464, http_beyond_loopback: true"};
+	char text[160];
+
+	for (size_t i = 0; i < sizeof fine / sizeof fine[0]; i++) {
+		snprintf(text, sizeof text, "ports: [{name: a, device: 'tap:x'}]\ncontrol: {%s}\n",
+			 fine[i]);
+		struct config *config = load_text(text);
+
+		assert_int_equal(config->diags.count, 0);
+		assert_int_equal(config->web.port, 9464);
+		assert_int_equal(config->web.beyond_loopback, i == 3);
+		config_free(config);
+	}
+}
+
 static void the_library_loads_and_names_the_first_finding(void **state)
 {
 	struct prism_options options;
@@ -359,6 +379,7 @@ int main(void)
 		cmocka_unit_test(the_sample_checks_with_every_key_set),
 		cmocka_unit_test(effective_values_read_back_as_the_same),
 		cmocka_unit_test(paths_count_from_the_files_folder),
+		cmocka_unit_test(a_port_for_the_web_stays_on_loopback_unless_one_says_so),
 		cmocka_unit_test(the_library_loads_and_names_the_first_finding),
 		cmocka_unit_test(the_schema_is_json_with_every_key),
 	};
