@@ -312,7 +312,12 @@ static int take_rest(struct capture *c)
 	pause_for(BEATS_NS);
 	packets_stop(c->packets);
 	c->stopped = true;
-	return take_all(c, UINT64_MAX);
+	int code = take_all(c, UINT64_MAX);
+	uint64_t lost = packets_lost_at_end(c->packets);
+
+	c->lost += lost;
+	c->untold += lost;
+	return code;
 }
 
 static int follow(struct capture *c)

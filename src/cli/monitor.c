@@ -119,6 +119,7 @@ static void *watch(void *argument)
 		poll(fds, fd_count, (int)(wait_ns / NS_PER_MS) + 1);
 		take_signals(run);
 		server_turn(&run->server);
+		answerer_watch(&run->server.answerer);
 		bury(run, clock_now_ns());
 		taping_tend(run->prism);
 		if (clock_now_ns() < look_ns)

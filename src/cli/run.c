@@ -130,14 +130,13 @@ static const char *socket_of(struct run *run)
 static int listen_web(struct run *run)
 {
 	const struct config_web *web = &run->config->web;
-	static const struct prism_addr none;
 	struct server_web at = {.addr = web->addr,
 				.port = (uint16_t)web->port,
 				.beyond_loopback = web->beyond_loopback};
 
 	if (!web->port)
 		return 0;
-	if (memcmp(&at.addr, &none, sizeof none) == 0)
+	if (config_place(run->config, &web->addr).line == 0)
 		prism_addr_parse("127.0.0.1", &at.addr);
 	return server_listen_web(&run->server, &at);
 }

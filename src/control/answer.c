@@ -9,9 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "base/bits.h"
 #include "base/err.h"
-#include "control/stats.h"
+#include "base/time.h"
+#include "observe/shm.h"
 
 #define WORD_BYTES 16
 #define PATH_BYTES 64
@@ -57,9 +60,8 @@ static char *json_body(json_t *json)
 	return text;
 }
 
-static char *metrics_body(struct shm_reader *reader)
+static char *metrics_body(const struct shm_reader *reader, enum stats_state state)
 {
-	enum stats_state state = stats_look(reader);
 	char *text = NULL;
 	size_t len = 0;
 	FILE *out = open_memstream(&text, &len);
@@ -69,6 +71,55 @@ static char *metrics_body(struct shm_reader *reader)
 	stats_metrics(reader, state, out);
 	fclose(out);
 	return text;
+}
+
+static uint64_t clock_now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+static uint32_t worker_rows(const struct shm_table *workers)
+{
+	return workers ? MIN(workers->rows, (uint32_t)WORKERS_MAX) : 0;
+}
+
+void answerer_watch(struct answerer *from)
+{
+	if (!from->reader || shm_reader_refresh(from->reader))
+		return;
+	const struct shm_table *workers = shm_reader_table(from->reader, "worker");
+	const struct shm_field *field = shm_reader_find(from->reader, workers, "heartbeat_ns");
+	uint64_t now_ns = clock_now_ns();
+
+	for (uint32_t w = 0; w < worker_rows(workers); w++) {
+		uint64_t beat_ns = shm_reader_u64(from->reader, workers, w, field);
+
+		if (beat_ns != from->beat_ns[w] || !from->moved_ns[w])
+			from->moved_ns[w] = now_ns;
+		from->beat_ns[w] = beat_ns;
+	}
+}
+
+// What stats_look says, without its sleep: this thread has others to serve.
+static enum stats_state look(struct answerer *from)
+{
+	uint64_t now_ns;
+
+	answerer_watch(from);
+	now_ns = clock_now_ns();
+	uint32_t state = shm_reader_head(from->reader)->state;
+
+	if (state == SHM_STARTING)
+		return STATS_STARTING;
+	if (state == SHM_ENDED)
+		return STATS_ENDED;
+	for (uint32_t w = 0; w < worker_rows(shm_reader_table(from->reader, "worker")); w++)
+		if (now_ns - from->moved_ns[w] > STATS_STUCK_NS)
+			return STATS_STUCK;
+	return state == SHM_STOPPING ? STATS_STOPPING : STATS_RUNNING;
 }
 
 // The path of a target ends here.
@@ -82,17 +133,17 @@ static bool is_path(const char *target, const char *path)
 	return path_len(target) == strlen(path) && strncmp(target, path, strlen(path)) == 0;
 }
 
-static void show_numbers(struct shm_reader *reader, const char *target, struct answer *a)
+static void show_numbers(struct answerer *from, const char *target, struct answer *a)
 {
-	if (reader && is_path(target, "/v1/stats")) {
-		enum stats_state state = stats_look(reader);
+	struct shm_reader *reader = from->reader;
 
-		give(a, 200, JSON, json_body(stats_json(reader, state)));
+	if (reader && is_path(target, "/v1/stats")) {
+		give(a, 200, JSON, json_body(stats_json(reader, look(from))));
 	} else if (reader && is_path(target, "/v1/ports")) {
 		shm_reader_refresh(reader);
 		give(a, 200, JSON, json_body(stats_ports_json(reader)));
 	} else if (reader && is_path(target, "/metrics")) {
-		give(a, 200, METRICS, metrics_body(reader));
+		give(a, 200, METRICS, metrics_body(reader, look(from)));
 	} else {
 		say(a, 404,
 		    "there is /v1/stats, /v1/ports, /v1/conns, /v1/drops, /v1/why, "
@@ -222,7 +273,7 @@ static bool answer_by_owner(const struct answerer *from, const struct request *r
 	return bad || body;
 }
 
-void answer_request(const struct answerer *from, const struct request *request, struct answer *a)
+void answer_request(struct answerer *from, const struct request *request, struct answer *a)
 {
 	bool post = strcmp(request->method, "POST") == 0;
 	bool get = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
@@ -238,5 +289,5 @@ void answer_request(const struct answerer *from, const struct request *request, 
 	else if (!get)
 		not_allowed(a, "GET, HEAD", "GET and HEAD only\n");
 	else
-		show_numbers(from->reader, request->target, a);
+		show_numbers(from, request->target, a);
 }

@@ -3,6 +3,8 @@
 // instance by GET, what changes it by POST with all of it in the target.
 #pragma once
 
+#include "base/limits.h"
+#include "control/stats.h"
 #include "observe/shm_reader.h"
 
 // What may be asked of the instance besides its numbers.
@@ -22,7 +24,13 @@ struct answer_orders {
 struct answerer {
 	struct shm_reader *reader; // NULL: there are no numbers
 	struct answer_orders orders;
+	uint64_t beat_ns[WORKERS_MAX];  // each worker's latest heartbeat that was seen,
+	uint64_t moved_ns[WORKERS_MAX]; // and when it was new, on the kernel's clock
 };
+
+// Looks whether workers turn. To be called every second or so, so that nobody has to wait for it
+// who asks.
+void answerer_watch(struct answerer *answerer);
 
 struct request {
 	const char *method;
@@ -38,5 +46,5 @@ struct answer {
 };
 
 // Blocks: file system, for milliseconds. The control thread's.
-void answer_request(const struct answerer *answerer, const struct request *request,
+void answer_request(struct answerer *answerer, const struct request *request,
 		    struct answer *answer);

@@ -33,7 +33,7 @@ struct config_text {
 // The kernel's TCP port that answers as the control socket does.
 struct config_web {
 	uint32_t port;          // 0: none
-	struct prism_addr addr; // zeros: 127.0.0.1
+	struct prism_addr addr; // where none was given: 127.0.0.1
 	bool beyond_loopback;
 };
 

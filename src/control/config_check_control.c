@@ -29,8 +29,8 @@ static void check_socket(struct config *config)
 static void check_web(struct config *config)
 {
 	const struct config_web *web = &config->web;
-	static const struct prism_addr none;
-	bool given = memcmp(&web->addr, &none, sizeof none) != 0;
+	bool given = config_place(config, &web->addr).line != 0;
+	bool loopback = !given || is_loopback(&web->addr);
 
 	if (config_refused(config, &web->port) || config_refused(config, &web->addr))
 		return;
@@ -41,12 +41,17 @@ static void check_web(struct config *config)
 							    : (const void *)&web->beyond_loopback),
 				 "there is no http_port that this could be said of"),
 			"add http_port: NUMBER under control:, or remove this line");
-	else if (given && !web->beyond_loopback && !is_loopback(&web->addr))
+	else if (web->port && !web->beyond_loopback && !loopback)
 		diag_hint(
 			diag_add(&config->diags, config_place(config, &web->addr),
 				 "whoever reaches this address could read what the instance does"),
 			"use 127.0.0.1 or ::1, or say that you mean it: "
 			"http_beyond_loopback: true");
+	else if (web->port && web->beyond_loopback && loopback)
+		diag_hint(
+			diag_add(&config->diags, config_place(config, &web->beyond_loopback),
+				 "nobody beyond this machine reaches a loopback address"),
+			"name another http_address: (0.0.0.0 is all of IPv4), or remove this line");
 }
 
 void config_check_control(struct config *config)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The control socket and the web's port, by libmicrohttpd without a thread of its own: prism run's
 // second thread polls its descriptors (cli/monitor.c), so that whoever answers is the thread that
-// may change the instance, and a client that dribbles or does not read keeps nobody waiting.
+// may change the instance, and a client that dribbles or does not read keeps nobody waiting, as
+// long as fewer than CLIENTS_MAX do.
 //
 // Over the web anybody on this machine may look, and a page of anybody's in a browser here may
 // send: so Host must be this machine's (DNS rebinding), nothing is shared across origins, and what
@@ -144,7 +145,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 				  const char *piece, size_t *piece_bytes, void **state)
 {
 	const struct server_door *door = context;
-	const struct server *server = door->server;
+	struct server *server = door->server;
 	struct asked *asked = *state;
 	struct answer answer = {0};
 
@@ -172,13 +173,18 @@ static void on_log(void *context, const char *format, va_list args)
 {
 }
 
-// The daemon owns fd from now on.
+// fd is closed, or the daemon's: which of them a daemon closes that does not start is left open.
 static bool open_door(struct server *server, struct server_door *door, int fd)
 {
+	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	close(fd);
+	if (own < 0)
+		return false;
 	door->server = server;
 	door->daemon = MHD_start_daemon(
 		MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, door,
-		MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+		MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, own,
 		MHD_OPTION_URI_LOG_CALLBACK, on_target, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_end,
 		NULL, MHD_OPTION_CONNECTION_LIMIT, CLIENTS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
 		SILENCE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CLIENT_BYTES,
@@ -237,13 +243,14 @@ int server_open(struct server *server, const char *path)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	error = fd < 0 ? -errno : listen_on(fd, &address);
-	if (!error && !open_door(server, &server->local, fd))
+	if (error && fd >= 0)
+		close(fd);
+	if (!error && !open_door(server, &server->local, fd)) {
+		unlink(path);
 		error = -ENOMEM;
-	if (error) {
-		if (fd >= 0)
-			close(fd);
-		return err_set(ERR_CONTROL_SOCKET_FAILED, "%s: %s", path, strerror(-error));
 	}
+	if (error)
+		return err_set(ERR_CONTROL_SOCKET_FAILED, "%s: %s", path, strerror(-error));
 	server->path = path;
 	return 0;
 }
@@ -341,11 +348,14 @@ int server_open_web(struct server *server, const char *token_path)
 	int error = write_token(server, token_path);
 
 	server->web.is_web = true;
-	if (!error && open_door(server, &server->web, server->web_fd)) {
-		server->web_fd = 0;
+	if (!error && !open_door(server, &server->web, server->web_fd))
+		error = -ENOMEM;
+	else if (error)
+		close(server->web_fd);
+	server->web_fd = 0;
+	if (!error)
 		return 0;
-	}
-	return web_failed(&server->web_at, error ? error : -ENOMEM);
+	return web_failed(&server->web_at, error);
 }
 
 void server_close(struct server *server)

@@ -17,11 +17,12 @@
 #include "base/mem.h"
 #include "observe/instance.h"
 
-struct track {           // of a worker
-	uint64_t at;     // place of the record that is next
-	uint64_t end;    // the copy goes as far
-	uint64_t stop;   // what lies from here on is not wanted
-	uint64_t number; // of the last one that was read
+struct track {                // of a worker
+	uint64_t at;          // place of the record that is next
+	uint64_t end;         // the copy goes as far
+	uint64_t stop;        // what lies from here on is not wanted,
+	uint64_t stop_number; // and has higher numbers
+	uint64_t number;      // of the last one that was read
 	uint64_t lost;
 	_Alignas(8) uint8_t page[TAPE_PAGE_BYTES];
 };
@@ -143,9 +144,23 @@ uint32_t tape_reader_awaited(const struct tape_reader *r)
 // A place that cannot be read now cannot be later, which is told then.
 void tape_reader_stop(struct tape_reader *r)
 {
-	for (uint32_t w = 0; w < r->head.worker_count; w++)
-		read_at(r, &r->track[w]->stop, tape_at(r, w) + offsetof(struct tape, place.written),
-			sizeof(r->track[w]->stop));
+	for (uint32_t w = 0; w < r->head.worker_count; w++) {
+		struct track *t = r->track[w];
+
+		read_at(r, &t->stop_number, tape_at(r, w) + offsetof(struct tape, pkts),
+			sizeof(t->stop_number));
+		read_at(r, &t->stop, tape_at(r, w) + offsetof(struct tape, place.written),
+			sizeof(t->stop));
+	}
+}
+
+// There is no record behind, whose number would say what was lost before it.
+static void note_end(struct track *t)
+{
+	if (t->at < t->stop || t->stop_number <= t->number)
+		return;
+	t->lost += t->stop_number - t->number;
+	t->number = t->stop_number;
 }
 
 // Copies what there is of the page that the next record is in. False when it cannot be read.
@@ -223,8 +238,10 @@ static bool peek(struct tape_reader *r, uint32_t worker, const struct tape_recor
 		*record = NULL;
 		if (!fill(r, worker))
 			return false;
-		if (t->at == t->end)
+		if (t->at == t->end) {
+			note_end(t);
 			return true;
+		}
 		if (!record_is_sound(t))
 			return false;
 		*record = record_at(t);

@@ -60,6 +60,17 @@ void packets_stop(struct packets *p)
 	tape_reader_stop(p->reader);
 }
 
+uint64_t packets_lost_at_end(struct packets *p)
+{
+	uint64_t lost = 0;
+
+	for (uint32_t w = 0; w < tape_reader_head(p->reader)->worker_count; w++) {
+		lost += tape_reader_lost(p->reader, w) - p->lost[w];
+		p->lost[w] = tape_reader_lost(p->reader, w);
+	}
+	return lost;
+}
+
 // The next record, or the one that was read too far. False when there is none.
 static bool read_one(struct packets *p, uint64_t until_ns, struct packet *out, int *error)
 {

@@ -26,4 +26,7 @@ const struct packet *packets_next(struct packets *packets, uint64_t until_ns, in
 // As tape_reader_stop.
 void packets_stop(struct packets *packets);
 
+// Those lost that no packet was told behind: at the end.
+uint64_t packets_lost_at_end(struct packets *packets);
+
 const struct tape_reader *packets_reader(const struct packets *packets);

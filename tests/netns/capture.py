@@ -38,7 +38,10 @@ class Capture(why.Why):
         process = self.start(self.prism, "capture", "-n", self.name, *words,
                              stderr=subprocess.PIPE, **kwargs)
         line = process.stderr.readline()
+        if "do not turn now" in line:  # a machine that stands still
+            line = process.stderr.readline()
         if not line.startswith("prism: capturing at "):
+            self.end(process, signal.SIGKILL)
             raise RuntimeError(f"prism capture says: {line}{process.stderr.read()}")
         return process
 
@@ -86,16 +89,22 @@ class Capture(why.Why):
         while time.monotonic() < end and not happens():
             time.sleep(0.05)
 
+    def metrics(self):
+        """Packets by reason, as Prometheus would have them."""
+        found = re.findall(r'^prism_drop_packets_total\{reason="(\w+)"\} (\d+)$',
+                           self.get("/metrics")[1], re.M)
+        return {reason: int(packets) for reason, packets in found}
+
     def each_drop_has_its_reason(self):
-        """Counter, why, and the comment that tshark reads are the same, to the packet."""
+        """Counter, metric, why, and the comment that tshark reads are the same, to the packet."""
         path = self.path("cases.pcapng")
         self.ping()  # so that addresses are known, which the cases are sent to
-        before = self.stats()["drops"]
+        before, before_metrics = self.stats()["drops"], self.metrics()
         process = self.capture("-w", path)
         self.send_cases()
         self.ping()
         code, words = self.finish(process)
-        after = self.stats()["drops"]
+        after, metrics = self.stats()["drops"], self.metrics()
         rows = self.tshark(path)
         comments = collections.Counter(r["frame.comment"].split(":")[0] for r in rows
                                        if r["frame.comment"])
@@ -110,8 +119,9 @@ class Capture(why.Why):
             matched = [r for r in self.tshark(path, "-Y", "frame.comment")
                        if r["frame.comment"].startswith(reason + ":")]
             told = self.why(text)[1]["groups"]
-            self.check(f"{reason}: {count} in the capture, as in the counter and in why",
-                       len(matched) == count == grown[reason] == told[0]["packets"] and
+            self.check(f"{reason}: {count} in the capture, as in counter, metric and why",
+                       len(matched) == count == grown[reason] == told[0]["packets"] ==
+                       metrics[reason] - before_metrics[reason] and
                        all(r["frame.comment"] == f"{reason}: {told[0]['sentence']}"
                            for r in matched), json.dumps([matched, told]))
         came = self.tshark(path, "-Y", "frame.packet_flags_direction == 1")

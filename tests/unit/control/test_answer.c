@@ -135,6 +135,25 @@ static void numbers_are_shown_by_get_and_head(void **state)
 	assert_true(says(b, "# TYPE "));
 }
 
+// Who asks is told at once: whether workers turn is looked for meanwhile.
+static void a_worker_that_does_not_turn_is_told_as_stuck(void **state)
+{
+	struct bench *b = *state;
+
+	shm_set_state(b->shm, SHM_RUNNING);
+	answerer_watch(&b->answerer);
+	assert_int_equal(ask(b, "GET", "/v1/stats"), 200);
+	assert_true(says(b, "\"state\": \"running\""));
+	b->answerer.moved_ns[1] = 1; // long ago
+	assert_int_equal(ask(b, "GET", "/v1/stats"), 200);
+	assert_true(says(b, "\"state\": \"stuck\""));
+	assert_int_equal(ask(b, "GET", "/metrics"), 200);
+	assert_true(says(b, "\nprism_up 0\n"));
+	cell_set(&shm_worker(b->shm, 1)->heartbeat_ns, 5);
+	assert_int_equal(ask(b, "GET", "/metrics"), 200);
+	assert_true(says(b, "\nprism_up 1\n"));
+}
+
 static void other_requests_are_told_what_there_is(void **state)
 {
 	struct bench *b = *state;
@@ -254,6 +273,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		T(numbers_are_shown_by_get_and_head),
+		T(a_worker_that_does_not_turn_is_told_as_stuck),
 		T(other_requests_are_told_what_there_is),
 		T(the_rebalancer_is_asked_by_post_and_shown_by_get),
 		T(what_the_rebalancer_refuses_is_said),

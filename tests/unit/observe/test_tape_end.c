@@ -99,6 +99,7 @@ static void what_was_read_ahead_of_the_stop_is_not_lost(void **state)
 	for (uint64_t i = 2; i <= 6; i++)
 		assert_int_equal(next_ns(), i);
 	assert_int_equal(next_ns(), 0);
+	assert_int_equal(tape_reader_lost(reader, 0), 0);
 }
 
 // The writer is a round ahead: nothing is left of what lay before the stop.
@@ -110,6 +111,7 @@ static void a_stop_that_was_overtaken_is_an_end_too(void **state)
 		write_one(0, 2 + i);
 	assert_int_equal(next_ns(), 0);
 	assert_int_equal(next_ns(), 0);
+	assert_int_equal(tape_reader_lost(reader, 0), 1); // of what came later nobody speaks
 }
 
 int main(void)
