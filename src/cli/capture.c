@@ -349,8 +349,9 @@ static void summarize(const struct capture *c)
 			c->lost ? "; a larger --ring, a filter or a smaller -s loses fewer" : "");
 }
 
-// The first signal ends the capture, and whatever waits meanwhile; the second ends the process,
-// which may be writing to somebody who does not read.
+// The first signal ends the capture, and a sleep; a write goes on where it was, since a stream
+// loses what it was interrupted at. The second ends the process, which may be writing to somebody
+// who does not read.
 static void on_signal(int number)
 {
 	interrupted = 1;
@@ -358,7 +359,8 @@ static void on_signal(int number)
 
 static void take_signals(void)
 {
-	const struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+	const struct sigaction action = {.sa_handler = on_signal,
+					 .sa_flags = (int)SA_RESETHAND | SA_RESTART};
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);

@@ -308,7 +308,9 @@ class Capture(why.Why):
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         process.stdout.close()
-        self.check("a signal ends lines that are read slowly", process.wait(PATIENCE_S) == 0)
+        code = process.wait(PATIENCE_S)
+        self.check("a signal ends lines that are read slowly", code == 0,
+                   [code, process.stderr.read()])
         self.end(flood, signal.SIGINT)
 
     def refuses(self):
