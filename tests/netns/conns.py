@@ -30,7 +30,8 @@ conns = {}
 for line in sys.stdin:
     word, number, *rest = line.split()
     if word == "open":
-        conns[number] = socket.create_connection((rest[0], int(rest[1])), 10)
+        # Bound, it has a port that no other has, to whichever of the server's they go.
+        conns[number] = socket.create_connection((rest[0], int(rest[1])), 10, ("0.0.0.0", 0))
     elif word == "send":
         conns[number].sendall(b"x" * int(rest[0]))
     elif word == "get":
